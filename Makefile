@@ -1,0 +1,114 @@
+# `make help` says what there is. Everything is installed into $(VENV); on Debian as root the lab also installs
+# the Docker engine and makes its base image (molecule/shared/engine.sh).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+# What `make matrix` looks for: the oldest and the newest that are supported, and what lies between.
+PYTHONS ?= 3.11 3.12 3.13
+BIN := $(abspath $(VENV))/bin
+# A world-writable checkout or an exported collections path would switch ansible.cfg off.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export PATH := $(BIN):$(PATH)
+unexport ANSIBLE_COLLECTIONS_PATH ANSIBLE_INVENTORY PYTHONPATH
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "ops.runbook needs Python 3.11 or newer, and '$(PYTHON)' is not: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@command -v uv >/dev/null || $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "the modules venv and ensurepip of $(PYTHON) are missing. On Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "installing the development tools into $(VENV)"
+	@if command -v uv >/dev/null; then test -x $(BIN)/python || uv venv --quiet --seed --python $(PYTHON) $(VENV); \
+	  else test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); fi
+	@# Not the project itself: an installed copy would stand beside the checkout's own files.
+	@$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*p["dependencies"], *p["optional-dependencies"]["dev"], sep="\n")' > $(VENV)/requirements.txt
+	@# uv does not read pip's settings, where a company's package index often stands.
+	@if command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python -r $(VENV)/requirements.txt; then :; else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/requirements.txt; fi
+	@$(BIN)/python -c 'import ansible, molecule, pytest, hypothesis, requests' \
+	  || { echo "the development tools could not be installed into $(VENV)" >&2; exit 1; }
+	@touch $@
+
+.PHONY: venv
+venv: $(VENV)/.installed ## Install what development and tests need
+
+.PHONY: engine
+engine:
+	@molecule/shared/engine.sh
+
+.PHONY: demo
+demo: venv engine ## Show the whole story on a real host in a container
+	@$(BIN)/python tests/demo/demo.py
+
+.PHONY: demo-down
+demo-down: venv ## Remove the demo's host
+	@$(BIN)/python tests/demo/demo.py --down
+
+.PHONY: test
+test: venv ## Run every check: lint, types, unit, packaging, molecule
+	@$(BIN)/python tests/run.py
+
+.PHONY: lint
+lint: venv ## ruff, yamllint, ansible-lint, shellcheck, changelog
+	@ruff check --quiet . && ruff format --quiet --check . && yamllint --strict . && ansible-lint -q
+	@antsibull-changelog lint
+	@if command -v shellcheck >/dev/null; then git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck; \
+	  else echo "shellcheck is not installed: the shell scripts were not checked"; fi
+
+.PHONY: types
+types: venv ## mypy --strict on plugins/
+	@mypy
+
+.PHONY: unit
+unit: venv ## Unit tests of the rules, and the documentation of every plugin
+	@pytest -q -n 2 tests/unit tests/sanity
+
+.PHONY: packaging
+packaging: venv ## Build the wheel and the Galaxy tarball, install both, run a procedure from each
+	@pytest -q tests/packaging
+
+.PHONY: sanity
+sanity: venv ## ansible-test sanity; modules are also imported under Python 3.9, where it is installed
+	@python tests/sanity/ansible_test.py
+
+.PHONY: molecule
+molecule: venv engine ## Procedures on real hosts
+	@molecule destroy -s laravel >/dev/null 2>&1 || true
+	@molecule test -s laravel
+
+.PHONY: bench
+bench: venv engine ## Measure a rollback side by side with what a person would do instead
+	@$(BIN)/python tests/bench/bench.py
+
+.PHONY: matrix
+matrix: ## Unit and packaging tests under every supported Python that is installed
+	@ran=0; failed=; for version in $(PYTHONS); do \
+	  for python in python$$version $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python 2>/dev/null | sort -rV); do \
+	    $$python -c '' 2>/dev/null || continue; \
+	    echo "== Python $$version"; \
+	    $(MAKE) --no-print-directory unit packaging PYTHON=$$python VENV=.venv-$$version || failed="$$failed $$version"; \
+	    ran=$$((ran + 1)); continue 2; \
+	  done; echo "== Python $$version is not installed"; \
+	done; \
+	test -z "$$failed" || { echo "failed under Python$$failed" >&2; exit 1; }; test $$ran -gt 0
+
+.PHONY: dist
+dist: venv ## Build the Galaxy tarball, the wheel and the sdist into dist/
+	@ansible-galaxy collection build --force --output-path dist >/dev/null
+	@python -m build --no-isolation --outdir dist . >/dev/null
+	@ls -1 dist/*
+
+.PHONY: changelog
+changelog: venv ## Write the fragments into CHANGELOG.rst, under the version of galaxy.yml
+	@antsibull-changelog release --update-existing
+
+.PHONY: clean
+clean: ## Remove what was built and installed here; the lab's hosts go with demo-down
+	@rm -rf .venv* .ansible .cache .hypothesis .*_cache dist

@@ -1,0 +1,4 @@
+<?php
+
+// Nothing here has a session, but response() asks for one.
+return ['driver' => 'array'];

@@ -1,0 +1,4 @@
+<!doctype html>
+<title>Vertex</title>
+<h1>{{ $greeting }}</h1>
+<p>Version {{ $version }}</p>

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The description of a Laravel service, as the modules take it from the role."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  service:
+    description:
+      - The service as the inventory describes it.
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the service.
+        type: str
+        required: true
+      path:
+        description: The git checkout that is served.
+        type: path
+        required: true
+      repository:
+        description: Address that the checkout's remote must have. Empty accepts any.
+        type: str
+        default: ""
+      remote:
+        description: Name of the git remote.
+        type: str
+        default: origin
+      php:
+        description: The PHP command line interpreter.
+        type: str
+        default: php
+      composer:
+        description: The Composer command.
+        type: str
+        default: composer
+      git:
+        description: The git command.
+        type: str
+        default: git
+      systemctl:
+        description: The C(systemctl) that the sudo rule names.
+        type: str
+        default: /usr/bin/systemctl
+      php_fpm_unit:
+        description: Unit that is reloaded after a change of code. Empty where there is none.
+        type: str
+        default: ""
+      queue_unit:
+        description: Unit of the queue worker. Empty where there is none.
+        type: str
+        default: ""
+      units:
+        description: Further units that must be active, such as the web server.
+        type: list
+        elements: str
+        default: []
+      scheduler:
+        description: V(crontab) for a line with C(schedule:run), a C(.timer) unit, or V(none).
+        type: str
+        default: crontab
+      keep_releases:
+        description: How many good releases stay within reach of a rollback.
+        type: int
+        default: 5
+      extra_commands:
+        description: Commands after the caches were built. Destructive ones are refused.
+        type: list
+        elements: str
+        default: []
+      command_timeout:
+        description: Seconds after which a command is stopped. Migrations are never stopped.
+        type: float
+        default: 1800
+      data_disposable:
+        description: Whether the data may be lost. Only then do destructive commands run.
+        type: bool
+        default: false
+"""

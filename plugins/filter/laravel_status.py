@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person reads of the status of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.ops.runbook.plugins.module_utils import status_report
+
+
+def laravel_status(results: Any) -> str:
+    if not isinstance(results, Mapping):
+        raise AnsibleFilterError(f"laravel_status takes results by host name, not {type(results).__name__}")
+    return "\n".join(status_report.status_lines(results))
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"laravel_status": laravel_status}

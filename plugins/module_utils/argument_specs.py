@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The argument specs that the modules share; the doc fragments C(operation) and C(laravel) describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Request
+
+OPERATION: dict[str, Any] = {
+    "operation": {"type": "str", "required": True},
+    "state_dir": {"type": "path", "required": True},
+}
+
+OPEN: dict[str, Any] = {
+    **OPERATION,
+    "environment": {"type": "str", "default": ""},
+    "reason": {"type": "str", "default": ""},
+    "actor": {"type": "dict", "default": {}},
+    "lock_wait": {"type": "float", "default": 0},
+    "lock_takeover": {"type": "str", "default": ""},
+    "lease_ttl": {"type": "float", "default": 900},
+    "interrupted": {"type": "str", "choices": ["", "resume", "undo", "accept"], "default": ""},
+}
+
+LARAVEL: dict[str, Any] = {
+    "service": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "repository": {"type": "str", "default": ""},
+            "remote": {"type": "str", "default": "origin"},
+            "php": {"type": "str", "default": "php"},
+            "composer": {"type": "str", "default": "composer"},
+            "git": {"type": "str", "default": "git"},
+            "systemctl": {"type": "str", "default": "/usr/bin/systemctl"},
+            "php_fpm_unit": {"type": "str", "default": ""},
+            "queue_unit": {"type": "str", "default": ""},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "scheduler": {"type": "str", "default": "crontab"},
+            "keep_releases": {"type": "int", "default": 5},
+            "extra_commands": {"type": "list", "elements": "str", "default": []},
+            "command_timeout": {"type": "float", "default": 1800},
+            "data_disposable": {"type": "bool", "default": False},
+        },
+    }
+}
+
+
+def request(params: Mapping[str, Any], service: str) -> Request:
+    """The request in a module's parameters."""
+    return Request(
+        operation=params["operation"],
+        service=service,
+        procedure=params["procedure"],
+        environment=params["environment"],
+        reason=params["reason"],
+        actor=params["actor"],
+        lock_wait=params["lock_wait"],
+        lock_takeover=params["lock_takeover"],
+        interrupted=params["interrupted"],
+        lease_ttl=params["lease_ttl"],
+    )

@@ -1,0 +1,506 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The guard of every operation on a host: lease, journal, ledger, and nothing else takes or writes them.
+
+One service has one folder:
+
+    lease.json      who may change the service now
+    journal.jsonl   what the present (or an interrupted) operation does
+    ledger.jsonl    one record for each operation that ended
+    state.lock      kernel lock, held for the moment of a change to the files above
+    running.lock    kernel lock, held while a phase works on this host, by its child processes too
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, journal, ledger, moment
+from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_file
+from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused, decide
+
+
+class StepFailed(Exception):
+    """A step could not be done; the journal says which and why."""
+
+    def __init__(self, step: str, error: str) -> None:
+        super().__init__(f"step '{step}' failed: {error}")
+        self.step = step
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an operator asks for.
+
+    operation: the id for this run. lock_wait: seconds to wait for the lease. lease_ttl: seconds that the
+    lease lasts between two phases.
+    """
+
+    operation: str
+    service: str
+    procedure: str
+    environment: str = ""
+    reason: str = ""
+    actor: dict[str, Any] = field(default_factory=dict)
+    lock_wait: float = 0.0
+    lock_takeover: str = ""
+    interrupted: str = ""
+    lease_ttl: float = 900.0
+
+
+class Guard:
+    """The state folder of one service on this host, as one operation uses it."""
+
+    def __init__(
+        self,
+        state_dir: str,
+        clock: Callable[[], moment.Now] = moment.now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.state_dir = state_dir
+        self._clock = clock
+        self._sleep = sleep
+        self._running: int | None = None
+
+    def path(self, name: str) -> str:
+        """A file of the state folder."""
+        return os.path.join(self.state_dir, name)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def lease(self) -> lease_file.Lease | None:
+        return lease_file.parse(durable_file.read_bytes(self.path("lease.json")))
+
+    def progress(self) -> Progress | None:
+        return journal.fold(journal.parse(durable_file.read_bytes(self.path("journal.jsonl"))))
+
+    def ledger(self) -> ledger.Ledger:
+        return ledger.read(self.path("ledger.jsonl"))
+
+    def recorded(self, operation: str) -> dict[str, Any] | None:
+        """The ledger's record of an operation; None while it has none."""
+        return next((entry for entry in reversed(self.ledger().records) if entry.get("id") == operation), None)
+
+    def is_running(self) -> bool:
+        """Whether a process of some operation works here now, seen without taking anything."""
+        try:
+            descriptor = os.open(self.path("running.lock"), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # A shared lock: two that look at once must not take each other for a process at work.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+
+    def standing(self) -> str:
+        """How alive the present lease is; see lease.standing."""
+        progress = self.progress()
+        phase_open = progress is not None and progress.phase is not None
+        running = self._running is None and self.is_running()
+        return lease_file.standing(self.lease(), running, phase_open, self._clock())
+
+    def look(self, request: Request) -> Opening:
+        """What opening would do, changing nothing: this is what check mode shows."""
+        opening = decide(self.lease(), self.standing(), self._unfinished(), request.interrupted, request.lock_takeover)
+        return opening if opening.refusal else self._check_ledger(opening)
+
+    def _unfinished(self) -> Progress | None:
+        """The journal's operation, unless it is settled and recorded: then only its journal was left over."""
+        progress = self.progress()
+        if progress is None or not journal.ending(progress).settled or self.recorded(progress.operation) is None:
+            return progress
+        return None
+
+    def _check_ledger(self, opening: Opening) -> Opening:
+        book = self.ledger()
+        if not book.problems:
+            return opening
+        return Opening(
+            refusal=Refusal(
+                "ledger_damaged",
+                f"the ledger {self.path('ledger.jsonl')} was edited or is incomplete",
+                (
+                    (
+                        "the adopt procedure with set_aside_ledger=true",
+                        "keeps the damaged ledger under another name, and records the present state as a release",
+                    ),
+                ),
+                book.problems,
+            )
+        )
+
+    # -- opening ---------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the state folder. Raises Refused with the commands to type where that is not allowed."""
+        try:
+            os.makedirs(self.state_dir, mode=0o700, exist_ok=True)
+            if not os.access(self.state_dir, os.W_OK | os.X_OK):
+                raise PermissionError(13, os.strerror(13), self.state_dir)
+        except OSError as error:
+            user = _user_name()
+            raise Refused(
+                Refusal(
+                    "state_dir_not_writable",
+                    f"{user} can't write the state folder {self.state_dir}: {error.strerror}",
+                    (
+                        (
+                            f"sudo install -d -o {user} -m 0700 {os.path.dirname(self.state_dir)}",
+                            "once, on the host, makes the folder that holds the state of all services",
+                        ),
+                        ("operation_state_dir=<folder>", "keeps the state elsewhere"),
+                    ),
+                )
+            ) from error
+
+    def must_read(self) -> None:
+        """Raise Refused where there is a state folder that this user can't read."""
+        if os.path.isdir(self.state_dir) and not os.access(self.state_dir, os.R_OK | os.W_OK | os.X_OK):
+            self.prepare()
+
+    def open(self, request: Request, accept_damaged_ledger: bool = False) -> Opening:
+        """Take the lease and start the journal. Raises Refused; then nothing was changed.
+
+        A continued operation gets a new id, and the plan and progress of the interrupted one.
+        """
+        self.prepare()
+        deadline = time.monotonic() + request.lock_wait
+        taken = False
+        while True:
+            try:
+                with durable_file.exclusive(self.path("state.lock")):
+                    opening = self._try_open(request, accept_damaged_ledger, taken)
+                if opening is not None:
+                    return opening
+                taken = True
+                # The former owner stops before its next step; the step it is in may take a while.
+                deadline = max(deadline, time.monotonic() + max(request.lock_wait, 60.0))
+                if not self._wait_for_running(deadline):
+                    self._give_back(request.operation)
+                    raise Refused(
+                        Refusal(
+                            "takeover_pending",
+                            "the former owner is still in its last step and will stop after it",
+                            (
+                                (
+                                    f"the same command again, or lock_wait={int(request.lock_wait) + 600}",
+                                    "waits longer",
+                                ),
+                            ),
+                        )
+                    )
+            except Refused as refused:
+                if refused.refusal.code != "lease_held" or time.monotonic() >= deadline:
+                    raise
+                self._sleep(0.5)
+
+    def _try_open(self, request: Request, accept_damaged_ledger: bool, taken: bool) -> Opening | None:
+        lease, progress = self.lease(), self._unfinished()
+        standing = "died" if taken else self.standing()
+        opening = decide(lease, standing, progress, request.interrupted, request.lock_takeover)
+        if opening.refusal is None and not accept_damaged_ledger:
+            opening = self._check_ledger(opening)
+        if opening.refusal is not None:
+            if taken:
+                self._give_back(request.operation)
+            raise Refused(opening.refusal)
+        if standing == "running":
+            self._write_lease(request)
+            return None
+        # Waited for a moment: somebody may just be looking at the lock.
+        if self._running is None and not self._wait_for_running(time.monotonic() + 0.3):
+            # The kernel lock was taken between two looks; the next turn sees its owner.
+            raise Refused(Refusal("lease_held", "another process has just begun to work here"))
+        if progress is not None and opening.bury and progress.operation not in self.ledger().ids:
+            self._bury(progress, accept_damaged_ledger)
+        # The journal first: a kill between the two leaves an operation that is seen to have died.
+        self._write_header(request, progress if opening.direction else None, opening.direction)
+        self._write_lease(request)
+        return opening
+
+    def _write_header(self, request: Request, continued: Progress | None, direction: str | None) -> None:
+        header: dict[str, Any] = {
+            "event": "open",
+            "operation": request.operation,
+            "service": request.service,
+            "procedure": request.procedure,
+            "environment": request.environment,
+            "reason": request.reason,
+            "actor": request.actor,
+            "started": self._clock().text,
+            "lease_ttl": request.lease_ttl,
+        }
+        events = [header]
+        if continued is not None:
+            header["continues"] = continued.operation
+            # What is finished is the operation that was begun, whatever playbook finishes it.
+            header["procedure"] = continued.opened["procedure"]
+            events.append({"event": "plan", "plan": continued.plan})
+            events.append(journal.carry(continued, direction or FORWARD))
+        # A death before the plan is complete is seen at once, without waiting for the lease to expire.
+        events.append({"event": "phase", "phase": "plan", "direction": direction or FORWARD})
+        content = b"".join(durable_file.encode(event) + b"\n" for event in events)
+        durable_file.replace(self.path("journal.jsonl"), content)
+
+    def _write_lease(self, request: Request) -> None:
+        granted = lease_file.grant(
+            request.operation,
+            request.procedure,
+            request.reason,
+            request.actor,
+            request.lease_ttl,
+            self._clock(),
+        )
+        durable_file.replace(self.path("lease.json"), granted.to_bytes())
+
+    def _bury(self, progress: Progress, accept_damaged_ledger: bool) -> None:
+        end = journal.ending(progress)
+        if end.outcome == "unchanged" or (accept_damaged_ledger and self.ledger().problems):
+            return
+        ledger.append(self.path("ledger.jsonl"), self._record(progress, end))
+
+    def _give_back(self, operation: str) -> None:
+        lease = self.lease()
+        if lease is not None and lease.operation == operation:
+            durable_file.remove(self.path("lease.json"))
+
+    # -- the kernel lock of a phase --------------------------------------------------------------
+
+    def _take_running(self) -> bool:
+        descriptor = os.open(self.path("running.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._running = descriptor
+        return True
+
+    def _wait_for_running(self, deadline: float) -> bool:
+        while not self._take_running():
+            if time.monotonic() >= deadline:
+                return False
+            self._sleep(0.1)
+        return True
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """File descriptors for child processes: a child that outlives a killed module keeps the lock."""
+        return () if self._running is None else (self._running,)
+
+    def leave(self) -> None:
+        """Let go of the kernel lock; the lease stays."""
+        if self._running is not None:
+            os.close(self._running)
+            self._running = None
+
+    # -- working ---------------------------------------------------------------------------------
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Journal an event durably."""
+        path = self.path("journal.jsonl")
+        # What a power cut left of a last line must not swallow this one.
+        torn = not durable_file.read_bytes(path).endswith(b"\n") and os.path.exists(path)
+        line = durable_file.encode({**event, "at": self._clock().text})
+        durable_file.append_line(path, b"\n" + line if torn else line)
+
+    def must_own(self, operation: str) -> None:
+        """Raise Refused unless this operation still holds the lease; renew it."""
+        with durable_file.exclusive(self.path("state.lock")):
+            lease = self.lease()
+            if lease is None or lease.operation != operation:
+                holder = "nobody holds it now" if lease is None else f"operation {lease.operation} holds it now"
+                raise Refused(
+                    Refusal(
+                        "lease_lost",
+                        f"operation {operation} lost its lease ({holder}) and changes nothing more",
+                        (("operation_history", "shows what became of it"),),
+                    )
+                )
+            progress = self.progress()
+            ttl = float((progress.opened if progress else {}).get("lease_ttl", 900.0))
+            durable_file.replace(self.path("lease.json"), lease_file.renew(lease, ttl, self._clock()).to_bytes())
+
+    @contextlib.contextmanager
+    def phase(self, operation: str, name: str, direction: str | None = None) -> Iterator[Progress]:
+        """One phase of an operation, begun and ended in the journal. Raises Refused when the lease is lost."""
+        if not os.path.isdir(self.state_dir):
+            raise Refused(Refusal("not_open", f"operation {operation} is not open: {self.state_dir} is missing"))
+        self.must_own(operation)
+        # A command that outlived its killed module is waited for: two must not work on one checkout.
+        if self._running is None and not self._wait_for_running(time.monotonic() + 60.0):
+            raise Refused(Refusal("still_running", f"a process of operation {operation} is still at work on this host"))
+        try:
+            # Somebody may have taken the lease over, and left again, while this one waited.
+            self.must_own(operation)
+            found = self.progress()
+            if found is None or found.operation != operation:
+                raise Refused(Refusal("not_open", f"operation {operation} has no journal here any more"))
+        except BaseException:
+            self.leave()
+            raise
+        event: dict[str, Any] = {"event": "phase", "phase": name}
+        if direction:
+            event["direction"] = direction
+        try:
+            self.write(event)
+            yield self.progress() or found
+        finally:
+            # An exception is an orderly end of a phase; a kill is not, and leaves it open.
+            with contextlib.suppress(OSError):
+                self.write({"event": "phase_end", "phase": name})
+            self.leave()
+
+    def run_steps(self, progress: Progress, direction: str, execute: Callable[[Step], object]) -> dict[str, float]:
+        """Do what remains in a direction. Each step is journalled, then acted, then journalled as done.
+
+        Returns seconds by step id. Raises StepFailed, or Refused when the lease is lost between two steps.
+        """
+        seconds: dict[str, float] = {}
+        for step in progress.remaining(direction):
+            self.must_own(progress.operation)
+            self.write({"event": "begin", "step": step.id})
+            started = time.monotonic()
+            try:
+                note = execute(step)
+            except Exception as error:
+                self.write({"event": "failed", "step": step.id, "error": str(error)})
+                raise StepFailed(step.id, str(error)) from error
+            seconds[step.id] = round(time.monotonic() - started, 3)
+            self.write({"event": "done", "step": step.id, "seconds": seconds[step.id], "note": note})
+        return seconds
+
+    # -- closing ---------------------------------------------------------------------------------
+
+    def refuse(self, operation: str, refusal: Refusal) -> dict[str, Any] | None:
+        """End an operation that the plan refused: record it, and give the lease back.
+
+        One that was to go on with an interrupted one keeps its journal: the host is still where that one left it.
+        """
+        progress = self.progress()
+        if progress is None or progress.operation != operation:
+            return None
+        left = None if progress.touched else "from"
+        end = journal.Ending("refused", not progress.touched, left, f"{refusal.code}: {refusal.text}")
+        return self._end(progress, end)
+
+    def close(self, operation: str) -> tuple[journal.Ending, dict[str, Any] | None]:
+        """End an operation as its journal proves, and give the lease back.
+
+        Returns the ending and the ledger's record (None where nothing was recorded).
+        """
+        record = self.recorded(operation)
+        progress = self.progress()
+        if record is not None and (progress is None or progress.operation != operation):
+            # The host closed it already, and its answer was lost on the way.
+            return journal.Ending(record["outcome"], True, None, record["error"]), record
+        self._open_progress(operation)
+        # A command that outlived its killed module is waited for: the journal ends only with the work.
+        if self._running is None and not self._wait_for_running(time.monotonic() + 60.0):
+            raise Refused(Refusal("still_running", f"a process of operation {operation} is still at work on this host"))
+        try:
+            progress = self._open_progress(operation)
+            end = journal.ending(progress)
+            return end, self._end(progress, end)
+        finally:
+            self.leave()
+
+    def _open_progress(self, operation: str) -> Progress:
+        progress = self.progress()
+        if progress is None or progress.operation != operation:
+            raise Refused(
+                Refusal("not_open", f"operation {operation} is not open here; operation_history shows its record")
+            )
+        lease = self.lease()
+        if lease is not None and lease.operation != operation:
+            raise Refused(Refusal("lease_lost", f"operation {operation} lost its lease to {lease.operation}"))
+        return progress
+
+    def _end(self, progress: Progress, end: journal.Ending) -> dict[str, Any] | None:
+        record: dict[str, Any] | None = None
+        with durable_file.exclusive(self.path("state.lock")):
+            try:
+                # Nothing was changed by an operation without steps, so it says nothing about releases.
+                if progress.steps or end.outcome == "refused":
+                    record = self.recorded(progress.operation)
+                    # A refusal over a damaged ledger can't be recorded in it; an operation has to be.
+                    if record is None and not (end.outcome == "refused" and self.ledger().problems):
+                        record = ledger.append(self.path("ledger.jsonl"), self._record(progress, end))
+            finally:
+                self._give_back(progress.operation)
+            if end.settled:
+                durable_file.remove(self.path("journal.jsonl"))
+            else:
+                self.write({"event": "phase_end", "phase": "close"})
+                self.write({"event": "closed", "outcome": end.outcome})
+        self.leave()
+        return record
+
+    def set_aside_ledger(self) -> str:
+        """Keep a damaged ledger under another name, so that a new one can begin. Returns that name."""
+        with durable_file.exclusive(self.path("state.lock")):
+            path = self.path("ledger.jsonl")
+            kept = f"{path}.damaged-{ledger.digest(durable_file.read_bytes(path))[:12]}"
+            if self.ledger().problems:
+                os.rename(path, kept)
+                durable_file.sync_folder(self.state_dir)
+            return kept
+
+    def _record(self, progress: Progress, end: journal.Ending) -> dict[str, Any]:
+        opened, plan = progress.opened, progress.plan or {}
+        verified = progress.verified or {}
+        steps = [
+            {"step": step, "seconds": seconds, **({"direction": BACK} if direction == BACK else {})}
+            for step, seconds, direction in progress.past
+        ]
+        record: dict[str, Any] = {
+            "id": progress.operation,
+            "service": opened.get("service"),
+            "environment": opened.get("environment"),
+            "procedure": opened.get("procedure"),
+            "actor": opened.get("actor"),
+            "reason": opened.get("reason"),
+            "started": opened.get("started"),
+            "finished": self._clock().text,
+            "from": plan.get("from"),
+            "to": plan.get("to"),
+            "left": plan.get(end.left) if end.left else None,
+            "migrations": plan.get("migrations"),
+            "steps": steps,
+            "health": verified.get("health", []),
+            "outcome": end.outcome,
+            "error": end.error,
+        }
+        if progress.failed_health:
+            # The request id of the answer that failed is what the incident needs.
+            record["failed_health"] = progress.failed_health
+        if opened.get("continues"):
+            record["continues"] = opened["continues"]
+        if plan.get("facts"):
+            record["facts"] = plan["facts"]
+        if progress.notes:
+            record["notes"] = progress.notes
+        return record
+
+
+def _user_name() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

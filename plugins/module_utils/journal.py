@@ -1,0 +1,301 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The journal: what one operation is about to do and what it has done, written before it acts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+FORWARD = "forward"
+BACK = "back"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One journalled change.
+
+    id: unique in its plan ("vendor", "migrate_down:2026_01_02_000000_add_note").
+    title: what a person reads. repeatable: doing it again after it was cut off is safe.
+    data: what the step needs, without secrets.
+    """
+
+    id: str
+    title: str
+    repeatable: bool = True
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"id": self.id, "title": self.title, "repeatable": self.repeatable, "data": self.data}
+
+
+def step_from(raw: dict[str, Any]) -> Step:
+    """The step as the journal keeps it."""
+    return Step(str(raw["id"]), str(raw["title"]), bool(raw.get("repeatable", True)), dict(raw.get("data") or {}))
+
+
+@dataclass
+class Progress:
+    """Everything a journal says, folded.
+
+    opened: the header. plan: what was decided, None before. steps and undo: the plan's two step lists.
+    done: seconds of each finished forward step. undone: the same for the way back. begun: the step that
+    was begun and has no end. failed: the step that ended badly and its error. phase: the phase that was
+    begun and has no end. verified: the last verification. closed: the outcome its close wrote.
+    past: every step this operation itself finished: id, seconds, direction. cause: why it turned back.
+    failed_health: the answers that made it turn.
+    """
+
+    opened: dict[str, Any]
+    plan: dict[str, Any] | None = None
+    direction: str = FORWARD
+    done: dict[str, float] = field(default_factory=dict)
+    undone: dict[str, float] = field(default_factory=dict)
+    ever_begun: list[str] = field(default_factory=list)
+    begun: str | None = None
+    failed: str | None = None
+    error: str = ""
+    phase: str | None = None
+    verified: dict[str, Any] | None = None
+    closed: str | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+    past: list[tuple[str, float, str]] = field(default_factory=list)
+    cause: str = ""
+    failed_health: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def operation(self) -> str:
+        return str(self.opened["operation"])
+
+    @property
+    def steps(self) -> list[Step]:
+        return [step_from(raw) for raw in (self.plan or {}).get("steps", [])]
+
+    @property
+    def undo(self) -> list[Step]:
+        return [step_from(raw) for raw in (self.plan or {}).get("undo", [])]
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything on the host may differ from before."""
+        return bool(self.ever_begun)
+
+    @property
+    def forward_complete(self) -> bool:
+        return self.plan is not None and all(step.id in self.done for step in self.steps)
+
+    @property
+    def back_complete(self) -> bool:
+        return self.plan is not None and all(step.id in self.undone for step in self.undo_needed)
+
+    @property
+    def undo_needed(self) -> list[Step]:
+        """The steps of the way back that this progress asks for.
+
+        A step with `after` only undoes what that forward step began; all others always run.
+        """
+        return [step for step in self.undo if "after" not in step.data or step.data["after"] in self.ever_begun]
+
+    def remaining(self, direction: str) -> list[Step]:
+        """The steps that are still to do in a direction."""
+        if direction == BACK:
+            return [step for step in self.undo_needed if step.id not in self.undone]
+        return [step for step in self.steps if step.id not in self.done]
+
+
+def parse(content: bytes) -> list[dict[str, Any]]:
+    """A journal's events. A last line cut short is left out: its step was never acted on,
+    because the event is on the disk before the act."""
+    events: list[dict[str, Any]] = []
+    for line in content.split(b"\n"):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and "event" in event:
+            events.append(event)
+    return events
+
+
+def fold(events: Iterable[dict[str, Any]]) -> Progress | None:
+    """Progress from events; None where there is no operation."""
+    progress: Progress | None = None
+    for event in events:
+        kind = event["event"]
+        if kind == "open":
+            progress = Progress(opened=event)
+        elif progress is not None:
+            _apply(progress, kind, event)
+    return progress
+
+
+def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
+    step = str(event.get("step", ""))
+    if kind == "plan":
+        progress.plan = event["plan"]
+    elif kind == "carry":
+        progress.done = dict(event["done"])
+        progress.undone = dict(event["undone"])
+        progress.ever_begun = list(event["ever_begun"])
+        progress.notes = dict(event["notes"])
+        progress.cause = str(event["cause"])
+        progress.direction = event["direction"]
+    elif kind == "phase":
+        progress.phase = event["phase"]
+        if progress.direction != event.get("direction", progress.direction):
+            if event["direction"] == BACK:
+                progress.cause = _why_back(progress)
+                progress.failed_health = list((progress.verified or {}).get("health") or [])
+            # What was verified before the turn says nothing about what stands after it.
+            progress.direction, progress.verified = event["direction"], None
+            if progress.direction == FORWARD:
+                progress.undone = {}
+    elif kind == "phase_end":
+        progress.phase = None
+    elif kind == "begin":
+        progress.begun, progress.failed, progress.error, progress.verified = step, None, "", None
+        # A step in one direction takes from what was reached in the other, so that one starts anew.
+        if progress.direction == FORWARD:
+            progress.ever_begun.append(step)
+            progress.undone = {}
+        else:
+            progress.done = {}
+    elif kind == "done":
+        progress.begun = None
+        finished = progress.undone if progress.direction == BACK else progress.done
+        finished[step] = float(event.get("seconds", 0.0))
+        progress.past.append((step, finished[step], progress.direction))
+        if event.get("note") is not None:
+            progress.notes[step] = event["note"]
+    elif kind == "failed":
+        progress.begun, progress.failed, progress.error = None, step, str(event.get("error", ""))
+    elif kind == "verified":
+        progress.verified = event["result"]
+    elif kind == "closed":
+        progress.closed = event["outcome"]
+
+
+def _why_back(progress: Progress) -> str:
+    step = progress.failed or progress.begun
+    if step:
+        return f"step '{step}': {progress.error or 'cut off'}"
+    return str((progress.verified or {}).get("reason", ""))
+
+
+def carry(progress: Progress, direction: str) -> dict[str, Any]:
+    """The event by which a new operation takes over what an interrupted one had reached."""
+    return {
+        "event": "carry",
+        "from": progress.operation,
+        "direction": direction,
+        "done": progress.done,
+        "undone": progress.undone,
+        "ever_begun": progress.ever_begun,
+        "notes": progress.notes,
+        "cause": progress.cause or _why_back(progress),
+    }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be done about an operation that has no end.
+
+    kind: untouched, finished, resumable, undoable or unclear. ways: the allowed values of
+    `interrupted`, best first. text: one sentence for a person.
+    """
+
+    kind: str
+    ways: tuple[str, ...]
+    text: str
+
+
+def classify(progress: Progress) -> Verdict:
+    """Judge an operation that was never closed, or was closed halfway."""
+    total = len(progress.steps)
+    if not progress.touched:
+        return Verdict("untouched", (), "it changed nothing")
+    if progress.direction == FORWARD and progress.forward_complete:
+        if progress.verified is not None and progress.verified.get("ok"):
+            return Verdict(
+                "finished",
+                ("resume", "accept", "undo"),
+                "all its steps are done and verified; only its record is missing",
+            )
+        return Verdict(
+            "resumable",
+            ("resume", "undo", "accept"),
+            f"all {total} steps are done, but the result {_unproven(progress)}",
+        )
+    if progress.direction == BACK and progress.back_complete:
+        if progress.verified is not None and progress.verified.get("ok"):
+            return Verdict("finished", ("undo", "accept"), "it went back and was verified; only its record is missing")
+        return Verdict("undoable", ("undo", "resume"), f"it went back, but the result {_unproven(progress)}")
+    cut = progress.begun or progress.failed
+    where = f"it stopped in step '{cut}'" if cut else "it stopped between two steps"
+    count = f"{len(progress.done)} of {total} steps were done"
+    if progress.direction == BACK:
+        return Verdict("undoable", ("undo", "resume"), f"{where} on its way back")
+    step = next((step for step in progress.steps if step.id == cut), None)
+    if step is not None and not step.repeatable and progress.begun:
+        return Verdict(
+            "unclear",
+            ("resume", "undo", "accept"),
+            f"{where} after {count}; whether that step took effect can't be seen from here: {step.title}",
+        )
+    if progress.failed:
+        return Verdict("undoable", ("undo", "resume", "accept"), f"{where} after {count}: {progress.error}")
+    return Verdict("resumable", ("resume", "undo", "accept"), f"{where} after {count}")
+
+
+def _unproven(progress: Progress) -> str:
+    if progress.verified is None:
+        return "was not verified"
+    return f"is not well: {progress.verified.get('reason') or 'no reason was recorded'}"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an operation ends.
+
+    outcome: succeeded, failed, reverted, refused or interrupted; unchanged where there was nothing to do
+    and it was verified. settled: the host is at a known release, so the journal is not needed any more.
+    left: `to`, `from` or None (unknown): which end of the plan the host was left at. error: why not succeeded.
+    """
+
+    outcome: str
+    settled: bool
+    left: str | None
+    error: str = ""
+
+
+def ending(progress: Progress) -> Ending:
+    """The outcome that a journal proves. Nobody says that an operation succeeded: its journal does."""
+    healthy = progress.verified is not None and bool(progress.verified.get("ok"))
+    unhealthy = str((progress.verified or {}).get("reason", "")) or "it was never verified"
+    if progress.plan is None:
+        return Ending("interrupted", True, None, "it ended before there was a plan")
+    if not progress.steps:
+        if healthy:
+            return Ending("unchanged", True, "to")
+        return Ending("failed" if progress.verified else "interrupted", True, "to", unhealthy)
+    if not progress.touched:
+        return Ending("interrupted", True, "from", "it ended before it changed anything")
+    cut = progress.failed or progress.begun
+    stopped = progress.error or (f"cut off in step '{cut}'" if cut else "cut off between two steps")
+    if progress.direction == BACK:
+        if not progress.back_complete:
+            return Ending("failed", False, None, f"the way back is not complete: {stopped}")
+        if healthy:
+            return Ending("reverted", True, "from", progress.cause)
+        return Ending("failed", True, "from", f"after going back: {unhealthy}")
+    if not progress.forward_complete:
+        return Ending("failed" if progress.failed else "interrupted", False, None, stopped)
+    if progress.verified is None:
+        return Ending("interrupted", False, "to", unhealthy)
+    if healthy:
+        return Ending("succeeded", True, "to")
+    return Ending("failed", True, "to", unhealthy)

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a Laravel service is well: the health gate after every change, and the status screen."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import health, laravel_probe, systemd_units
+from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """deadline and interval in seconds; successes: rounds in a row that must be good."""
+
+    checks: tuple[health.Check, ...]
+    deadline: float
+    interval: float
+    successes: int
+
+
+def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+    """Verify what an operation left behind: the commit, the units, the scheduler, the answers.
+
+    Returns ok, reason (empty when ok), health (list of results), units, scheduler, maintenance.
+    """
+    expected = str((plan["from"] if direction == "back" and plan.get("from") else plan["to"])["id"])
+    started = time.monotonic()
+    problems: list[str] = []
+    try:
+        head = service.checkout.head()
+    except (CheckoutProblem, CommandFailed) as error:
+        head = str(error)
+    if head != expected:
+        problems.append(f"the checkout is at {head[:10]}, not at {expected[:10]}")
+    down = is_down(service)
+    wanted_down = plan.get("maintenance")
+    if plan.get("procedure") == "maintenance":
+        wanted_down = (plan["facts"]["maintenance"] == "down") is (direction != "back")
+    if wanted_down is not None and bool(wanted_down) is not down:
+        problems.append(
+            f"the application is {'down' if down else 'up'}, and should be {'down' if wanted_down else 'up'}"
+        )
+    told = any("queue:restart" in step["data"].get("commands", []) for step in plan.get("steps") or [])
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        planted = pool.submit(scheduler_problem, service)
+        settled = pool.submit(_settled_units, service, started + gate.deadline, gate.interval, told)
+        results, note = _answers(service, gate, expected, down)
+        scheduler, units = planted.result(), settled.result()
+    if scheduler:
+        problems.append(scheduler)
+    problems += [f"{result.name}: {result.reason}" for result in results if not result.ok]
+    problems += [text for text in units.values() if text]
+    return {
+        "ok": not problems,
+        "reason": service.redact("; ".join(problems)),
+        "health": [result.to_dict() for result in results],
+        "units": {name: text or "active" for name, text in units.items()},
+        "scheduler": scheduler or "present",
+        "maintenance": down,
+        "note": note,
+        "release": head,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _answers(service: LaravelService, gate: GateSettings, expected: str, down: bool) -> tuple[list[health.Result], str]:
+    if not gate.checks:
+        return [], "no health check is defined (laravel_health): the answers of the site were not verified"
+    checks, headers, note = gate.checks, None, ""
+    if down:
+        cookie = bypass_cookie(service)
+        if cookie:
+            headers = {"Cookie": f"laravel_maintenance={cookie}"}
+            note = "in maintenance: verified behind the maintenance page"
+        else:
+            checks = tuple(replace(check, status=(503,), json={}, contains=None, release=None) for check in checks)
+            note = "in maintenance without a secret: only the maintenance page could be verified"
+    results = health.gate(checks, gate.deadline, gate.interval, gate.successes, expected, headers)
+    return results, note
+
+
+def _settled_units(service: LaravelService, deadline: float, interval: float, told: bool) -> dict[str, str]:
+    """The problems of the units, once they settled or the deadline is over.
+
+    told: the worker was told to restart. It then ends by itself, with success, when its job is done, and systemd
+    starts it again after RestartSec: that moment is no problem, and when it comes can't be known.
+    """
+    names = unit_names(service)
+    while True:
+        found = _unit_problems(names, service.description.queue_unit if told else "")
+        if not any(found.values()) or time.monotonic() >= deadline:
+            return found
+        time.sleep(max(interval, 0.1))
+
+
+def _unit_problems(names: Sequence[str], restarting: str) -> dict[str, str]:
+    try:
+        states = systemd_units.read_units(names)
+    except systemd_units.SystemdError as error:
+        return {name: str(error) for name in names[:1]}
+    return {
+        state.unit: ""
+        if state.unit == restarting and systemd_units.ended_in_order(state)
+        else systemd_units.unit_problem(state) or ""
+        for state in states
+    }
+
+
+def unit_names(service: LaravelService) -> list[str]:
+    """The units of the service, each once: web server, php-fpm, queue worker, and a scheduler's timer."""
+    description = service.description
+    names = [*description.units, description.php_fpm_unit, description.queue_unit]
+    if description.scheduler.endswith(".timer"):
+        names.append(description.scheduler)
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def scheduler_problem(service: LaravelService) -> str:
+    """Why the scheduler would not run; empty where it is in place."""
+    if service.description.scheduler != "crontab":
+        return ""
+    try:
+        listed = service.commands.run(["crontab", "-l"], check=False)
+    except CommandFailed as error:
+        return f"the scheduler can't be checked: {error}"
+    lines = [line for line in listed.stdout.splitlines() if not line.lstrip().startswith("#")]
+    if any("schedule:run" in line and service.description.path in line for line in lines):
+        return ""
+    return f"the crontab has no line that runs schedule:run in {service.description.path}"
+
+
+def is_down(service: LaravelService) -> bool:
+    return os.path.exists(service.file("storage", "framework", "down"))
+
+
+def bypass_cookie(service: LaravelService) -> str:
+    """The cookie that looks behind the maintenance page, made by Laravel itself; empty without a secret."""
+    try:
+        answer = laravel_probe.ask(service.commands, service.description.php, {"bypass": True})
+    except laravel_probe.ProbeFailed:
+        return ""
+    cookie = answer.get("bypass")
+    return cookie if isinstance(cookie, str) else ""

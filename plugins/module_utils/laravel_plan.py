@@ -1,0 +1,401 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Planning a change of release: read on the host, decided by the pure rules, nothing changed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    destructive,
+    laravel_probe,
+    laravel_release,
+    migration_verdict,
+    release_choice,
+    vendor_store,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem, Resolved
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, label
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+
+_MIGRATIONS = "database/migrations"
+
+#: Composer's class map is made of these; a change elsewhere does not ask for a new one.
+_NOT_AUTOLOADED = (
+    "database/migrations/",
+    "resources/",
+    "config/",
+    "routes/",
+    "public/",
+    "storage/",
+    "lang/",
+    "tests/",
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator asked of a release procedure."""
+
+    procedure: str
+    to: str
+    migrations: str
+    discard: bool = False
+
+
+class ReleasePlanner:
+    """Plans a deploy or a rollback."""
+
+    def __init__(self, service: LaravelService, ledger: Ledger) -> None:
+        self.service = service
+        self.past = release_choice.history(ledger.records)
+
+    def plan(self, wish: Wish, head: str) -> dict[str, Any]:
+        """The plan as the journal keeps it. Raises Refused."""
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            # PHP and sudo take most of the time, and nothing that git reads waits for them.
+            right = pool.submit(self.service.must_reload)
+            target, chosen = self._choose(wish, head)
+            source = {"id": head, "name": self.release_name(head)}
+            goal = {"id": target.commit, "name": target.name or self.release_name(target.commit)}
+            if head == target.commit:
+                right.result()
+                return self._unchanged(wish, source, chosen)
+            self._refuse_unsafe_release(head, goal)
+            asked = pool.submit(self._ask, target.commit, wish)
+            picture = self._picture(wish, head, target.commit)
+            right.result()
+            answer = asked.result()
+        facts = self._facts(wish, source, goal, answer, picture)
+        for refusal in (
+            laravel_release.refuse_local_changes(facts),
+            laravel_release.refuse_migrations(self._counted(facts) if wish.procedure == "rollback" else facts),
+        ):
+            if refusal is not None:
+                raise Refused(refusal)
+        if wish.migrations == "down":
+            facts = self._counted(facts)
+        return {
+            "procedure": wish.procedure,
+            "from": source,
+            "to": goal,
+            "chosen": chosen,
+            "proven": target.how,
+            "steps": [step.to_dict() for step in laravel_release.steps(facts)],
+            "undo": [step.to_dict() for step in laravel_release.undo(facts)],
+            "migrations": laravel_release.migrations_record(facts),
+            "vendor": self._vendor_forecast(target.commit, str(answer["php"])),
+            "php": str(answer["php"]),
+            "transactional": facts.transactional,
+            "local_changes": [*facts.changes, *facts.in_the_way],
+            "commits": picture["commits"],
+            "diffstat": picture["diffstat"],
+            "maintenance": bool(answer.get("down")),
+            "warnings": self._warnings(wish, facts, answer),
+        }
+
+    def _picture(self, wish: Wish, head: str, target: str) -> dict[str, list[str]]:
+        """What git says about the way between the two releases."""
+        checkout = self.service.checkout
+        way = f"{head}..{target}" if wish.procedure == "deploy" else f"{target}..{head}"
+        return {
+            "changes": checkout.changes(),
+            "in_the_way": checkout.in_the_way(head, target),
+            "commits": checkout.text("log", "--oneline", "--no-decorate", "-n", "15", way).splitlines(),
+            "diffstat": checkout.text("diff", "--stat=100", head, target).splitlines(),
+        }
+
+    # -- the target ------------------------------------------------------------------------------
+
+    def _choose(self, wish: Wish, head: str) -> tuple[Resolved, str]:
+        if wish.to == "previous":
+            return self._previous(head)
+        try:
+            found = self.service.checkout.resolve(wish.to, fresh=wish.procedure == "deploy")
+        except CheckoutProblem as problem:
+            raise Refused(Refusal(problem.code, str(problem), problem.ways, problem.details)) from problem
+        return found, f"to={wish.to}: {found.how}"
+
+    def _previous(self, head: str) -> tuple[Resolved, str]:
+        try:
+            release = release_choice.previous(self.past, head)
+        except release_choice.NoRelease as none:
+            ways: tuple[tuple[str, str], ...] = (("to=<commit or tag>", "names the release to go to"),)
+            if none.code in ("no_ledger", "drift"):
+                ways += (("laravel_adopt", "records the present state, if it is good, as a release"),)
+            raise Refused(Refusal(none.code, str(none), ways, tuple(self._recent()))) from none
+        if not self.service.checkout.has(release.id):
+            raise Refused(
+                Refusal(
+                    "release_gone",
+                    f"the previous release {release.id[:10]} is no longer in this checkout",
+                    (("to=<commit or tag>", "names another release"),),
+                )
+            )
+        chosen = f"previous: the newest good release before {head[:10]}, from operation {release.operation}"
+        return Resolved(release.id, release.name, "commit, present on this host"), chosen
+
+    def _recent(self) -> list[str]:
+        log = self.service.checkout.run("log", "--oneline", "-n", "5", "HEAD~1", check=False).stdout.splitlines()
+        return ["the commits before this one:", *log] if log else []
+
+    def release_name(self, commit: str) -> str:
+        recorded = self.past.find(commit)
+        if recorded and recorded.name:
+            return recorded.name
+        tags = self.service.checkout.tags_at(commit)
+        return tags[0] if tags else ""
+
+    def _unchanged(self, wish: Wish, source: dict[str, str], chosen: str) -> dict[str, Any]:
+        return {
+            "procedure": wish.procedure,
+            "from": source,
+            "to": source,
+            "chosen": chosen,
+            "proven": "it is the release that runs now",
+            "steps": [],
+            "undo": [],
+            "migrations": None,
+            "maintenance": os.path.exists(self.service.file("storage", "framework", "down")),
+            "warnings": [],
+        }
+
+    def _refuse_unsafe_release(self, head: str, goal: dict[str, str]) -> None:
+        checkout = self.service.checkout
+        for commit in (head, goal["id"]):
+            if checkout.files(commit, ".env"):
+                raise Refused(
+                    Refusal(
+                        "env_tracked",
+                        f"commit {commit[:10]} tracks a file .env: switching would overwrite or remove "
+                        "the settings of this host",
+                        (
+                            (
+                                "to=<another release>",
+                                "without .env; remove it from the repository: git rm --cached .env",
+                            ),
+                        ),
+                    )
+                )
+        manifest = checkout.show(goal["id"], "composer.json")
+        if manifest is None or self.service.description.data_disposable:
+            return
+        # A waiver says that a check may pass over a line; Composer would still run it here.
+        findings = destructive.scan_composer_scripts(manifest, destructive.COMPOSER_INSTALL_EVENTS)
+        if findings:
+            raise Refused(
+                Refusal(
+                    "destructive_scripts",
+                    f"composer.json of {label(goal)} runs commands that destroy data",
+                    (
+                        ("to=<another release>", "without them"),
+                        (
+                            "the variable laravel_data_disposable: true",
+                            "in the inventory, for a service whose data may be lost",
+                        ),
+                    ),
+                    tuple(
+                        f"composer.json:{finding.line}: {finding.excerpt}: {finding.rule.why}" for finding in findings
+                    ),
+                )
+            )
+
+    # -- migrations ------------------------------------------------------------------------------
+
+    def _migration_names(self, commit: str) -> dict[str, str]:
+        files = self.service.checkout.files(commit, f"{_MIGRATIONS}/")
+        return {os.path.basename(file)[:-4]: file for file in files if file.endswith(".php")}
+
+    def _ask(self, target: str, wish: Wish) -> dict[str, Any]:
+        """One PHP process: where the database stands, what the way down is, what a deploy would run."""
+        names = self._migration_names(target)
+        here = self._migration_names("HEAD")
+        request: dict[str, Any] = {"migrations": True, "known": sorted(names)}
+        files: list[str] = []
+        if wish.procedure == "deploy" and wish.migrations != "skip":
+            request["up"] = {}
+            for name in sorted(set(names) - set(here)):
+                path = self._scratch_file(target, names[name])
+                files.append(path)
+                request["up"][name] = path
+        try:
+            return laravel_probe.ask(self.service.commands, self.service.description.php, request)
+        except laravel_probe.ProbeFailed as error:
+            raise Refused(
+                Refusal(
+                    "php_failed",
+                    f"{' '.join(self.service.description.php)} can't be used: {error}",
+                    (("laravel_php=<path>", "names the php of this service"),),
+                )
+            ) from error
+        finally:
+            for path in files:
+                os.unlink(path)
+
+    def _scratch_file(self, commit: str, path: str) -> str:
+        descriptor, name = tempfile.mkstemp(prefix="ops-runbook-", suffix=f"-{os.path.basename(path)}")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(self.service.checkout.show(commit, path) or "<?php")
+        return name
+
+    def _facts(
+        self,
+        wish: Wish,
+        source: dict[str, str],
+        goal: dict[str, str],
+        answer: Mapping[str, Any],
+        picture: Mapping[str, list[str]],
+    ) -> Facts:
+        database = answer.get("database") or {}
+        applied = database.get("applied")
+        current = set(self._migration_names("HEAD"))
+        target = set(self._migration_names(goal["id"]))
+        packaged = {
+            name: file for name, file in (database.get("files") or {}).items() if not file.startswith(_MIGRATIONS)
+        }
+        present, unsure = self._packaged_in_target(packaged, goal["id"], str(answer["php"]))
+        comparison = migration_verdict.compare(
+            migration_verdict.Position(
+                applied=applied,
+                current=current | set(packaged),
+                target=target | present,
+                unsure=unsure & set(applied or ()),
+                error=self.service.redact(str(database.get("error", ""))),
+            )
+        )
+        boot_error = str(answer.get("boot_error", ""))
+        downs = dict(database.get("downs") or {})
+        if boot_error:
+            downs = {
+                name: {"kind": "error", "error": f"the present release does not boot: {boot_error}"}
+                for name in comparison.ahead
+            }
+        description = self.service.description
+        return Facts(
+            procedure=wish.procedure,
+            source=source,
+            target=goal,
+            migrations=wish.migrations,
+            comparison=comparison,
+            undoing=migration_verdict.undoing(comparison, downs),
+            transactional=bool(database.get("transactional")),
+            changes=picture["changes"],
+            in_the_way=picture["in_the_way"],
+            discard=wish.discard,
+            reload=description.php_fpm_unit,
+            queue_restart=bool(description.queue_unit),
+            extra_commands=description.extra_commands,
+            ups={name: up.get("sql") or [] for name, up in (database.get("ups") or {}).items()},
+        )
+
+    def _packaged_in_target(self, packaged: Mapping[str, str], target: str, php: str) -> tuple[set[str], set[str]]:
+        """Which migrations of packages the target has for sure, and of which that can't be told."""
+        if not packaged:
+            return set(), set()
+        store = self.service.vendor
+        here, there = self._vendor_key("HEAD", php), self._vendor_key(target, php)
+        if here == there:
+            return set(packaged), set()
+        root = store.tree(there)
+        if root:
+            present = {
+                name
+                for name, file in packaged.items()
+                if not file.startswith("vendor/") or os.path.exists(os.path.join(root, file[len("vendor/") :]))
+            }
+            return present, set()
+        return set(), set(packaged)
+
+    def _counted(self, facts: Facts) -> Facts:
+        """Say how many rows each loss concerns; what can't be counted is left out."""
+        lost = facts.undoing.losses
+        if not lost or facts.undoing.irreversible:
+            return facts
+        request = {"count": [{"table": loss.table, "column": loss.column} for loss in lost]}
+        answer = laravel_probe.ask(self.service.commands, self.service.description.php, request)
+        counts: dict[str, str] = {}
+        for loss, count in zip(lost, answer.get("counts") or []):
+            if isinstance(count, int):
+                counts[loss.text] = "more than 10000 rows" if count > 10000 else f"{count} rows"
+        return replace(facts, row_counts=counts)
+
+    # -- the rest of the picture -----------------------------------------------------------------
+
+    def _vendor_key(self, commit: str, php: str) -> str:
+        return vendor_store.key(self.service.checkout.show(commit, "composer.lock"), php)
+
+    def _vendor_forecast(self, target: str, php: str) -> str:
+        """same, kept or composer: where the target's vendor tree will come from."""
+        wanted = self._vendor_key(target, php)
+        live = live_key(self.service, php)
+        if wanted and wanted == live:
+            return "same"
+        return "kept" if self.service.vendor.has(wanted) else "composer"
+
+    def _warnings(self, wish: Wish, facts: Facts, answer: Mapping[str, Any]) -> list[str]:
+        warnings: list[str] = []
+        if not self.past.order:
+            warnings.append(
+                "this host has no ledger yet: the release it runs was never verified here; "
+                "run laravel_adopt first, so that `previous` can go back to it"
+            )
+        elif self.past.left is not None and self.past.left != facts.source["id"]:
+            warnings.append(
+                f"the ledger left this host at {self.past.left[:10]}, but it is at {facts.source['id'][:10]}"
+            )
+        recorded = self.past.find(facts.target["id"])
+        if recorded is not None and not recorded.good:
+            warnings.append(f"{label(facts.target)} was condemned by operation {recorded.condemned_by}")
+        if answer.get("boot_error"):
+            warnings.append(f"the present release does not boot: {answer['boot_error']}")
+        ups = (answer.get("database") or {}).get("ups") or {}
+        for name, up in ups.items():
+            if up.get("error"):
+                warnings.append(f"migration {name} fails when it is only tried: {self.service.redact(up['error'])}")
+            for loss in migration_verdict.losses(up.get("sql") or ()):
+                warnings.append(
+                    f"migration {name} destroys {loss.text}: going back to {label(facts.source)} can't restore it"
+                )
+        if answer.get("debug") and answer.get("environment") == "production":
+            warnings.append("APP_DEBUG is on in production: errors show secrets to visitors")
+        return warnings
+
+
+def live_key(service: LaravelService, php: str) -> str:
+    """The key of the live vendor tree; empty when it is not exactly what composer.lock asks for."""
+    stamp = service.vendor.stamp()
+    if stamp is None and service.vendor.is_stamped():
+        return ""
+    lock = service.checkout.show(stamp.commit if stamp else "HEAD", "composer.lock")
+    if stamp is not None and lock is None:
+        return stamp.key
+    try:
+        with open(os.path.join(service.vendor.live, "composer", "installed.json"), encoding="utf-8") as handle:
+            installed = handle.read()
+    except OSError:
+        return ""
+    # Somebody may have run Composer by hand since the stamp was written.
+    if not lock or not vendor_store.installed_matches(lock, installed):
+        return ""
+    return stamp.key if stamp else vendor_store.key(lock, php)
+
+
+def class_map_differs(changes: list[tuple[str, str]]) -> bool:
+    """Whether Composer's optimised class map must be made anew after these changes.
+
+    It lists the application's classes too: skipping Composer for an unchanged lock would leave classes in
+    it whose files are gone.
+    """
+    return any(
+        path == "composer.json" or (status != "M" and path.endswith(".php") and not path.startswith(_NOT_AUTOLOADED))
+        for status, path in changes
+    )

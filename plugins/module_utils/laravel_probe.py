@@ -1,0 +1,293 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asking a Laravel application about itself: one PHP process, one JSON answer, nothing written.
+
+The script goes to PHP on standard input with the request inside it, so neither a file nor an argument
+holds anything. It boots the console kernel, which works alike from Laravel 8 to 12 and needs no parsing
+of artisan's texts. The framework's manifests are pointed at a scratch folder: where they are missing,
+booting would write them into the application.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, tail
+
+_MARK = "@@ops-runbook-answer@@"
+
+_COMMON = r"""<?php
+$request = json_decode(base64_decode('__REQUEST__'), true);
+$answer = ['php' => PHP_VERSION];
+ob_start();
+function finish(array $answer): void {
+    while (ob_get_level() > 0) { ob_end_clean(); }
+    fwrite(STDOUT, "\n__MARK__".json_encode($answer, JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR));
+    exit(0);
+}
+function attempt(callable $ask) {
+    try { return $ask(); } catch (\Throwable $error) { return ['error' => get_class($error).': '.$error->getMessage()]; }
+}
+"""
+
+_FRAMEWORK = (
+    _COMMON
+    + r"""
+try {
+    require getcwd().'/vendor/autoload.php';
+    $app = require getcwd().'/bootstrap/app.php';
+    $app->make(\Illuminate\Contracts\Console\Kernel::class)->bootstrap();
+} catch (\Throwable $error) {
+    finish($answer + ['boot_error' => get_class($error).': '.$error->getMessage()]);
+}
+$answer['laravel'] = $app->version();
+$answer['environment'] = (string) $app->environment();
+$answer['debug'] = (bool) $app['config']->get('app.debug');
+$answer['down'] = $app->isDownForMaintenance();
+
+// Whether the body of a method holds any code at all, comments left aside.
+function is_empty_method(object $migration, string $method): bool {
+    $reflection = new \ReflectionMethod($migration, $method);
+    $lines = array_slice(file($reflection->getFileName()), $reflection->getStartLine() - 1,
+        $reflection->getEndLine() - $reflection->getStartLine() + 1);
+    $body = '';
+    foreach (token_get_all('<?php '.implode('', $lines)) as $token) {
+        if (is_array($token) && in_array($token[0], [T_COMMENT, T_DOC_COMMENT, T_WHITESPACE, T_OPEN_TAG], true)) { continue; }
+        $body .= is_array($token) ? $token[1] : $token;
+    }
+    $open = strpos($body, '{');
+    return $open === false || trim(substr($body, $open + 1, strrpos($body, '}') - $open - 1), '; ') === '';
+}
+function describe($app, $migrator, string $file, string $method): array {
+    try {
+        $migration = (function () use ($file) {
+            if (method_exists($this, 'resolvePath')) { return $this->resolvePath($file); }
+            require_once $file;
+            return $this->resolve($this->getMigrationName($file));
+        })->call($migrator);
+        if (! method_exists($migration, $method)) { return ['kind' => 'missing', 'sql' => []]; }
+        if (is_empty_method($migration, $method)) { return ['kind' => 'empty', 'sql' => []]; }
+        $name = $migration->getConnection();
+        $connection = $migrator->resolveConnection($name);
+        $default = $app['db']->getDefaultConnection();
+        if ($name !== null) { $app['db']->setDefaultConnection($name); }
+        try {
+            $queries = $connection->pretend(function () use ($migration, $method) { $migration->{$method}(); });
+        } finally {
+            $app['db']->setDefaultConnection($default);
+        }
+        $sql = array_values(array_column($queries, 'query'));
+        return ['kind' => $sql === [] && $method === 'down' ? 'empty' : 'ok', 'sql' => $sql];
+    } catch (\Throwable $error) {
+        return ['kind' => 'error', 'sql' => [], 'error' => get_class($error).': '.$error->getMessage()];
+    }
+}
+if (! empty($request['migrations'])) {
+    $answer['database'] = attempt(function () use ($app, $request) {
+        $migrator = $app->make('migrator');
+        $connection = $app['db']->connection();
+        $grammar = $connection->getSchemaGrammar();
+        if ($grammar === null) { $connection->useDefaultSchemaGrammar(); $grammar = $connection->getSchemaGrammar(); }
+        $applied = $migrator->repositoryExists() ? $migrator->getRepository()->getMigrationBatches() : [];
+        $files = $migrator->getMigrationFiles(array_merge([$app->databasePath().'/migrations'], $migrator->paths()));
+        $downs = [];
+        if (isset($request['known'])) {
+            foreach (array_diff(array_keys($applied), $request['known']) as $name) {
+                if (isset($files[$name])) { $downs[$name] = describe($app, $migrator, $files[$name], 'down'); }
+            }
+        }
+        $ups = [];
+        foreach ($request['up'] ?? [] as $name => $file) {
+            if (! array_key_exists($name, $applied)) { $ups[$name] = describe($app, $migrator, $file, 'up'); }
+        }
+        $base = $app->basePath().'/';
+        return [
+            'driver' => $connection->getDriverName(),
+            'transactional' => (bool) $grammar->supportsSchemaTransactions(),
+            'applied' => array_map('strval', array_keys($applied)),
+            'files' => array_map(fn ($file) => str_replace($base, '', realpath($file) ?: $file), $files),
+            'downs' => (object) $downs,
+            'ups' => (object) $ups,
+        ];
+    });
+}
+foreach ($request['count'] ?? [] as $index => $loss) {
+    // Bounded, so that a large table can't hold up the person who waits for the plan.
+    $answer['counts'][$index] = attempt(function () use ($app, $loss) {
+        $query = $app['db']->connection()->table($loss['table'])->selectRaw('1')->limit(10001);
+        if ($loss['column'] !== '') { $query->whereNotNull($loss['column']); }
+        return $query->get()->count();
+    });
+}
+if (! empty($request['queue'])) {
+    $answer['queue'] = attempt(fn () => ['connection' => $app['config']->get('queue.default'), 'size' => $app['queue']->connection()->size()]);
+    $answer['failed_jobs'] = attempt(function () use ($app) {
+        $failer = $app['queue.failer'];
+        return method_exists($failer, 'count') ? $failer->count() : count($failer->all());
+    });
+}
+if (! empty($request['bypass'])) {
+    $answer['bypass'] = attempt(function () use ($app) {
+        $data = method_exists($app, 'maintenanceMode') ? $app->maintenanceMode()->data()
+            : json_decode(file_get_contents($app->storagePath().'/framework/down'), true);
+        if (empty($data['secret'])) { return null; }
+        return \Illuminate\Foundation\Http\MaintenanceModeBypassCookie::create($data['secret'])->getValue();
+    });
+}
+if (isset($request['maintenance'])) {
+    $answer['maintenance'] = attempt(function () use ($app, $request) {
+        $options = $request['maintenance'];
+        $code = $options['state'] === 'up' ? \Illuminate\Support\Facades\Artisan::call('up')
+            : \Illuminate\Support\Facades\Artisan::call('down', array_filter([
+                '--secret' => $options['secret'] ?? null, '--retry' => $options['retry'] ?? null,
+                '--refresh' => $options['refresh'] ?? null,
+            ], fn ($value) => $value !== null && $value !== ''));
+        return ['code' => $code, 'output' => trim(\Illuminate\Support\Facades\Artisan::output())];
+    });
+}
+finish($answer);
+"""
+)
+
+# The release to be left is often one that can't boot. The cached configuration is a plain array, and
+# .env is plain text: both tell where the database is without any of the application's code.
+_BARE = (
+    _COMMON
+    + r"""
+$answer['database'] = attempt(function () {
+    $cached = getcwd().'/bootstrap/cache/config.php';
+    $table = 'migrations';
+    if (is_file($cached)) {
+        $config = (require $cached)['database'];
+        $settings = $config['connections'][$config['default']];
+        $table = is_array($config['migrations'] ?? null) ? $config['migrations']['table'] : ($config['migrations'] ?? $table);
+    } else {
+        $env = [];
+        foreach (is_file('.env') ? file('.env') : [] as $line) {
+            if (preg_match('/^\s*(?:export\s+)?(DB_\w+)\s*=\s*(.*?)\s*$/', $line, $match)) { $env[$match[1]] = trim($match[2], "\"'"); }
+        }
+        $settings = ['driver' => $env['DB_CONNECTION'] ?? 'mysql', 'host' => $env['DB_HOST'] ?? '127.0.0.1', 'port' => $env['DB_PORT'] ?? null,
+            'database' => $env['DB_DATABASE'] ?? '', 'username' => $env['DB_USERNAME'] ?? null, 'password' => $env['DB_PASSWORD'] ?? null];
+    }
+    $driver = $settings['driver'] === 'mariadb' ? 'mysql' : $settings['driver'];
+    if ($driver === 'sqlite' && ! is_file($settings['database'])) { throw new \RuntimeException('no database file '.$settings['database']); }
+    $dsn = $driver === 'sqlite' ? 'sqlite:'.$settings['database']
+        : $driver.':host='.$settings['host'].';dbname='.$settings['database'].(empty($settings['port']) ? '' : ';port='.$settings['port']);
+    $pdo = new \PDO($dsn, $settings['username'] ?? null, $settings['password'] ?? null, [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION, \PDO::ATTR_TIMEOUT => 5]);
+    $table = ($settings['prefix'] ?? '').$table;
+    $rows = $pdo->query("select migration from $table order by batch, migration")->fetchAll(\PDO::FETCH_COLUMN);
+    return ['driver' => $driver, 'transactional' => in_array($driver, ['pgsql', 'sqlsrv'], true), 'applied' => $rows, 'files' => [], 'downs' => (object) [], 'ups' => (object) []];
+});
+$answer['down'] = is_file(getcwd().'/storage/framework/down');
+finish($answer);
+"""
+)
+
+
+# Booting the framework takes 0.1 s and each of these commands a tenth of that, so they share one boot. The old
+# caches go first: with them the framework would boot with the settings of the release before.
+_REBUILD = (
+    _COMMON
+    + r"""
+foreach (['config', 'events', 'packages', 'routes', 'routes-v7', 'services'] as $cache) {
+    @unlink(getcwd()."/bootstrap/cache/$cache.php");
+}
+try {
+    require getcwd().'/vendor/autoload.php';
+    $app = require getcwd().'/bootstrap/app.php';
+    $app->make(\Illuminate\Contracts\Console\Kernel::class)->bootstrap();
+} catch (\Throwable $error) {
+    finish($answer + ['boot_error' => get_class($error).': '.$error->getMessage()]);
+}
+$answer['elsewhere'] = $app->configurationIsCached();
+foreach ($answer['elsewhere'] ? [] : $request['commands'] as $command) {
+    $result = attempt(fn () => \Illuminate\Support\Facades\Artisan::call($command, ['--no-interaction' => true]));
+    if ($result !== 0) {
+        $said = is_array($result) ? $result['error'] : trim(\Illuminate\Support\Facades\Artisan::output());
+        finish($answer + ['failed' => $command, 'error' => $said]);
+    }
+}
+finish($answer);
+"""
+)
+
+
+class ProbeFailed(Exception):
+    """The application could not be asked; the text says why."""
+
+
+def ask(commands: Commands, php: Sequence[str], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask the application in the commands' folder.
+
+    request: migrations (bool), known (names the target knows: the down() of all others is described),
+    up (name -> file whose up() is described), count (list of {table, column}), queue (bool), bypass (bool),
+    maintenance ({state, secret, retry, refresh}).
+    Returns the answer. Where the application does not boot, `boot_error` says why, and `database` comes from
+    the configuration without the framework. Raises ProbeFailed when PHP itself does not run.
+    """
+    scratch = tempfile.mkdtemp(prefix="ops-runbook-")
+    try:
+        environment = {}
+        for name, file in (("APP_SERVICES_CACHE", "services.php"), ("APP_PACKAGES_CACHE", "packages.php")):
+            environment[name] = os.path.join(scratch, file)
+            source = os.path.join(commands.cwd, "bootstrap", "cache", file)
+            if os.path.exists(source):
+                shutil.copyfile(source, environment[name])
+        try:
+            answer = _run(commands, php, _FRAMEWORK, request, environment)
+        except ProbeFailed as error:
+            # A fatal error ends PHP before anything can be caught.
+            answer = {"boot_error": str(error)}
+        if "boot_error" in answer and request.get("migrations"):
+            bare = _run(commands, php, _BARE, request, environment)
+            answer = {**bare, "boot_error": commands.redact(str(answer["boot_error"]))}
+        return answer
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def rebuild(commands: Commands, php: Sequence[str], names: Sequence[str]) -> bool:
+    """Run artisan commands that build what the framework caches, in one process.
+
+    Returns False, with nothing run, where the application keeps its caches elsewhere (APP_CONFIG_CACHE): then a
+    process that has booted can't get rid of the old ones. Raises ProbeFailed with the command that failed.
+    """
+    answer = _run(commands, php, _REBUILD, {"commands": list(names)}, {}, commands.timeout)
+    if answer.get("boot_error"):
+        raise ProbeFailed(commands.redact(f"the application does not boot: {answer['boot_error']}"))
+    if answer.get("failed"):
+        raise ProbeFailed(commands.redact(f"artisan {answer['failed']}: {answer['error']}"))
+    return not answer["elsewhere"]
+
+
+def _run(
+    commands: Commands,
+    php: Sequence[str],
+    script: str,
+    request: Mapping[str, Any],
+    environment: Mapping[str, str],
+    timeout: float | None = 60,
+) -> dict[str, Any]:
+    encoded = base64.b64encode(json.dumps(request).encode()).decode()
+    text = script.replace("__REQUEST__", encoded).replace("__MARK__", _MARK)
+    argv = [*php, "-d", "display_errors=stderr", "-d", "memory_limit=512M"]
+    try:
+        output = commands.run(argv, env=environment, stdin=text, check=False, timeout=timeout)
+    except CommandFailed as error:
+        raise ProbeFailed(str(error)) from error
+    _, found, document = output.stdout.rpartition(_MARK)
+    if not found:
+        said = tail(output.stderr) or tail(output.stdout) or "nothing"
+        raise ProbeFailed(commands.redact(f"PHP ended with {output.code} and said: {said}"))
+    answer = json.loads(document)
+    if not isinstance(answer, dict):
+        raise ProbeFailed("PHP gave no answer")
+    return answer

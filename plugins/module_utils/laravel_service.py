@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Laravel service on this host: what it is, and the preconditions of every operation on it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor, parse_dotenv, secret_values
+from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import VendorStore
+
+
+@dataclass(frozen=True)
+class Description:
+    """The service as the inventory describes it. See the role laravel's argument specs for the meaning."""
+
+    name: str
+    path: str
+    repository: str = ""
+    remote: str = "origin"
+    php: tuple[str, ...] = ("php",)
+    composer: tuple[str, ...] = ("composer",)
+    git: tuple[str, ...] = ("git",)
+    systemctl: str = "/usr/bin/systemctl"
+    php_fpm_unit: str = ""
+    queue_unit: str = ""
+    units: tuple[str, ...] = ()
+    scheduler: str = "crontab"
+    keep_releases: int = 5
+    extra_commands: tuple[tuple[str, ...], ...] = ()
+    command_timeout: float = 1800.0
+    data_disposable: bool = False
+
+
+def describe(raw: Mapping[str, Any]) -> Description:
+    """The description in a module's `service` option."""
+    return Description(
+        name=raw["name"],
+        path=raw["path"].rstrip("/") or "/",
+        repository=raw["repository"] or "",
+        remote=raw["remote"],
+        php=tuple(shlex.split(raw["php"])),
+        composer=tuple(shlex.split(raw["composer"])),
+        git=tuple(shlex.split(raw["git"])),
+        systemctl=raw["systemctl"],
+        php_fpm_unit=raw["php_fpm_unit"] or "",
+        queue_unit=raw["queue_unit"] or "",
+        units=tuple(raw["units"] or ()),
+        scheduler=raw["scheduler"],
+        keep_releases=raw["keep_releases"],
+        extra_commands=tuple(tuple(shlex.split(command)) for command in raw["extra_commands"] or ()),
+        command_timeout=raw["command_timeout"],
+        data_disposable=raw["data_disposable"],
+    )
+
+
+class LaravelService:
+    """The service, and the tools with which an operation reads and changes it."""
+
+    def __init__(self, description: Description, state_dir: str, inherited: Sequence[int] = (), scratch: str = ""):
+        self.description = description
+        self.state_dir = state_dir
+        settings = (
+            parse_dotenv(durable_file.read_bytes(self.file(".env")).decode("utf-8", "replace"))
+            if os.access(self.file(".env"), os.R_OK)
+            else {}
+        )
+        self.redact = Redactor(secret_values(settings))
+        self.commands = Commands(
+            description.path,
+            inherited,
+            self.redact,
+            description.command_timeout,
+            description.data_disposable,
+        )
+        self.checkout = Checkout(self.commands, description.git, description.remote, scratch)
+        self.vendor = VendorStore(self.file("vendor"), os.path.join(state_dir, "vendor"))
+
+    def file(self, *parts: str) -> str:
+        return os.path.join(self.description.path, *parts)
+
+    def artisan(self, *arguments: str, limited: bool = True) -> str:
+        """Run an artisan command; its output. Raises CommandFailed."""
+        argv = [*self.description.php, "artisan", "--no-interaction", "--no-ansi", *arguments]
+        timeout = None if limited else float(7 * 24 * 3600)
+        return self.commands.run(argv, timeout=timeout).stdout
+
+    def composer(self, *arguments: str) -> str:
+        argv = [*self.description.composer, *arguments, "--no-interaction", "--no-ansi"]
+        return self.commands.run(argv, env={"COMPOSER_NO_INTERACTION": "1"}).stderr
+
+    # -- preconditions ---------------------------------------------------------------------------
+
+    def must_be_operable(self) -> str:
+        """Check what every operation needs. Returns the commit that is checked out. Raises Refused."""
+        path = self.description.path
+        if not os.path.isdir(path):
+            raise Refused(Refusal("no_such_path", f"there is no folder {path}", (_SET_PATH,)))
+        owner, user = _name(os.stat(path).st_uid), _name(os.geteuid())
+        if owner != user:
+            raise Refused(
+                Refusal(
+                    "wrong_user",
+                    f"{path} belongs to {owner}, and this run works as {user}: files it makes would be {user}'s",
+                    ((f"ansible_user={owner}", f"connects as {owner}"),),
+                )
+            )
+        for name in ("", ".git", "bootstrap/cache", "storage/framework/views"):
+            folder = self.file(name) if name else path
+            if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
+                raise Refused(
+                    Refusal(
+                        "not_writable",
+                        f"{user} may not write {folder}",
+                        ((f"sudo chown {user} {folder}", "on the host"),),
+                    )
+                )
+        try:
+            head = self.checkout.head()
+        except CheckoutProblem as problem:
+            raise Refused(Refusal(problem.code, str(problem), (_SET_PATH,))) from problem
+        except CommandFailed as error:
+            raise Refused(
+                Refusal("tool_missing", str(error), (("laravel_git=<path>", "names the git to use"),))
+            ) from error
+        if not os.path.isfile(self.file("artisan")):
+            raise Refused(Refusal("no_artisan", f"{path} holds no artisan: it is no Laravel application", (_SET_PATH,)))
+        repository = self.checkout.repository()
+        if self.description.repository and repository != self.description.repository:
+            raise Refused(
+                Refusal(
+                    "wrong_repository",
+                    f"{path} is a checkout of {strip_credentials(repository) or 'nothing'}, "
+                    f"not of {strip_credentials(self.description.repository)}",
+                    (("laravel_repository=<address>", "names the service's repository"), _SET_PATH),
+                )
+            )
+        locks = self.checkout.lock_files()
+        if locks:
+            raise Refused(
+                Refusal(
+                    "git_locked",
+                    f"another git works in {path}, or was killed there: {', '.join(locks)}",
+                    ((f"rm {' '.join(locks)}", "on the host, only if no git is running there"),),
+                )
+            )
+        return head
+
+    def must_reload(self) -> None:
+        """Prove the right to reload php-fpm before anything needs it. Raises Refused."""
+        unit = self.description.php_fpm_unit
+        if not unit:
+            return
+        try:
+            allowed = self.commands.run(["sudo", "-n", "-l", *self.reload_command(unit)], check=False).code == 0
+        except CommandFailed:
+            allowed = False
+        if not allowed:
+            user = _name(os.geteuid())
+            command = " ".join(self.reload_command(unit))
+            raise Refused(
+                Refusal(
+                    "no_sudo_right",
+                    f"{user} may not reload {unit}, so the old code would go on being served",
+                    (
+                        (
+                            f"echo '{user} ALL=(root) NOPASSWD: {command}' | sudo tee /etc/sudoers.d/ops-runbook",
+                            "once, on the host, as an administrator",
+                        ),
+                        (
+                            "laravel_php_fpm_unit=<unit>",
+                            "names another unit; empty where there is none (Octane)",
+                        ),
+                    ),
+                )
+            )
+
+    def reload_command(self, unit: str) -> list[str]:
+        name = unit if unit.endswith(".service") else f"{unit}.service"
+        return [self.description.systemctl, "reload", name]
+
+
+_SET_PATH = ("laravel_path=<folder>", "names the service's checkout")
+
+
+def strip_credentials(address: str) -> str:
+    """A repository address without the user and token that some carry."""
+    scheme, found, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if found and "@" in rest.split("/")[0] else address
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

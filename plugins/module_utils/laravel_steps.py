@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Doing the steps of a plan on the host. Each may be cut off at any point and done again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import laravel_probe, release_choice, vendor_store
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import class_map_differs, live_key
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
+
+
+class LaravelSteps:
+    """The steps of deploy, rollback and maintenance, by id."""
+
+    def __init__(self, service: LaravelService, guard: Guard, plan: dict[str, Any], secret: str = "") -> None:
+        self.service = service
+        self.guard = guard
+        self.plan = plan
+        self._secret = secret
+
+    def __call__(self, step: Step) -> object:
+        """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
+        verb = step.id.split(":")[0]
+        action: Callable[[Step], object] = getattr(self, f"_do_{verb}")
+        return action(step)
+
+    def _do_keep(self, step: Step) -> object:
+        """Keep what going back to the present release needs; forget what is beyond the retention."""
+        service, checkout = self.service, self.service.checkout
+        present, php = self.plan["from"]["id"], self.plan["php"]
+        checkout.keep(present)
+        checkout.keep(step.data["release"]["id"])
+        past = release_choice.history(self.guard.ledger().records)
+        wanted = {
+            *release_choice.kept(past, present, service.description.keep_releases),
+            step.data["release"]["id"],
+        }
+        for commit in checkout.kept():
+            if commit not in wanted:
+                checkout.forget(commit)
+        keys = {self._key(commit) for commit in wanted if checkout.has(commit)}
+        service.vendor.prune(keys)
+        live = live_key(service, php)
+        if live and service.vendor.stamp() is None:
+            service.vendor.write_stamp(live, present)
+        if live and live != self._key(step.data["release"]["id"]):
+            service.vendor.keep_copy(live)
+        return None
+
+    def _do_save_changes(self, step: Step) -> object:
+        folder = os.path.join(self.guard.state_dir, "discarded", self.plan["saved_as"])
+        self.service.checkout.save_changes(folder, step.data["files"])
+        return {"saved": folder}
+
+    def _do_code(self, step: Step) -> object:
+        self.service.checkout.switch(step.data["commit"])
+        return None
+
+    def _do_vendor(self, step: Step) -> object:
+        """Bring vendor/ to the commit: as it is, from the kept trees, or by Composer."""
+        service, store, commit = self.service, self.service.vendor, step.data["commit"]
+        wanted = self._key(commit)
+        how = "as it was"
+        if not wanted or live_key(service, self.plan["php"]) != wanted:
+            if store.has(wanted):
+                store.bring_live(wanted)
+                how = "kept tree"
+            else:
+                # A killed Composer leaves a tree that belongs to no release: the stamp says so first.
+                store.write_stamp("", commit)
+                service.composer("install", "--no-dev", "--optimize-autoloader", "--no-progress")
+                store.write_stamp(wanted, commit)
+                return "composer install"
+        stamp = store.stamp()
+        if stamp is None:
+            # A tree that Composer made before there was a stamp: its class map may be of any commit.
+            service.composer("dump-autoload", "--no-dev", "--optimize")
+            store.write_stamp(wanted, commit)
+            return f"{how}, class map renewed"
+        if stamp.commit != commit and (
+            not service.checkout.has(stamp.commit)
+            or class_map_differs(service.checkout.changed_names(stamp.commit, commit))
+        ):
+            service.composer("dump-autoload", "--no-dev", "--optimize")
+            store.write_stamp(wanted, commit)
+            return f"{how}, class map renewed"
+        return how
+
+    def _key(self, commit: str) -> str:
+        return vendor_store.key(self.service.checkout.show(commit, "composer.lock"), self.plan["php"])
+
+    def _do_clear(self, _step: Step) -> object:
+        self.service.artisan("optimize:clear")
+        return None
+
+    def _do_migrate(self, step: Step) -> object:
+        try:
+            self.service.artisan("migrate", "--force", limited=False)
+        except CommandFailed as error:
+            raise CommandFailed(f"{error}{self._remains(step.data['migrations'])}") from error
+        return {"ran": step.data["migrations"]}
+
+    def _remains(self, wanted: list[str]) -> str:
+        """What a failed run of migrations left, as far as it can be told."""
+        applied = self._applied()
+        if applied is None:
+            return ""
+        done = [name for name in wanted if name in applied]
+        text = f". In the database now: {', '.join(done) if done else 'none of them'}"
+        if not self.plan["transactional"]:
+            missing = next((name for name in wanted if name not in applied), "")
+            text += f". {missing} may have left a part of its changes: this database can't take them back by itself"
+        return text
+
+    def _applied(self) -> list[str] | None:
+        try:
+            answer = laravel_probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
+        except laravel_probe.ProbeFailed:
+            return None
+        applied = (answer.get("database") or {}).get("applied")
+        return None if applied is None else list(applied)
+
+    def _do_migrate_down(self, step: Step) -> object:
+        """Undo exactly this migration: all are offered, and the path lets artisan find only one."""
+        return self._one_migration(step, "migrate:rollback", wanted_after=False)
+
+    def _do_migrate_up(self, step: Step) -> object:
+        return self._one_migration(step, "migrate", wanted_after=True)
+
+    def _one_migration(self, step: Step, command: str, wanted_after: bool) -> object:
+        name = step.data["migration"]
+        applied = self._applied()
+        if applied is None:
+            raise CommandFailed("the database's migrations can't be read")
+        if (name in applied) is wanted_after:
+            return "was so already"
+        arguments = [command, "--force", f"--path=database/migrations/{name}.php"]
+        if not wanted_after:
+            arguments.append(f"--step={len(applied)}")
+        self.service.artisan(*arguments, limited=False)
+        after = self._applied()
+        if after is None or (name in after) is not wanted_after:
+            raise CommandFailed(
+                f"artisan {command} ended with 0, but {name} is {'not ' if wanted_after else 'still '}applied"
+            )
+        if len(after) != len(applied) + (1 if wanted_after else -1):
+            raise CommandFailed(f"artisan {command} touched more than {name}")
+        return None
+
+    def _do_caches(self, step: Step) -> object:
+        service, names = self.service, step.data["commands"]
+        try:
+            if laravel_probe.rebuild(service.commands, service.description.php, names):
+                return None
+        except laravel_probe.ProbeFailed as error:
+            raise CommandFailed(str(error)) from error
+        for name in names:
+            service.artisan(name)
+        return None
+
+    def _do_extra(self, step: Step) -> object:
+        self.service.commands.run(step.data["command"])
+        return None
+
+    def _do_reload_php(self, step: Step) -> object:
+        self.service.commands.run(["sudo", "-n", *self.service.reload_command(step.data["unit"])])
+        return None
+
+    def _do_maintenance(self, step: Step) -> object:
+        """`artisan down` or `up`, in the PHP process that is told the secret on its standard input."""
+        # Without a secret nobody, the health gate included, could look behind the maintenance page.
+        secret = self._secret or secrets.token_hex(16)
+        request = {"maintenance": {**step.data, "secret": secret}}
+        answer = laravel_probe.ask(self.service.commands, self.service.description.php, request)
+        result = answer.get("maintenance") or {}
+        problem = answer.get("boot_error") or result.get("error")
+        if problem or result.get("code") != 0:
+            raise CommandFailed(self.service.redact(f"artisan {step.data['state']}: {problem or result.get('output')}"))
+        return None
+
+    def _do_set_aside_ledger(self, _step: Step) -> object:
+        return {"kept": self.guard.set_aside_ledger()}
+
+    def _do_adopt(self, step: Step) -> object:
+        """Keep the present release as the first one that a rollback may go to."""
+        service, commit = self.service, step.data["commit"]
+        service.checkout.keep(commit)
+        live = live_key(service, self.plan["php"])
+        if live and service.vendor.stamp() is None:
+            service.composer("dump-autoload", "--no-dev", "--optimize")
+            service.vendor.write_stamp(live, commit)
+        return None if live else "vendor/ is not what composer.lock asks for: going back here will need Composer"

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The time as an operation needs it: a date for people, and a clock that nobody can set back."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+
+@dataclass(frozen=True)
+class Now:
+    """One moment.
+
+    utc: seconds since the epoch. boot: the kernel's boot id. uptime: seconds since that boot,
+    counted through suspend (CLOCK_BOOTTIME): setting the clock does not move it.
+    """
+
+    utc: float
+    boot: str
+    uptime: float
+
+    @property
+    def text(self) -> str:
+        """RFC 3339, UTC, milliseconds."""
+        moment = datetime.fromtimestamp(self.utc, timezone.utc)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def now() -> Now:
+    """The present moment on this host."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as handle:
+            boot = handle.read().strip()
+    except OSError:
+        boot = "unknown"
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return Now(utc=time.time(), boot=boot, uptime=time.clock_gettime(clock))
+
+
+def later(moment: Now, seconds: float) -> Now:
+    """The moment so many seconds after this one."""
+    return Now(moment.utc + seconds, moment.boot, moment.uptime + seconds)
+
+
+def operation_id(moment: Now) -> str:
+    """A new operation's id: it sorts by time and is short enough to be typed.
+
+    Shape: 20261121T031502Z-4f2a9c.
+    """
+    stamp = datetime.fromtimestamp(moment.utc, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    return f"{stamp}-{secrets.token_hex(3)}"

@@ -1,0 +1,273 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Splits a shell script into simple commands, with their lines and the scripts inside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Command:
+    """A simple command of a script, with the scripts inside its words."""
+
+    line: int
+    words: list[str] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    nested: list[tuple[int, str]] = field(default_factory=list)
+    documents: list[tuple[int, str]] = field(default_factory=list)
+    piped: bool = False
+    redirected: bool = False
+
+
+class ShellReader:
+    """Splits a script into simple commands.
+
+    Lenient, because a file may hold templates (C({{ }}), C(${{ }})) or be no strict shell: a quote that is
+    never closed is an ordinary character, or it would hide the rest of the file.
+    """
+
+    def __init__(self, text: str, line: int) -> None:
+        self._text = text
+        self._line = line
+        self._at = 0
+        self._commands: list[Command] = []
+        self._command = Command(line)
+        self._word: list[str] | None = None
+        self._word_line = line
+        self._drop_next = False
+        self._waiting: list[tuple[Command, str, bool]] = []
+
+    def read(self) -> list[Command]:
+        text = self._text
+        while self._at < len(text):
+            self._step(text[self._at])
+        self._end_command()
+        return self._commands
+
+    def _step(self, char: str) -> None:
+        text, at = self._text, self._at
+        if char == "\\":
+            if text[at + 1 : at + 2] == "\n":
+                self._line += 1
+            else:
+                self._add(text[at + 1 : at + 2])
+            self._at += 2
+        elif char == "'":
+            self._quoted_single()
+        elif char == '"':
+            self._quoted_double()
+        elif char == "`" or text.startswith("$(", at) or text.startswith(("<(", ">("), at):
+            self._substitution()
+        elif text.startswith("${{", at) or text.startswith("{{", at):
+            self._raw_until("}}")
+        elif text.startswith("${", at):
+            self._raw_until("}")
+        elif char == "#" and self._word is None:
+            end = text.find("\n", at)
+            self._at = len(text) if end < 0 else end
+        elif char == "\n":
+            self._end_command()
+            self._line += 1
+            self._at += 1
+            self._read_documents()
+        elif char.isspace():
+            self._end_word()
+            self._at += 1
+        elif char in "<>" or text.startswith("&>", at):
+            self._redirect()
+        elif char in ";&|()":
+            self._operator(char)
+        else:
+            self._add(char)
+            self._at += 1
+
+    def _add(self, piece: str) -> None:
+        if self._word is None:
+            self._word = []
+            self._word_line = self._line
+        self._word.append(piece)
+
+    def _take(self, end: int) -> str:
+        piece = self._text[self._at : end]
+        self._line += piece.count("\n")
+        self._at = end
+        return piece
+
+    def _quoted_single(self) -> None:
+        end = self._text.find("'", self._at + 1)
+        if end < 0:
+            self._add("'")
+            self._at += 1
+            return
+        self._add("")
+        self._add(self._take(end + 1)[1:-1])
+
+    def _quoted_double(self) -> None:
+        end = _closing_quote(self._text, self._at)
+        if end < 0:
+            self._add('"')
+            self._at += 1
+            return
+        self._add("")
+        line = self._line
+        inner = self._take(end + 1)[1:-1]
+        self._command.nested += [(line + inner.count("\n", 0, at), script) for at, script in _substitutions(inner)]
+        self._add(re.sub(r'\\(["\\$`])', r"\1", inner.replace("\\\n", "")))
+
+    def _substitution(self) -> None:
+        start = self._at
+        if self._text[start] == "`":
+            end, opening = self._text.find("`", start + 1), 1
+        else:
+            end, opening = _closing_parenthesis(self._text, start + 1), 2
+        if end < 0:
+            self._add(self._text[start])
+            self._at += 1
+            return
+        self._add("")
+        line = self._line
+        raw = self._take(end + 1)
+        if not raw.startswith("$(("):
+            self._command.nested.append((line, raw[opening:-1]))
+        self._add(raw)
+
+    def _raw_until(self, closing: str) -> None:
+        end = self._text.find(closing, self._at)
+        newline = self._text.find("\n", self._at)
+        if end < 0 or (0 <= newline < end):
+            self._add(self._text[self._at])
+            self._at += 1
+            return
+        self._add(self._take(end + len(closing)))
+
+    def _redirect(self) -> None:
+        text = self._text
+        document = re.compile(r"<<(-?)[ \t]*(['\"]?)([\w.-]+)\2").match(text, self._at)
+        if document and not text.startswith("<<<", self._at):
+            self._end_word()
+            self._waiting.append((self._command, document.group(3), bool(document.group(1))))
+            self._at = document.end()
+            return
+        if self._word is not None and "".join(self._word).isdigit():
+            self._word = None
+        self._end_word()
+        if text.startswith("<<<", self._at):
+            self._at += 3
+            return
+        match = re.compile(r"&?[<>]{1,2}[|&]?").match(text, self._at)
+        self._at = match.end() if match else self._at + 1
+        self._command.redirected = self._command.redirected or text[self._at - 1] != "<"
+        self._drop_next = True
+
+    def _operator(self, char: str) -> None:
+        self._end_word()
+        pipe = char == "|" and not self._text.startswith("||", self._at)
+        self._command.piped = pipe
+        self._end_command()
+        while self._at < len(self._text) and self._text[self._at] == char:
+            self._at += 1
+
+    def _end_word(self) -> None:
+        if self._word is None:
+            return
+        if self._drop_next:
+            self._drop_next = False
+        else:
+            if not self._command.words:
+                self._command.line = self._word_line
+            self._command.words.append("".join(self._word))
+            self._command.lines.append(self._word_line)
+        self._word = None
+
+    def _end_command(self) -> None:
+        self._end_word()
+        self._drop_next = False
+        if self._command.words or self._command.nested:
+            self._commands.append(self._command)
+        waiting = {id(command) for command, _mark, _tabs in self._waiting}
+        if id(self._command) in waiting and self._command not in self._commands:
+            self._commands.append(self._command)
+        self._command = Command(self._line)
+
+    def _read_documents(self) -> None:
+        for command, mark, tabs in self._waiting:
+            body: list[str] = []
+            line = self._line
+            while self._at < len(self._text):
+                end = self._text.find("\n", self._at)
+                end = len(self._text) if end < 0 else end
+                text = self._text[self._at : end]
+                self._at = min(end + 1, len(self._text))
+                self._line += 1
+                if (text.lstrip("\t") if tabs else text).rstrip("\r") == mark:
+                    break
+                body.append(text)
+            command.documents.append((line, "\n".join(body)))
+        self._waiting = []
+        self._command = Command(self._line)
+
+
+def _closing_quote(text: str, start: int) -> int:
+    at = start + 1
+    while at < len(text):
+        if text[at] == "\\":
+            at += 2
+        elif text[at] == '"':
+            return at
+        elif text.startswith("$(", at):
+            end = _closing_parenthesis(text, at + 1)
+            at = end + 1 if end >= 0 else at + 2
+        else:
+            at += 1
+    return -1
+
+
+def _closing_parenthesis(text: str, start: int) -> int:
+    """C(start) is at the opening parenthesis."""
+    depth, at = 0, start
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            at += 1
+        elif char == "'":
+            end = text.find("'", at + 1)
+            at = end if end >= 0 else at
+        elif char == '"':
+            end = _simple_quote(text, at)
+            at = end if end >= 0 else at
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+            if depth == 0:
+                return at
+        at += 1
+    return -1
+
+
+def _simple_quote(text: str, start: int) -> int:
+    match = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL).match(text, start)
+    return match.end() - 1 if match else -1
+
+
+def _substitutions(text: str) -> Iterator[tuple[int, str]]:
+    """The C($( )) and back-quoted scripts inside a double-quoted text."""
+    at = 0
+    while at < len(text):
+        if text[at] == "\\":
+            at += 2
+            continue
+        end = -1
+        opening = 2
+        if text.startswith("$(", at) and not text.startswith("$((", at):
+            end = _closing_parenthesis(text, at + 1)
+        elif text[at] == "`":
+            end, opening = text.find("`", at + 1), 1
+        if end >= 0:
+            yield at, text[at + opening : end]
+            at = end
+        at += 1

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation_close
+short_description: End an operation, record it, and give its lease back
+version_added: 0.1.0
+description:
+  - Nobody tells this module whether the operation succeeded; the journal proves it.
+  - Appends one record to the ledger and gives the lease back. The journal of an operation that stopped halfway
+    stays, so that the next run can resume it or undo it.
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation
+  - ops.runbook.operation.attributes
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: none
+    details: An operation is never open in check mode, so there is nothing to close.
+  diff_mode:
+    description: Shows what would change.
+    support: none
+options:
+  refused:
+    description:
+      - Ends an operation that was opened and planned, but not begun, because another host refused.
+      - Says which host, and why.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Close the operation
+  ops.runbook.operation_close:
+    operation: "{{ operation_plan.operation }}"
+    state_dir: /var/lib/ops-runbook/vertex
+"""
+
+RETURN = r"""
+outcome:
+  description: V(succeeded), V(failed), V(reverted), V(interrupted), or V(unchanged) where there was nothing to do.
+  returned: success
+  type: str
+error:
+  description: Why it did not succeed.
+  returned: success
+  type: str
+settled:
+  description: Whether the host is at a known release. If not, the next run has to resume or undo the operation.
+  returned: success
+  type: bool
+record:
+  description: The ledger's record; V(null) where nothing was changed.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**argument_specs.OPERATION, "refused": {"type": "str", "default": ""}})
+    guard = Guard(module.params["state_dir"])
+    try:
+        if module.params["refused"]:
+            guard.refuse(module.params["operation"], Refusal("another_host", module.params["refused"]))
+            module.exit_json(changed=False, outcome="refused", error=module.params["refused"], settled=True)
+        ending, record = guard.close(module.params["operation"])
+    except (Refused, LedgerDamaged, OSError) as error:
+        module.fail_json(msg=f"operation {module.params['operation']} could not be recorded: {error}")
+    module.exit_json(
+        changed=record is not None,
+        outcome=ending.outcome,
+        error=ending.error,
+        settled=ending.settled,
+        record=record,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation_history_info
+short_description: Read the ledger of a service, and who operates it
+version_added: 0.1.0
+description:
+  - Reads the records of a service's operations and checks that each follows from the one before it.
+  - Says which release is the present one by the ledger, where a rollback to V(previous) would go, which releases
+    were condemned, who holds the lease, and what can be done about an interrupted operation.
+  - A damaged ledger is a result, not a failure. See RV(chain.ok).
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation.attributes
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+    details: Nothing is ever written.
+  diff_mode:
+    description: Shows what would change.
+    support: none
+    details: There is nothing to change.
+  idempotent:
+    description: When run twice with the same arguments, the second run changes nothing.
+    support: full
+options:
+  state_dir:
+    description:
+      - Folder on the host that holds the lease, the journal and the ledger of this service.
+      - One of O(state_dir) and O(service) is required.
+    type: path
+  service:
+    description: Name of the service whose state is in C(/var/lib/ops-runbook/).
+    type: str
+  limit:
+    description: How many records to return, the newest. V(0) returns all.
+    type: int
+    default: 0
+  procedure:
+    description: Return records of this procedure only, such as V(rollback).
+    type: str
+    default: ""
+  outcome:
+    description: Return records with this outcome only.
+    type: str
+    choices: ["", succeeded, failed, reverted, refused, interrupted]
+    default: ""
+seealso:
+  - module: ops.runbook.operation_close
+"""
+
+EXAMPLES = r"""
+- name: Read the last ten operations
+  ops.runbook.operation_history_info:
+    service: vertex
+    limit: 10
+  register: history
+
+- name: Read the failed deploys
+  ops.runbook.operation_history_info:
+    state_dir: /var/lib/ops-runbook/vertex
+    procedure: deploy
+    outcome: failed
+"""
+
+RETURN = r"""
+exists:
+  description: Whether there is a state folder. Without one, no operation was ever recorded here.
+  returned: success
+  type: bool
+records:
+  description: The records that were asked for, oldest first, as the ledger has them.
+  returned: success
+  type: list
+  elements: dict
+total:
+  description: How many records the ledger has.
+  returned: success
+  type: int
+chain:
+  description: Whether the ledger is whole.
+  returned: success
+  type: dict
+  contains:
+    ok:
+      description: Whether every record follows from the one before it.
+      type: bool
+    problems:
+      description: What is wrong, with line numbers.
+      type: list
+      elements: str
+    torn:
+      description: A last line that a power cut left unfinished. It is no problem, and the next record sets it aside.
+      type: str
+lease:
+  description: Who may change the service now; V(null) where nobody holds it.
+  returned: success
+  type: dict
+  contains:
+    operation:
+      description: Id of the operation.
+      type: str
+    standing:
+      description:
+        - V(running) where a process of it works on this host, V(waiting) between two phases, V(died) where its process
+          is gone, V(expired) where it waited for too long.
+      type: str
+    holder:
+      description: A sentence for a person.
+      type: str
+    expires:
+      description: When the lease ends, RFC 3339.
+      type: str
+interrupted:
+  description: An operation that has no end; V(null) where there is none, or where its owner may be at work.
+  returned: success
+  type: dict
+  contains:
+    operation:
+      description: Id of the operation.
+      type: str
+    verdict:
+      description: V(finished), V(resumable), V(undoable) or V(unclear).
+      type: str
+    ways:
+      description: What O(ops.runbook.laravel_operation#module:interrupted) may be, best first.
+      type: list
+      elements: str
+    text:
+      description: A sentence for a person.
+      type: str
+    done:
+      description: Steps that are done.
+      type: list
+      elements: str
+    remaining:
+      description: Steps that are not, in its direction.
+      type: list
+      elements: str
+releases:
+  description: The releases of this host in the order in which they were deployed.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Identity of the release, a commit for instance.
+      type: str
+    name:
+      description: Its name, a tag for instance.
+      type: str
+    good:
+      description: Whether a rollback may go to it.
+      type: bool
+    condemned_by:
+      description: The operation that found it bad.
+      type: str
+    current:
+      description: Whether the last operation left the host at it.
+      type: bool
+    previous:
+      description: Whether a rollback to V(previous) would go to it.
+      type: bool
+current:
+  description: Id of the release at which the last operation left the host. V(null) where that is not known.
+  returned: success
+  type: str
+previous:
+  description: Where a rollback to V(previous) would go.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Id of the release; V(null) where there is none.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    why_none:
+      description: Why there is none.
+      type: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils import operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+
+STATE = "/var/lib/ops-runbook"
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path"},
+            "service": {"type": "str"},
+            "limit": {"type": "int", "default": 0},
+            "procedure": {"type": "str", "default": ""},
+            "outcome": {
+                "type": "str",
+                "choices": ["", "succeeded", "failed", "reverted", "refused", "interrupted"],
+                "default": "",
+            },
+        },
+        required_one_of=[("state_dir", "service")],
+        mutually_exclusive=[("state_dir", "service")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    if params["limit"] < 0:
+        module.fail_json(msg=f"limit is {params['limit']}; it must be 0 (all records) or more")
+    folder = params["state_dir"] or os.path.join(STATE, params["service"])
+    try:
+        found = operation_history.read(Guard(folder))
+    except operation_history.StateUnreadable as error:
+        module.fail_json(msg=str(error))
+    found["records"] = operation_history.select(
+        found["records"], params["limit"], params["procedure"], params["outcome"]
+    )
+    module.exit_json(changed=False, state_dir=folder, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Where the collection can be installed, and how a procedure is run there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+INSTALLED = Path("ansible_collections/ops/runbook")
+
+
+def call(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """The output of a command that has to succeed."""
+    ran = subprocess.run(command, cwd=cwd, env=env, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
+    return ran.stdout
+
+
+def bare_environment(home: Path) -> dict[str, str]:
+    """An environment in which nothing leads Ansible back to this checkout or to the collections of the user."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
+    return {**kept, "HOME": str(home), "LC_ALL": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A Python that runs Ansible, its environment, and where the collection was put."""
+
+    python: Path
+    home: Path
+    collection: Path
+    env: dict[str, str]
+
+    def playbook(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ansible-playbook in an empty folder."""
+        empty = self.home / "empty"
+        empty.mkdir(exist_ok=True)
+        return subprocess.run(
+            [self.python, "-m", "ansible", "playbook", *arguments],
+            cwd=empty,
+            env=self.env,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+
+def fresh_python(folder: Path) -> Path:
+    """A new virtual environment that also sees the packages of the running one, which saves installing Ansible."""
+    venv.EnvBuilder(with_pip=False).create(folder)
+    packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    (packages / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    return folder / "bin" / "python"

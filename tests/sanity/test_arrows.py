@@ -1,0 +1,100 @@
+"""Arrows run one way: playbooks, roles, modules and filters, rules. Nothing of others is needed on the way."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = "ansible_collections.ops.runbook.plugins."
+SOURCES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/*/*.py"))
+TASKS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("roles/*/tasks/*.yml"))
+PLAYBOOKS = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
+# Decisions that belong into a role or further down.
+LOGIC = re.compile(
+    r"\{%|^\s*(?:- )?(?:block|rescue|always|loop|with_\w+|until|register"
+    r"|(?:ansible\.builtin\.)?(?:set_fact|command|shell|raw|script)):",
+    re.MULTILINE,
+)
+
+
+def imported(source: str) -> set[str]:
+    """Full names of what a file imports; of `from a import b`, a.b."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_a_plugin_imports_only_rules(path: str) -> None:
+    ours = {name for name in imported((ROOT / path).read_text()) if name.startswith(("ansible_collections", "."))}
+    assert {name for name in ours if not name.startswith(f"{PLUGINS}module_utils.")} == set()
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("plugins/modules/")])
+def test_a_module_reads_of_ansible_only_what_is_sent_along_with_it(path: str) -> None:
+    theirs = {name for name in imported((ROOT / path).read_text()) if name.startswith("ansible.")}
+    assert {name for name in theirs if not name.startswith("ansible.module_utils.")} == set()
+
+
+def test_the_rules_import_each_other_in_no_circle() -> None:
+    prefix = f"{PLUGINS}module_utils."
+    rules = {path.stem: imported(path.read_text()) for path in ROOT.glob("plugins/module_utils/*.py")}
+    left = {
+        rule: {name.removeprefix(prefix).partition(".")[0] for name in names if name.startswith(prefix)}
+        for rule, names in rules.items()
+    }
+    while free := [rule for rule, needs in left.items() if not needs & {*left}]:
+        for rule in free:
+            del left[rule]
+    assert left == {}
+
+
+def test_every_form_of_import_is_seen() -> None:
+    assert imported("from a.b import c\nimport d.e\nfrom . import f") == {"a.b.c", "d.e", "..f"}
+
+
+@pytest.mark.parametrize("path", [*TASKS, *(f"playbooks/{name}.yml" for name in PLAYBOOKS)])
+def test_nothing_of_another_collection_is_called(path: str) -> None:
+    """galaxy.yml has no dependencies, and a bastion has no other collection than this one."""
+    assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == {}
+    names = re.findall(r"^\s*(?:- )?((?:[a-z_]+\.){2,}[a-z_]+):", (ROOT / path).read_text(), re.MULTILINE)
+    names += re.findall(r"\|\s*((?:[a-z_]+\.){2}[a-z_]+)", (ROOT / path).read_text())
+    assert {name for name in names if not name.startswith(("ansible.builtin.", "ops.runbook."))} == set()
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_a_playbook_decides_nothing(name: str) -> None:
+    plays: list[dict[str, Any]] = yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())
+    assert LOGIC.findall((ROOT / f"playbooks/{name}.yml").read_text()) == []
+    assert [play["name"] for play in plays if "roles" in play and "tasks" in play] == []
+    assert {play["ansible.builtin.import_playbook"] for play in plays if "hosts" not in play} <= {"operate.yml"}
+
+
+@pytest.mark.parametrize("name", [name for name in PLAYBOOKS if name != "operate"])
+def test_a_procedure_says_how_it_is_called(name: str) -> None:
+    lines = (ROOT / f"playbooks/{name}.yml").read_text().splitlines()[1:]
+    comment = lines[: next(number for number, line in enumerate(lines) if not line.startswith("#"))]
+    assert any(f"ansible-playbook playbooks/{name}.yml" in line for line in comment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- hosts: a\n  tasks:\n    - block:\n",
+        "      register: x\n",
+        "x: '{% if a %}b{% endif %}'\n",
+        "    - ansible.builtin.shell: ls\n",
+    ],
+)
+def test_a_decision_is_seen(text: str) -> None:
+    assert LOGIC.search(text)

@@ -1,0 +1,500 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A checkout, with real repositories: a name means one commit, a look changes nothing, and no change is lost."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils.checkout import KEPT_REFS, Checkout, CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
+
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.com",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.com",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in AUTHOR.items():
+        monkeypatch.setenv(name, value)
+
+
+def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, input=stdin)
+    return done.stdout.decode().strip()
+
+
+class Origin:
+    """A remote with one commit for each release, and a clone of it."""
+
+    def __init__(self, root: Path) -> None:
+        self.work, self.clone = root / "origin", root / "clone"
+        self.work.mkdir()
+        git(self.work, "init", "--quiet", "--initial-branch=main")
+        self.v1 = self.commit("v1", app="one", conf="a")
+        self.v2 = self.commit("v2", app="two")
+        git(root, "clone", "--quiet", str(self.work), str(self.clone))
+        self.checkout = self.at()
+
+    def at(self, scratch: Path | None = None) -> Checkout:
+        return Checkout(Commands(str(self.clone)), scratch=str(scratch or ""))
+
+    def commit(self, tag: str = "", **files: str) -> str:
+        for name, text in files.items():
+            (self.work / name).write_text(text)
+        git(self.work, "add", "--all")
+        git(self.work, "commit", "--quiet", "--allow-empty", "-m", tag or "work")
+        if tag:
+            git(self.work, "tag", "-a", tag, "-m", tag)
+        return git(self.work, "rev-parse", "HEAD")
+
+    def vanish(self) -> None:
+        self.work.rename(self.work.with_suffix(".gone"))
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origin]:
+    """Made once, since copying is cheaper than a dozen runs of git."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in AUTHOR.items():
+            patch.setenv(name, value)
+        yield Origin(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def origin(template: Origin, tmp_path: Path) -> Origin:
+    origin = copy.copy(template)
+    origin.work, origin.clone = tmp_path / "origin", tmp_path / "clone"
+    shutil.copytree(template.work, origin.work, symlinks=True)
+    shutil.copytree(template.clone, origin.clone, symlinks=True)
+    settings = origin.clone / ".git" / "config"
+    settings.write_text(settings.read_text().replace(str(template.work), str(origin.work)))
+    origin.checkout = origin.at()
+    return origin
+
+
+def fingerprint(folder: Path) -> str:
+    """Everything in a folder: names, contents, modes and times."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        facts = path.lstat()
+        total.update(f"{path} {facts.st_mode} {facts.st_mtime_ns} {facts.st_ino}\n".encode())
+        if path.is_file():
+            total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def problem_of(checkout: Checkout, wanted: str, fresh: bool) -> CheckoutProblem:
+    with pytest.raises(CheckoutProblem) as caught:
+        checkout.resolve(wanted, fresh)
+    return caught.value
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["deploy", "rollback"])
+def test_a_release_by_each_of_its_names(origin: Origin, fresh: bool) -> None:
+    for wanted, name in (
+        ("v1", "v1"),
+        (origin.v1, "v1"),
+        (origin.v1[:7], "v1"),
+        (origin.v1[:4], "v1"),
+        (origin.v1.upper(), "v1"),
+    ):
+        found = origin.checkout.resolve(wanted, fresh)
+        assert (found.commit, found.name) == (origin.v1, name), wanted
+
+
+def test_a_deploy_asks_the_remote_and_a_rollback_this_host(origin: Origin) -> None:
+    git(origin.work, "tag", "-f", "-a", "v1", "-m", "moved", origin.v2)
+    v3 = origin.commit("", app="three")
+    assert origin.checkout.resolve("main", fresh=False).commit == origin.v2
+    assert origin.checkout.resolve("v1", fresh=False).commit == origin.v1
+    assert origin.checkout.resolve("main", fresh=True).commit == v3
+    assert origin.checkout.resolve("v1", fresh=True).commit == origin.v2
+
+
+def test_the_proof_is_said(origin: Origin) -> None:
+    assert origin.checkout.resolve("v1", fresh=False).how == "tag v1, present on this host"
+    assert origin.checkout.resolve("v1", fresh=True).how == "tag v1 on the remote"
+    assert origin.checkout.resolve("main", fresh=True).how == "branch main on the remote"
+    assert origin.checkout.resolve("main", fresh=False).how == "branch main as last fetched to this host"
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_what_is_new_on_the_remote_is_fetched(origin: Origin, fresh: bool) -> None:
+    v3 = origin.commit("v3", app="three")
+    assert origin.checkout.resolve("v3", fresh).commit == v3
+    v4 = origin.commit("", app="four")
+    assert origin.checkout.resolve(v4, fresh).commit == v4
+    v5 = origin.commit("", app="five")
+    assert origin.checkout.resolve(v5[:8], fresh).commit == v5
+    assert origin.checkout.has(v5)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_an_unknown_name_is_refused_with_what_to_do(origin: Origin, fresh: bool) -> None:
+    for wanted in ("v9", "deadbeef", "f" * 40, "feature/none"):
+        problem = problem_of(origin.checkout, wanted, fresh)
+        assert (problem.code, bool(problem.ways)) == ("unknown_release", True)
+        assert f"to={wanted} " in str(problem) and "nor on the remote" in str(problem)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize(
+    "wanted",
+    ["", "-x", "--upload-pack=x", "v1..v2", "v1^", "v1~1", "HEAD@{1}", "a b", "v1;id", ":/fix", "v1\n", "v1\nv2", "$x"],
+)
+def test_what_is_no_name_never_reaches_git(tmp_path: Path, wanted: str, fresh: bool) -> None:
+    nowhere = Checkout(Commands(str(tmp_path)), git=("/nowhere/git",))
+    assert problem_of(nowhere, wanted, fresh).code == "bad_release_name"
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_tag_and_a_branch_of_one_name_are_ambiguous_only_if_they_differ(origin: Origin, fresh: bool) -> None:
+    git(origin.work, "branch", "v1", "v1^{commit}")
+    git(origin.work, "branch", "v2", "v1^{commit}")
+    origin.checkout.fetch()
+    assert origin.checkout.resolve("v1", fresh).commit == origin.v1
+    problem = problem_of(origin.checkout, "v2", fresh)
+    assert problem.code == "ambiguous_release"
+    assert sorted(way for way, _ in problem.ways) == sorted([f"to={origin.v1[:10]}", f"to={origin.v2[:10]}"])
+
+
+def test_a_tag_that_looks_like_the_beginning_of_another_commit_is_ambiguous(origin: Origin) -> None:
+    git(origin.work, "tag", origin.v2[:7], origin.v1)
+    git(origin.work, "tag", origin.v1[:7], origin.v1)
+    origin.checkout.fetch()
+    assert problem_of(origin.checkout, origin.v2[:7], False).code == "ambiguous_release"
+    assert origin.checkout.resolve(origin.v1[:7], False).commit == origin.v1
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_the_beginning_of_two_commits_is_ambiguous(origin: Origin, fresh: bool) -> None:
+    tree, seen = git(origin.clone, "rev-parse", "HEAD^{tree}"), dict[str, bytes]()
+    for number in itertools.count():
+        body = (
+            f"tree {tree}\nauthor A <a@example.com> {number} +0000\ncommitter A <a@example.com> 0 +0000\n\nx\n".encode()
+        )
+        beginning = hashlib.sha1(b"commit %d\0" % len(body) + body).hexdigest()[:4]
+        if beginning in seen:
+            break
+        seen[beginning] = body
+    for twin in (body, seen[beginning]):
+        git(origin.clone, "hash-object", "-w", "-t", "commit", "--stdin", stdin=twin)
+    problem = problem_of(origin.checkout, beginning, fresh)
+    assert problem.code == "ambiguous_release" and "the beginning of 2 commits" in str(problem)
+    for way, _ in problem.ways:
+        assert origin.checkout.resolve(way[len("to=") :], fresh).commit.startswith(beginning)
+
+
+def test_a_beginning_shared_with_a_file_is_not_ambiguous(origin: Origin) -> None:
+    for number in itertools.count():
+        body = b"%d" % number
+        if hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()[:4] == origin.v1[:4]:
+            break
+    git(origin.clone, "hash-object", "-w", "--stdin", stdin=body)
+    assert origin.checkout.resolve(origin.v1[:4], fresh=False).commit == origin.v1
+
+
+def test_without_its_remote_a_host_still_knows_its_own(origin: Origin) -> None:
+    origin.vanish()
+    assert origin.checkout.resolve("v1", fresh=False).commit == origin.v1
+    assert origin.checkout.resolve("main", fresh=False).commit == origin.v2
+    assert origin.checkout.resolve(origin.v1[:8], fresh=False).commit == origin.v1
+    assert origin.checkout.resolve(origin.v1, fresh=True).commit == origin.v1
+    problem = problem_of(origin.checkout, "v1", True)
+    assert problem.code == "remote_unreachable" and "to=<full commit id>" in dict(problem.ways)
+    assert problem_of(origin.checkout, "v9", False).code == "unknown_release"
+    assert "the remote can't be asked" in str(problem_of(origin.checkout, "v9", False))
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_release_that_is_named_but_cannot_be_fetched_is_not_proven(origin: Origin, fresh: bool) -> None:
+    v3 = origin.commit("v3", app="three")
+    shutil.rmtree(origin.work / ".git" / "objects" / v3[:2])
+    problem = problem_of(origin.checkout, "v3", fresh)
+    assert problem.code == "not_fetched" and v3[:10] in str(problem)
+
+
+def test_a_forced_push_is_followed(origin: Origin) -> None:
+    git(origin.work, "reset", "--quiet", "--hard", "v1")
+    v3 = origin.commit("", app="another")
+    assert origin.checkout.resolve("main", fresh=True).commit == v3
+    assert origin.checkout.resolve(origin.v2, fresh=True).commit == origin.v2
+
+
+# -- a look changes nothing ------------------------------------------------------------------------
+
+
+def test_a_fetch_into_a_scratch_folder_writes_nothing_here(origin: Origin, tmp_path: Path) -> None:
+    v3, scratch = origin.commit("v3", app="three", extra="x"), tmp_path / "scratch"
+    scratch.mkdir()
+    (origin.clone / "app").write_text("changed by hand")
+    before = fingerprint(origin.clone)
+    look = origin.at(scratch)
+    assert look.resolve("v3", fresh=True).commit == v3
+    assert look.resolve(v3[:8], fresh=False).commit == v3
+    assert look.resolve("main", fresh=True).commit == v3
+    assert look.changes() == [" M app"]
+    assert look.in_the_way(look.head(), v3) == []
+    assert look.show(v3, "app") == "three"
+    assert look.changed_names(origin.v2, v3) == [("M", "app"), ("A", "extra")]
+    assert look.tags_at(origin.v2) == ["v2"]
+    assert fingerprint(origin.clone) == before
+    assert any(scratch.rglob("*"))
+    assert not origin.checkout.has(v3)
+
+
+def test_a_real_fetch_brings_branches_and_tags_and_prunes(origin: Origin) -> None:
+    git(origin.work, "branch", "old")
+    origin.checkout.fetch()
+    assert origin.checkout.resolve("old", fresh=False).commit == origin.v2
+    git(origin.work, "branch", "-D", "old")
+    v3 = origin.commit("v3")
+    origin.checkout.fetch()
+    assert problem_of(origin.checkout, "old", False).code == "unknown_release"
+    assert origin.checkout.tags_at(v3) == ["v3"]
+
+
+# -- what the checkout holds -----------------------------------------------------------------------
+
+
+def test_head_is_of_this_folder_and_no_other(origin: Origin, tmp_path: Path) -> None:
+    assert origin.checkout.head() == origin.v2
+    inside, outside = origin.clone / "sub", tmp_path / "plain"
+    inside.mkdir()
+    outside.mkdir()
+    for folder, text in ((inside, "lies inside"), (outside, "is no git checkout")):
+        with pytest.raises(CheckoutProblem, match=text) as caught:
+            Checkout(Commands(str(folder))).head()
+        assert caught.value.code == "not_a_checkout"
+
+
+def test_changes_are_of_tracked_files_only(origin: Origin) -> None:
+    assert origin.checkout.changes() == []
+    (origin.clone / "app").write_text("by hand")
+    (origin.clone / "new").write_text("untracked")
+    (origin.clone / "conf").unlink()
+    (origin.clone / "app").chmod(0o777)
+    assert origin.checkout.changes() == [" M app", " D conf"]
+
+
+def test_a_mode_alone_is_no_change(origin: Origin) -> None:
+    (origin.clone / "app").chmod(0o777)
+    assert origin.checkout.changes() == []
+
+
+def test_a_file_moved_in_the_index_is_two_changes_with_their_letters(origin: Origin) -> None:
+    git(origin.clone, "mv", "app", "Übung.php")
+    assert origin.checkout.changes() == ["D  app", "A  Übung.php"]
+
+
+def put(clone: Path, name: str) -> None:
+    path = clone / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("precious")
+
+
+IN_THE_WAY = {
+    # What is untracked here: what of it the target, which adds sub/deep/file and a file top, would destroy.
+    "nothing": ([], []),
+    "another file": (["sub/other", "elsewhere"], []),
+    "the file itself": (["top"], ["top"]),
+    "two of them": (["top", "sub/deep/file"], ["sub/deep/file", "top"]),
+    "a file where a folder must be": (["sub"], ["sub"]),
+    "a file where a deeper folder must be": (["sub/deep"], ["sub/deep"]),
+    "a folder where a file must be": (["top/inside"], ["top"]),
+}
+
+
+@pytest.mark.parametrize("name", IN_THE_WAY)
+def test_in_the_way(origin: Origin, name: str) -> None:
+    present, expected = IN_THE_WAY[name]
+    put(origin.work, "sub/deep/file")
+    v3 = origin.commit("v3", top="x")
+    origin.checkout.fetch()
+    for file in present:
+        put(origin.clone, file)
+    assert sorted(origin.checkout.in_the_way(origin.v2, v3)) == expected
+
+
+def test_a_link_where_a_folder_must_be_is_in_the_way(origin: Origin, tmp_path: Path) -> None:
+    """git would replace the link: the files behind it would be gone from the application."""
+    put(origin.work, "public/storage/file")
+    v3 = origin.commit("v3")
+    origin.checkout.fetch()
+    (tmp_path / "uploads").mkdir()
+    (origin.clone / "public").mkdir()
+    (origin.clone / "public" / "storage").symlink_to(tmp_path / "uploads")
+    assert origin.checkout.in_the_way(origin.v2, v3) == ["public/storage"]
+    origin.checkout.save_changes(str(tmp_path / "saved"), ["public/storage"])
+    assert os.readlink(tmp_path / "saved" / "files" / "public" / "storage") == str(tmp_path / "uploads")
+
+
+def test_a_tracked_file_that_becomes_a_folder_is_not_in_the_way(origin: Origin) -> None:
+    (origin.work / "app").unlink()
+    put(origin.work, "app/index")
+    v3 = origin.commit("v3")
+    origin.checkout.fetch()
+    assert origin.checkout.in_the_way(origin.v2, v3) == []
+
+
+def test_files_of_a_commit(origin: Origin) -> None:
+    put(origin.work, "database/migrations/2026 é.php")
+    v3 = origin.commit("v3")
+    origin.checkout.fetch()
+    assert origin.checkout.files(v3, "database/migrations/") == ["database/migrations/2026 é.php"]
+    assert origin.checkout.files(origin.v1, "database/migrations/") == []
+    assert origin.checkout.show(origin.v1, "app") == "one"
+    assert origin.checkout.show(origin.v1, "none") is None
+
+
+# -- changing --------------------------------------------------------------------------------------
+
+
+def test_a_switch_can_be_done_again(origin: Origin) -> None:
+    for _ in range(2):
+        origin.checkout.switch(origin.v1)
+        assert (origin.checkout.head(), (origin.clone / "app").read_text()) == (origin.v1, "one")
+        assert origin.checkout.changes() == []
+
+
+def collect(clone: Path) -> None:
+    git(clone, "reflog", "expire", "--expire=now", "--all")
+    git(clone, "gc", "--quiet", "--prune=now")
+
+
+def test_a_kept_release_survives_a_forced_push_and_a_collection(origin: Origin) -> None:
+    v3 = origin.commit("", app="three")
+    origin.checkout.fetch()
+    origin.checkout.keep(v3)
+    git(origin.work, "reset", "--quiet", "--hard", "v1")
+    origin.checkout.fetch()
+    collect(origin.clone)
+    assert origin.checkout.has(v3)
+    assert origin.checkout.kept() == [v3]
+    origin.checkout.forget(v3)
+    assert origin.checkout.kept() == []
+    collect(origin.clone)
+    assert not origin.checkout.has(v3)
+
+
+LOCKS = ["index.lock", "HEAD.lock", "refs/heads/main.lock", "packed-refs.lock"]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_of_a_dead_git_is_seen_and_does_not_stop_a_switch(origin: Origin, name: str) -> None:
+    assert origin.checkout.lock_files() == []
+    lock = origin.clone / ".git" / name
+    lock.touch()
+    assert origin.checkout.lock_files() == [str(lock)]
+    origin.checkout.switch(origin.v1)
+    assert (origin.checkout.head(), origin.checkout.lock_files()) == (origin.v1, [])
+
+
+def test_a_lock_of_a_dead_git_does_not_stop_the_keeping(origin: Origin) -> None:
+    origin.checkout.keep(origin.v2)
+    lock = origin.clone / ".git" / KEPT_REFS / f"{origin.v1}.lock"
+    lock.touch()
+    assert origin.checkout.lock_files() == [str(lock)]
+    origin.checkout.keep(origin.v1)
+    assert sorted(origin.checkout.kept()) == sorted([origin.v1, origin.v2])
+
+
+def by_hand(origin: Origin) -> dict[str, bytes]:
+    """Changes that are no text."""
+    (origin.work / "picture").write_bytes(bytes(range(256)))
+    origin.commit("v3", latin="x")
+    git(origin.clone, "pull", "--quiet")
+    changes = {
+        "picture": bytes(reversed(range(256))) * 3,
+        "latin": "Stra\xdfe\r\nohne Ende".encode("latin-1"),
+        "app": b"by hand\n",
+    }
+    for name, content in changes.items():
+        (origin.clone / name).write_bytes(content)
+    git(origin.clone, "add", "latin")
+    (origin.clone / "conf").unlink()
+    return changes
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["none=1", "diff.noprefix=true", "diff.mnemonicPrefix=true", "color.ui=always", "diff.external=/bin/false"],
+)
+def test_saved_changes_can_be_applied_again(origin: Origin, tmp_path: Path, setting: str) -> None:
+    changes = by_hand(origin)
+    git(origin.clone, "config", *f"user.{setting}".replace("user.d", "d").replace("user.c", "c").split("="))
+    folder = origin.checkout.save_changes(str(tmp_path / "saved"), [])
+    origin.checkout.switch("HEAD")
+    assert origin.checkout.changes() == []
+    git(origin.clone, "apply", str(Path(folder, "changes.patch")))
+    for name, content in changes.items():
+        assert (origin.clone / name).read_bytes() == content
+    assert not (origin.clone / "conf").exists()
+
+
+def test_untracked_files_in_the_way_are_copied(origin: Origin, tmp_path: Path) -> None:
+    put(origin.clone, "sub/deep/file")
+    (origin.clone / "sub" / "deep" / "file").chmod(0o640)
+    folder = Path(origin.checkout.save_changes(str(tmp_path / "saved"), ["sub/deep/file", "gone"]))
+    saved = folder / "files" / "sub" / "deep" / "file"
+    assert (saved.read_text(), saved.stat().st_mode & 0o777) == ("precious", 0o640)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert not (folder / "files" / "gone").exists()
+
+
+def test_saving_again_after_the_switch_loses_nothing(origin: Origin, tmp_path: Path) -> None:
+    """An operation that went on and back again saves a second time, when the host holds the release's files."""
+    changes = by_hand(origin)
+    put(origin.clone, "top")
+    saved = tmp_path / "saved"
+    origin.checkout.save_changes(str(saved), ["top"])
+    first = (saved / "changes.patch").read_bytes()
+    origin.checkout.switch("HEAD")
+    (origin.clone / "top").write_text("of the release")
+    origin.checkout.save_changes(str(saved), ["top"])
+    assert (saved / "changes.patch").read_bytes() == first
+    assert (saved / "files" / "top").read_text() == "precious"
+    assert sorted(path.name for path in saved.iterdir()) == ["changes.patch", "files"]
+    (origin.clone / "app").write_text("by hand, later")
+    origin.checkout.save_changes(str(saved), ["top"])
+    assert (saved / "changes.patch").read_bytes() == first
+    assert b"by hand, later" in (saved / "changes-2.patch").read_bytes()
+    assert changes["app"] not in (saved / "changes-2.patch").read_bytes()
+
+
+def test_a_folder_in_the_way_is_not_thrown_away(origin: Origin, tmp_path: Path) -> None:
+    put(origin.clone, "top/inside")
+    with pytest.raises(CommandFailed, match="is a folder"):
+        origin.checkout.save_changes(str(tmp_path / "saved"), ["top"])
+    assert (origin.clone / "top" / "inside").read_text() == "precious"
+
+
+def test_the_repository_is_named(origin: Origin) -> None:
+    assert origin.checkout.repository() == str(origin.work)
+    git(origin.clone, "remote", "remove", "origin")
+    assert origin.checkout.repository() == ""
+
+
+def test_a_missing_git_is_named(origin: Origin) -> None:
+    with pytest.raises(CommandFailed, match="/nowhere/git is not installed"):
+        Checkout(Commands(str(origin.clone)), git=("/nowhere/git",)).head()

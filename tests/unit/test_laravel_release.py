@@ -1,0 +1,332 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a deploy and of a rollback, their way back, and when neither is begun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import class_map_differs
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
+    Facts,
+    label,
+    migrations_record,
+    refuse_local_changes,
+    refuse_migrations,
+    steps,
+    undo,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Comparison, Loss, Undoing
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+
+V1, V2 = {"id": "a" * 40, "name": "v1"}, {"id": "b" * 40, "name": "v2"}
+SAME, NONE = Comparison("same"), Undoing((), {}, {}, ())
+AHEAD = Comparison("ahead", ahead=("m3", "m2"))
+BEHIND = Comparison("behind", behind=("m4", "m5"))
+UNKNOWN = Comparison("unknown", ahead=("m3",), error="connection refused")
+DIVERGED = Comparison("diverged", ahead=("m3",), behind=("m4",))
+SQL = {"m3": ("drop table `t`",), "m2": ("alter table `u` drop `note`",)}
+DOWN = Undoing(("m3", "m2"), {}, SQL, (Loss("t"), Loss("u", "note")))
+STUCK = Undoing(("m3", "m2"), {"m2": "it has no down()"}, {"m3": SQL["m3"]}, (Loss("t"),))
+
+
+def facts(procedure: str = "rollback", **more: Any) -> Facts:
+    source, target = (V2, V1) if procedure == "rollback" else (V1, V2)
+    given = {
+        "source": source,
+        "target": target,
+        "migrations": "refuse" if procedure == "rollback" else "run",
+        "comparison": SAME,
+        "undoing": NONE,
+        "reload": "php8.3-fpm",
+        **more,
+    }
+    return Facts(procedure=procedure, **given)
+
+
+REBUILD = ["caches", "reload_php"]
+CODE = ["code", "vendor"]
+
+STEPS: dict[str, tuple[Facts, list[str], list[str]]] = {
+    "a rollback": (facts(), [*CODE, *REBUILD], [*CODE, *REBUILD]),
+    "a deploy": (facts("deploy"), ["keep", *CODE, *REBUILD], [*CODE, *REBUILD]),
+    "a deploy with migrations": (
+        facts("deploy", comparison=BEHIND),
+        ["keep", *CODE, "clear", "migrate", *REBUILD],
+        [*CODE, *REBUILD],
+    ),
+    "a deploy that skips them": (
+        facts("deploy", comparison=BEHIND, migrations="skip"),
+        ["keep", *CODE, *REBUILD],
+        [*CODE, *REBUILD],
+    ),
+    "a rollback that undoes migrations, newest first and before the code moves": (
+        facts(comparison=AHEAD, migrations="down", undoing=DOWN),
+        ["migrate_down:m3", "migrate_down:m2", *CODE, *REBUILD],
+        [*CODE, "clear", "migrate_up:m2", "migrate_up:m3", *REBUILD],
+    ),
+    "a rollback that keeps them": (
+        facts(comparison=AHEAD, migrations="keep"),
+        [*CODE, *REBUILD],
+        [*CODE, *REBUILD],
+    ),
+    "a rollback never migrates": (
+        facts(comparison=BEHIND, migrations="keep"),
+        [*CODE, *REBUILD],
+        [*CODE, *REBUILD],
+    ),
+    "changes are saved before anything moves": (
+        facts(changes=[" M a"], comparison=AHEAD, migrations="down", undoing=DOWN),
+        ["save_changes", "migrate_down:m3", "migrate_down:m2", *CODE, *REBUILD],
+        [*CODE, "clear", "migrate_up:m2", "migrate_up:m3", *REBUILD],
+    ),
+    "files in the way too": (facts(in_the_way=["x"]), ["save_changes", *CODE, *REBUILD], [*CODE, *REBUILD]),
+    "no php-fpm, no queue": (
+        facts(reload="", queue_restart=False),
+        [*CODE, *REBUILD[:1]],
+        [*CODE, *REBUILD[:1]],
+    ),
+    "further commands come before the reload": (
+        facts(extra_commands=[["npm", "ci"], ["true"]]),
+        [*CODE, *REBUILD[:1], "extra:1", "extra:2", *REBUILD[1:]],
+        [*CODE, *REBUILD[:1], "extra:1", "extra:2", *REBUILD[1:]],
+    ),
+    "it is there already": (facts(target=V2), [], []),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_and_the_way_back(name: str) -> None:
+    given, forward, back = STEPS[name]
+    assert [step.id for step in steps(given)] == forward
+    assert [step.id for step in undo(given)] == back
+
+
+def test_each_way_moves_the_code_to_its_own_end() -> None:
+    given = facts(comparison=AHEAD, migrations="down", undoing=DOWN)
+    assert {step.data["commit"] for step in steps(given) if step.id in ("code", "vendor")} == {V1["id"]}
+    assert {step.data["commit"] for step in undo(given) if step.id in ("code", "vendor")} == {V2["id"]}
+
+
+def test_a_migration_is_repeatable_only_in_a_transaction() -> None:
+    for transactional in (True, False):
+        deploy = facts("deploy", comparison=BEHIND, transactional=transactional)
+        down = facts(comparison=AHEAD, migrations="down", undoing=DOWN, transactional=transactional)
+        for step in [*steps(deploy), *steps(down), *undo(down)]:
+            assert step.repeatable is (transactional or not step.id.startswith("migrate"))
+
+
+def test_what_is_run_again_on_the_way_back_is_only_what_was_undone() -> None:
+    given = facts(comparison=AHEAD, migrations="down", undoing=DOWN)
+    forward = {step.id for step in steps(given)}
+    ups = [step for step in undo(given) if step.id.startswith("migrate_up:")]
+    assert {step.data["after"] for step in ups} == {name for name in forward if name.startswith("migrate_down:")}
+
+
+some = st.lists(st.sampled_from(["m1", "m2", "m3", "m4"]), unique=True).map(tuple)
+
+
+@given(
+    st.sampled_from(["deploy", "rollback"]),
+    st.sampled_from(["run", "skip", "keep", "refuse", "down"]),
+    some,
+    some,
+    st.booleans(),
+)
+def test_laws_of_every_plan(
+    procedure: str, mode: str, ahead: tuple[str, ...], behind: tuple[str, ...], reload: bool
+) -> None:
+    given = facts(
+        procedure,
+        migrations=mode,
+        comparison=Comparison("diverged", ahead=ahead, behind=behind),
+        reload="php-fpm" if reload else "",
+        changes=[" M x"],
+    )
+    for way in (steps(given), undo(given)):
+        ids = [step.id for step in way]
+        assert len(ids) == len(set(ids))
+        assert ids.index("code") < ids.index("vendor") < ids.index("caches")
+        if "clear" in ids:
+            assert ids.index("vendor") < ids.index("clear") < ids.index("caches")
+        commands = next(step for step in way if step.id == "caches").data["commands"]
+        assert commands == ["optimize:clear", "config:cache", "route:cache", "view:cache", "queue:restart"]
+        assert ("reload_php" in ids) is reload
+        if reload:
+            assert ids.index("reload_php") > ids.index("caches")
+    ids = [step.id for step in steps(given)]
+    assert ids.index("save_changes") < ids.index("code")
+    assert all(ids.index(name) < ids.index("code") for name in ids if name.startswith("migrate_down:"))
+    assert not any("password" in str(step.data).lower() for step in steps(given))
+
+
+# -- refusals --------------------------------------------------------------------------------------
+
+
+def ways(refusal: Refusal | None) -> list[str]:
+    return [way for way, _ in refusal.ways] if refusal else []
+
+
+REFUSALS: dict[str, tuple[Facts, str | None, list[str]]] = {
+    "the same": (facts(), None, []),
+    "ahead": (
+        facts(comparison=AHEAD, undoing=DOWN),
+        "migrations_ahead",
+        ["migrations=keep", "migrations=down"],
+    ),
+    "ahead, and one of them stuck": (
+        facts(comparison=AHEAD, undoing=STUCK),
+        "migrations_ahead",
+        ["migrations=keep"],
+    ),
+    "ahead, kept": (facts(comparison=AHEAD, undoing=DOWN, migrations="keep"), None, []),
+    "ahead, down": (facts(comparison=AHEAD, undoing=DOWN, migrations="down"), None, []),
+    "ahead, down, and one of them stuck": (
+        facts(comparison=AHEAD, undoing=STUCK, migrations="down"),
+        "migrations_irreversible",
+        ["migrations=keep"],
+    ),
+    "behind": (
+        facts(comparison=BEHIND),
+        "migrations_behind",
+        [f"laravel_deploy with to={'a' * 10}", "migrations=keep"],
+    ),
+    "behind, down": (
+        facts(comparison=BEHIND, migrations="down"),
+        "migrations_behind",
+        [f"laravel_deploy with to={'a' * 10}", "migrations=keep"],
+    ),
+    "behind, kept": (facts(comparison=BEHIND, migrations="keep"), None, []),
+    "unknown": (facts(comparison=UNKNOWN), "migrations_unknown", ["migrations=keep"]),
+    "unknown, down": (facts(comparison=UNKNOWN, migrations="down"), "migrations_unknown", ["migrations=keep"]),
+    "unknown, kept": (facts(comparison=UNKNOWN, migrations="keep"), None, []),
+    "diverged": (facts(comparison=DIVERGED, undoing=DOWN), "migrations_ahead", ["migrations=keep"]),
+    "diverged, down": (
+        facts(comparison=DIVERGED, undoing=DOWN, migrations="down"),
+        "migrations_diverged",
+        ["migrations=keep"],
+    ),
+    "a deploy": (facts("deploy"), None, []),
+    "a deploy that brings some": (facts("deploy", comparison=BEHIND), None, []),
+    "a deploy of older code": (
+        facts("deploy", comparison=AHEAD),
+        "migrations_ahead",
+        ["migrations=keep", f"laravel_rollback with to={'b' * 10}"],
+    ),
+    "a deploy of older code, kept": (facts("deploy", comparison=AHEAD, migrations="keep"), None, []),
+    "a deploy of older code, none run": (
+        facts("deploy", comparison=AHEAD, migrations="skip"),
+        "migrations_ahead",
+        ["migrations=keep", f"laravel_rollback with to={'b' * 10}"],
+    ),
+    "a deploy on a side branch": (
+        facts("deploy", comparison=DIVERGED),
+        "migrations_ahead",
+        ["migrations=keep", f"laravel_rollback with to={'b' * 10}"],
+    ),
+    "a deploy without a database": (
+        facts("deploy", comparison=Comparison("unknown", error="refused")),
+        "migrations_unknown",
+        ["migrations=skip", "migrations=keep"],
+    ),
+    "a deploy without a database, none run": (
+        facts("deploy", comparison=Comparison("unknown", error="refused"), migrations="skip"),
+        None,
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refuse_migrations(name: str) -> None:
+    given, code, expected = REFUSALS[name]
+    refusal = refuse_migrations(given)
+    assert (refusal.code if refusal else None, ways(refusal)) == (code, expected)
+
+
+def test_a_database_ahead_shows_the_sql_and_what_it_destroys() -> None:
+    refusal = refuse_migrations(facts(comparison=AHEAD, undoing=DOWN, row_counts={"table t": "7 rows"}))
+    assert refusal is not None
+    assert refusal.text == "the database has 2 migrations that v1 (aaaaaaaaaa) does not know"
+    assert dict(refusal.ways)["migrations=down"].endswith("destroys: table t (7 rows), column u.note")
+    assert refusal.details == (
+        "m3:",
+        "  drop table `t`",
+        "m2:",
+        "  alter table `u` drop `note`",
+    )
+
+
+def test_what_cannot_be_undone_says_why() -> None:
+    refusal = refuse_migrations(facts(comparison=AHEAD, undoing=STUCK))
+    assert refusal is not None and "m2: can't be undone: it has no down()" in refusal.details
+
+
+def test_an_unknown_position_names_its_cause() -> None:
+    refusal = refuse_migrations(facts(comparison=UNKNOWN))
+    assert refusal is not None and "connection refused" in refusal.text
+
+
+def test_local_changes_refuse_until_they_may_be_discarded() -> None:
+    given = facts(changes=[" M app.php"], in_the_way=["new.php"])
+    refusal = refuse_local_changes(given)
+    assert refusal is not None
+    assert (refusal.code, refusal.details) == ("local_changes", (" M app.php", "?? new.php"))
+    assert ways(refusal) == ["discard_local_changes=true"]
+    assert refuse_local_changes(facts(changes=[" M app.php"], discard=True)) is None
+    assert refuse_local_changes(facts()) is None
+
+
+def test_a_long_list_of_changes_is_cut_and_counted() -> None:
+    refusal = refuse_local_changes(facts(changes=[f" M {number}" for number in range(45)]))
+    assert refusal is not None
+    assert (len(refusal.details), refusal.details[-1]) == (41, "... and 5 more")
+
+
+# -- the record ------------------------------------------------------------------------------------
+
+
+def test_the_record_says_what_was_done_to_the_database() -> None:
+    down = migrations_record(facts(comparison=AHEAD, undoing=DOWN, migrations="down"))
+    assert (down["down"], down["run"], down["losses"]) == (["m3", "m2"], [], ["table t", "column u.note"])
+    assert down["sql"]["m3"] == ["drop table `t`"]
+    kept = migrations_record(facts(comparison=AHEAD, undoing=DOWN, migrations="keep"))
+    assert (kept["down"], kept["run"], kept["sql"], kept["losses"]) == ([], [], {}, [])
+    deploy = migrations_record(facts("deploy", comparison=BEHIND, ups={"m4": ["create table x"]}))
+    assert (deploy["run"], deploy["down"], deploy["sql"]) == (["m4", "m5"], [], {"m4": ["create table x"]})
+    skipped = migrations_record(facts("deploy", comparison=BEHIND, migrations="skip"))
+    assert (skipped["run"], skipped["behind"], skipped["sql"]) == ([], ["m4", "m5"], {})
+
+
+@pytest.mark.parametrize(
+    ("release", "expected"),
+    [(V1, "v1 (aaaaaaaaaa)"), ({"id": "c" * 40}, "c" * 10), (None, "unknown"), ({}, "unknown")],
+)
+def test_label(release: dict[str, str] | None, expected: str) -> None:
+    assert label(release) == expected
+
+
+CLASS_MAPS = {
+    "nothing": ([], False),
+    "a changed class": ([("M", "app/Models/User.php")], False),
+    "a new class": ([("A", "app/Models/Note.php")], True),
+    "a removed class": ([("D", "app/Models/Note.php")], True),
+    "a class that became a link": ([("T", "app/Models/Note.php")], True),
+    "a new seeder": ([("A", "database/seeders/Notes.php")], True),
+    "other rules": ([("M", "composer.json")], True),
+    "a new migration": ([("A", "database/migrations/2026_note.php")], False),
+    "a new view": ([("A", "resources/views/x.blade.php")], False),
+    "a new file that is no PHP": ([("A", "app/readme.md")], False),
+    "one among many": ([("M", "app/A.php"), ("A", "config/x.php"), ("D", "app/B.php")], True),
+}
+
+
+@pytest.mark.parametrize("name", CLASS_MAPS)
+def test_class_map_differs(name: str) -> None:
+    changes, expected = CLASS_MAPS[name]
+    assert class_map_differs(changes) is expected

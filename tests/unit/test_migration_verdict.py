@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the database stands, and what going down would destroy."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import (
+    Comparison,
+    Loss,
+    Position,
+    compare,
+    losses,
+    undoing,
+)
+
+COMPARISONS: dict[str, tuple[Position, Comparison]] = {
+    "the same": (Position(["a", "b"], ["a", "b"], ["a", "b"]), Comparison("same")),
+    "nothing anywhere": (Position([], [], []), Comparison("same")),
+    "the database is ahead, newest first": (
+        Position(["a", "b", "c"], ["a", "b", "c"], ["a"]),
+        Comparison("ahead", ahead=("c", "b")),
+    ),
+    "in the order in which they ran, not by name": (
+        Position(["c", "a", "b"], ["a", "b", "c"], ["c"]),
+        Comparison("ahead", ahead=("b", "a")),
+    ),
+    "the database is behind": (Position(["a"], ["a"], ["c", "b", "a"]), Comparison("behind", behind=("b", "c"))),
+    "the present code was never migrated": (Position(["a"], ["a", "b"], ["a"]), Comparison("same")),
+    "diverged": (
+        Position(["a", "b"], ["a", "b"], ["a", "c"]),
+        Comparison("diverged", ahead=("b",), behind=("c",)),
+    ),
+    "nobody knows one of them": (
+        Position(["a", "b", "x"], ["a", "b"], ["a"]),
+        Comparison("ahead", ahead=("x", "b"), foreign=("x",)),
+    ),
+    "a foreign one that the target knows": (Position(["a", "x"], ["a"], ["a", "x"]), Comparison("same")),
+    "unreadable": (
+        Position(None, ["a"], ["a"], error="connection refused"),
+        Comparison("unknown", error="connection refused"),
+    ),
+    "unreadable, no reason": (Position(None, [], []), Comparison("unknown", error="the database can't be read")),
+    "empty is not unreadable": (Position([], ["a"], ["a"]), Comparison("behind", behind=("a",))),
+}
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_compare(name: str) -> None:
+    position, expected = COMPARISONS[name]
+    assert compare(position) == expected
+
+
+def test_what_may_be_in_a_package_of_the_target_is_unknown_not_ahead() -> None:
+    found = compare(Position(["a", "p", "b"], ["a", "p", "b"], ["a"], unsure=["p"]))
+    assert (found.verdict, found.ahead) == ("unknown", ("b",))
+    assert found.error.endswith(": p")
+
+
+names = st.lists(st.sampled_from("abcdefgh"), unique=True)
+
+
+@given(names, names, names)
+def test_a_comparison_adds_up(applied: list[str], current: list[str], target: list[str]) -> None:
+    found = compare(Position(applied, current, target))
+    assert set(applied) - set(found.ahead) | set(found.behind) == set(target)
+    assert list(found.ahead) == [name for name in reversed(applied) if name not in target]
+    assert set(found.foreign) == set(found.ahead) - set(current)
+    expected = {(False, False): "same", (True, False): "ahead", (False, True): "behind", (True, True): "diverged"}
+    assert found.verdict == expected[bool(found.ahead), bool(found.behind)]
+
+
+# -- losses ----------------------------------------------------------------------------------------
+
+T, NOTE = [Loss("t")], [Loss("t", "note")]
+SQL: dict[str, tuple[str, list[Loss]]] = {
+    # Whole tables.
+    "SQLite, PostgreSQL": ('drop table "t"', T),
+    "MySQL": ("drop table `t`", T),
+    "SQL Server": ("drop table [t]", T),
+    "unquoted, upper case": ("DROP TABLE t", T),
+    "if exists": ('drop table if exists "t"', T),
+    "a table with its database": ("drop table if exists `db`.`t`", [Loss("db.t")]),
+    "a table with schema and database": ("drop table [db].[dbo].[t]", [Loss("db.dbo.t")]),
+    "a schema without quotes": ("drop table public.t", [Loss("public.t")]),
+    "several tables": ('drop table "t", "u" cascade', [Loss("t"), Loss("u")]),
+    "a temporary table": ("drop temporary table `t`", T),
+    "a name with a blank, a dash and a quote": ('drop table "my t-""1"""', [Loss('my t-"1"')]),
+    "a table whose name is a word of SQL": ("drop table `table`", [Loss("table")]),
+    "SQL Server asks first": (
+        "if exists (select * from sys.sysobjects where id = object_id('t', 'U')) drop table [t]",
+        T,
+    ),
+    "SQL Server asks first, newer": ("if object_id(N'[t]') is not null drop table [t]", T),
+    "after a comment": ("-- away with it\n/* all of it */ drop table `t`", T),
+    "the second of two statements": ("select 1; drop table `t`;", T),
+    "truncate": ("truncate table `t`", T),
+    "truncate, PostgreSQL": ('truncate "t", "u" restart identity', [Loss("t"), Loss("u")]),
+    "delete": ("delete from `t` where `id` > 5", T),
+    # Columns.
+    "a column, SQLite and PostgreSQL": ('alter table "t" drop column "note"', NOTE),
+    "a column, MySQL": ("alter table `t` drop `note`", NOTE),
+    "a column, MySQL, unquoted": ("ALTER TABLE t DROP note", NOTE),
+    "a column, SQL Server": ("alter table [t] drop column [note]", NOTE),
+    "a column if it exists": ('alter table "t" drop column if exists "note" cascade', NOTE),
+    "a table that may be missing": ('alter table if exists only "t" drop column "note"', NOTE),
+    "columns, MySQL": ("alter table `t` drop `note`, drop `size`", [*NOTE, Loss("t", "size")]),
+    "columns, PostgreSQL": ('alter table "t" drop column "note", drop column "size"', [*NOTE, Loss("t", "size")]),
+    "columns, SQL Server": ("alter table [t] drop column [note], [size]", [*NOTE, Loss("t", "size")]),
+    "SQL Server drops the defaults first": (
+        "DECLARE @sql NVARCHAR(MAX) = '';SELECT @sql += 'ALTER TABLE [dbo].[t] DROP CONSTRAINT ' + name + ';' "
+        "FROM sys.default_constraints;EXEC(@sql);alter table [t] drop column [note]",
+        NOTE,
+    ),
+    "SQL Server drops a constraint and a column": ("alter table [t] drop constraint [c], column [note]", NOTE),
+    "a column among other changes": ("alter table `t` add `x` int, drop `note`, modify `y` decimal(5, 2)", NOTE),
+    "a column whose name is a word of SQL": ("alter table `t` drop `index`", [Loss("t", "index")]),
+    "a column named key, said to be one": ("alter table t drop column key", [Loss("t", "key")]),
+    "a column of a table with its schema": ('alter table "public"."t" drop column "note"', [Loss("public.t", "note")]),
+    "a partition has rows of the table": ("alter table `t` drop partition `p0`", T),
+    # No data.
+    "an index": ("alter table `t` drop index `t_note_index`", []),
+    "an index of its own": ('drop index "t_note_index"', []),
+    "an index, SQL Server": ("drop index [t_note_index] on [t]", []),
+    "a foreign key, MySQL": ("alter table `t` drop foreign key `t_user_id_foreign`", []),
+    "a constraint, PostgreSQL": ('alter table "t" drop constraint "t_user_id_foreign"', []),
+    "several constraints": ('alter table "t" drop constraint "a", drop constraint "b"', []),
+    "a primary key": ("alter table `t` drop primary key", []),
+    "a check": ("alter table `t` drop check `t_note_check`", []),
+    "a default": ('alter table "t" alter column "note" drop default', []),
+    "not null": ('alter table "t" alter column "note" drop not null', []),
+    "a new column": ('alter table "t" add column "note" varchar(255) default \'drop table x\'', []),
+    "a renamed column": ('alter table "t" rename column "a" to "b"', []),
+    "a view": ('drop view "v"', []),
+    "words in a string": ("insert into `t` values ('drop table `x`; truncate y')", []),
+    "words in a comment": ("select 1 -- drop table t", []),
+    "on delete": ("alter table `t` add foreign key (`u`) references `users` (`id`) on delete cascade", []),
+    "the function truncate": ("update `t` set `x` = truncate(`x`, 2)", []),
+    "nothing": ("", []),
+    "cut short": ("alter table", []),
+    "cut short in a drop": ("alter table `t` drop", []),
+}
+
+
+@pytest.mark.parametrize("name", SQL)
+def test_losses(name: str) -> None:
+    statement, expected = SQL[name]
+    assert losses([statement]) == expected
+
+
+def test_losses_are_named_once_and_in_order() -> None:
+    found = losses(["alter table `t` drop `note`", "drop table `u`", "drop table `u`"])
+    assert [loss.text for loss in found] == ["column t.note", "table u"]
+
+
+def test_a_table_that_sqlite_makes_anew_is_not_lost() -> None:
+    rebuild = [
+        'create table "__temp__t" ("id" integer primary key)',
+        'insert into "__temp__t" ("id") select "id" from "t"',
+        'drop table "t"',
+        'alter table "__temp__t" rename to "t"',
+    ]
+    assert losses(rebuild) == []
+    assert losses(rebuild[:3]) == T
+
+
+@given(st.text(alphabet="drop table`\"[](),;'-/*tx \n", max_size=60))
+def test_no_text_is_a_crash(text: str) -> None:
+    losses([text, f"alter table t {text}", f"drop table {text}"])
+
+
+# -- the way down ----------------------------------------------------------------------------------
+
+
+def test_a_way_down_is_judged_migration_by_migration() -> None:
+    comparison = Comparison("ahead", ahead=("f", "e", "d", "c", "b", "a"), foreign=("f",))
+    judged = undoing(
+        comparison,
+        {
+            "f": {"kind": "ok", "sql": ["drop table `never`"]},
+            "e": {"kind": "missing"},
+            "d": {"kind": "empty"},
+            "c": {"kind": "error", "error": "no such column"},
+            "b": {"kind": "ok", "sql": ["alter table `t` drop `note`"]},
+        },
+    )
+    assert judged.names == comparison.ahead
+    assert judged.irreversible == {
+        "f": "its file is not in the current code",
+        "e": "it has no down()",
+        "d": "its down() does nothing",
+        "c": "its down() fails: no such column",
+        "a": "its file is not in the current code",
+    }
+    assert judged.sql == {"b": ("alter table `t` drop `note`",)}
+    assert judged.losses == (Loss("t", "note"),)
+
+
+def test_nothing_ahead_is_nothing_to_undo() -> None:
+    judged = undoing(Comparison("same"), {"a": {"kind": "ok", "sql": ["drop table `t`"]}})
+    assert (judged.names, judged.irreversible, judged.sql, judged.losses) == ((), {}, {}, ())

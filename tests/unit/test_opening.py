@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opening: who may begin, go on or go back, for every state in which a host can be found."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils.journal import (
+    BACK,
+    FORWARD,
+    Progress,
+    Step,
+    classify,
+    fold,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, decide, describe_holder
+
+ACTOR = {"user": "ada", "controller": "bastion.example.com"}
+LEASE = Lease("op-1", "deploy", "INC-7", ACTOR, "2026-11-21T03:00:00.000Z", "2026-11-21T03:15:00.000Z", "b", 1000.0)
+
+
+def journal(*events: dict[str, object]) -> Progress:
+    opened = {"event": "open", "operation": "op-1", "procedure": "deploy", "actor": ACTOR, "started": "03:00"}
+    plan = {
+        "from": {"id": "a" * 40, "name": "v1"},
+        "to": {"id": "b" * 40, "name": ""},
+        "steps": [Step("code", "reset").to_dict(), Step("migrate", "migrate", False).to_dict()],
+        "undo": [Step("code", "reset").to_dict()],
+    }
+    progress = fold([opened, {"event": "plan", "plan": plan}, *events])
+    assert progress is not None
+    return progress
+
+
+def begin(step: str) -> dict[str, object]:
+    return {"event": "begin", "step": step}
+
+
+def done(step: str) -> dict[str, object]:
+    return {"event": "done", "step": step}
+
+
+VERIFIED = {"event": "verified", "result": {"ok": True}}
+TURN = {"event": "phase", "phase": "apply", "direction": BACK}
+
+JOURNALS: dict[str, Progress | None] = {
+    "none": None,
+    "untouched": journal(),
+    "resumable": journal(begin("code"), done("code")),
+    "unclear": journal(begin("code"), done("code"), begin("migrate")),
+    "failed": journal(begin("code"), {"event": "failed", "step": "code", "error": "exit 1"}),
+    "finished": journal(begin("code"), done("code"), begin("migrate"), done("migrate"), VERIFIED),
+    "going back": journal(begin("code"), TURN, begin("code")),
+    "gone back": journal(begin("code"), TURN, begin("code"), done("code"), VERIFIED),
+}
+LIVE = ("running", "waiting")
+STANDINGS = ("free", "died", "expired", *LIVE)
+INPUTS = ("", "resume", "undo", "accept")
+TAKEOVERS = ("", "op-1", "op-9")
+
+
+def expected(standing: str, name: str, interrupted: str, takeover: str) -> str:
+    """The table's law, written apart from the code: a refusal's code, or what is done."""
+    progress = JOURNALS[name]
+    if standing in LIVE and takeover != "op-1":
+        return "takeover_of_another" if takeover else "lease_held"
+    if progress is None or not progress.touched:
+        return "nothing_interrupted" if interrupted else "new"
+    if not interrupted or interrupted not in classify(progress).ways:
+        return "interrupted"
+    return {"resume": FORWARD, "undo": BACK, "accept": "new"}[interrupted]
+
+
+def outcome(opening: Opening) -> str:
+    return opening.refusal.code if opening.refusal else opening.direction or "new"
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+@pytest.mark.parametrize("standing", STANDINGS)
+def test_every_opening(standing: str, name: str) -> None:
+    lease = None if standing == "free" else LEASE
+    for interrupted, takeover in itertools.product(INPUTS, TAKEOVERS):
+        opening = decide(lease, standing, JOURNALS[name], interrupted, takeover)
+        assert outcome(opening) == expected(standing, name, interrupted, takeover), (interrupted, takeover)
+        # What is unfinished gets its record before anything new begins.
+        assert opening.bury is (opening.refusal is None and JOURNALS[name] is not None)
+
+
+@pytest.mark.parametrize("standing", LIVE)
+@pytest.mark.parametrize("name", JOURNALS)
+def test_a_live_lease_is_never_opened_without_its_own_takeover(standing: str, name: str) -> None:
+    for interrupted, takeover in itertools.product(INPUTS, ("", "op-9", "op-1 ", "OP-1", "true")):
+        assert decide(LEASE, standing, JOURNALS[name], interrupted, takeover).refusal is not None
+
+
+def test_every_refusal_says_what_to_type_next() -> None:
+    for standing, name, interrupted, takeover in itertools.product(STANDINGS, JOURNALS, INPUTS, TAKEOVERS):
+        lease = None if standing == "free" else LEASE
+        refusal = decide(lease, standing, JOURNALS[name], interrupted, takeover).refusal
+        assert refusal is None or (refusal.ways and refusal.text)
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+def test_the_ways_of_a_refusal_lead_on(name: str) -> None:
+    """What a refusal tells to type is not refused in its turn."""
+    for standing in STANDINGS:
+        lease = None if standing == "free" else LEASE
+        refusal = decide(lease, standing, JOURNALS[name]).refusal
+        for way, _ in refusal.ways if refusal else ():
+            given = dict(part.split("=") for part in way.split())
+            if "lock_wait" in given:
+                continue
+            for value in given.get("interrupted", "").split("|"):
+                assert decide(lease, standing, JOURNALS[name], value, given.get("lock_takeover", "")).refusal is None
+
+
+def test_a_held_lease_says_who_what_since_and_until() -> None:
+    refusal = decide(LEASE, "waiting", None).refusal
+    assert refusal is not None
+    assert "op-1 (deploy by ada from bastion.example.com since 2026-11-21T03:00:00.000Z, reason: INC-7)" in refusal.text
+    assert dict(refusal.ways)["lock_takeover=op-1"].endswith("(it expires 2026-11-21T03:15:00.000Z)")
+    assert any(way == "lock_wait=300" for way, _ in refusal.ways)
+
+
+def test_a_takeover_of_something_touched_asks_what_to_do_with_it_at_once() -> None:
+    refusal = decide(LEASE, "running", JOURNALS["resumable"]).refusal
+    assert refusal is not None
+    assert [way for way, _ in refusal.ways[1:]] == [
+        f"lock_takeover=op-1 interrupted={way}" for way in ("resume", "undo", "accept")
+    ]
+
+
+def test_an_interrupted_operation_says_what_is_done_and_what_is_not() -> None:
+    refusal = decide(None, "free", JOURNALS["unclear"]).refusal
+    assert refusal is not None
+    assert [way for way, _ in refusal.ways] == ["interrupted=resume", "interrupted=undo", "interrupted=accept"]
+    assert refusal.details == (
+        "verdict: unclear",
+        f"it was going from v1 ({'a' * 10}) to {'b' * 10}",
+        "done: code",
+        "not done: migrate",
+    )
+    assert "op-1 (deploy by ada, started 03:00) was interrupted" in refusal.text
+
+
+def test_an_impossible_way_is_named() -> None:
+    refusal = decide(None, "free", JOURNALS["going back"], "accept").refusal
+    assert refusal is not None
+    assert refusal.text.startswith("interrupted=accept is not possible here")
+
+
+def test_a_holder_without_a_name_is_still_described() -> None:
+    text = describe_holder(Lease("op-2", "deploy", "", {}, "now", "later", "b", 1.0))
+    assert text == "operation op-2 (deploy by someone from an unknown controller since now)"
+
+
+def test_a_refusal_is_plain_data() -> None:
+    refusal = decide(LEASE, "waiting", None).refusal
+    assert refusal is not None
+    raw = refusal.to_dict()
+    assert raw["code"] == "lease_held"
+    assert raw["ways"] == [{"input": way, "effect": effect} for way, effect in refusal.ways]

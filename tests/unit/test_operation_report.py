@@ -1,0 +1,387 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person reads at 3 a.m.: which host, what, why, and what to type next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils.operation_report import (
+    decision,
+    halted,
+    label,
+    plan_lines,
+    refusal_lines,
+    summary_lines,
+    table,
+    trouble_lines,
+)
+
+OLD, NEW = {"id": "a" * 40, "name": "v1.4.0"}, {"id": "b" * 40, "name": "v1.5.0"}
+OLD_TEXT, NEW_TEXT = f"v1.4.0 ({'a' * 10})", f"v1.5.0 ({'b' * 10})"
+
+
+def plan(**more: Any) -> dict[str, Any]:
+    steps = [{"id": "code", "title": "git reset --hard"}, {"id": "reload_php", "title": "reload php8.3-fpm"}]
+    return {
+        "procedure": "rollback",
+        "from": NEW,
+        "to": OLD,
+        "chosen": "previous: the newest good release",
+        "proven": "commit, present on this host",
+        "steps": steps,
+        "undo": [{"id": "code", "title": "git reset --hard to v1.5.0"}],
+        "migrations": None,
+        **more,
+    }
+
+
+def planned(**more: Any) -> dict[str, Any]:
+    return {"operation": "op-1", "direction": "forward", "opened": True, "refusal": None, "plan": plan(**more)}
+
+
+def refused(code: str = "lease_held", **ways: str) -> dict[str, Any]:
+    return {
+        "operation": "op-1",
+        "plan": None,
+        "refusal": {
+            "code": code,
+            "text": "somebody is at work",
+            "details": ["since 03:00"],
+            "ways": [{"input": way.replace("__", "="), "effect": effect} for way, effect in ways.items()],
+        },
+    }
+
+
+def closed(outcome: str = "succeeded", **more: Any) -> dict[str, Any]:
+    record = {
+        "id": "op-1",
+        "outcome": outcome,
+        "from": NEW,
+        "to": OLD,
+        "left": OLD if outcome == "succeeded" else NEW,
+        "steps": [{"step": "code", "seconds": 1.25}, {"step": "reload_php", "seconds": 0.5}],
+        "health": [{"name": "up", "request_id": "req-1"}, {"name": "api", "request_id": "req-2"}, {"name": "tcp"}],
+    }
+    return {"outcome": outcome, "error": "status 500", "settled": True, "record": record, "planned": planned(), **more}
+
+
+def text(lines: list[str]) -> str:
+    return "\n".join(lines)
+
+
+# -- pieces ----------------------------------------------------------------------------------------
+
+LABELS: dict[str, tuple[dict[str, str] | None, str]] = {
+    "named": (OLD, OLD_TEXT),
+    "without a name": ({"id": "c" * 40, "name": ""}, "c" * 10),
+    "none": (None, "-"),
+    "empty": ({}, "-"),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_label(name: str) -> None:
+    release, expected = LABELS[name]
+    assert label(release) == expected
+
+
+def test_a_table_is_aligned_and_has_no_blanks_at_the_end() -> None:
+    assert table(("host", "to"), [("web1.example.com", "v1"), ("db", "")]) == [
+        "host              to",
+        "web1.example.com  v1",
+        "db",
+    ]
+    assert table(("host", "to"), []) == ["host  to"]
+
+
+# -- all hosts or none -----------------------------------------------------------------------------
+
+DECISIONS: dict[str, tuple[dict[str, dict[str, Any]], bool, dict[str, Any]]] = {
+    "all planned": ({"a": planned(), "b": planned()}, False, {"go": True, "planned": True, "refused": False}),
+    "check mode never goes": ({"a": planned()}, True, {"go": False, "planned": True, "refused": False}),
+    "one refused": ({"a": planned(), "b": refused()}, False, {"go": False, "planned": True, "refused": True}),
+    "one unreachable": (
+        {"a": planned(), "b": {"unreachable": True, "msg": "timed out"}},
+        False,
+        {"go": False, "planned": True, "refused": True},
+    ),
+    "one without an answer": ({"a": planned(), "b": {}}, False, {"go": False, "planned": True, "refused": True}),
+    "one crashed": (
+        {"a": planned(), "b": {"failed": True, "msg": "MODULE FAILURE"}},
+        False,
+        {"go": False, "planned": True, "refused": True},
+    ),
+    "all refused": ({"a": refused()}, False, {"go": False, "planned": False, "refused": True}),
+}
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_decision(name: str) -> None:
+    results, check_mode, expected = DECISIONS[name]
+    found = decision(results, check_mode)
+    assert {part: found[part] for part in expected} == expected
+
+
+def test_the_first_refusal_is_named_for_the_others() -> None:
+    assert decision({"a": planned(), "b": refused()}, False)["refusal"] == "b: somebody is at work"
+    unreachable = {"a": planned(), "b": {"unreachable": True, "msg": "timed out"}}
+    assert decision(unreachable, False)["refusal"] == "b: it can't be reached: timed out"
+    assert decision({"a": planned()}, False)["refusal"] == ""
+
+
+# -- the plan --------------------------------------------------------------------------------------
+
+
+def test_a_plan_shows_what_how_and_why() -> None:
+    assert plan_lines({"web1": planned(vendor="kept", warnings=["v1.4.0 was condemned by operation op-0"])}) == [
+        "host  from                 to                   plan",
+        f"web1  {NEW_TEXT}  {OLD_TEXT}  2 steps",
+        "",
+        "rollback, operation op-1",
+        "chosen    previous: the newest good release",
+        "proven    commit, present on this host",
+        "vendor    from the tree kept on this host, Composer is not needed",
+        "steps     1. git reset --hard",
+        "          2. reload php8.3-fpm",
+        "WARNING   v1.4.0 was condemned by operation op-0",
+    ]
+
+
+def test_hosts_with_the_same_plan_are_shown_together_and_others_apart() -> None:
+    same = text(plan_lines({"web1": planned(), "web2": planned()}))
+    assert same.count("chosen ") == 1 and "on web1" not in same
+    differ = text(plan_lines({"web1": planned(), "web2": planned(vendor="composer"), "web3": planned()}))
+    assert "on web1, web3:" in differ and "on web2:" in differ and differ.count("chosen ") == 2
+
+
+MIGRATIONS: dict[str, Any] = {"mode": "refuse", "verdict": "same", "ahead": [], "behind": [], "run": [], "down": []}
+SQL = {"m1": ["alter table `t` drop `note`"]}
+DATABASE: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "the same": ({}, ["database  the database is where the target expects it"]),
+    "kept ahead": (
+        {"verdict": "ahead", "ahead": ["m1"], "mode": "keep"},
+        ["database  the database has 1 that the target does not know; kept as it is"],
+    ),
+    "skipped": (
+        {"verdict": "behind", "behind": ["m1"], "mode": "skip"},
+        ["database  the target brings 1 that the database does not have; none is run"],
+    ),
+    "run": (
+        {"verdict": "behind", "behind": ["m1"], "run": ["m1"], "mode": "run", "sql": {"m1": ["create table x"]}},
+        [
+            "database  the target brings 1 that the database does not have; they are run:",
+            "          m1",
+            "            create table x",
+        ],
+    ),
+    "down, with what that destroys": (
+        {"verdict": "ahead", "ahead": ["m1"], "down": ["m1"], "sql": SQL, "losses": ["column t.note (7 rows)"]},
+        [
+            "database  the database has 1 that the target does not know; they are undone before the switch:",
+            "          m1",
+            "            alter table `t` drop `note`",
+            "DESTROYS  column t.note (7 rows)",
+        ],
+    ),
+    "down, which destroys nothing": (
+        {"verdict": "ahead", "ahead": ["m1"], "down": ["m1"], "sql": {}, "losses": []},
+        [
+            "database  the database has 1 that the target does not know; they are undone before the switch:",
+            "          m1",
+            "DESTROYS  no table and no column",
+        ],
+    ),
+    "unknown": (
+        {"verdict": "unknown", "mode": "keep"},
+        ["database  where the database stands can't be told; kept as it is"],
+    ),
+    "diverged": (
+        {"verdict": "diverged", "ahead": ["m1"], "behind": ["m2"], "mode": "keep"},
+        ["database  1 unknown to the target, 1 missing; kept as it is"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DATABASE)
+def test_the_plan_says_what_happens_to_the_database(name: str) -> None:
+    migrations, expected = DATABASE[name]
+    lines = plan_lines({"web1": planned(migrations={**MIGRATIONS, **migrations})})
+    start = next(index for index, line in enumerate(lines) if line.startswith("database"))
+    assert lines[start : start + len(expected)] == expected
+
+
+def test_a_continued_plan_shows_what_remains_in_its_direction() -> None:
+    forward = text(plan_lines({"web1": planned(remaining=["reload_php"])}))
+    assert "1 steps remain" in forward and "1. reload php8.3-fpm" in forward and "--hard" not in forward
+    back = {**planned(remaining=["code"]), "direction": "back"}
+    assert "1. git reset --hard to v1.5.0" in text(plan_lines({"web1": back}))
+
+
+def test_nothing_to_do_is_said() -> None:
+    assert "nothing to do: it is there already" in text(plan_lines({"web1": planned(steps=[])}))
+
+
+def test_what_is_discarded_and_maintenance_are_said() -> None:
+    shown = text(plan_lines({"web1": planned(local_changes=[" M a", " M b"], maintenance=True)}))
+    assert "discards  2 changed files, saved beside the ledger first" in shown
+    assert "in maintenance mode, and stays in it" in shown
+
+
+def test_a_refused_host_is_not_in_the_plan() -> None:
+    assert "web2" not in text(plan_lines({"web1": planned(), "web2": refused()}))
+
+
+# -- refusals --------------------------------------------------------------------------------------
+
+
+def test_a_refusal_shows_host_code_reason_details_and_inputs() -> None:
+    results = {"web1": planned(), "web2": refused(lock_wait__300="waits", lock_takeover__op_1="takes it")}
+    assert refusal_lines(results) == [
+        "REFUSED on web2 (lease_held): somebody is at work",
+        "  since 03:00",
+        "  To go on, give one of:",
+        "    -e lock_wait=300       waits",
+        "    -e lock_takeover=op_1  takes it",
+        "Nothing was changed, nor on web1.",
+    ]
+
+
+TYPED = {
+    "migrations=keep": "-e migrations=keep",
+    "lock_takeover=op-1 interrupted=resume": "-e lock_takeover=op-1 -e interrupted=resume",
+    "to=<commit, tag or branch>": "-e to=<commit, tag or branch>",
+    "laravel_deploy with to=abc": "laravel_deploy with -e to=abc",
+    "the adopt procedure with set_aside_ledger=true": "the adopt procedure with -e set_aside_ledger=true",
+    "the same command again, or lock_wait=600": "the same command again, or -e lock_wait=600",
+    "(leave `interrupted` out)": "(leave `interrupted` out)",
+    "sudo install -d -o deploy -m 0700 /var/lib/x": "sudo install -d -o deploy -m 0700 /var/lib/x",
+    "echo 'deploy ALL=(root) NOPASSWD: x' | sudo tee y": "echo 'deploy ALL=(root) NOPASSWD: x' | sudo tee y",
+    "-u deploy": "-u deploy",
+}
+
+
+@pytest.mark.parametrize("way", TYPED)
+def test_an_input_is_shown_as_it_is_typed(way: str) -> None:
+    result = refused()
+    result["refusal"]["ways"] = [{"input": way, "effect": "helps"}]
+    assert f"    {TYPED[way]}  helps" in refusal_lines({"web1": result})
+
+
+def test_a_host_that_cannot_be_reached_or_crashed_is_named() -> None:
+    lines = refusal_lines({"web1": {"unreachable": True, "msg": "timed out"}, "web2": {"failed": True, "msg": "boom"}})
+    assert lines == [
+        "REFUSED on web1: it can't be reached: timed out",
+        "REFUSED on web2: boom",
+        "Nothing was changed.",
+    ]
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+
+def test_a_summary_shows_each_host_with_its_request_ids() -> None:
+    assert summary_lines({"web1": closed(), "web2": {"unreachable": True, "planned": planned()}, "web3": {}}) == [
+        "host  outcome      from                 to                   seconds  request id",
+        f"web1  succeeded    {NEW_TEXT}  {OLD_TEXT}  1.8      req-1, req-2",
+        f"web2  unreachable  {NEW_TEXT}  {OLD_TEXT}  -        -",
+        "web3  unknown      -                    -                    -        -",
+        "recorded as operation op-1",
+    ]
+
+
+NOTES: dict[str, tuple[dict[str, Any], str]] = {
+    "a reverted deploy": (
+        {"outcome": "reverted", "migrations": {"run": ["m1"]}},
+        "going back undid no migration; those of this deploy: m1",
+    ),
+    "a database ahead": ({"migrations": {"mode": "keep", "ahead": ["m2", "m1"]}}, "stays ahead by: m2, m1"),
+    "saved changes": ({"notes": {"save_changes": {"saved": "/var/x"}}}, "discarded changes are in /var/x"),
+    "a damaged ledger": ({"notes": {"set_aside_ledger": {"kept": "/var/y"}}}, "the damaged ledger is kept as /var/y"),
+    "an adoption": ({"notes": {"adopt": "going back will need Composer"}}, "going back will need Composer"),
+}
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_a_summary_says_what_needs_a_word(name: str) -> None:
+    more, expected = NOTES[name]
+    result = closed()
+    result["record"].update(more)
+    assert expected in text(summary_lines({"web1": result}))
+
+
+def test_notes_of_steps_that_say_nothing_are_left_out() -> None:
+    result = closed()
+    result["record"]["notes"] = {"vendor": "kept tree"}
+    assert "kept tree" not in text(summary_lines({"web1": result}))
+
+
+TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "succeeded": (closed(), []),
+    "unchanged": (closed("unchanged"), []),
+    "reverted": (closed("reverted"), ["web1: reverted: status 500", f"  web1 runs {NEW_TEXT} again, verified."]),
+    "failed and held": (closed("failed"), ["web1: failed: status 500", f"  web1 is at {NEW_TEXT}, and not well."]),
+    "between two releases": (
+        closed("failed", settled=False),
+        [
+            "web1: failed: status 500",
+            "  The host is between two releases. The same command again says what can be done:",
+            "  -e interrupted=resume goes on, -e interrupted=undo goes back.",
+        ],
+    ),
+    "never begun, since another failed": (
+        closed("interrupted", error="it ended before it changed anything"),
+        ["web1: interrupted: it ended before it changed anything", "  Nothing was changed on it."],
+    ),
+    "unreachable": (
+        {"unreachable": True, "msg": "timed out"},
+        [
+            "web1: unreachable: timed out",
+            "  It may have gone on by itself. Before the same command again, look: operation_history.",
+        ],
+    ),
+    "no answer": (
+        {},
+        [
+            "web1: unknown: the host did not answer",
+            "  It may have gone on by itself. Before the same command again, look: operation_history.",
+        ],
+    ),
+    "not recorded": (
+        {"failed": True, "msg": "operation op-1 could not be recorded: disk full"},
+        [
+            "web1: unknown: operation op-1 could not be recorded: disk full",
+            "  It may have gone on by itself. Before the same command again, look: operation_history.",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLE)
+def test_trouble(name: str) -> None:
+    result, expected = TROUBLE[name]
+    assert trouble_lines({"web1": result}) == expected
+
+
+def test_a_run_is_green_only_if_every_host_is() -> None:
+    assert trouble_lines({"web1": closed(), "web2": closed("unchanged")}) == []
+    assert trouble_lines({"web1": closed(), "web2": closed("reverted")})
+    assert trouble_lines({"web1": closed(), "web2": {"outcome": "something new"}})
+
+
+HALTED: dict[str, tuple[dict[str, dict[str, Any]], bool]] = {
+    "nobody worked yet": ({"web1": {}, "web2": {}}, False),
+    "the canary is well": ({"web1": {"healthy": True}, "web2": {}}, False),
+    "the canary is not well": ({"web1": {"healthy": False, "reverted": True}, "web2": {}}, True),
+    "the canary crashed": ({"web1": {"failed": True, "msg": "boom"}, "web2": {}}, True),
+    "the canary is lost": ({"web1": {"unreachable": True}, "web2": {}}, True),
+}
+
+
+@pytest.mark.parametrize("name", HALTED)
+def test_later_batches_stop_where_one_host_is_not_well(name: str) -> None:
+    results, expected = HALTED[name]
+    assert halted(results) is expected

@@ -1,0 +1,354 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which release `previous` is: after every history, never the wrong one."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.ops.runbook.plugins.module_utils.release_choice import (
+    History,
+    NoRelease,
+    history,
+    kept,
+    previous,
+)
+
+Record = dict[str, Any]
+
+
+class Service:
+    """A host and its ledger, moved by operations as they end."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.current = ""
+
+    def record(self, procedure: str, target: str, outcome: str, left: str | None, **more: Any) -> Service:
+        number = len(self.records) + 1
+        self.records.append(
+            {
+                "id": f"op-{number}",
+                "procedure": procedure,
+                "outcome": outcome,
+                "from": {"id": self.current} if self.current else None,
+                "to": {"id": target, "name": f"v-{target}"},
+                "left": {"id": left} if left else None,
+                "steps": [{"step": "code", "seconds": 1.0}],
+                # What did not succeed failed in a step, which speaks against its release.
+                "error": "step 'caches': failed" if outcome in ("failed", "reverted") else "",
+                "finished": f"2026-11-21T00:00:{number:02d}.000Z",
+                **more,
+            }
+        )
+        self.current = left or self.current
+        return self
+
+    def deploy(self, target: str, outcome: str = "succeeded") -> Service:
+        return self.record("deploy", target, outcome, self.current if outcome == "reverted" else target)
+
+    def rollback(self, target: str | None = None, outcome: str = "succeeded", **more: Any) -> Service:
+        to = self.previous if target is None else target
+        return self.record("rollback", to, outcome, self.current if outcome == "reverted" else to, **more)
+
+    def killed(self, procedure: str, target: str, at: str, **more: Any) -> Service:
+        """An operation that died and was accepted as it was: nobody knows where, the host is `at`."""
+        self.record(procedure, target, "interrupted", None, **more)
+        self.current = at
+        return self
+
+    @property
+    def past(self) -> History:
+        return history(self.records)
+
+    @property
+    def previous(self) -> str:
+        return previous(self.past, self.current).id
+
+    @property
+    def goes_back_to(self) -> str:
+        try:
+            return self.previous
+        except NoRelease as none:
+            return none.code
+
+
+def deployed(*releases: str) -> Service:
+    service = Service()
+    for release in releases:
+        service.deploy(release)
+    return service
+
+
+CHOICES: dict[str, tuple[Service, str]] = {
+    "no ledger": (Service(), "no_ledger"),
+    "only one release": (deployed("a"), "nothing_before"),
+    "two": (deployed("a", "b"), "a"),
+    "three": (deployed("a", "b", "c"), "b"),
+    "a second rollback goes further back": (deployed("a", "b", "c").rollback(), "a"),
+    "a third has nowhere to go": (deployed("a", "b", "c").rollback().rollback(), "nothing_before"),
+    "what was rolled back is skipped later": (deployed("a", "b", "c").rollback().deploy("d"), "b"),
+    "a fixed release is good again": (deployed("a", "b").rollback().deploy("b").deploy("c"), "b"),
+    "a deploy that was reverted": (deployed("a", "b").deploy("c", "reverted"), "a"),
+    "a deploy that failed and was held": (deployed("a", "b").deploy("c", "failed"), "b"),
+    "five failed deploys": (
+        deployed("a", "b").deploy("c", "failed").deploy("d", "failed").deploy("e", "failed").deploy("f", "failed"),
+        "b",
+    ),
+    "a failed deploy of an older release, held": (deployed("a", "b", "c").deploy("a", "failed"), "c"),
+    "a failed deploy of an older release, reverted": (deployed("a", "b", "c").deploy("a", "reverted"), "b"),
+    "a failed deploy of an older release, killed": (deployed("a", "b", "c").killed("deploy", "a", "a"), "c"),
+    "a failed deploy, then back": (deployed("a", "b").deploy("c", "failed").rollback(), "a"),
+    "an older release deployed again": (deployed("a", "b", "c").deploy("a"), "c"),
+    "the same release deployed again": (deployed("a", "b").deploy("b"), "a"),
+    "a rollback that failed and was held": (deployed("a", "b", "c").rollback(outcome="failed"), "a"),
+    "a rollback that was reverted": (deployed("a", "b", "c").rollback(outcome="reverted"), "a"),
+    "a rollback of a rollback, named": (deployed("a", "b", "c").rollback().rollback("c"), "a"),
+    "a rollback over two": (deployed("a", "b", "c").rollback("a"), "nothing_before"),
+    "a rollback over two, then forth by name": (deployed("a", "b", "c").rollback("a").rollback("b"), "nothing_before"),
+    "a rollback to what was never deployed here": (deployed("a", "b").rollback("x"), "a"),
+    "... and from there on": (deployed("a", "b").rollback("x").deploy("c"), "x"),
+    "a rollback killed in its first step, accepted where it went": (
+        deployed("a", "b", "c").killed("rollback", "b", "b", steps=[]),
+        "a",
+    ),
+    "an operation that ended before its first step": (
+        deployed("a", "b").record("deploy", "c", "interrupted", "b", steps=[]),
+        "a",
+    ),
+    "a killed deploy, accepted where it began": (deployed("a", "b").killed("deploy", "c", "b"), "a"),
+    "a killed deploy, accepted where it went": (deployed("a", "b").killed("deploy", "c", "c"), "b"),
+    "a killed deploy, then a good one": (deployed("a", "b").killed("deploy", "c", "b").deploy("d"), "b"),
+    "a killed rollback, accepted": (deployed("a", "b", "c").killed("rollback", "b", "c"), "b"),
+    "a killed rollback, undone": (
+        deployed("a", "b", "c").rollback(outcome="reverted", error="step 'code': cut off"),
+        "b",
+    ),
+    "a rollback with a stopped worker, then another": (
+        deployed("a", "b", "c").rollback(
+            outcome="failed", error="vertex-queue is not running", health=[{"name": "health", "ok": True}]
+        ),
+        "a",
+    ),
+    "a rollback whose answers were wrong": (
+        deployed("a", "b", "c").rollback(outcome="reverted", error="", failed_health=[{"ok": False}]),
+        "a",
+    ),
+    "adopted, then deployed": (Service().record("adopt", "a", "succeeded", "a").deploy("b"), "a"),
+    "adopted after a change by hand": (deployed("a", "b").record("adopt", "x", "succeeded", "x"), "b"),
+    "maintenance says nothing about releases": (
+        deployed("a", "b").record("maintenance", "b", "succeeded", "b"),
+        "a",
+    ),
+    "a refusal says nothing": (deployed("a", "b").record("deploy", "c", "refused", None, steps=[]), "a"),
+    "a refused continuation says nothing": (
+        deployed("a", "b").record("deploy", "c", "refused", None, steps=[], continues="op-0"),
+        "a",
+    ),
+    "what changed nothing says nothing": (deployed("a", "b").record("deploy", "c", "unchanged", None), "a"),
+    "a resumed deploy counts, though its steps were another's": (
+        deployed("a", "b").record("deploy", "c", "succeeded", "c", steps=[], continues="op-2"),
+        "b",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_previous(name: str) -> None:
+    service, expected = CHOICES[name]
+    assert service.goes_back_to == expected
+
+
+# The five defects that were reproduced in other tools.
+
+
+def test_a_second_rollback_is_no_silent_nothing() -> None:
+    """Elsewhere a second rollback changes nothing and ends with 0: here it goes on, and at the end it refuses."""
+    service = deployed("a", "b", "c").rollback()
+    assert service.current == "b"
+    service.rollback()
+    assert service.current == "a"
+    with pytest.raises(NoRelease) as caught:
+        service.rollback()
+    assert caught.value.code == "nothing_before"
+
+
+def test_rolling_forward_to_the_newest_release_keeps_it() -> None:
+    """Elsewhere a rollback forward deletes the release it goes to: here what it goes to is among the kept."""
+    service = deployed("a", "b", "c").rollback().rollback("c")
+    assert service.current == "c"
+    assert "c" in kept(service.past, service.current, 1)
+
+
+def test_a_release_of_a_killed_deploy_is_never_previous() -> None:
+    """Elsewhere the orphan of a killed deploy is chosen: here only an operation that succeeded makes a release."""
+    service = deployed("a", "b").killed("deploy", "half", "b").deploy("c")
+    assert service.previous == "b"
+    assert service.rollback().rollback().current == "a"
+
+
+def test_a_rollback_does_not_drop_the_release_it_goes_to() -> None:
+    """Elsewhere the clean-up of a rollback deletes the oldest release, which is its target."""
+    service = deployed("a", "b")
+    assert service.previous == "a"
+    assert "a" in kept(service.past, service.current, 1)
+    assert "a" in kept(service.past, service.current, 0)
+
+
+def test_a_rollback_does_not_drop_the_live_release() -> None:
+    """Elsewhere the live release is deleted before the switch, as it is beyond the retention."""
+    service = deployed("a", "b", "c", "d").rollback("a")
+    assert "a" in kept(service.past, service.current, 1)
+    failed = deployed("a", "b").deploy("c", "failed")
+    assert {"b", "c"} <= set(kept(failed.past, failed.current, 1))
+
+
+# More than one sentence.
+
+
+def test_a_change_by_hand_is_noticed_and_not_hidden_by_maintenance() -> None:
+    service = deployed("a", "b")
+    service.current = "x"
+    assert service.goes_back_to == "drift"
+    service.record("maintenance", "x", "succeeded", "x")
+    assert service.goes_back_to == "drift"
+    service.record("adopt", "x", "succeeded", "x")
+    assert service.goes_back_to == "b"
+
+
+def test_the_refusal_names_both_releases() -> None:
+    service = deployed("a", "b")
+    with pytest.raises(NoRelease, match="at b, but it is at x"):
+        previous(service.past, "x")
+
+
+def test_a_condemned_release_says_by_whom() -> None:
+    past = deployed("a", "b").rollback().past
+    condemned, good = past.find("b"), past.find("a")
+    assert condemned is not None and (condemned.good, condemned.condemned_by) == (False, "op-3")
+    assert good is not None and (good.good, good.name, good.operation) == (True, "v-a", "op-3")
+    assert past.find("x") is None
+
+
+def test_failed_deploys_do_not_evict_the_last_good_release() -> None:
+    service = deployed("a", "b")
+    for number in range(5):
+        service.deploy(f"bad{number}", "reverted")
+    assert kept(service.past, service.current, 2) == ["b", "a"]
+
+
+def test_the_newest_good_ones_are_kept() -> None:
+    service = deployed("a", "b", "c", "d", "e")
+    assert kept(service.past, service.current, 3) == ["e", "d", "c"]
+    assert kept(service.past, service.current, -1) == ["e", "d"]
+
+
+RELEASES = st.sampled_from(["a", "b", "c", "d", "e"])
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("deploy"), RELEASES, st.sampled_from(["succeeded"] * 3 + ["reverted", "failed", "killed"])),
+        st.tuples(st.just("back"), st.none(), st.sampled_from(["succeeded"] * 3 + ["reverted", "failed", "killed"])),
+        st.tuples(st.just("back"), RELEASES, st.sampled_from(["succeeded"] * 3 + ["reverted", "failed", "killed"])),
+        st.tuples(st.just("adopt"), st.none(), st.just("succeeded")),
+        st.tuples(st.just("maintain"), st.none(), st.just("succeeded")),
+    ),
+    max_size=14,
+)
+
+
+def live(moves: list[tuple[str, str | None, str]], data: Any) -> tuple[Service, dict[str, bool]]:
+    """A host after these operations, and which releases are good: told by the rules, apart from the code."""
+    service, good = Service().record("adopt", "a", "succeeded", "a"), {"a": True}
+    for verb, release, outcome in moves:
+        source = service.current
+        if verb == "adopt":
+            service.record("adopt", source, "succeeded", source)
+            good[source] = True
+            continue
+        if verb == "maintain":
+            service.record("maintenance", source, "succeeded", source)
+            continue
+        target = release
+        if target is None:
+            with contextlib.suppress(NoRelease):
+                target = service.previous
+        if target is None or target == source:
+            continue
+        procedure = "deploy" if verb == "deploy" else "rollback"
+        if outcome == "killed":
+            service.killed(procedure, target, data.draw(st.sampled_from([source, target])))
+        elif verb == "deploy":
+            service.deploy(target, outcome)
+        else:
+            service.rollback(target, outcome)
+        if verb == "back" and outcome == "killed":
+            # A kill says nothing about a release that was good before.
+            good.setdefault(target, False)
+            continue
+        good[target] = outcome == "succeeded"
+        if verb == "back" and outcome in ("succeeded", "failed"):
+            good[source] = False
+    return service, good
+
+
+@settings(max_examples=300)
+@given(MOVES, st.data())
+def test_previous_is_good_and_not_the_current_one(moves: list[tuple[str, str | None, str]], data: Any) -> None:
+    service, good = live(moves, data)
+    with contextlib.suppress(NoRelease):
+        assert good[service.previous]
+        assert service.previous != service.current
+
+
+@settings(max_examples=200)
+@given(MOVES, st.data())
+def test_rolling_back_again_and_again_never_returns_and_ends(
+    moves: list[tuple[str, str | None, str]], data: Any
+) -> None:
+    service, _good = live(moves, data)
+    seen = [service.current]
+    while service.goes_back_to not in ("nothing_before", "no_ledger"):
+        place = service.past.position(service.current)
+        service.rollback()
+        assert service.current not in seen
+        reached = service.past.position(service.current)
+        assert place is None or (reached is not None and reached < place)
+        seen.append(service.current)
+    assert service.goes_back_to == "nothing_before"
+
+
+@settings(max_examples=200)
+@given(MOVES, st.data(), RELEASES, st.sampled_from(["failed", "killed"]))
+def test_after_a_deploy_that_failed_previous_is_a_newer_release_than_any_other(
+    moves: list[tuple[str, str | None, str]], data: Any, target: str, how: str
+) -> None:
+    """The way out of a failed deploy leads to the newest good release, whatever was deployed anew."""
+    service, _good = live(moves, data)
+    if target == service.current:
+        return
+    if how == "killed":
+        service.killed("deploy", target, target)
+    else:
+        service.deploy(target, "failed")
+    good = [entry.id for entry in service.past.order if entry.good]
+    assert service.goes_back_to == (good[-1] if good else "nothing_before")
+
+
+@settings(max_examples=200)
+@given(MOVES, st.data(), st.integers(0, 4))
+def test_what_is_kept_holds_the_current_and_the_previous_release(
+    moves: list[tuple[str, str | None, str]], data: Any, count: int
+) -> None:
+    service, good = live(moves, data)
+    wanted = kept(service.past, service.current, count)
+    assert len(wanted) == len(set(wanted))
+    assert service.current in wanted
+    assert service.goes_back_to in (*wanted, "nothing_before")
+    assert sum(1 for name in wanted if name not in (service.current, service.goes_back_to)) <= count
+    assert all(good[name] or name == service.current for name in wanted)
