@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Lab
+from lab import Lab
 
 
 def test_release_is_deployed_and_recorded_once(lab: Lab) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Lab
+from lab import ROOT, Lab
 
 PLACE = "/opt/ops-runbook"
 NEW = {"2026_01_19_000001_add_note_to_orders_table", "2026_01_19_000002_create_refunds_table"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import APP, STATE, Lab
+from lab import APP, STATE, Lab
 
 SECRET = "canary-5c0ffee5e7"
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 import pytest
-from conftest import APP, STATE, Lab
+from lab import APP, STATE, Lab
 
 
 @dataclass(frozen=True)

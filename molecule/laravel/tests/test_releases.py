@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import APP, STATE, Lab
+from lab import APP, STATE, Lab
 
 NOTE = "2026_01_19_000001_add_note_to_orders_table"
 REFUNDS = "2026_01_19_000002_create_refunds_table"

@@ -1,0 +1,181 @@
+"""The lab's hosts as an operator and as an observer use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(os.environ.get("MOLECULE_PROJECT_DIRECTORY", Path(__file__).parents[2]))
+
+# Another lab beside this one, for whoever works on two things at once: LAB_INVENTORY and LAB_HOSTS, comma-separated.
+INVENTORIES = os.environ.get("LAB_INVENTORY", "inventories/demo,molecule/shared/fleet.yml").split(",")
+HOSTS = os.environ.get("LAB_HOSTS", "laravel1,laravel2,laravel3").split(",")
+
+APP = "/var/www/vertex-laravel-api"
+STATE = "/var/lib/ops-runbook/vertex"
+DATABASE = "/var/lib/vertex"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of a playbook. text: everything it printed, free of line folding."""
+
+    code: int
+    text: str
+
+    @property
+    def green(self) -> bool:
+        return self.code == 0
+
+    @property
+    def changed(self) -> int:
+        recap = self.text.rpartition("PLAY RECAP")[2]
+        return int(recap.partition("changed=")[2].split()[0])
+
+
+def operator_environment() -> dict[str, str]:
+    """The environment of a person on the bastion."""
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    # Molecule exports settings of its own scenario; an operator has none of them.
+    for name in ("ANSIBLE_ROLES_PATH", "ANSIBLE_LIBRARY", "ANSIBLE_FILTER_PLUGINS", "ANSIBLE_INVENTORY"):
+        environment.pop(name, None)
+    return environment
+
+
+def command(procedure: str, *options: str, **inputs: object) -> list[str]:
+    """The command line of a procedure."""
+    given: list[str] = []
+    for name, value in inputs.items():
+        # A person types name=value; only lists and mappings need JSON.
+        plain = f"{name}={shlex.quote(str(value))}"
+        given += ["-e", json.dumps({name: value}) if isinstance(value, (list, dict)) else plain]
+    inventories = [part for inventory in INVENTORIES for part in ("-i", str(ROOT / inventory))]
+    return ["ansible-playbook", *inventories, f"ops.runbook.{procedure}", *given, *options]
+
+
+def play(procedure: str, *options: str, **inputs: object) -> Run:
+    """Run a procedure to its end."""
+    done = subprocess.run(
+        command(procedure, *options, **inputs),
+        cwd=ROOT,
+        env=operator_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout + done.stderr)
+
+
+class Lab:
+    """One host of the lab."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def play(self, procedure: str, *options: str, **inputs: object) -> Run:
+        """Run a procedure on this host as a person on the bastion does."""
+        return play(procedure, "-l", self.name, *options, **inputs)
+
+    def root(self, command: str, check: bool = True) -> str:
+        return self._shell("root", command, check)
+
+    def deploy(self, command: str, check: bool = True) -> str:
+        return self._shell("deploy", command, check)
+
+    def _shell(self, user: str, command: str, check: bool) -> str:
+        done = subprocess.run(
+            ["docker", "exec", "-u", user, "-w", "/", self.name, "bash", "-c", f"umask 0002; {command}"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def get(self, path: str, *options: str) -> tuple[int, dict[str, Any]]:
+        """The site's own answer: status and JSON."""
+        answer = self.root(f"curl -s -m 5 {' '.join(options)} -w '\\n%{{http_code}}' http://127.0.0.1{path}")
+        body, _, status = answer.rpartition("\n")
+        try:
+            return int(status), json.loads(body)
+        except ValueError:
+            return int(status), {}
+
+    def version(self) -> str:
+        """The release that the site serves, from a constant in its code."""
+        status, body = self.get("/api/v1/health")
+        return str(body.get("version")) if status == 200 else f"status {status}"
+
+    def commit(self) -> str:
+        return self.deploy(f"git -C {APP} rev-parse HEAD")
+
+    def id(self, tag: str) -> str:
+        return self.deploy(f"git -C /srv/git/vertex-laravel-api.git rev-parse '{tag}^{{commit}}'")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        lines = self.root(f"cat {STATE}/ledger.jsonl 2>/dev/null", check=False).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(record["procedure"], record["outcome"]) for record in self.ledger()]
+
+    def has_lease(self) -> bool:
+        return self.root(f"test -e {STATE}/lease.json && echo yes", check=False) == "yes"
+
+    def migrations(self) -> list[str]:
+        return self.sql("select migration from migrations order by id").split()
+
+    def columns(self, table: str) -> list[str]:
+        return self.sql(f"select name from pragma_table_info('{table}')").split()
+
+    def sql(self, query: str) -> str:
+        return self.deploy(f"sqlite3 {DATABASE}/database.sqlite {shlex.quote(query)}")
+
+    def fingerprint(self) -> str:
+        """One hash over every byte, name, mode and link of the application, the state and the database.
+
+        What running requests and the worker write by themselves is left out.
+        """
+        skip = (
+            f"-path {APP}/storage/logs -o -path {APP}/storage/framework/cache -o -path {APP}/storage/framework/sessions"
+        )
+        return self.root(
+            f"find {APP} /var/lib/ops-runbook {DATABASE} /srv/git \\( {skip} \\) -prune -o "
+            "-printf '%p %m %u %l\\n' -type f -exec sha256sum {} + | sort | sha256sum"
+        )
+
+    def reset(self) -> None:
+        self.root("lab-reset")
+
+    def at(self, *tags: str) -> None:
+        """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
+        kept = f"/srv/lab/state-{'-'.join(tags)}"
+        if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
+            self.reset()
+            assert self.play("laravel_adopt").green
+            for tag in tags[1:]:
+                run = self.play("laravel_deploy", to=tag)
+                assert run.green, run.text
+            self.root(
+                f"systemctl stop vertex-queue; mkdir -p {kept}; "
+                f"cp -a {APP} {kept}/app; cp -a /var/lib/ops-runbook {kept}/state; cp -a {DATABASE} {kept}/database; "
+                "systemctl start vertex-queue"
+            )
+        self.reset()
+        self.root(
+            f"systemctl stop vertex-queue; set -e; restore() {{ find $2 -mindepth 1 -delete; cp -a $1/. $2/; }}; "
+            f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
+            "systemctl reload php8.4-fpm; systemctl start vertex-queue"
+        )
