@@ -78,10 +78,10 @@ class Driver:
     def restore(self, snapshot: str) -> None:
         """Bring the host to a snapshot: application, state and database, and the services on them."""
         copies = "; ".join(f"restore {snapshot}/{name} {path}" for name, path in self.service.kept.items())
+        # The worker needs nobody: it ends by itself when it finds another time of its last restart.
         self.shell(
-            # The worker may take a second to stop, and nobody has to wait for it.
             "set -e; restore() { find $2 -mindepth 1 -delete; cp -a $1/. $2/; }; "
-            f"{copies}; systemctl reload php8.4-fpm; systemctl restart --no-block vertex-queue"
+            f"{copies}; systemctl reload php8.4-fpm"
         )
 
     def keep(self, snapshot: str) -> None:
@@ -143,11 +143,13 @@ class Driver:
     # -- what an observer finds ------------------------------------------------------------------
 
     def marks(self) -> str:
-        """What the first steps of an operation move: commits and what keeps them, vendor trees, the database."""
+        """What the steps of an operation move, one after the other; of a reload nothing is seen from outside."""
+        checkout = self.service.checkout
         return self.shell(
-            f"git -c safe.directory='*' -C {self.service.checkout} for-each-ref; ls {self.service.state_dir}/vendor; "
-            f"cat {self.service.checkout}/.git/HEAD; sqlite3 /var/lib/vertex/database.sqlite .dump | sha256sum",
-            check=False,
+            f"git='git -c safe.directory=* -C {checkout}'; $git for-each-ref; $git rev-parse HEAD; "
+            f"ls {self.service.state_dir}/vendor; cd {checkout}; sha256sum vendor/composer/installed.php; "
+            "sha256sum bootstrap/cache/config.php 2>/dev/null; "
+            "sqlite3 /var/lib/vertex/database.sqlite .dump | sha256sum"
         )
 
     def observe(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def render(rows: list[Row]) -> str:
         lines += ["| fault | when | what must hold | outcome seen | the one command | mutation that is seen |"]
         lines += ["|---|---|---|---|---|---|"]
         for row in chosen:
-            cells = (row.fault, row.when, row.holds, row.outcome, row.command, row.mutation)
+            command = re.sub(r"^`(\w+)`((?: -e \S+?(?=[, ]|$))+)", r"`\1\2`", row.command)
+            cells = (row.fault, row.when, row.holds, row.outcome, command, row.mutation)
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

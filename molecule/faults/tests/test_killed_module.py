@@ -11,7 +11,7 @@ import json
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from host_driver import Driver
@@ -46,8 +46,15 @@ def verified(driver: Driver, story: Story, went_back: bool, told: object) -> Non
         assert seen["migrations"].isdisjoint(MIGRATIONS) is (release == "v1.0.0"), text
 
 
-def ways(driver: Driver, story: Story, fault: dict[str, Any], chosen: tuple[str, ...], says: str | None = None) -> str:
-    """What the next run says, and what the chosen ways end in."""
+class Seen(NamedTuple):
+    """What the next run said and what came of it, and the inputs that were typed."""
+
+    outcome: str
+    typed: str
+
+
+def ways(driver: Driver, story: Story, fault: dict[str, Any], chosen: tuple[str, ...], says: str | None = None) -> Seen:
+    """Do what the next run says, in each of the chosen ways."""
     told = json.dumps(fault)
     first = driver.run(story)
     if says is not None:
@@ -58,19 +65,20 @@ def ways(driver: Driver, story: Story, fault: dict[str, Any], chosen: tuple[str,
         # Nothing was left to decide: the run went on with its own plan.
         assert first["outcome"] in ("succeeded", "unchanged"), f"{told}: {first}"
         verified(driver, story, False, told)
-        return f"the next run is not refused: {first['outcome']} on {story.second}"
-    ended = []
+        return Seen(f"nothing to decide; {first['outcome']}, {story.second}", "")
+    ended, typed = [], []
     for number, way in enumerate(chosen):
         if number:
             driver.restore(KILLED)
-        typed = [given for given in first["ways"] if f"interrupted={way}" in given]
-        assert typed, f"{told}: {first}"
-        again = driver.run(story, **dict(word.split("=", 1) for word in typed[0].split()))
+        given = next(given for given in first["ways"] if f"interrupted={way}" in given)
+        inputs = dict(word.split("=", 1) for word in given.split())
+        again = driver.run(story, **inputs)
         outcome = {"resume": "succeeded", "undo": "reverted"}[way]
-        assert again.get("outcome") == outcome, f"{told}, {typed[0]}: {again}"
-        verified(driver, story, way == "undo", f"{told}, {typed[0]}")
+        assert again.get("outcome") == outcome, f"{told}, {given}: {again}"
+        verified(driver, story, way == "undo", f"{told}, {given}")
         ended.append(f"`{way}`: {outcome}, {story.first if way == 'undo' else story.second}")
-    return f"refused ({first['refusal']}); " + "; ".join(ended)
+        typed.append("".join(f" -e {name}={'<id>' if name == 'lock_takeover' else inputs[name]}" for name in inputs))
+    return Seen(f"refused ({first['refusal']}); " + "; ".join(ended), "`, or `".join(typed))
 
 
 @pytest.fixture
@@ -87,6 +95,8 @@ def planned(lab: Lab, driver: Driver) -> Callable[[Story], tuple[str, list[str]]
 
 
 BOTH = ("resume", "undo")
+HALF = "half of its line is on the disk"
+DONE = "it is done, and not yet journalled as done"
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -98,31 +108,32 @@ def test_kill_at_every_journalled_step(
     operation, steps = planned(story)
     assert len(steps) > 3, steps
     half = len(steps) // 2
-    if part == 0:
-        # What is not journalled was not begun.
-        driver.restore(PLANNED)
-        before = driver.marks()
-        killed(driver, operation, kill("half", f"begin:{steps[0]}"))
-        assert driver.marks() == before
+    driver.restore(PLANNED)
+    if part:
+        killed(driver, operation, kill("before", f"done:{steps[half - 1]}"))
+    stands = driver.marks()
     for step in steps[half:] if part else steps[:half]:
         seen = {}
         for moment, fault, chosen in (
             # What stands then is what stood after the step before, where both ways were gone.
-            ("half of its line is on the disk", kill("half", f"begin:{step}"), ("resume",)),
+            (HALF, kill("half", f"begin:{step}"), ("resume",)),
             ("it is journalled", kill("after", f"begin:{step}"), BOTH),
-            ("it is done, and not yet journalled as done", kill("before", f"done:{step}"), BOTH),
+            (DONE, kill("before", f"done:{step}"), BOTH),
         ):
             killed(driver, operation, fault)
+            if moment == DONE:
+                stands = driver.marks()
+            else:
+                assert driver.marks() == stands, f"{step} was begun before it was journalled"
             seen[moment] = ways(driver, story, fault, chosen)
-        # A cut line is no begun step: the first one leaves nothing to decide.
-        for outcome in dict.fromkeys(seen.values()):
+        for found in dict.fromkeys(seen.values()):
             row(
                 "module",
                 fault=f"SIGKILL in a {name}",
-                when=f"step `{step}`: " + "; ".join(moment for moment in seen if seen[moment] == outcome),
+                when=f"step `{step}`: " + "; ".join(moment for moment in seen if seen[moment] == found),
                 holds="no step is lost or done twice; going on and going back both end verified",
-                outcome=outcome,
-                command=f"`laravel_{name}`" + (" -e interrupted=<way>" if "refused" in outcome else ""),
+                outcome=found.outcome,
+                command=f"`laravel_{name}{found.typed}`",
                 mutation="the event is written after the act (`Guard.run_steps`)",
             )
 
@@ -183,14 +194,14 @@ def test_kill_around_the_steps(driver: Driver, planned: Any, row: Callable[..., 
     operation, _ = planned(story)
     for moment, end in ENDS.items():
         killed(driver, operation, end.fault)
-        outcome = ways(driver, story, end.fault, ("resume",), end.says)
+        found = ways(driver, story, end.fault, ("resume",), end.says)
         row(
             "module",
             fault=f"SIGKILL in a {name}",
             when=moment,
             holds=end.holds,
-            outcome=outcome,
-            command=f"`laravel_{name}`" + (" -e interrupted=resume" if "refused" in outcome else ""),
+            outcome=found.outcome,
+            command=f"`laravel_{name}{found.typed}`",
             mutation=end.mutation,
         )
 
@@ -207,13 +218,13 @@ def test_kill_on_the_way_back(driver: Driver, planned: Any, row: Callable[..., N
     for step in back["plan"]["remaining"]:
         fault = kill("before", f"done:{step}")
         killed(driver, again, fault, "back")
-        outcome = ways(driver, story, fault, ("undo",))
+        found = ways(driver, story, fault, ("undo",))
         row(
             "module",
             fault="SIGKILL in the undo of a deploy",
-            when=f"step `{step}`: it is done, and not yet journalled as done",
+            when=f"step `{step}`: {DONE}",
             holds="the way back can be gone again, as often as it is cut off",
-            outcome=outcome,
-            command="`laravel_deploy` -e interrupted=undo",
+            outcome=found.outcome,
+            command=f"`laravel_deploy{found.typed}`",
             mutation="a continued operation forgets what was begun (`journal.carry`)",
         )

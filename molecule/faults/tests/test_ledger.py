@@ -22,7 +22,7 @@ def test_last_line_is_cut(lab: Lab, row: Callable[..., None]) -> None:
         "ledger",
         fault="the last line of the ledger is cut in half",
         when="before a rollback",
-        holds="it is no obstacle; the torn bytes are kept as ledger.jsonl.torn-<hash>",
+        holds="it is no obstacle; the torn bytes are kept as `ledger.jsonl.torn-<hash>`",
         outcome="succeeded, v1.0.0",
         command="`laravel_rollback` -e migrations=down",
         mutation="a torn line counts as damage (`ledger.parse`)",
