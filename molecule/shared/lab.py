@@ -165,9 +165,13 @@ class Lab:
     def reset(self) -> None:
         self.root("lab-reset")
 
+    def kept(self, *tags: str) -> str:
+        """Where the host keeps the state that `at` comes back to."""
+        return "/srv/lab/state-" + "-".join([*tags, *(["releases"] if self.strategy == "releases" else [])])
+
     def at(self, *tags: str) -> None:
         """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
-        kept = f"/srv/lab/state-{self.strategy}-{'-'.join(tags)}"
+        kept = self.kept(*tags)
         if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
             self.reset()
             assert self.play("laravel_adopt", laravel_strategy="in_place").green

@@ -98,4 +98,10 @@ options:
         description: MiB that must stay free on the disk. Checked before anything is made.
         type: int
         default: 100
+      realpath_root:
+        description:
+          - Whether the web server passes the real path of the code to php-fpm. Then a switch between two whole
+            releases needs no reload, unless the site still reports the other one.
+        type: bool
+        default: false
 """

@@ -51,6 +51,7 @@ LARAVEL: dict[str, Any] = {
             "strategy": {"type": "str", "choices": ["in_place", "releases"], "default": "in_place"},
             "shared": {"type": "list", "elements": "str", "default": [".env", "storage"]},
             "disk_reserve": {"type": "int", "default": 100},
+            "realpath_root": {"type": "bool", "default": False},
         },
     }
 }

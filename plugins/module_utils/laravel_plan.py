@@ -318,6 +318,7 @@ class ReleasePlanner:
             warm=mark is not None and release_store.same_settings(mark.settings, self.service.settings()),
             migrate_here=wish.migrate_here,
             room=self._room(vendor),
+            realpath_root=description.realpath_root,
         )
 
     def _made(self, commit: str, php: str) -> Mark | None:

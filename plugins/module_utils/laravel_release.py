@@ -31,7 +31,7 @@ class Facts:
     reload: a unit that must be reloaded, or empty. ups: the SQL of migrations that a deploy would run.
     in_releases: each release has a folder of its own. made: the target's folder is whole. warm: its caches were built
     with the present settings. migrate_here: migrations are run and undone on this host.
-    room: what will be made, see Room.
+    room: what will be made, see Room. realpath_root: the web server passes the real path of the code.
     """
 
     procedure: str
@@ -54,6 +54,7 @@ class Facts:
     warm: bool = True
     migrate_here: bool = True
     room: Room | None = None
+    realpath_root: bool = False
 
     @property
     def runs(self) -> Sequence[str]:
@@ -208,11 +209,11 @@ def _switched(facts: Facts) -> list[Step]:
     result += [*_migrate_down(facts), *_migrate(facts), _switch(facts, target)]
     # What was built anew under a name that php-fpm may know already must not be served from its memory; and without a
     # reload now and then OPcache would fill up with releases that nobody serves.
-    return result + _change_over(facts, stale_only=facts.made and facts.warm and facts.procedure == "rollback")
+    return result + _change_over(facts, known=facts.made and facts.warm and facts.procedure == "rollback")
 
 
 def _switched_back(facts: Facts) -> list[Step]:
-    return [*_migrate_up(facts), _switch(facts, facts.source), *_change_over(facts, stale_only=True)]
+    return [*_migrate_up(facts), _switch(facts, facts.source), *_change_over(facts, known=True)]
 
 
 def _switch(facts: Facts, release: Mapping[str, str]) -> Step:
@@ -224,9 +225,13 @@ def _switch(facts: Facts, release: Mapping[str, str]) -> Step:
     )
 
 
-def _change_over(facts: Facts, stale_only: bool) -> list[Step]:
+def _change_over(facts: Facts, known: bool) -> list[Step]:
+    """Let php-fpm serve the release. known: it was served before, and is as it was then."""
     if not facts.reload:
         return []
+    # A path through a link is remembered by each worker of php-fpm for itself (realpath_cache_ttl, 120 s), so asking
+    # the site proves nothing about the next answer. The real path is another path with each release.
+    stale_only = known and facts.realpath_root
     title = f"reload {facts.reload}" + (", only if it still serves the other release" if stale_only else "")
     return [Step("reload_php", title, data={"unit": facts.reload, "stale_only": stale_only})]
 

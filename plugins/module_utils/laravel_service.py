@@ -45,6 +45,7 @@ class Description:
     strategy: str = "in_place"
     shared: tuple[str, ...] = (".env", "storage")
     disk_reserve: int = 100
+    realpath_root: bool = False
 
     @property
     def in_releases(self) -> bool:
@@ -73,6 +74,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
         strategy=raw["strategy"],
         shared=tuple(raw["shared"]),
         disk_reserve=raw["disk_reserve"],
+        realpath_root=raw["realpath_root"],
     )
 
 
