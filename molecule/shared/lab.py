@@ -6,8 +6,6 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,42 +161,21 @@ class Lab:
 
     def at(self, *tags: str) -> None:
         """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
-        together([self], tags)
-
-    def has_kept(self, state: str) -> bool:
-        return self.root(f"test -d {state} && echo yes", check=False) == "yes"
-
-    def keep(self, state: str) -> None:
-        self.root(
-            f"systemctl stop vertex-queue; mkdir -p {state}; "
-            f"cp -a {APP} {state}/app; cp -a /var/lib/ops-runbook {state}/state; cp -a {DATABASE} {state}/database; "
-            "systemctl start vertex-queue"
-        )
-
-    def restore(self, state: str) -> None:
+        kept = f"/srv/lab/state-{'-'.join(tags)}"
+        if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
+            self.reset()
+            assert self.play("laravel_adopt").green
+            for tag in tags[1:]:
+                run = self.play("laravel_deploy", to=tag)
+                assert run.green, run.text
+            self.root(
+                f"systemctl stop vertex-queue; mkdir -p {kept}; "
+                f"cp -a {APP} {kept}/app; cp -a /var/lib/ops-runbook {kept}/state; cp -a {DATABASE} {kept}/database; "
+                "systemctl start vertex-queue"
+            )
         self.reset()
         self.root(
             f"systemctl stop vertex-queue; set -e; restore() {{ find $2 -mindepth 1 -delete; cp -a $1/. $2/; }}; "
-            f"restore {state}/app {APP}; restore {state}/state /var/lib/ops-runbook; "
-            f"restore {state}/database {DATABASE}; systemctl reload php8.4-fpm; systemctl start vertex-queue"
+            f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
+            "systemctl reload php8.4-fpm; systemctl start vertex-queue"
         )
-
-
-def together(hosts: Sequence[Lab], tags: Sequence[str]) -> None:
-    """Bring several hosts to a release at once, and keep that state on each."""
-    state = f"/srv/lab/state-{'-'.join(tags)}"
-    missing = [host for host in hosts if not host.has_kept(state)]
-    if missing:
-        at_once(missing, Lab.reset)
-        target = ",".join(host.name for host in missing)
-        runs = [play("laravel_adopt", target=target, batch="100%")]
-        runs += [play("laravel_deploy", target=target, batch="100%", to=tag) for tag in tags[1:]]
-        for run in runs:
-            assert run.green, run.text
-        at_once(missing, lambda host: host.keep(state))
-    at_once(hosts, lambda host: host.restore(state))
-
-
-def at_once(hosts: Sequence[Lab], act: Callable[[Lab], object]) -> None:
-    with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-        list(pool.map(act, hosts))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab import APP, STATE, Lab, Run, at_once, command, operator_environment, play, together
+from lab import APP, STATE, Lab, Run, command, operator_environment, play
 
 OLD, NEW = "v1.1.0", "v1.7.0"
 MIX = "THE HOSTS ARE ON DIFFERENT RELEASES"
@@ -54,7 +54,6 @@ def sick(host: Lab, version: str) -> Iterator[None]:
 
 
 def test_healthy_deploy_and_rollback_are_recorded_on_each_host(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     run = deploy(fleet)
     assert run.green, run.text
     assert versions(fleet) == ["1.7.0"] * 3
@@ -70,7 +69,6 @@ def test_healthy_deploy_and_rollback_are_recorded_on_each_host(fleet: list[Lab])
 
 
 def test_failing_canary_goes_back_and_the_rest_is_untouched(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     others = [host.root(f"find {APP} -newer {STATE}/ledger.jsonl -name '*.php'") for host in fleet[1:]]
     run = deploy(fleet, to="v1.4.0")
     assert not run.green
@@ -87,7 +85,6 @@ def test_failing_canary_goes_back_and_the_rest_is_untouched(fleet: list[Lab]) ->
 
 
 def test_later_failure_takes_the_others_back(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     with sick(fleet[2], "1.7.0"):
         run = deploy(fleet)
         assert versions(fleet) == ["1.1.0"] * 3
@@ -111,7 +108,6 @@ def test_later_failure_takes_the_others_back(fleet: list[Lab]) -> None:
 
 
 def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     with sick(fleet[1], "1.7.0"):
         run = deploy(fleet, on_partial="stop", on_unhealthy="hold", batch="1")
     assert not run.green
@@ -132,7 +128,6 @@ def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab
 
 
 def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     dying = fleet[1]
     dying.deploy("rm -f /tmp/at-work; touch /tmp/hang")
     hang = "if [ -e /tmp/hang ]; then touch /tmp/at-work; sleep 60; fi"
@@ -174,7 +169,6 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
 
 
 def test_hosts_on_different_releases_need_a_named_one(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     assert fleet[1].play("laravel_deploy", to=NEW).green
     refused = play("laravel_rollback", target=on(*fleet))
     assert not refused.green
@@ -192,7 +186,6 @@ def test_hosts_on_different_releases_need_a_named_one(fleet: list[Lab]) -> None:
 
 
 def test_one_host_migrates_for_all(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     inputs = {"to": "v1.2.0", "laravel_migrate_on": "first"}
     beside = deploy(fleet, batch="2", **inputs)
     assert "(migrations_need_canary)" in beside.text
@@ -209,7 +202,6 @@ def test_one_host_migrates_for_all(fleet: list[Lab]) -> None:
 
 
 def test_refusal_on_one_host_gives_back_every_lease(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     fleet[1].deploy(f"echo '# edited at night' >> {APP}/routes/api.php")
     run = play("laravel_rollback", target=on(*fleet))
     assert not run.green
@@ -229,7 +221,6 @@ def test_batch_that_is_no_size_is_refused_before_a_host_is_contacted(fleet: list
 
 
 def test_runs_that_overlap_change_all_of_their_hosts_or_none(fleet: list[Lab]) -> None:
-    together(fleet, ["v1.0.0", OLD])
     pairs = [fleet[:2], fleet[1:]]
     runs = [
         subprocess.Popen(
@@ -260,7 +251,6 @@ def test_runs_that_overlap_change_all_of_their_hosts_or_none(fleet: list[Lab]) -
 
 def test_runs_that_wait_for_each_other_end(fleet: list[Lab]) -> None:
     """Each holds what the other waits for: the one whose patience ends first gives way."""
-    together(fleet, ["v1.0.0", OLD])
     pair = fleet[:2]
     runs = [
         subprocess.Popen(
@@ -276,4 +266,3 @@ def test_runs_that_wait_for_each_other_end(fleet: list[Lab]) -> None:
     assert any(run.returncode == 0 for run in runs), texts
     assert len(set(versions(pair))) == 1
     assert no_lease(pair)
-    at_once(pair, lambda host: host.ledger())
