@@ -128,7 +128,7 @@ def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab
 
 
 def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
-    dying = fleet[1]
+    dying, alive = fleet[1], [fleet[0], fleet[2]]
     dying.deploy("rm -f /tmp/at-work; touch /tmp/hang")
     hang = "if [ -e /tmp/hang ]; then touch /tmp/at-work; sleep 60; fi"
     line = command(
@@ -143,14 +143,14 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
             time.sleep(0.1)
         subprocess.run(["docker", "kill", dying.name], check=True, capture_output=True)
         text = run.communicate(timeout=60)[0]
+        ends = last(alive)
         unreachable = play("laravel_rollback", target=on(*fleet))
     finally:
         run.kill()
         subprocess.run(["docker", "start", dying.name], check=True, capture_output=True)
     assert run.returncode == 2
-    alive = [fleet[0], fleet[2]]
     assert versions(alive) == ["1.1.0"] * 2
-    assert last(alive) == [("reverted", f"{dying.name} can't be reached any more")] * 2
+    assert ends == [("reverted", f"{dying.name} can't be reached any more")] * 2
     assert no_lease(alive)
     assert re.search(rf"{dying.name} .* unreachable ", text)
     assert re.search(r"It was at v1.1.0 \(\w+\), on its way to v1.7.0 \(\w+\).", text)
@@ -158,7 +158,7 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
     assert re.search(rf"not known +{dying.name}\n", text[text.rindex(MIX) :])
     # As long as it is away, and as long as it is halfway, no host of the fleet is changed.
     assert f"REFUSED on {dying.name}: it can't be reached" in unreachable.text
-    assert f"Nothing was changed, nor on {on(fleet[0])}, {on(fleet[2])}." in unreachable.text
+    assert f"Nothing was changed, nor on {alive[0].name}, {alive[1].name}." in unreachable.text
     dying.root("timeout 20 sh -c 'until systemctl is-active ssh php8.4-fpm nginx vertex-queue; do sleep 0.2; done'")
     refused = play("laravel_rollback", target=on(*fleet))
     assert f"REFUSED on {dying.name} (interrupted)" in refused.text
