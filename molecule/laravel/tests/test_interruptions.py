@@ -55,7 +55,7 @@ def killer(lab: Lab) -> Any:
 
     def run(story: Story, moments: list[str], way: str) -> dict[str, dict[str, Any]]:
         job = {
-            "start": f"/srv/lab/state-{'-'.join(story.start)}",
+            "start": lab.kept(*story.start),
             "procedure": story.procedure,
             "to": story.to,
             "migrations": story.migrations,
