@@ -336,8 +336,11 @@ class Guard:
             durable_file.replace(self.path("lease.json"), lease_file.renew(lease, ttl, self._clock()).to_bytes())
 
     @contextlib.contextmanager
-    def phase(self, operation: str, name: str, direction: str | None = None) -> Iterator[Progress]:
-        """One phase of an operation, begun and ended in the journal. Raises Refused when the lease is lost."""
+    def phase(self, operation: str, name: str, direction: str | None = None, cause: str = "") -> Iterator[Progress]:
+        """One phase of an operation, begun and ended in the journal. Raises Refused when the lease is lost.
+
+        cause: why a host that is well goes back; where it is not, its own journal says why.
+        """
         if not os.path.isdir(self.state_dir):
             raise Refused(Refusal("not_open", f"operation {operation} is not open: {self.state_dir} is missing"))
         self.must_own(operation)
@@ -356,6 +359,8 @@ class Guard:
         event: dict[str, Any] = {"event": "phase", "phase": name}
         if direction:
             event["direction"] = direction
+        if cause:
+            event["cause"] = cause
         try:
             self.write(event)
             yield self.progress() or found

@@ -148,8 +148,9 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
         progress.phase = event["phase"]
         if progress.direction != event.get("direction", progress.direction):
             if event["direction"] == BACK:
-                progress.cause = _why_back(progress)
-                progress.failed_health = list((progress.verified or {}).get("health") or [])
+                progress.cause = _why_back(progress) or str(event.get("cause", ""))
+                verified = progress.verified or {}
+                progress.failed_health = [] if verified.get("ok") else list(verified.get("health") or [])
             # What was verified before the turn says nothing about what stands after it.
             progress.direction, progress.verified = event["direction"], None
             if progress.direction == FORWARD:

@@ -26,6 +26,7 @@ class Orders:
 
     direction: forward or back. revert: go back by itself where the result is not good. close: record the
     outcome and give the lease back at once; otherwise somebody closes later (a fleet holds its leases together).
+    cause: why a host that is well is asked to go back.
     """
 
     operation: str
@@ -33,6 +34,7 @@ class Orders:
     revert: bool
     close: bool
     secret: str = ""
+    cause: str = ""
 
 
 def carry_out(guard: Guard, description: Description, gate: GateSettings, orders: Orders) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def _round(
 ) -> dict[str, Any]:
     """One direction to its end: the steps that remain, then the gate."""
     changed = False
-    with guard.phase(orders.operation, "apply", direction) as progress:
+    with guard.phase(orders.operation, "apply", direction, orders.cause) as progress:
         plan = progress.plan or {}
         # Nothing was begun: there is nothing to go back from.
         if progress.remaining(direction) and (direction != BACK or progress.touched):

@@ -95,6 +95,16 @@ options:
     type: str
     choices: [forward, back]
     default: forward
+  cause:
+    description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
+    type: str
+    default: ""
+  migrate_here:
+    description:
+      - Whether migrations are run and undone by this host. V(false) where hosts share a database and another host of
+        the run does it.
+    type: bool
+    default: true
   on_unhealthy:
     description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
     type: str
@@ -263,6 +273,8 @@ OPTIONS: dict[str, Any] = {
     "retry": {"type": "int"},
     "refresh": {"type": "int"},
     "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
+    "cause": {"type": "str", "default": ""},
+    "migrate_here": {"type": "bool", "default": True},
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
     "close": {"type": "bool", "default": False},
     "secret": {"type": "str", "no_log": True},
@@ -294,6 +306,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         revert=params["on_unhealthy"] == "revert",
         close=params["close"],
         secret=params["secret"] or "",
+        cause=params["cause"],
     )
     checks = tuple(health.parse_checks(params["endpoints"])) if params["endpoints"] else ()
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
