@@ -99,12 +99,6 @@ options:
     description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
     type: str
     default: ""
-  migrate_here:
-    description:
-      - Whether migrations are run and undone by this host. V(false) where hosts share a database and another host of
-        the run does it.
-    type: bool
-    default: true
   on_unhealthy:
     description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
     type: str
@@ -274,7 +268,6 @@ OPTIONS: dict[str, Any] = {
     "refresh": {"type": "int"},
     "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
     "cause": {"type": "str", "default": ""},
-    "migrate_here": {"type": "bool", "default": True},
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
     "close": {"type": "bool", "default": False},
     "secret": {"type": "str", "no_log": True},
