@@ -47,8 +47,8 @@ def operator_environment() -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
     }
     # Molecule exports settings of its own scenario; an operator has none of them.
-    for name in ("ANSIBLE_ROLES_PATH", "ANSIBLE_LIBRARY", "ANSIBLE_FILTER_PLUGINS", "ANSIBLE_INVENTORY"):
-        environment.pop(name, None)
+    for name in ("ROLES_PATH", "LIBRARY", "FILTER_PLUGINS", "INVENTORY", "FORCE_COLOR"):
+        environment.pop(f"ANSIBLE_{name}", None)
     return environment
 
 

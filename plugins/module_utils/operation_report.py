@@ -288,7 +288,8 @@ def _mix_lines(results: Results, system: str) -> list[str]:
     if not mix:
         return []
     rows = [(f"  {label(release) if release else 'not known'}", ", ".join(hosts)) for release, hosts in mix]
-    lines = ["THE HOSTS ARE ON DIFFERENT RELEASES:", *table(rows[0], rows[1:])]
+    sure = len([release for release, _ in mix if release]) > 1
+    lines = [f"THE HOSTS {'ARE' if sure else 'MAY BE'} ON DIFFERENT RELEASES:", *table(rows[0], rows[1:])]
     plans = [(result.get("planned") or {}).get("plan") or {} for result in results.values()]
     targets = {fleet.identity(plan.get("to")) for plan in plans}
     rollback = any(plan.get("procedure") == "rollback" for plan in plans)

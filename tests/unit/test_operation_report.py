@@ -386,6 +386,12 @@ def test_a_mix_of_releases_is_loud_and_says_what_to_type() -> None:
     assert "THE HOSTS" not in text(summary_lines(results))
 
 
+def test_a_mix_that_is_not_known_is_not_claimed() -> None:
+    lines = trouble_lines({"web1": closed(), "web2": {}})
+    assert "THE HOSTS MAY BE ON DIFFERENT RELEASES:" in lines
+    assert "  not known            web2" in lines
+
+
 def test_after_a_deploy_the_way_on_is_a_deploy_and_the_way_back_a_rollback() -> None:
     going = {**planned(), "plan": plan(**{"procedure": "deploy", "from": OLD, "to": NEW})}
     record = {"id": "op-1", "outcome": "succeeded", "from": OLD, "to": NEW, "left": NEW}
