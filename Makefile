@@ -81,7 +81,7 @@ sanity: venv ## ansible-test sanity; modules are also imported under Python 3.9,
 .PHONY: molecule
 molecule: venv engine ## Procedures on real hosts
 	@molecule destroy -s laravel >/dev/null 2>&1 || true
-	@molecule test -s laravel
+	@molecule test -s laravel -s load
 
 .PHONY: bench
 bench: venv engine ## Measure a rollback side by side with what a person would do instead
