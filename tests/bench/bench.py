@@ -97,7 +97,7 @@ class Bench:
     def rollbacks(self, hosts: Sequence[Host]) -> list[Table]:
         """All contestants on these hosts."""
         contestants = [one for one in CONTESTANTS if one.name != "pyinfra" or self.pyinfra]
-        for strategy in {one.state for one in contestants}:
+        for strategy in dict.fromkeys(one.state for one in contestants):
             self.state(strategy)
         rows = {one.name: Row() for one in contestants}
         for number in range(self.rounds + 1):
@@ -255,6 +255,8 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=10, help="hosts of the larger fleet (default 10)")
     parser.add_argument("--only", choices=parts, action="append", help="measure this part; may be given again")
     given = parser.parse_args()
+    # The tools of the environment that this runs in, also where it is not activated.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     chosen = [part for part in parts if not given.only or part in given.only]
     needed = {"fleet": given.hosts, "refuse": 1 + 3 * len(STRATEGIES)}
     pyinfra = provide_pyinfra()

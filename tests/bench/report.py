@@ -159,14 +159,14 @@ def write_page() -> None:
         "What a rollback costs, beside what a person would do instead; how fast a refusal comes; what requests\n"
         "notice.\n",
         f"Measured on {os.cpu_count()} cores, with hosts that are containers on the same machine (systemd, sshd,\n"
-        "nginx, php-fpm, Laravel 10 on Debian 13). The contestants of a table take turns, round by round, in one run; shown\n"
-        "are medians. Seconds differ from machine to machine, ratios less so.\n",
+        "nginx, php-fpm, Laravel 10 on Debian 13). The contestants of a table take turns, round by round, in one\n"
+        "run; shown are medians. Seconds differ from machine to machine, ratios less so.\n",
         "With " + ", ".join(f"{name} {value}" for name, value in measured.items()) + ".\n",
         "    make bench                                      all of it, and this page\n"
         "    .venv/bin/python tests/bench/bench.py --help    rounds, hosts, single parts\n",
-        "CPU seconds are user and system time on the controller, without the ssh connection that is kept open. Memory\n"
-        "is the most that the command and its children had at once; pages that processes share count once. It is\n"
-        "taken in a run that is not timed.\n",
+        "CPU seconds are user and system time on the controller, without the ssh connection that is kept open.\n"
+        "Memory is the most that the command and its children had at once; pages that processes share count once.\n"
+        "It is taken in a run that is not timed.\n",
     ]
     for name, heading in HEADINGS.items():
         lines.append(f"## {heading}\n")
@@ -177,6 +177,6 @@ def write_page() -> None:
         part = parts[name]
         lines += [Table(table["title"], tuple(table["head"]), tuple(map(tuple, table["rows"]))).markdown()
                   for table in part["tables"]]  # fmt: skip
-        rounds = f", {part['rounds']} rounds" if name != "load" else ""
+        rounds = f", rounds: {part['rounds']}" if name != "load" else ""
         lines.append(f"{part['date']}{rounds}.\n")
     PAGE.write_text("\n".join(lines))
