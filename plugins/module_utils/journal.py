@@ -45,7 +45,8 @@ class Progress:
     opened: the header. plan: what was decided, None before. steps and undo: the plan's two step lists.
     done: seconds of each finished forward step. undone: the same for the way back. begun: the step that
     was begun and has no end. failed: the step that ended badly and its error. phase: the phase that was
-    begun and has no end. closes: whether the process of the last phase was to close. verified: the last verification. closed: the outcome its close wrote.
+    begun and has no end. closes: whether the process of the last phase was to close. verified: the last
+    verification. closed: the outcome its close wrote.
     past: every step this operation itself finished: id, seconds, direction. cause: why it turned back.
     failed_health: the answers that made it turn.
     """
