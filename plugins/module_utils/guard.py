@@ -29,7 +29,6 @@ from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused, decide
 
-
 #: The disk takes nothing more, whoever asks.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
