@@ -115,7 +115,7 @@ class Driver:
         return found
 
     def plan_order(self, story: Story, operation: str, **options: Any) -> dict[str, Any]:
-        wish = {"procedure": story.procedure, "to": story.to, "migrations": story.migrations}
+        wish = {"procedure": story.procedure, "to": story.to, "migrations": story.migrations, **story.inputs}
         return self.order("laravel_operation", operation, phase="plan", **{**wish, **options})
 
     def plan(self, story: Story, operation: str, **options: Any) -> dict[str, Any]:
@@ -147,7 +147,8 @@ class Driver:
         answer = self.service.endpoints[0]["url"]
         seen = self.shell(
             f"git='git -c safe.directory=* -C {checkout}'; $git describe --tags --exact-match HEAD; "
-            "$git status --porcelain --untracked-files=no | wc -l; "
+            # What releases share is a link in each, and no change.
+            "$git status --porcelain --untracked-files=no -- . ':(exclude)storage' | wc -l; "
             f"curl -s -m 10 -w '\\n%{{http_code}}\\n' {answer}; "
             "sqlite3 /var/lib/vertex/database.sqlite 'select group_concat(migration) from migrations'; "
             f"cd {state}; ls journal.jsonl lease.json 2>/dev/null; true"
