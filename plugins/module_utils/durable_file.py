@@ -49,9 +49,11 @@ def replace(path: str, content: bytes) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         os.rename(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path
         raise
     sync_folder(folder)
 
@@ -67,8 +69,10 @@ def append_line(path: str, line: bytes) -> None:
             if os.write(descriptor, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
             os.fsync(descriptor)
-        except OSError:
+        except OSError as error:
             os.ftruncate(descriptor, size)
+            # A full disk is told without a name, and a person has to know which disk.
+            error.filename = path
             raise
     finally:
         os.close(descriptor)

@@ -16,6 +16,7 @@ One service has one folder:
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -27,6 +28,9 @@ from ansible_collections.ops.runbook.plugins.module_utils import durable_file, j
 from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_file
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused, decide
+
+#: The disk takes nothing more, whoever asks.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class StepFailed(Exception):
@@ -108,10 +112,12 @@ class Guard:
 
     def standing(self) -> str:
         """How alive the present lease is; see lease.standing."""
-        progress = self.progress()
-        phase_open = progress is not None and progress.phase is not None
+        lease, progress = self.lease(), self.progress()
         running = self._running is None and self.is_running()
-        return lease_file.standing(self.lease(), running, phase_open, self._clock())
+        gone = progress is not None and (progress.phase is not None or progress.closes)
+        # Killed between its record and the end of its lease: what is recorded has ended.
+        ended = lease is not None and not running and self.recorded(lease.operation) is not None
+        return lease_file.standing(lease, running, gone or ended, self._clock())
 
     def look(self, request: Request) -> Opening:
         """What opening would do, changing nothing: this is what check mode shows."""
@@ -150,8 +156,12 @@ class Guard:
         try:
             os.makedirs(self.state_dir, mode=0o700, exist_ok=True)
             if not os.access(self.state_dir, os.W_OK | os.X_OK):
-                raise PermissionError(13, os.strerror(13), self.state_dir)
+                read_only = os.statvfs(self.state_dir).f_flag & os.ST_RDONLY
+                number = errno.EROFS if read_only else errno.EACCES
+                raise OSError(number, os.strerror(number), self.state_dir)
         except OSError as error:
+            if error.errno in _DISK:
+                raise Refused(self._disk_refusal(error)) from error
             user = _user_name()
             raise Refused(
                 Refusal(
@@ -167,6 +177,20 @@ class Guard:
                 )
             ) from error
 
+    def _disk_refusal(self, error: OSError) -> Refusal:
+        """Why the disk takes no record; without one nothing may be changed."""
+        read_only = error.errno == errno.EROFS
+        way = (
+            ("sudo mount -o remount,rw <mount point>", "on the host, once it is known why it became read-only (dmesg)")
+            if read_only
+            else ("df -h, df -i", "on the host, show what is full; free some of it, then the same command again")
+        )
+        return Refusal(
+            "state_disk_read_only" if read_only else "state_disk_full",
+            f"what is done can't be recorded in {self.state_dir}: {error.strerror}",
+            (way,),
+        )
+
     def must_read(self) -> None:
         """Raise Refused where there is a state folder that this user can't read."""
         if os.path.isdir(self.state_dir) and not os.access(self.state_dir, os.R_OK | os.W_OK | os.X_OK):
@@ -178,6 +202,14 @@ class Guard:
         A continued operation gets a new id, and the plan and progress of the interrupted one.
         """
         self.prepare()
+        try:
+            return self._open(request, accept_damaged_ledger)
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            raise Refused(self._disk_refusal(error)) from error
+
+    def _open(self, request: Request, accept_damaged_ledger: bool) -> Opening:
         deadline = time.monotonic() + request.lock_wait
         taken = False
         while True:
@@ -336,10 +368,13 @@ class Guard:
             durable_file.replace(self.path("lease.json"), lease_file.renew(lease, ttl, self._clock()).to_bytes())
 
     @contextlib.contextmanager
-    def phase(self, operation: str, name: str, direction: str | None = None, cause: str = "") -> Iterator[Progress]:
+    def phase(
+        self, operation: str, name: str, direction: str | None = None, cause: str = "", closes: bool = False
+    ) -> Iterator[Progress]:
         """One phase of an operation, begun and ended in the journal. Raises Refused when the lease is lost.
 
         cause: why a host that is well goes back; where it is not, its own journal says why.
+        closes: this process goes on to the close, so that its death ends the lease also between two phases.
         """
         if not os.path.isdir(self.state_dir):
             raise Refused(Refusal("not_open", f"operation {operation} is not open: {self.state_dir} is missing"))
@@ -361,6 +396,8 @@ class Guard:
             event["direction"] = direction
         if cause:
             event["cause"] = cause
+        if closes:
+            event["closes"] = True
         try:
             self.write(event)
             yield self.progress() or found
@@ -368,7 +405,9 @@ class Guard:
             # An exception is an orderly end of a phase; a kill is not, and leaves it open.
             with contextlib.suppress(OSError):
                 self.write({"event": "phase_end", "phase": name})
-            self.leave()
+            # One that closes is alive until it has closed, so nobody may see the lock free before.
+            if not closes:
+                self.leave()
 
     def run_steps(self, progress: Progress, direction: str, execute: Callable[[Step], object]) -> dict[str, float]:
         """Do what remains in a direction. Each step is journalled, then acted, then journalled as done.

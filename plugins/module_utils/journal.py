@@ -45,7 +45,8 @@ class Progress:
     opened: the header. plan: what was decided, None before. steps and undo: the plan's two step lists.
     done: seconds of each finished forward step. undone: the same for the way back. begun: the step that
     was begun and has no end. failed: the step that ended badly and its error. phase: the phase that was
-    begun and has no end. verified: the last verification. closed: the outcome its close wrote.
+    begun and has no end. closes: whether the process of the last phase was to close. verified: the last
+    verification. closed: the outcome its close wrote.
     past: every step this operation itself finished: id, seconds, direction. cause: why it turned back.
     failed_health: the answers that made it turn.
     """
@@ -60,6 +61,7 @@ class Progress:
     failed: str | None = None
     error: str = ""
     phase: str | None = None
+    closes: bool = False
     verified: dict[str, Any] | None = None
     closed: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
@@ -145,7 +147,7 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
         progress.cause = str(event["cause"])
         progress.direction = event["direction"]
     elif kind == "phase":
-        progress.phase = event["phase"]
+        progress.phase, progress.closes = event["phase"], bool(event.get("closes"))
         if progress.direction != event.get("direction", progress.direction):
             if event["direction"] == BACK:
                 progress.cause = _why_back(progress) or str(event.get("cause", ""))

@@ -57,7 +57,7 @@ def _round(
 ) -> dict[str, Any]:
     """One direction to its end: the steps that remain, then the gate."""
     changed = False
-    with guard.phase(orders.operation, "apply", direction, orders.cause) as progress:
+    with guard.phase(orders.operation, "apply", direction, orders.cause, orders.close) as progress:
         plan = progress.plan or {}
         # Nothing was begun: there is nothing to go back from.
         if progress.remaining(direction) and (direction != BACK or progress.touched):
@@ -66,7 +66,7 @@ def _round(
             except StepFailed as failure:
                 return {"changed": True, "healthy": False, "reverted": False, "error": str(failure), "verified": None}
             changed = True
-    with guard.phase(orders.operation, "verify") as progress:
+    with guard.phase(orders.operation, "verify", closes=orders.close) as progress:
         plan = progress.plan or {}
         verified = laravel_health.verify(_service(guard, description, plan), plan, direction, gate)
         guard.write({"event": "verified", "result": verified})

@@ -65,18 +65,18 @@ def renew(lease: Lease, ttl: float, now: Now) -> Lease:
     )
 
 
-def standing(lease: Lease | None, running: bool, phase_open: bool, now: Now) -> str:
+def standing(lease: Lease | None, running: bool, gone: bool, now: Now) -> str:
     """How alive the lease's operation is.
 
     free: no lease. running: a process of it works on this host now (it holds the kernel lock).
-    died: it was in a phase, and the process is gone. expired: between phases for longer than allowed,
+    died: it was in a phase, or had ended, and the process is gone. expired: between phases for longer than allowed,
     or the host was restarted. waiting: between phases; its controller may be at work elsewhere.
     """
     if lease is None:
         return "free"
     if running:
         return "running"
-    if phase_open:
+    if gone:
         return "died"
     if lease.boot != now.boot or now.uptime >= lease.expires_uptime:
         return "expired"

@@ -1,0 +1,137 @@
+"""A running `ansible-playbook` that can be killed, and a gate on the host that holds an operation at one place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lab import ROOT, Lab, Run, command, operator_environment
+
+DEADLINE = 120.0
+GATE = "/usr/local/bin/lab-gate"
+GATES = {
+    # As a step of its own, before PHP, and before Composer.
+    "extra": {"laravel_extra_commands": [GATE]},
+    "php": {"laravel_php": f"{GATE}-php"},
+    "composer": {"laravel_composer": f"{GATE}-composer"},
+}
+SCRIPT = r"""#!/bin/bash
+# Whoever comes while there is /tmp/gate/closed says so, and waits until it is gone.
+if [ -e /tmp/gate/closed ]; then
+    touch /tmp/gate/waiting
+    for _ in $(seq 1200); do [ -e /tmp/gate/closed ] || break; sleep 0.05; done
+fi
+"""
+
+
+def wait_for(what: str, true: Callable[[], object], deadline: float = DEADLINE) -> None:
+    end = time.monotonic() + deadline
+    while not true():
+        assert time.monotonic() < end, f"not within {deadline:g} s: {what}"
+        time.sleep(0.05)
+
+
+class Gate:
+    """Holds an operation on the host at one place, until it is opened."""
+
+    def __init__(self, lab: Lab, place: str) -> None:
+        self.lab, self.inputs = lab, GATES[place]
+
+    def __enter__(self) -> Gate:
+        scripts = {"": "exit 0", "-php": 'exec php "$@"', "-composer": 'exec composer "$@"'}
+        for suffix, end in scripts.items():
+            self.lab.root(f"cat > {GATE}{suffix} <<'END'\n{SCRIPT}{end}\nEND\nchmod 755 {GATE}{suffix}")
+        self.lab.root("rm -rf /tmp/gate; install -d -m 1777 /tmp/gate; touch /tmp/gate/closed")
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.open()
+
+    def reached(self) -> None:
+        wait_for("the operation came to the gate", lambda: self.lab.root("ls /tmp/gate", check=False).count("waiting"))
+
+    def open(self) -> None:
+        self.lab.root("rm -rf /tmp/gate")
+
+
+class Controller:
+    """A run that goes on in the background, with SSH connections of its own."""
+
+    def __init__(self, hosts: str, procedure: str, *options: str, die_at: str = "", **inputs: Any) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-")
+        environment = {**operator_environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": self._folder.name}
+        if die_at:
+            environment |= {
+                "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+                "ANSIBLE_CALLBACKS_ENABLED": "die_at",
+                "LAB_DIE_AT": die_at,
+            }
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            command(procedure, "-l", hosts, *options, **inputs),
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Controller:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.kill()
+        self._output.close()
+        self._folder.cleanup()
+
+    def wait(self) -> Run:
+        """To its end, also when that is a kill."""
+        code = self._process.wait(DEADLINE * 2)
+        self._output.seek(0)
+        return Run(code, self._output.read())
+
+    def kill(self) -> None:
+        """SIGKILL of the run, its workers, its ssh clients and the connections that it shares."""
+        for pid in [self._process.pid, *self._children(), *self.connections()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(DEADLINE)
+
+    def connections(self) -> list[int]:
+        """The ssh processes of this run: they name its own folder of sockets."""
+        mine = self._folder.name.encode()
+        return [pid for pid, line in _command_lines() if mine in line and pid != self._process.pid]
+
+    def _children(self) -> list[int]:
+        """All that descend from the run. Its workers have sessions of their own, so no signal to a group meets them."""
+        parents = dict(_parents())
+        found = {self._process.pid}
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return sorted(found - {self._process.pid})
+
+
+def _processes() -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            yield int(name)
+
+
+def _command_lines() -> Iterator[tuple[int, bytes]]:
+    for pid in _processes():
+        with contextlib.suppress(OSError):
+            yield pid, Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for pid in _processes():
+        with contextlib.suppress(OSError):
+            yield pid, int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

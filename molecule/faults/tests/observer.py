@@ -1,0 +1,70 @@
+"""What a person reads in a run, and finds on a host after the one command."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from lab import APP, DATABASE, STATE, Lab, Run
+from stories import GREETER
+
+CODE = re.compile(r"REFUSED on \S+ \((\w+)\)")
+WAY = re.compile(r"^ +((?:-e [a-z_]+=\S+ ?)+)", re.MULTILINE)
+
+
+def start(lab: Lab, *tags: str) -> None:
+    """Bring the host to a release with its ledger; the first time by adoption and deploys."""
+    kept = f"/srv/lab/state-{'-'.join(tags)}"
+    if lab.root(f"test -d {kept} && echo yes", check=False) != "yes":
+        lab.at(*tags)
+        return
+    lab.root(
+        "set -e; systemctl stop vertex-queue; restore() { find $2 -mindepth 1 -delete; cp -a $1/. $2/; }; "
+        f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
+        "systemctl start php8.4-fpm nginx vertex-queue; systemctl reload php8.4-fpm"
+    )
+
+
+def code(run: Run) -> str:
+    """The code of the refusal that a run ended with."""
+    found = CODE.search(run.text)
+    assert not run.green
+    assert found is not None, run.text
+    return found[1]
+
+
+def typed(run: Run, part: str) -> dict[str, str]:
+    """The inputs of the way forward that has this part, as the refusal prints them."""
+    for way in WAY.findall(run.text):
+        if part in way:
+            return dict(word.split("=", 1) for word in way.split() if word != "-e")
+    raise AssertionError(f"no way with {part}: {run.text}")
+
+
+def chained(lab: Lab) -> bool:
+    """Whether each record holds the hash of the line before it."""
+    head = "0" * 64
+    for line in lab.root(f"cat {STATE}/ledger.jsonl").splitlines():
+        if json.loads(line)["previous_hash"] != head:
+            return False
+        head = hashlib.sha256(line.encode()).hexdigest()
+    return True
+
+
+def left(lab: Lab) -> str:
+    """What an operation that is not over leaves in the state folder."""
+    return lab.root(f"cd {STATE}; ls lease.json journal.jsonl 2>/dev/null", check=False)
+
+
+def settled(lab: Lab, release: str, *outcomes: str) -> None:
+    """The site answers on the release, the ledger is whole and ends so, and nothing is held or left."""
+    status, body = lab.get("/api/v1/health")
+    told = f"{lab.name}: {status} {body}"
+    assert (status, f"v{body.get('version')}", body.get("greeter")) == (200, release, GREETER[release]), told
+    assert lab.commit() == lab.id(release)
+    assert lab.deploy(f"git -C {APP} status --porcelain --untracked-files=no") == ""
+    found = [record["outcome"] for record in lab.ledger()]
+    assert tuple(found[len(found) - len(outcomes) :]) == outcomes, found
+    assert chained(lab)
+    assert left(lab) == ""

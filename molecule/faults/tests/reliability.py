@@ -1,0 +1,71 @@
+"""The rows of docs/reliability.md: written by the tests that saw them, and only by a whole green run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+SECTIONS = {
+    "module": "The module is killed",
+    "controller": "The controller dies, or the connection",
+    "host": "The host loses its power",
+    "disk": "The disk is full, or can't be written",
+    "clock": "The clock is moved",
+    "operators": "Operators meet",
+    "ledger": "The ledger is torn or edited",
+    "service": "The service does not come back",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault, seen. order: where its test stands among all tests, and where it stands in that test."""
+
+    section: str
+    order: tuple[int, int]
+    fault: str
+    when: str
+    holds: str
+    outcome: str
+    command: str
+    mutation: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def render(rows: list[Row]) -> str:
+    """The page. Nothing in it depends on the moment or on the machine, so the same run writes the same bytes."""
+    lines = [
+        "# Reliability",
+        "",
+        "What was done to a service in the midst of an operation, what was seen, and the one command that brought it",
+        "back to a verified state. This page is written by the test run, from what it saw:",
+        "",
+        "    molecule test -s faults",
+        "",
+        "Each row was seen on a real host. What must hold in every row, and is asserted: the ledger's chain is whole,",
+        "the next run says what happened before it changes anything, and after the command the site answers 200 on",
+        "the release that the row names, the checkout has no changed file, and neither lease nor journal is left.",
+        "",
+        "A command is what is typed after `ansible-playbook ops.runbook.`; `<id>` and the inputs are those that the",
+        "refusal prints. The last column is a change to the code that was tried and turned the row's test red.",
+    ]
+    for key, title in SECTIONS.items():
+        chosen = sorted((row for row in rows if row.section == key), key=lambda row: row.order)
+        if not chosen:
+            continue
+        lines += ["", f"## {title}", ""]
+        lines += ["| fault | when | what must hold | outcome seen | the one command | mutation that is seen |"]
+        lines += ["|---|---|---|---|---|---|"]
+        for row in chosen:
+            cells = (row.fault, row.when, row.holds, row.outcome, row.command, row.mutation)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    content = render(rows)
+    if not path.exists() or path.read_text() != content:
+        path.write_text(content)

@@ -1,0 +1,203 @@
+"""SIGKILL of the module at every line of the journal, of a deploy and of a rollback; then resumed, and undone.
+
+Each step has three moments: half of its line is on the disk, it is journalled but not begun, it is done but not
+journalled as done. After each: the site answers on the release that was asked for, the database fits it, the ledger
+is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from host_driver import Driver
+from lab import Lab
+from stories import GREETER, MIGRATIONS, STORIES, Story
+
+PLANNED, KILLED = "/srv/lab/case-planned", "/srv/lab/case-killed"
+
+
+def kill(when: str, write: str) -> dict[str, Any]:
+    return {"what": "kill", "when": when, "write": write}
+
+
+def killed(driver: Driver, operation: str, fault: dict[str, Any], direction: str = "forward") -> None:
+    """Bring the host to where a kill leaves it, and keep that."""
+    driver.restore(PLANNED)
+    died = driver.apply(operation, direction, fault=fault)
+    assert died["rc"] == -signal.SIGKILL, f"{fault}: it was not killed: {died}"
+    driver.keep(KILLED)
+
+
+def verified(driver: Driver, story: Story, went_back: bool, told: object) -> None:
+    """What must hold after any fault, once the one command was given."""
+    seen = driver.observe()
+    release = story.first if went_back else story.second
+    text = f"{told}: {json.dumps(seen, indent=1, default=list)}"
+    assert (seen["status"], seen["release"], seen["version"]) == (200, release, release), text
+    assert (seen["greeter"], seen["dirty"], seen["left"]) == (GREETER[release], 0, []), text
+    assert seen["chain"].get("ok"), text
+    # A deploy that goes back leaves what its migrations did; a rollback that goes back runs them again.
+    if story.procedure == "rollback" or not went_back:
+        assert seen["migrations"].isdisjoint(MIGRATIONS) is (release == "v1.0.0"), text
+
+
+def ways(driver: Driver, story: Story, fault: dict[str, Any], chosen: tuple[str, ...]) -> str:
+    """What the next run says, and what the chosen ways end in."""
+    told = json.dumps(fault)
+    first = driver.run(story)
+    if not first["refusal"]:
+        # Nothing was left to decide: the run went on with its own plan.
+        assert first["outcome"] in ("succeeded", "unchanged"), f"{told}: {first}"
+        verified(driver, story, False, told)
+        return f"the next run is not refused: {first['outcome']} on {story.second}"
+    ended = []
+    for number, way in enumerate(chosen):
+        if number:
+            driver.restore(KILLED)
+        typed = [given for given in first["ways"] if f"interrupted={way}" in given]
+        assert typed, f"{told}: {first}"
+        again = driver.run(story, **dict(word.split("=", 1) for word in typed[0].split()))
+        outcome = {"resume": "succeeded", "undo": "reverted"}[way]
+        assert again.get("outcome") == outcome, f"{told}, {typed[0]}: {again}"
+        verified(driver, story, way == "undo", f"{told}, {typed[0]}")
+        ended.append(f"`{way}`: {outcome}, {story.first if way == 'undo' else story.second}")
+    return f"refused ({first['refusal']}); " + "; ".join(ended)
+
+
+@pytest.fixture
+def planned(lab: Lab, driver: Driver) -> Callable[[Story], tuple[str, list[str]]]:
+    def plan(story: Story) -> tuple[str, list[str]]:
+        lab.at(*story.start)
+        operation = driver.new_operation()
+        decided = driver.plan(story, operation)
+        assert decided.get("plan"), decided
+        driver.keep(PLANNED)
+        return operation, [step["id"] for step in decided["plan"]["steps"]]
+
+    return plan
+
+
+BOTH = ("resume", "undo")
+
+
+@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize("name", STORIES)
+def test_kill_at_every_journalled_step(
+    driver: Driver, planned: Any, row: Callable[..., None], name: str, part: int
+) -> None:
+    story = STORIES[name]
+    operation, steps = planned(story)
+    assert len(steps) > 3, steps
+    half = len(steps) // 2
+    for step in steps[half:] if part else steps[:half]:
+        seen = {}
+        for moment, fault, chosen in (
+            # What stands then is what stood after the step before, where both ways were gone.
+            ("half of its line is on the disk", kill("half", f"begin:{step}"), ("resume",)),
+            ("it is journalled", kill("after", f"begin:{step}"), BOTH),
+            ("it is done, and not yet journalled as done", kill("before", f"done:{step}"), BOTH),
+        ):
+            killed(driver, operation, fault)
+            seen[moment] = ways(driver, story, fault, chosen)
+        # A cut line is no begun step: the first one leaves nothing to decide.
+        for outcome in dict.fromkeys(seen.values()):
+            row(
+                "module",
+                fault=f"SIGKILL in a {name}",
+                when=f"step `{step}`: " + "; ".join(moment for moment in seen if seen[moment] == outcome),
+                holds="no step is lost or done twice; going on and going back both end verified",
+                outcome=outcome,
+                command=f"`laravel_{name}`" + (" -e interrupted=<way>" if "refused" in outcome else ""),
+                mutation="the event is written after the act (`Guard.run_steps`)",
+            )
+
+
+@dataclass(frozen=True)
+class End:
+    """A kill outside the steps. then: what the next run says, or the way to which it is asked."""
+
+    fault: dict[str, Any]
+    holds: str
+    mutation: str
+    way: str = "resume"
+
+
+ENDS = {
+    "before the first step": End(
+        kill("after", "phase:apply"),
+        "the host knows that the process is dead: no lease is in the way",
+        "an open phase does not end a lease (`lease.standing`)",
+    ),
+    "before the result is journalled": End(
+        kill("before", "verified"),
+        "what was not verified is not called good",
+        "a finished journal is an outcome without verification (`journal.ending`)",
+    ),
+    "between the verification and the record": End(
+        kill("before", "record"),
+        "the refusal says that only the record is missing, and prints the input that works",
+        "`closed` without a record is not asked about (`Guard._unfinished`)",
+    ),
+    "half of the record is on the disk": End(
+        kill("half", "record"),
+        "the torn line is set aside; the operation is recorded once, by the run that finishes it",
+        "a torn line is not cut off before the next one (`ledger.append`)",
+    ),
+    "after the record": End(
+        kill("after", "record"),
+        "what is recorded has ended, and so has its lease",
+        "a recorded operation keeps its lease (`Guard.standing`)",
+    ),
+    "after the lease was given back": End(
+        kill("after", "remove:lease.json"),
+        "a journal that is recorded does not ask for a decision",
+        "a recorded journal is still unfinished (`Guard._unfinished`)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["deploy"])
+def test_kill_around_the_steps(driver: Driver, planned: Any, row: Callable[..., None], name: str) -> None:
+    story = STORIES[name]
+    operation, _ = planned(story)
+    for moment, end in ENDS.items():
+        killed(driver, operation, end.fault)
+        outcome = ways(driver, story, end.fault, (end.way,))
+        row(
+            "module",
+            fault=f"SIGKILL in a {name}",
+            when=moment,
+            holds=end.holds,
+            outcome=outcome,
+            command=f"`laravel_{name}`" + (" -e interrupted=resume" if "refused" in outcome else ""),
+            mutation=end.mutation,
+        )
+
+
+def test_kill_on_the_way_back(driver: Driver, planned: Any, row: Callable[..., None]) -> None:
+    """A second kill: the undo of a killed deploy is killed too, at each of its own steps."""
+    story = STORIES["deploy"]
+    operation, steps = planned(story)
+    killed(driver, operation, kill("after", f"begin:{steps[-1]}"))
+    again = driver.new_operation()
+    back = driver.plan(story, again, interrupted="undo")
+    assert back.get("plan"), back
+    driver.keep(PLANNED)
+    for step in back["plan"]["remaining"]:
+        fault = kill("before", f"done:{step}")
+        killed(driver, again, fault, "back")
+        outcome = ways(driver, story, fault, ("undo",))
+        row(
+            "module",
+            fault="SIGKILL in the undo of a deploy",
+            when=f"step `{step}`: it is done, and not yet journalled as done",
+            holds="the way back can be gone again, as often as it is cut off",
+            outcome=outcome,
+            command="`laravel_deploy` -e interrupted=undo",
+            mutation="a continued operation forgets what was begun (`journal.carry`)",
+        )

@@ -1,0 +1,211 @@
+"""Operators who meet: at the same moment, on overlapping fleets, and where a lease ran out under its owner."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from controllers import Controller, Gate, wait_for
+from host_driver import Driver
+from lab import STATE, Lab
+from observer import code, left, settled, start, typed
+from stories import DEPLOY
+from test_killed_module import verified
+
+
+def test_two_that_open_at_the_same_moment(lab: Lab, driver: Driver, row: Callable[..., None]) -> None:
+    """Again and again: exactly one goes on, and the other one names it."""
+    start(lab, *DEPLOY.start)
+    for _ in range(10):
+        ids = [driver.new_operation() for _ in range(3)]
+        found = driver.together(*[driver.plan_order(DEPLOY, operation) for operation in ids])
+        winners = [result["operation"] for result in found if result.get("plan")]
+        assert len(winners) == 1, found
+        for result in found:
+            if not result.get("plan"):
+                assert result["refusal"]["code"] == "lease_held", result
+        assert json.loads(driver.shell(f"cat {STATE}/lease.json"))["operation"] == winners[0]
+        driver.module("operation_close", winners[0], refused="the next turn")
+        assert left(lab) == ""
+    ended = driver.run(DEPLOY)
+    assert ended["outcome"] == "succeeded", ended
+    verified(driver, DEPLOY, False, "after ten meetings")
+    row(
+        "operators",
+        fault="three operators open at the same moment, ten times",
+        when="one host, without a controller",
+        holds="exactly one goes on",
+        outcome="one plan, two refused (lease_held)",
+        command="`laravel_deploy` -e to=v1.2.0",
+        mutation="the state is not locked while a lease is taken (`durable_file.exclusive`)",
+    )
+
+
+def test_two_operators_on_one_host(lab: Lab, row: Callable[..., None]) -> None:
+    start(lab, "v1.0.0")
+    with contextlib.ExitStack() as running:
+        runs = [
+            running.enter_context(Controller(lab.name, "laravel_deploy", to="v1.1.0", reason=f"INC-{number}"))
+            for number in (1, 2)
+        ]
+        ended = [run.wait() for run in runs]
+    # One that comes after the other's end finds nothing to do.
+    green = [run for run in ended if run.green]
+    assert green, [run.text for run in ended]
+    reason = lab.ledger()[-1]["reason"] if lab.outcomes()[-1][1] == "succeeded" else lab.ledger()[-2]["reason"]
+    for run in ended:
+        if not run.green:
+            assert code(run) == "lease_held"
+            assert reason in run.text
+    assert [outcome for _, outcome in lab.outcomes()].count("succeeded") == 2
+    again = lab.play("laravel_deploy", to="v1.1.0")
+    assert again.green, again.text
+    settled(lab, "v1.1.0", "succeeded")
+    row(
+        "operators",
+        fault="two operators start at the same moment",
+        when="one host",
+        holds="one deploys; the other one is told who, and changes nothing",
+        outcome="succeeded, v1.1.0; the other: refused (lease_held)",
+        command="`laravel_deploy` -e to=v1.1.0",
+        mutation="a running process is not looked for, and a lease is no obstacle (`opening._held`)",
+    )
+
+
+def test_two_operators_on_overlapping_fleets(fleet: list[Lab], row: Callable[..., None]) -> None:
+    for host in fleet:
+        start(host, "v1.0.0")
+    first, second = f"{fleet[0].name},{fleet[1].name}", f"{fleet[1].name},{fleet[2].name}"
+    with contextlib.ExitStack() as running:
+        runs = [running.enter_context(Controller(names, "laravel_deploy", to="v1.1.0")) for names in (first, second)]
+        ended = [run.wait() for run in runs]
+    assert any(run.green for run in ended), [run.text for run in ended]
+    for run in ended:
+        if not run.green:
+            assert "lease_held" in run.text
+            assert "Nothing was changed" in run.text
+    # Each host is at one of the two releases, whole, and the fleet of a green run is at the new one.
+    for host in fleet:
+        assert left(host) == ""
+        assert host.version() in ("1.0.0", "1.1.0")
+    for run, names in zip(ended, (first, second), strict=True):
+        if run.green:
+            assert all(host.version() == "1.1.0" for host in fleet if host.name in names.split(","))
+    again = play_all(fleet)
+    assert again.green, again.text
+    for host in fleet:
+        settled(host, "v1.1.0")
+    row(
+        "operators",
+        fault="two operators start at the same moment",
+        when="overlapping fleets: hosts 1 and 2, hosts 2 and 3",
+        holds="all leases or none: no host is changed by the one that is refused, and no lease stays",
+        outcome="one fleet: succeeded, v1.1.0; the other: refused (lease_held), nothing changed",
+        command="`laravel_deploy` -e to=v1.1.0",
+        mutation="where one host refuses, the others keep their lease (roles/operation, refuse.yml)",
+    )
+
+
+def play_all(fleet: list[Lab]):  # type: ignore[no-untyped-def]
+    from lab import play
+
+    return play("laravel_deploy", "-l", ",".join(host.name for host in fleet), to="v1.1.0")
+
+
+def test_lease_runs_out_while_its_owner_works(lab: Lab, row: Callable[..., None]) -> None:
+    """The kernel's lock is the proof of life, and not the date."""
+    start(lab, "v1.0.0")
+    with Gate(lab, "extra") as gate:
+        inputs = {"to": "v1.1.0", "operation_lease_ttl": 1, **gate.inputs}
+        with Controller(lab.name, "laravel_deploy", **inputs) as owner:
+            gate.reached()
+            wait_for("the lease ran out", lambda: expired(lab))
+            refused = lab.play("laravel_deploy", to="v1.1.0")
+            assert code(refused) == "lease_held"
+            assert "is at work on this host now" in refused.text
+            gate.open()
+            ended = owner.wait()
+    assert ended.green, ended.text
+    again = lab.play("laravel_deploy", to="v1.1.0")
+    assert again.green, again.text
+    settled(lab, "v1.1.0", "succeeded")
+    row(
+        "operators",
+        fault="the lease runs out while its owner works",
+        when="in a step, and nobody took it",
+        holds="nobody else begins; the owner goes on",
+        outcome="the other one: refused (lease_held); the owner: succeeded, v1.1.0",
+        command="`laravel_deploy` -e to=v1.1.0",
+        mutation="an expired lease ends also where a process is at work (`lease.standing`)",
+    )
+
+
+def expired(lab: Lab) -> bool:
+    lease = json.loads(lab.root(f"cat {STATE}/lease.json"))
+    # The kernel's count, which containers share.
+    return time.clock_gettime(time.CLOCK_BOOTTIME) > float(lease["expires_uptime"])
+
+
+def test_lease_is_taken_while_its_owner_works(lab: Lab, row: Callable[..., None]) -> None:
+    start(lab, "v1.0.0")
+    with Gate(lab, "extra") as gate:
+        inputs = {"to": "v1.1.0", "operation_lease_ttl": 1, **gate.inputs}
+        with Controller(lab.name, "laravel_deploy", **inputs) as owner:
+            gate.reached()
+            refused = lab.play("laravel_deploy", to="v1.1.0")
+            assert code(refused) == "lease_held"
+            holder = json.loads(lab.root(f"cat {STATE}/lease.json"))["operation"]
+            way = typed(refused, "interrupted=undo")
+            with Controller(lab.name, "laravel_deploy", to="v1.1.0", **way) as taker:
+                wait_for(
+                    "the lease was taken",
+                    lambda: json.loads(lab.root(f"cat {STATE}/lease.json"))["operation"] != holder,
+                )
+                gate.open()
+                lost, taken = owner.wait(), taker.wait()
+    assert not lost.green
+    assert "lost its lease" in lost.text, lost.text
+    assert taken.green, taken.text
+    settled(lab, "v1.0.0", "succeeded", "interrupted", "reverted")
+    # The step that would have come next was not done by the former owner.
+    assert "reload_php" not in [step["step"] for step in lab.ledger()[-2]["steps"]]
+    row(
+        "operators",
+        fault="the lease is taken while its owner works",
+        when="in a step",
+        holds="the owner notices before its next step and changes nothing more; the other one waits for that",
+        outcome="the owner: lease lost; the other one: reverted, v1.0.0",
+        command="`laravel_deploy` -e lock_takeover=<id> -e interrupted=undo",
+        mutation="the lease is not looked at before a step (`Guard.run_steps`)",
+    )
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_lease_runs_out_between_plan_and_apply(lab: Lab, driver: Driver, row: Callable[..., None], taken: bool) -> None:
+    start(lab, *DEPLOY.start)
+    owner = driver.new_operation()
+    assert driver.plan(DEPLOY, owner, lease_ttl=0.2).get("plan")
+    wait_for("the lease ran out", lambda: expired(lab))
+    if taken:
+        assert driver.run(DEPLOY)["outcome"] == "succeeded"
+        late = driver.apply(owner)
+        assert late["rc"] == 1, late
+        assert "lost its lease" in late["msg"], late
+    else:
+        assert driver.apply(owner)["closed"]["outcome"] == "succeeded"
+    verified(driver, DEPLOY, False, taken)
+    assert driver.run(DEPLOY)["outcome"] == "unchanged"
+    row(
+        "operators",
+        fault="the lease runs out between plan and apply",
+        when="and somebody took it" if taken else "and nobody took it",
+        holds="the owner changes nothing" if taken else "the owner goes on",
+        outcome="the other one: succeeded, v1.2.0; the owner: lease lost" if taken else "succeeded, v1.2.0",
+        command="`laravel_deploy` -e to=v1.2.0",
+        mutation="a phase begins without its lease (`Guard.phase`)"
+        if taken
+        else "a lease that ran out is lost although nobody took it (`Guard.must_own`)",
+    )
