@@ -18,7 +18,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 
 def operation_results(hostvars: HostVars, hosts: Sequence[str], name: str) -> dict[str, dict[str, Any]]:
     """A registered result of each host by host name; empty where a host has none."""
-    return {host: _registered(hostvars, host, name) for host in hosts}
+    return {host: _registered(hostvars[host], name) for host in hosts}
 
 
 def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: float) -> dict[str, dict[str, Any]]:
@@ -27,13 +27,13 @@ def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: floa
     # The lease of a host that is lost now was renewed some time before.
     ends = moment.later(moment.now(), float(lease_ttl)).text[:16].replace("T", " ") + " UTC"
     for host in hosts:
-        applied = _registered(hostvars, host, "operation_applied")
-        recovered = _registered(hostvars, host, "operation_recovered")
-        course = _registered(hostvars, host, "operation_course")
-        closed = applied.get("closed") or _registered(hostvars, host, "operation_closed")
+        known = hostvars[host]
+        applied, recovered = _registered(known, "operation_applied"), _registered(known, "operation_recovered")
+        closed = applied.get("closed") or _registered(known, "operation_closed")
+        course = _registered(known, "operation_course")
         outcomes[host] = {
             **closed,
-            "planned": _registered(hostvars, host, "operation_planned"),
+            "planned": _registered(known, "operation_planned"),
             "verified": recovered.get("verified") or applied.get("verified") or {},
             "untouched": course["why"] if host in course.get("untouched", []) else "",
             "lease_ends": "" if closed.get("outcome") else ends,
@@ -41,8 +41,8 @@ def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: floa
     return outcomes
 
 
-def _registered(hostvars: HostVars, host: str, name: str) -> dict[str, Any]:
-    result = hostvars[host].get(name)
+def _registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
+    result = known.get(name)
     return dict(result) if isinstance(result, Mapping) else {}
 
 
