@@ -268,6 +268,40 @@ def test_a_recorded_end_is_not_recorded_again_by_the_next_operation() -> None:
         assert [record["id"] for record in host.records()].count("op-1") == 1
 
 
+def test_what_is_recorded_has_ended_and_so_has_its_lease() -> None:
+    with folder() as root:
+        host = Host(root).install("new")
+        host.open(request())
+        host.apply("op-1", FORWARD)
+        host.verify("op-1")
+        journal, lease = host.guard.path("journal.jsonl"), host.guard.path("lease.json")
+        kept = {path: Path(path).read_bytes() for path in (journal, lease)}
+        host.guard.close("op-1")
+        for path, content in kept.items():
+            Path(path).write_bytes(content)
+        assert host.guard.standing() == "died"
+        host.operate(request("op-2"), to="new")
+        assert [(record["id"], record["outcome"]) for record in host.records()][0] == ("op-1", "succeeded")
+        must_be_settled(host)
+
+
+@pytest.mark.parametrize(("closes", "standing"), [(True, "died"), (False, "waiting")])
+def test_a_process_that_was_to_close_and_died_between_two_phases_holds_nothing(
+    tmp_path: Path, closes: bool, standing: str
+) -> None:
+    host = Host(tmp_path).install("new")
+    host.open(request())
+
+    def one_phase() -> None:
+        with host.guard.phase("op-1", "apply", FORWARD, closes) as progress:
+            host.guard.run_steps(progress, FORWARD, host.do)
+        # Nobody finds the lock free while it is on its way to the close.
+        os._exit(0 if Guard(host.guard.state_dir).is_running() is closes else 9)
+
+    assert killed_at(0, False, one_phase) is False
+    assert host.guard.standing() == standing
+
+
 def test_a_close_whose_answer_was_lost_is_answered_again(tmp_path: Path) -> None:
     host = Host(tmp_path).install("new")
     host.operate(request("op-1"))

@@ -92,6 +92,10 @@ class Controller:
         self._output.close()
         self._folder.cleanup()
 
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
     def wait(self) -> Run:
         """To its end, also when that is a kill."""
         code = self._process.wait(DEADLINE * 2)

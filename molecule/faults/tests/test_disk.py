@@ -171,11 +171,32 @@ def test_full_disk_of_the_application(lab: Lab, row: Callable[..., None]) -> Non
         settled(lab, "v1.0.0", "succeeded", "refused")
         run = lab.play("laravel_deploy", to="v1.1.0", laravel_composer="/usr/local/bin/lab-fill")
         assert not run.green
-        print(run.text, lab.ledger()[-1])
+        assert "the way back is not complete" in run.text, run.text
         assert not lab.has_lease()
         lab.root(f"rm {filler}")
-        again = lab.play("laravel_deploy", to="v1.1.0")
-        print(again.text)
+        refused = lab.play("laravel_deploy", to="v1.1.0")
+        assert code(refused) == "interrupted"
+        again = lab.play("laravel_deploy", to="v1.1.0", **typed(refused, "interrupted=undo"))
+        assert again.green, again.text
+        settled(lab, "v1.0.0", "succeeded", "refused", "failed", "reverted")
+    row(
+        "disk",
+        fault="disk of the application full",
+        when="while the plan fetches the release",
+        holds="a refusal changes nothing, and says what is full",
+        outcome="refused (not_fetched: No space left on device); v1.0.0 as before",
+        command="`laravel_deploy` -e to=v1.1.0, once there is room",
+        mutation="a fetch that fails is not asked about (`Checkout.fetch`)",
+    )
+    row(
+        "disk",
+        fault="disk of the application full",
+        when="while Composer works, and on the way back",
+        holds="the run does not claim to be back; the next one says where it stopped",
+        outcome="failed (the way back is not complete); refused (interrupted); reverted, v1.0.0",
+        command="`laravel_deploy` -e interrupted=undo, once there is room",
+        mutation="a way back that is not complete is settled (`journal.ending`)",
+    )
 
 
 def test_read_only_state(lab: Lab, row: Callable[..., None]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from controllers import Controller, Gate, wait_for
 from host_driver import Driver
-from lab import STATE, Lab
+from lab import STATE, Lab, Run, play
 from observer import code, left, settled, start, typed
 from stories import DEPLOY
 from test_killed_module import verified
@@ -44,34 +44,42 @@ def test_two_that_open_at_the_same_moment(lab: Lab, driver: Driver, row: Callabl
     )
 
 
+def meet(hosts: list[Lab], *targets: str) -> tuple[Run, Run]:
+    """Two runs start at the same moment; the one that goes on is held until the other one ended. Winner, loser."""
+    with contextlib.ExitStack() as stack:
+        gates = [stack.enter_context(Gate(host, "extra")) for host in hosts]
+        given = {"to": "v1.1.0", **gates[0].inputs}
+        runs = [
+            stack.enter_context(Controller(target, "laravel_deploy", reason=f"INC-{number}", **given))
+            for number, target in enumerate(targets)
+        ]
+        wait_for("one of them ended", lambda: any(run.ended for run in runs))
+        lost = next(run for run in runs if run.ended)
+        for gate in gates:
+            gate.open()
+        winner = next(run for run in runs if run is not lost)
+        return winner.wait(), lost.wait()
+
+
 def test_two_operators_on_one_host(lab: Lab, row: Callable[..., None]) -> None:
     start(lab, "v1.0.0")
-    with contextlib.ExitStack() as running:
-        runs = [
-            running.enter_context(Controller(lab.name, "laravel_deploy", to="v1.1.0", reason=f"INC-{number}"))
-            for number in (1, 2)
-        ]
-        ended = [run.wait() for run in runs]
-    # One that comes after the other's end finds nothing to do.
-    green = [run for run in ended if run.green]
-    assert green, [run.text for run in ended]
-    reason = lab.ledger()[-1]["reason"] if lab.outcomes()[-1][1] == "succeeded" else lab.ledger()[-2]["reason"]
-    for run in ended:
-        if not run.green:
-            assert code(run) == "lease_held"
-            assert reason in run.text
-    assert [outcome for _, outcome in lab.outcomes()].count("succeeded") == 2
+    won, lost = meet([lab], lab.name, lab.name)
+    assert code(lost) == "lease_held"
+    assert won.green, won.text
+    record = lab.ledger()[-1]
+    assert record["id"] in lost.text
+    assert f"reason: {record['reason']}" in lost.text
     again = lab.play("laravel_deploy", to="v1.1.0")
     assert again.green, again.text
-    settled(lab, "v1.1.0", "succeeded")
+    settled(lab, "v1.1.0", "succeeded", "succeeded")
     row(
         "operators",
         fault="two operators start at the same moment",
         when="one host",
-        holds="one deploys; the other one is told who, and changes nothing",
-        outcome="succeeded, v1.1.0; the other: refused (lease_held)",
+        holds="one deploys; the other one is told who, why and the id, and changes nothing",
+        outcome="succeeded, v1.1.0; the other one: refused (lease_held)",
         command="`laravel_deploy` -e to=v1.1.0",
-        mutation="a running process is not looked for, and a lease is no obstacle (`opening._held`)",
+        mutation="a lease that is held is no obstacle (`opening._held`)",
     )
 
 
@@ -79,40 +87,27 @@ def test_two_operators_on_overlapping_fleets(fleet: list[Lab], row: Callable[...
     for host in fleet:
         start(host, "v1.0.0")
     first, second = f"{fleet[0].name},{fleet[1].name}", f"{fleet[1].name},{fleet[2].name}"
-    with contextlib.ExitStack() as running:
-        runs = [running.enter_context(Controller(names, "laravel_deploy", to="v1.1.0")) for names in (first, second)]
-        ended = [run.wait() for run in runs]
-    assert any(run.green for run in ended), [run.text for run in ended]
-    for run in ended:
-        if not run.green:
-            assert "lease_held" in run.text
-            assert "Nothing was changed" in run.text
-    # Each host is at one of the two releases, whole, and the fleet of a green run is at the new one.
-    for host in fleet:
-        assert left(host) == ""
-        assert host.version() in ("1.0.0", "1.1.0")
-    for run, names in zip(ended, (first, second), strict=True):
-        if run.green:
-            assert all(host.version() == "1.1.0" for host in fleet if host.name in names.split(","))
-    again = play_all(fleet)
+    won, lost = meet(fleet, first, second)
+    assert code(lost) == "lease_held"
+    assert "Nothing was changed" in lost.text
+    assert won.green, won.text
+    # The host in the midst and one of its neighbours are deployed, the other neighbour is as it was.
+    assert fleet[1].version() == "1.1.0"
+    assert sorted(host.version() for host in (fleet[0], fleet[2])) == ["1.0.0", "1.1.0"]
+    assert [left(host) for host in fleet] == ["", "", ""]
+    again = play("laravel_deploy", "-l", ",".join(host.name for host in fleet), to="v1.1.0")
     assert again.green, again.text
     for host in fleet:
-        settled(host, "v1.1.0")
+        settled(host, "v1.1.0", "succeeded")
     row(
         "operators",
         fault="two operators start at the same moment",
         when="overlapping fleets: hosts 1 and 2, hosts 2 and 3",
-        holds="all leases or none: no host is changed by the one that is refused, and no lease stays",
-        outcome="one fleet: succeeded, v1.1.0; the other: refused (lease_held), nothing changed",
+        holds="all leases or none: the one that is refused changes no host and leaves no lease",
+        outcome="one fleet: succeeded, v1.1.0; the other one: refused (lease_held)",
         command="`laravel_deploy` -e to=v1.1.0",
         mutation="where one host refuses, the others keep their lease (roles/operation, refuse.yml)",
     )
-
-
-def play_all(fleet: list[Lab]):  # type: ignore[no-untyped-def]
-    from lab import play
-
-    return play("laravel_deploy", "-l", ",".join(host.name for host in fleet), to="v1.1.0")
 
 
 def test_lease_runs_out_while_its_owner_works(lab: Lab, row: Callable[..., None]) -> None:
