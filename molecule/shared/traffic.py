@@ -235,11 +235,13 @@ class Traffic:
         self._must_send()
         self.changes.append(Change(name, began, self.now(), old, new))
 
-    def settle(self, enough: Callable[[], bool] = lambda: True, seconds: float = 0.5) -> None:
+    def settle(self, enough: Callable[[], bool] = lambda: True, seconds: float = 0.5, limit: float = 60.0) -> None:
         """Let it run on for a while, so that what comes after a change is seen too."""
-        until = self.now() + seconds
-        while self.now() < until or not enough():
+        began = self.now()
+        while self.now() < began + seconds or not enough():
             self._must_send()
+            if self.now() > began + limit:
+                raise TimeoutError(f"what was waited for did not come within {limit:g} s")
             time.sleep(0.05)
 
     def report(self) -> Report:
