@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 
 RATE = 150.0
 TIMEOUT = 10.0
-# More than that waits here, and its latency counts all the same: on a machine too slow for the rate the site's own queue
-# would otherwise grow until the health gate of the procedure, which stands in it too, gives up.
+# More than that waits here, and its latency counts all the same: on a machine too slow for the rate, the site's own
+# queue would otherwise grow until the health gate of the procedure, which stands in it too, gives up.
 IN_FLIGHT = 50
 # The health route says which release answered; every fifth request asks one that reads the database.
 ROUTES = ("/api/v1/health", "/api/v1/health", "/api/v1/health", "/api/v1/health", "/api/v1/orders")
