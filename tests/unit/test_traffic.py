@@ -109,13 +109,13 @@ def test_every_request_is_recorded_also_those_that_nobody_answers() -> None:
         thread.start()
         with Traffic(server.server_port, rate=200) as traffic:
             with traffic.change("nothing", OLD, OLD):
-                traffic.settle(lambda: len(traffic.answers) >= 20, seconds=0.0)
+                traffic.settle(lambda: len(traffic.answers) >= 20, seconds=0.0, limit=10.0)
             server.shutdown()
             thread.join()
             server.socket.close()
             with traffic.change("closed", OLD, OLD):
                 seen = len(traffic.answers)
-                traffic.settle(lambda: len(traffic.answers) >= seen + 20, seconds=0.0)
+                traffic.settle(lambda: len(traffic.answers) >= seen + 20, seconds=0.0, limit=10.0)
     report = traffic.report()
     assert report.total == len(traffic.answers)
     assert len(report.changes[1].lost) >= 20
@@ -130,4 +130,4 @@ def test_a_problem_of_the_sender_is_not_silent(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(asyncio, "sleep", broken)
     with pytest.raises(RuntimeError, match="broke off"):
         with Traffic(1) as traffic:
-            traffic.settle(lambda: False)
+            traffic.settle(lambda: False, limit=10.0)
