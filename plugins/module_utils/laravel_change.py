@@ -57,7 +57,7 @@ def _round(
 ) -> dict[str, Any]:
     """One direction to its end: the steps that remain, then the gate."""
     changed = False
-    with guard.phase(orders.operation, "apply", direction, orders.cause, orders.close) as progress:
+    with guard.phase(orders.operation, "apply", direction, orders.cause, closes=orders.close) as progress:
         plan = progress.plan or {}
         # Nothing was begun: there is nothing to go back from.
         if progress.remaining(direction) and (direction != BACK or progress.touched):

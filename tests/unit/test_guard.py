@@ -293,7 +293,7 @@ def test_a_process_that_was_to_close_and_died_between_two_phases_holds_nothing(
     host.open(request())
 
     def one_phase() -> None:
-        with host.guard.phase("op-1", "apply", FORWARD, closes) as progress:
+        with host.guard.phase("op-1", "apply", FORWARD, closes=closes) as progress:
             host.guard.run_steps(progress, FORWARD, host.do)
         # Nobody finds the lock free while it is on its way to the close.
         os._exit(0 if Guard(host.guard.state_dir).is_running() is closes else 9)
