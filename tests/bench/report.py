@@ -99,6 +99,7 @@ def load_table() -> Table | None:
             (
                 STRATEGY_TITLES.get(name, name),
                 str(seen["requests"]),
+                f"{seen['rate']:.0f}",
                 str(seen["changes"]),
                 str(seen["lost"]) + (f" ({reasons})" if reasons else ""),
                 str(seen["away"]),
@@ -107,8 +108,8 @@ def load_table() -> Table | None:
                 f"{seen['p50'] * 1000:.0f} / {seen['p99'] * 1000:.0f} / {seen['longest'] * 1000:.0f}",
             )
         )
-    head = ("releases are kept", "requests", "changes", "lost", "503 with Retry-After", "wrong release", "window s",
-            "latency ms, median / 99 % / longest")  # fmt: skip
+    head = ("releases are kept", "requests", "a second", "changes", "lost", "503 with Retry-After", "wrong release",
+            "window s", "latency ms, median / 99 % / longest")  # fmt: skip
     return Table("Requests during deploys and rollbacks", head, tuple(rows))
 
 
@@ -133,7 +134,8 @@ Requests at a steady rate while the host is rolled back and deployed to, back an
 answers, and latency counts from the moment a request was due. *Lost* is a connection that fails, a timeout, or a status
 that is neither 200 nor the maintenance page's. *Wrong release* is the old release after the new one was seen, or an
 answer of neither, such as old code with the new configuration. The window is the longest that one change disturbed
-requests: from the first that was lost, turned away or wrong to the last.
+requests: from the first that was lost, turned away or wrong to the last. Fewer than 150 requests a second mean that the
+machine was too slow for the rate; the latency then holds the waiting for it.
 
 In place, the checkout and the caches change under the running code. Nothing tells a request which of the two it will
 get until php-fpm has been reloaded, which lets requests in flight end first; others wait for it meanwhile. In
