@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.utils.helpers import pct_to_int
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import (
@@ -74,6 +74,7 @@ SIZES = st.lists(st.one_of(st.integers(1, 12).map(str), st.integers(1, 100).map(
 
 
 @given(SIZES, st.integers(1, 120))
+@example(["29%"], 100)
 def test_batches_are_those_that_ansible_makes(sizes: list[str], count: int) -> None:
     hosts = [f"web{number}" for number in range(count)]
     found = split(sizes, hosts)
