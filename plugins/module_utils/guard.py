@@ -373,6 +373,8 @@ class Guard:
     ) -> Iterator[Progress]:
         """One phase of an operation, begun and ended in the journal. Raises Refused when the lease is lost.
 
+        The kernel lock is kept until leave(), close() or the end of the process: a controller that lost its
+        connection asks for the way back meanwhile, and must not come between two phases of a living process.
         cause: why a host that is well goes back; where it is not, its own journal says why.
         closes: this process goes on to the close, so that its death ends the lease also between two phases.
         """
@@ -405,9 +407,6 @@ class Guard:
             # An exception is an orderly end of a phase; a kill is not, and leaves it open.
             with contextlib.suppress(OSError):
                 self.write({"event": "phase_end", "phase": name})
-            # One that closes is alive until it has closed, so nobody may see the lock free before.
-            if not closes:
-                self.leave()
 
     def run_steps(self, progress: Progress, direction: str, execute: Callable[[Step], object]) -> dict[str, float]:
         """Do what remains in a direction. Each step is journalled, then acted, then journalled as done.

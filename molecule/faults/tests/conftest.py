@@ -19,8 +19,6 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 OWN = HOSTS[int(WORKER.removeprefix("gw")) % len(HOSTS)]
 ROWS: list[Row] = []
 
-pytest_plugins: list[str] = []
-
 
 @contextlib.contextmanager
 def alone(*names: str) -> Iterator[None]:
@@ -87,6 +85,11 @@ def row(request: pytest.FixtureRequest) -> Callable[..., None]:
         ROWS.append(Row(section=section, order=(place, len(ROWS)), **cells))
 
     return add
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: "test_killed_module" not in item.nodeid)
 
 
 def _is_whole(config: pytest.Config) -> bool:

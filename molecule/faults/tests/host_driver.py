@@ -142,6 +142,14 @@ class Driver:
 
     # -- what an observer finds ------------------------------------------------------------------
 
+    def marks(self) -> str:
+        """What the first steps of an operation move: commits and what keeps them, vendor trees, the database."""
+        return self.shell(
+            f"git -c safe.directory='*' -C {self.service.checkout} for-each-ref; ls {self.service.state_dir}/vendor; "
+            f"cat {self.service.checkout}/.git/HEAD; sqlite3 /var/lib/vertex/database.sqlite .dump | sha256sum",
+            check=False,
+        )
+
     def observe(self) -> dict[str, Any]:
         checkout, state = self.service.checkout, self.service.state_dir
         answer = self.service.endpoints[0]["url"]

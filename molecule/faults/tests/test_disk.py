@@ -79,8 +79,12 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
             driver.shell(mend)
             refused = driver.run(DEPLOY)
             way = ("resume", "undo")[number % 2]
-            assert refused["refusal"] == "interrupted", (told, refused)
-            again = driver.run(DEPLOY, interrupted=way)
+            # Where the lease could not be removed either, and no phase was open, it waits for its controller.
+            assert refused["refusal"] == ("lease_held" if what == "denied" and not unreached else "interrupted"), (
+                refused
+            )
+            given = next(given for given in refused["ways"] if f"interrupted={way}" in given)
+            again = driver.run(DEPLOY, **dict(word.split("=", 1) for word in given.split()))
             outcome = {"resume": "succeeded", "undo": "reverted"}[way]
             assert again.get("outcome") == outcome, (told, again)
             verified(driver, DEPLOY, way == "undo", told)
@@ -95,7 +99,9 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
             if what == "full"
             else "what can't be written down is not done",
             outcome=f'"{error}"; {outcome}',
-            command=f"`laravel_deploy` -e interrupted={'undo' if 'undo' in outcome else 'resume'}, once that is mended",
+            command="`laravel_deploy`"
+            + (" -e lock_takeover=<id>" if "lease_held" in outcome else "")
+            + f" -e interrupted={'undo' if 'undo' in outcome else 'resume'}, once that is mended",
             mutation="an event that can't be written is passed over (`Guard.write`)",
         )
 
@@ -186,7 +192,7 @@ def test_full_disk_of_the_application(lab: Lab, row: Callable[..., None]) -> Non
         holds="a refusal changes nothing, and says what is full",
         outcome="refused (not_fetched: No space left on device); v1.0.0 as before",
         command="`laravel_deploy` -e to=v1.1.0, once there is room",
-        mutation="a fetch that fails is not asked about (`Checkout.fetch`)",
+        mutation="whether the fetched release is there is not asked (`Checkout.resolve`)",
     )
     row(
         "disk",
@@ -221,5 +227,5 @@ def test_read_only_state(lab: Lab, row: Callable[..., None]) -> None:
         holds="nothing is changed that could not be recorded; status and history can be read",
         outcome="refused (state_disk_read_only); then succeeded, v1.1.0",
         command="`laravel_deploy` -e to=v1.1.0, once it can be written",
-        mutation="whether the folder can be written is not asked (`Guard.prepare`)",
+        mutation="a read-only disk is not told apart (`guard._DISK`)",
     )

@@ -32,7 +32,7 @@ BETWEEN = {
     "before apply": Kill(
         "between plan and apply", "apply | Do the steps, verify the result, go back where it is not good", True
     ),
-    "before the summary": Kill("after apply, before the summary", "close | Show what happened", False),
+    "after apply": Kill("after apply", "close | Record the outcome and give the lease back", False),
 }
 
 
@@ -43,7 +43,7 @@ def test_controller_killed_between_two_tasks(lab: Lab, row: Callable[..., None],
     with Controller(lab.name, "laravel_deploy", die_at=kill.die_at, to="v1.1.0", reason="INC-7") as killed:
         assert killed.wait().code == -signal.SIGKILL
         killed.kill()
-    applied = name == "before the summary"
+    applied = name == "after apply"
     assert lab.version() == ("1.1.0" if applied else "1.0.0")
     assert lab.has_lease() is kill.held
     command, seen = SAME, "nothing was changed, no lease"
@@ -73,14 +73,14 @@ def test_controller_killed_between_two_tasks(lab: Lab, row: Callable[..., None],
             "before open": "the host is as it was",
             "before apply": "nobody goes on by accident, for the controller may be alive; by itself the lease "
             "ends after 15 minutes",
-            "before the summary": "nothing after the plan needs the controller",
+            "after apply": "nothing after the plan needs the controller",
         }[name],
         outcome=seen,
         command=command,
         mutation={
             "before open": "none: nothing stands there yet",
             "before apply": "a waiting lease is no obstacle (`opening._held`)",
-            "before the summary": CLOSES,
+            "after apply": CLOSES,
         }[name],
     )
 
