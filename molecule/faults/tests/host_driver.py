@@ -129,7 +129,7 @@ class Driver:
         return self.module("laravel_operation", operation, phase="apply", **{**settings, **options})
 
     def run(self, story: Story, **inputs: Any) -> dict[str, Any]:
-        """A whole run of a procedure. Keys: operation, refusal (its code, or empty), ways, and outcome."""
+        """A whole run of a procedure. Keys: operation, refusal (its code, or empty), its text and ways, and outcome."""
         operation = self.new_operation()
         planned = self.plan(story, operation, **inputs)
         if not planned.get("plan"):
@@ -138,7 +138,7 @@ class Driver:
             return {"operation": operation, "refusal": refusal["code"], "text": refusal.get("text", ""), "ways": ways}
         applied = self.apply(operation, planned["direction"])
         outcome = (applied.get("closed") or {}).get("outcome", applied.get("msg"))
-        return {"operation": operation, "refusal": "", "ways": [], "outcome": outcome, "applied": applied}
+        return {"operation": operation, "refusal": "", "text": "", "ways": [], "outcome": outcome, "applied": applied}
 
     # -- what an observer finds ------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
             command="`laravel_deploy`"
             + (" -e lock_takeover=<id>" if "lease_held" in outcome else "")
             + f" -e interrupted={'undo' if 'undo' in outcome else 'resume'}, once that is mended",
-            mutation="an event that can't be written is passed over (`Guard.write`)",
+            mutation="an error of the disk is passed over (`durable_file`)",
         )
 
 
@@ -138,7 +138,9 @@ def test_full_disk_of_the_ledger_as_a_person_meets_it(lab: Lab, row: Callable[..
     fill = f"cat /dev/zero > {FOLDER}/filler 2>/dev/null; true"
     lab.root(f"printf '#!/bin/bash\\n%s\\n' '{fill}' > /usr/local/bin/lab-fill; chmod 755 /usr/local/bin/lab-fill")
     with small_disk(lab, FOLDER, 8):
-        run = lab.play("laravel_deploy", to="v1.1.0", laravel_extra_commands=["/usr/local/bin/lab-fill"])
+        # So long a reason that its record needs a block of its own.
+        given = {"reason": "INC-12 " + "x" * 9000, "laravel_extra_commands": ["/usr/local/bin/lab-fill"]}
+        run = lab.play("laravel_deploy", to="v1.1.0", **given)
         assert not run.green
         assert "No space left on device" in run.text, run.text
         assert not lab.has_lease()

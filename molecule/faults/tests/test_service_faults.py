@@ -78,7 +78,10 @@ def test_php_fpm_refuses_every_reload(php: Lab, row: Callable[..., None]) -> Non
 def test_php_fpm_dies_of_its_reload(php: Lab, row: Callable[..., None]) -> None:
     """A setting that php-fpm does not take: the reload kills it, and systemd starts it in vain."""
     start(php, "v1.0.0")
+    # A reload that is still under way would read the setting.
+    php.root("systemctl restart php8.4-fpm")
     php.root(f"echo '[broken]\nno_such_setting = 1' > {POOL}")
+    assert php.version() == "1.0.0"
     run = php.play("laravel_deploy", to="v1.1.0", laravel_health_deadline=2)
     assert not run.green
     assert php.outcomes()[-1] == ("deploy", "failed"), run.text
