@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # What `make matrix` looks for: the oldest and the newest that are supported, and what lies between.
 PYTHONS ?= 3.11 3.12 3.13
+# What `make molecule` runs, on hosts that are made once.
+SCENARIOS ?= laravel releases fleet load faults
 BIN := $(abspath $(VENV))/bin
 # A world-writable checkout or an exported collections path would switch ansible.cfg off.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -81,8 +83,7 @@ sanity: venv ## ansible-test sanity; modules are also imported under Python 3.9,
 .PHONY: molecule
 molecule: venv engine ## Procedures on real hosts
 	@molecule destroy -s laravel >/dev/null 2>&1 || true
-	@molecule test -s laravel
-	@molecule test -s faults
+	@molecule test $(SCENARIOS:%=-s %)
 
 .PHONY: bench
 bench: venv engine ## Measure a rollback side by side with what a person would do instead

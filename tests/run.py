@@ -12,7 +12,12 @@ from pathlib import Path
 
 PARTS = ("lint", "types", "unit", "packaging", "molecule")
 COUNTS = Path(".cache/counts")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Molecule draws a box around what its verifier prints.
+BOX = re.compile(r"^ *│ ?", re.MULTILINE)
 CLOSING_LINE = re.compile(r"^=* *((?:\d+ [a-z]+, )*\d+ [a-z]+) in [\d.]+s\b", re.MULTILINE)
+# With up to two lines that the box has folded it into.
+FAILURE = re.compile(r"^(?:FAILED|ERROR|RERUN) \S+::.*(?:\n(?![A-Z]{5,}|=).+){0,2}", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,11 @@ class Result:
     seconds: float
     passed: int
     failed: int
+    told: tuple[str, ...]
+
+
+def plain(output: bytes) -> str:
+    return BOX.sub("", COLOUR.sub("", output.decode(errors="replace")))
 
 
 def count(output: str) -> tuple[int, int]:
@@ -46,12 +56,13 @@ def run(part: str) -> Result:
             sys.stdout.buffer.flush()
             output += chunk
     ok = process.returncode == 0
-    passed, failed = count(output.decode(errors="replace"))
+    text = plain(bytes(output))
+    passed, failed = count(text)
     if ok and not passed:
         passed = 1
     if not ok and not failed:
         failed = 1
-    return Result(part, ok, time.monotonic() - started, passed, failed)
+    return Result(part, ok, time.monotonic() - started, passed, failed, tuple(FAILURE.findall(text)))
 
 
 def main() -> int:
@@ -66,6 +77,9 @@ def main() -> int:
             f"  {result.seconds:>7.1f}"
         )
     print(f"{'all':<10}  {'':<6}  {'':>6}  {sum(result.seconds for result in results):>7.1f}")
+    # A server shows the end of what it ran, so what failed, or had to be run twice, stands there.
+    for line in (line for result in results for line in result.told):
+        print(f"\n{line}")
     counts = f"{sum(r.passed for r in results)} passed, {sum(r.failed for r in results)} failed"
     COUNTS.parent.mkdir(exist_ok=True)
     COUNTS.write_text(counts + "\n")

@@ -47,8 +47,8 @@ def operator_environment() -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
     }
     # Molecule exports settings of its own scenario; an operator has none of them.
-    for name in ("ANSIBLE_ROLES_PATH", "ANSIBLE_LIBRARY", "ANSIBLE_FILTER_PLUGINS", "ANSIBLE_INVENTORY"):
-        environment.pop(name, None)
+    for name in ("ROLES_PATH", "LIBRARY", "FILTER_PLUGINS", "INVENTORY", "FORCE_COLOR"):
+        environment.pop(f"ANSIBLE_{name}", None)
     return environment
 
 
@@ -78,14 +78,15 @@ def play(procedure: str, *options: str, **inputs: object) -> Run:
 
 
 class Lab:
-    """One host of the lab."""
+    """One host of the lab. strategy: how its service is laid out, and how the inventory describes it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, strategy: str = "in_place") -> None:
         self.name = name
+        self.strategy = strategy
 
     def play(self, procedure: str, *options: str, **inputs: object) -> Run:
         """Run a procedure on this host as a person on the bastion does."""
-        return play(procedure, "-l", self.name, *options, **inputs)
+        return play(procedure, "-l", self.name, *options, **{"laravel_strategy": self.strategy, **inputs})
 
     def root(self, command: str, check: bool = True) -> str:
         return self._shell("root", command, check)
@@ -118,8 +119,13 @@ class Lab:
         status, body = self.get("/api/v1/health")
         return str(body.get("version")) if status == 200 else f"status {status}"
 
+    @property
+    def app(self) -> str:
+        """The folder of the code that is served."""
+        return f"{APP}/current" if self.strategy == "releases" else APP
+
     def commit(self) -> str:
-        return self.deploy(f"git -C {APP} rev-parse HEAD")
+        return self.deploy(f"git -C {self.app} rev-parse HEAD")
 
     def id(self, tag: str) -> str:
         return self.deploy(f"git -C /srv/git/vertex-laravel-api.git rev-parse '{tag}^{{commit}}'")
@@ -159,12 +165,18 @@ class Lab:
     def reset(self) -> None:
         self.root("lab-reset")
 
+    def kept(self, *tags: str) -> str:
+        """Where the host keeps the state that `at` comes back to."""
+        return "/srv/lab/state-" + "-".join([*tags, *(["releases"] if self.strategy == "releases" else [])])
+
     def at(self, *tags: str) -> None:
         """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
-        kept = f"/srv/lab/state-{'-'.join(tags)}"
+        kept = self.kept(*tags)
         if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
             self.reset()
-            assert self.play("laravel_adopt").green
+            assert self.play("laravel_adopt", laravel_strategy="in_place").green
+            if self.strategy == "releases":
+                assert self.play("laravel_convert").green
             for tag in tags[1:]:
                 run = self.play("laravel_deploy", to=tag)
                 assert run.green, run.text

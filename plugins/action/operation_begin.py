@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.ops.runbook.plugins.module_utils import moment, operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operator_inputs
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -27,7 +27,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
-            {"reason": {"type": "str", "default": ""}, "reason_required": {"type": "bool", "default": False}}
+            {
+                "reason": {"type": "str", "default": ""},
+                "reason_required": {"type": "bool", "default": False},
+                "batch": {"type": "raw", "default": ""},
+            }
         )
         variables = task_vars or {}
         # Only what was typed for this run: inventories may name their variables as they like.
@@ -48,6 +52,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(
                 "this operation asks for a reason. Nothing was contacted. Type: -e \"reason='INC-421 login loop'\""
             )
+        try:
+            fleet.batch_sizes(arguments["batch"])
+        except fleet.BatchInvalid as error:
+            raise AnsibleActionFail(f"{error}. Nothing was contacted.") from error
         user = os.environ.get("SUDO_USER") or getpass.getuser()
         result.update(
             changed=False,

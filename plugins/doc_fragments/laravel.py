@@ -21,7 +21,7 @@ options:
         type: str
         required: true
       path:
-        description: The git checkout that is served.
+        description: The folder of the service. For O(service.strategy=in_place) the git checkout that is served.
         type: path
         required: true
       repository:
@@ -80,6 +80,28 @@ options:
         default: 1800
       data_disposable:
         description: Whether the data may be lost. Only then do destructive commands run.
+        type: bool
+        default: false
+      strategy:
+        description:
+          - V(in_place) changes the checkout that is served. V(releases) makes each release in a folder of its own,
+            and a link is switched to it when it is whole.
+        type: str
+        choices: [in_place, releases]
+        default: in_place
+      shared:
+        description: For O(service.strategy=releases), what all releases share. A path that ends with C(/) is a folder.
+        type: list
+        elements: str
+        default: [.env, storage]
+      disk_reserve:
+        description: MiB that must stay free on the disk. Checked before anything is made.
+        type: int
+        default: 100
+      realpath_root:
+        description:
+          - Whether the web server passes the real path of the code to php-fpm. Then a switch between two whole
+            releases needs no reload, unless the site still reports the other one.
         type: bool
         default: false
 """

@@ -11,63 +11,84 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import operation_report, status_report
+from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report, status_report
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
 
 def operation_results(hostvars: HostVars, hosts: Sequence[str], name: str) -> dict[str, dict[str, Any]]:
     """A registered result of each host by host name; empty where a host has none."""
-    return {host: _registered(hostvars, host, name) for host in hosts}
+    return {host: _registered(hostvars[host], name) for host in hosts}
 
 
-def operation_outcomes(hostvars: HostVars, hosts: Sequence[str]) -> dict[str, dict[str, Any]]:
+def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: float) -> dict[str, dict[str, Any]]:
     """How the operation ended on each host; with the plan, and what was verified, beside it."""
     outcomes: dict[str, dict[str, Any]] = {}
+    # The lease of a host that is lost now was renewed some time before.
+    ends = moment.later(moment.now(), float(lease_ttl)).text[:16].replace("T", " ") + " UTC"
     for host in hosts:
-        applied = _registered(hostvars, host, "operation_applied")
-        closed = applied.get("closed") or _registered(hostvars, host, "operation_closed")
+        known = hostvars[host]
+        applied, recovered = _registered(known, "operation_applied"), _registered(known, "operation_recovered")
+        closed = applied.get("closed") or _registered(known, "operation_closed")
+        course = _registered(known, "operation_course")
         outcomes[host] = {
             **closed,
-            "planned": _registered(hostvars, host, "operation_planned"),
-            "verified": applied.get("verified") or {},
+            "planned": _registered(known, "operation_planned"),
+            "verified": recovered.get("verified") or applied.get("verified") or {},
+            "untouched": course["why"] if host in course.get("untouched", []) else "",
+            "lease_ends": "" if closed.get("outcome") else ends,
         }
     return outcomes
 
 
-def _registered(hostvars: HostVars, host: str, name: str) -> dict[str, Any]:
-    result = hostvars[host].get(name)
+def _registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
+    result = known.get(name)
     return dict(result) if isinstance(result, Mapping) else {}
 
 
-def _checked(results: Any) -> operation_report.Results:
+def _checked(results: Any) -> fleet.Results:
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"this filter takes results by host name, not {type(results).__name__}")
     return results
 
 
-def operation_decision(results: Any, check_mode: bool) -> dict[str, Any]:
-    return operation_report.decision(_checked(results), check_mode)
+def _orders(orders: Mapping[str, Any]) -> fleet.Orders:
+    return fleet.Orders(**{**orders, "batch": operation_batches(orders.get("batch", ""))})
+
+
+def operation_batches(batch: Any) -> list[str]:
+    try:
+        return fleet.batch_sizes(batch)
+    except fleet.BatchInvalid as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def operation_decision(results: Any, orders: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    return fleet.decision(_checked(results), _orders(orders), check_mode)
 
 
 def operation_halted(results: Any) -> bool:
-    return operation_report.halted(_checked(results))
+    return fleet.halted(_checked(results))
 
 
-def operation_plan(results: Any) -> str:
-    return "\n".join(operation_report.plan_lines(_checked(results)))
+def operation_course(results: Any, applied: Any, orders: Mapping[str, Any]) -> dict[str, Any]:
+    return fleet.course(_checked(results), _checked(applied), _orders(orders))
 
 
-def operation_refusals(results: Any) -> str:
-    return "\n".join(operation_report.refusal_lines(_checked(results)))
+def operation_plan(results: Any, migrate_on: str = "each") -> str:
+    return "\n".join(operation_report.plan_lines(_checked(results), migrate_on))
 
 
-def operation_summary(results: Any) -> str:
-    return "\n".join(operation_report.summary_lines(_checked(results)))
+def operation_refusals(results: Any, together: Mapping[str, Any] | None = None) -> str:
+    return "\n".join(operation_report.refusal_lines(_checked(results), together))
 
 
-def operation_trouble(results: Any) -> str:
-    return "\n".join(operation_report.trouble_lines(_checked(results)))
+def operation_summary(results: Any, system: str = "") -> str:
+    return "\n".join(operation_report.summary_lines(_checked(results), system))
+
+
+def operation_trouble(results: Any, system: str = "") -> str:
+    return "\n".join(operation_report.trouble_lines(_checked(results), system))
 
 
 def operation_history(results: Any) -> str:
@@ -85,8 +106,10 @@ class FilterModule:
         return {
             "operation_results": operation_results,
             "operation_outcomes": operation_outcomes,
+            "operation_batches": operation_batches,
             "operation_decision": operation_decision,
             "operation_halted": operation_halted,
+            "operation_course": operation_course,
             "operation_plan": operation_plan,
             "operation_refusals": operation_refusals,
             "operation_summary": operation_summary,

@@ -48,6 +48,10 @@ LARAVEL: dict[str, Any] = {
             "extra_commands": {"type": "list", "elements": "str", "default": []},
             "command_timeout": {"type": "float", "default": 1800},
             "data_disposable": {"type": "bool", "default": False},
+            "strategy": {"type": "str", "choices": ["in_place", "releases"], "default": "in_place"},
+            "shared": {"type": "list", "elements": "str", "default": [".env", "storage"]},
+            "disk_reserve": {"type": "int", "default": 100},
+            "realpath_root": {"type": "bool", "default": False},
         },
     }
 }

@@ -50,12 +50,16 @@ class Resolved:
 
 @dataclass
 class Checkout:
-    """One checkout. scratch: a folder that takes new objects instead of the checkout (check mode)."""
+    """One checkout. scratch: a folder that takes new objects instead of the checkout (check mode).
+
+    aside: tracked paths that are something else here, and are no changes.
+    """
 
     commands: Commands
     git: Sequence[str] = ("git",)
     remote: str = "origin"
     scratch: str = ""
+    aside: Sequence[str] = ()
     _network_error: str = field(default="", init=False)
 
     def run(self, *arguments: str, check: bool = True) -> Output:
@@ -64,7 +68,7 @@ class Checkout:
         environment = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         if self.scratch:
             environment["GIT_OBJECT_DIRECTORY"] = self.scratch
-            environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = os.path.join(self.commands.cwd, ".git", "objects")
+            environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = os.path.join(self.folders()[1], "objects")
         return self.commands.run([*self.git, *settings, *arguments], env=environment, check=check)
 
     def text(self, *arguments: str) -> str:
@@ -93,7 +97,8 @@ class Checkout:
 
     def changes(self) -> list[str]:
         """Changes of tracked files that are not committed, as `XY path` lines."""
-        status = self.run("status", "--porcelain=v1", "--no-renames", "--untracked-files=no", "-z").stdout
+        where = ["--", ".", *[f":(exclude){path}" for path in self.aside]] if self.aside else []
+        status = self.run("status", "--porcelain=v1", "--no-renames", "--untracked-files=no", "-z", *where).stdout
         return [entry for entry in status.split("\0") if entry]
 
     def in_the_way(self, source: str, target: str) -> list[str]:
@@ -277,15 +282,31 @@ class Checkout:
             os.unlink(path)
 
     def lock_files(self) -> list[str]:
-        folder = os.path.join(self.commands.cwd, ".git")
-        names = ["index.lock", "HEAD.lock", "ORIG_HEAD.lock", "packed-refs.lock"]
+        own, common = self.folders()
+        paths = [os.path.join(own, name) for name in ("index.lock", "HEAD.lock", "ORIG_HEAD.lock")]
+        paths.append(os.path.join(common, "packed-refs.lock"))
         head = self.run("symbolic-ref", "-q", "HEAD", check=False).stdout.strip()
         if head:
-            names.append(f"{head}.lock")
+            paths.append(os.path.join(common, f"{head}.lock"))
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            kept = os.listdir(os.path.join(folder, KEPT_REFS))
-            names += [f"{KEPT_REFS}{name}" for name in sorted(kept) if name.endswith(".lock")]
-        return [os.path.join(folder, name) for name in names if os.path.exists(os.path.join(folder, name))]
+            kept = os.listdir(os.path.join(common, KEPT_REFS))
+            paths += [os.path.join(common, KEPT_REFS, name) for name in sorted(kept) if name.endswith(".lock")]
+        return [path for path in paths if os.path.exists(path)]
+
+    def folders(self) -> tuple[str, str]:
+        """Git's folder of this checkout, and the one with objects and refs; a linked checkout has two."""
+        own = os.path.join(self.commands.cwd, ".git")
+        if not os.path.isfile(own):
+            return own, own
+        with open(own, encoding="utf-8") as handle:
+            own = os.path.join(self.commands.cwd, handle.read().partition("gitdir:")[2].strip())
+        return own, os.path.dirname(os.path.dirname(own))
+
+    def add_linked(self, repository: str, folder: str, commit: str) -> None:
+        """Check a commit out into a new folder, linked to a repository that has it."""
+        git = ["--git-dir", repository]
+        self.run(*git, "worktree", "prune", "--expire=now")
+        self.run(*git, "worktree", "add", "--quiet", "--detach", "--force", folder, commit)
 
     def save_changes(self, folder: str, in_the_way: Sequence[str]) -> str:
         """Save uncommitted changes as a patch, and the files in the way as copies. Returns the folder.

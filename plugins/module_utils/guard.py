@@ -369,12 +369,13 @@ class Guard:
 
     @contextlib.contextmanager
     def phase(
-        self, operation: str, name: str, direction: str | None = None, closes: bool = False
+        self, operation: str, name: str, direction: str | None = None, cause: str = "", closes: bool = False
     ) -> Iterator[Progress]:
         """One phase of an operation, begun and ended in the journal. Raises Refused when the lease is lost.
 
         The kernel lock is kept until leave(), close() or the end of the process: a controller that lost its
         connection asks for the way back meanwhile, and must not come between two phases of a living process.
+        cause: why a host that is well goes back; where it is not, its own journal says why.
         closes: this process goes on to the close, so that its death ends the lease also between two phases.
         """
         if not os.path.isdir(self.state_dir):
@@ -395,6 +396,8 @@ class Guard:
         event: dict[str, Any] = {"event": "phase", "phase": name}
         if direction:
             event["direction"] = direction
+        if cause:
+            event["cause"] = cause
         if closes:
             event["closes"] = True
         try:

@@ -46,8 +46,9 @@ class Progress:
     done: seconds of each finished forward step. undone: the same for the way back. begun: the step that
     was begun and has no end. failed: the step that ended badly and its error. phase: the phase that was
     begun and has no end. closes: whether the process of the last phase was to close. verified: the last
-    verification. closed: the outcome its close wrote. past: every step this operation itself finished: id,
-    seconds, direction. cause: why it turned back. failed_health: the answers that made it turn.
+    verification. closed: the outcome its close wrote.
+    past: every step this operation itself finished: id, seconds, direction. cause: why it turned back.
+    failed_health: the answers that made it turn.
     """
 
     opened: dict[str, Any]
@@ -149,8 +150,9 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
         progress.phase, progress.closes = event["phase"], bool(event.get("closes"))
         if progress.direction != event.get("direction", progress.direction):
             if event["direction"] == BACK:
-                progress.cause = _why_back(progress)
-                progress.failed_health = list((progress.verified or {}).get("health") or [])
+                progress.cause = _why_back(progress) or str(event.get("cause", ""))
+                verified = progress.verified or {}
+                progress.failed_health = [] if verified.get("ok") else list(verified.get("health") or [])
             # What was verified before the turn says nothing about what stands after it.
             progress.direction, progress.verified = event["direction"], None
             if progress.direction == FORWARD:

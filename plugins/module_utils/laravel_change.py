@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import laravel_health
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_convert import ConvertSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_health import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps
 
@@ -23,6 +26,7 @@ class Orders:
 
     direction: forward or back. revert: go back by itself where the result is not good. close: record the
     outcome and give the lease back at once; otherwise somebody closes later (a fleet holds its leases together).
+    cause: why a host that is well is asked to go back.
     """
 
     operation: str
@@ -30,6 +34,7 @@ class Orders:
     revert: bool
     close: bool
     secret: str = ""
+    cause: str = ""
 
 
 def carry_out(guard: Guard, description: Description, gate: GateSettings, orders: Orders) -> dict[str, Any]:
@@ -52,19 +57,18 @@ def _round(
 ) -> dict[str, Any]:
     """One direction to its end: the steps that remain, then the gate."""
     changed = False
-    with guard.phase(orders.operation, "apply", direction) as progress:
+    with guard.phase(orders.operation, "apply", direction, orders.cause, closes=orders.close) as progress:
         plan = progress.plan or {}
         # Nothing was begun: there is nothing to go back from.
         if progress.remaining(direction) and (direction != BACK or progress.touched):
-            service = LaravelService(description, guard.state_dir, guard.inherited)
             try:
-                guard.run_steps(progress, direction, LaravelSteps(service, guard, plan, orders.secret))
+                guard.run_steps(progress, direction, _executor(guard, description, plan, gate, orders))
             except StepFailed as failure:
                 return {"changed": True, "healthy": False, "reverted": False, "error": str(failure), "verified": None}
             changed = True
-    with guard.phase(orders.operation, "verify") as progress:
-        service = LaravelService(description, guard.state_dir, guard.inherited)
-        verified = laravel_health.verify(service, progress.plan or {}, direction, gate)
+    with guard.phase(orders.operation, "verify", closes=orders.close) as progress:
+        plan = progress.plan or {}
+        verified = laravel_health.verify(_service(guard, description, plan), plan, direction, gate)
         guard.write({"event": "verified", "result": verified})
     return {
         "changed": changed,
@@ -73,6 +77,22 @@ def _round(
         "error": verified["reason"],
         "verified": verified,
     }
+
+
+def _service(guard: Guard, description: Description, plan: Mapping[str, Any]) -> LaravelService:
+    # An operation ends as it was planned, whatever the inventory says by then.
+    planned = replace(description, strategy=plan.get("strategy", description.strategy))
+    return LaravelService(planned, guard.state_dir, guard.inherited)
+
+
+def _executor(
+    guard: Guard, description: Description, plan: dict[str, Any], gate: GateSettings, orders: Orders
+) -> LaravelSteps:
+    service = _service(guard, description, plan)
+    if plan.get("procedure") == "convert":
+        return ConvertSteps(service, guard, plan, orders.secret, gate.checks)
+    steps = ReleaseSteps if service.description.in_releases else LaravelSteps
+    return steps(service, guard, plan, orders.secret, gate.checks)
 
 
 def _close(guard: Guard, operation: str) -> dict[str, Any]:

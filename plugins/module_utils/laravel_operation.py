@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_probe, laravel_release
+from ansible_collections.ops.runbook.plugins.module_utils import laravel_convert, laravel_probe, laravel_release
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step, classify
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner, Wish
@@ -103,21 +104,30 @@ def _plan(
             "chosen": f"interrupted={request.interrupted}: {verdict.text}",
             "remaining": [step.id for step in remaining],
         }
+    converting = request.procedure == "convert"
+    if converting:
+        # Where the releases are not there yet, the checkout in place is what it looks at.
+        description = replace(description, strategy="releases")
     service = LaravelService(description, guard.state_dir, guard.inherited, scratch)
-    head = service.must_be_operable()
+    head = service.must_be_operable(converting)
     if request.procedure in ("deploy", "rollback"):
         wish = Wish(
             procedure=request.procedure,
             to=options["to"],
             migrations=options["migrations"],
             discard=options["discard_local_changes"],
+            migrate_here=options["migrate_here"],
         )
         plan = ReleasePlanner(service, guard.ledger()).plan(wish, head)
     elif request.procedure == "adopt":
         plan = _plan_adopt(guard, service, head, bool(options.get("set_aside_ledger")))
+    elif converting:
+        plan = laravel_convert.plan(
+            service, head, guard.ledger(), options["state"] or "releases", options["discard_local_changes"]
+        )
     else:
         plan = _plan_maintenance(service, head, options)
-    return {**plan, "saved_as": request.operation}
+    return {"strategy": description.strategy, **plan, "saved_as": request.operation}
 
 
 def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: bool) -> dict[str, Any]:
@@ -129,15 +139,11 @@ def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: boo
     damaged = bool(guard.ledger().problems)
     known = recorded is not None and recorded.good and planner.past.left == head and not damaged
     changes = service.checkout.changes()
-    if changes:
-        raise Refused(
-            Refusal(
-                "local_changes",
-                f"{len(changes)} files differ from {laravel_release.label(present)}: what runs is not that commit",
-                (("git commit, or git checkout", "on the host, so that the commit is what runs"),),
-                tuple(changes[:40]),
-            )
-        )
+    differ = f"{len(changes)} files differ from {laravel_release.label(present)}: what runs is not that commit"
+    way = ("git commit, or git checkout", "on the host, so that the commit is what runs")
+    refusal = laravel_release.local_changes(changes, differ, (way,))
+    if refusal is not None:
+        raise Refused(refusal)
     try:
         answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
     except laravel_probe.ProbeFailed as error:

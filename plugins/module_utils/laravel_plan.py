@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,14 +18,17 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     laravel_probe,
     laravel_release,
     migration_verdict,
+    php_fpm,
     release_choice,
+    release_store,
     vendor_store,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem, Resolved
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, label
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, Room, label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark
 
 _MIGRATIONS = "database/migrations"
 
@@ -50,6 +53,7 @@ class Wish:
     to: str
     migrations: str
     discard: bool = False
+    migrate_here: bool = True
 
 
 class ReleasePlanner:
@@ -73,34 +77,43 @@ class ReleasePlanner:
             self._refuse_unsafe_release(head, goal)
             asked = pool.submit(self._ask, target.commit, wish)
             picture = self._picture(wish, head, target.commit)
+            abrupt = self._abrupt_reload()
             right.result()
             answer = asked.result()
-        facts = self._facts(wish, source, goal, answer, picture)
+        vendor = self._vendor_forecast(target.commit, str(answer["php"]))
+        facts = self._facts(wish, source, goal, answer, picture, vendor)
         for refusal in (
             laravel_release.refuse_local_changes(facts),
+            laravel_release.refuse_room(facts),
             laravel_release.refuse_migrations(self._counted(facts) if wish.procedure == "rollback" else facts),
         ):
             if refusal is not None:
                 raise Refused(refusal)
         if wish.migrations == "down":
             facts = self._counted(facts)
+        steps = laravel_release.steps(facts)
         return {
             "procedure": wish.procedure,
+            "asked": wish.to,
             "from": source,
             "to": goal,
             "chosen": chosen,
             "proven": target.how,
-            "steps": [step.to_dict() for step in laravel_release.steps(facts)],
+            "steps": [step.to_dict() for step in steps],
             "undo": [step.to_dict() for step in laravel_release.undo(facts)],
             "migrations": laravel_release.migrations_record(facts),
-            "vendor": self._vendor_forecast(target.commit, str(answer["php"])),
+            "vendor": vendor,
             "php": str(answer["php"]),
             "transactional": facts.transactional,
             "local_changes": [*facts.changes, *facts.in_the_way],
             "commits": picture["commits"],
             "diffstat": picture["diffstat"],
             "maintenance": bool(answer.get("down")),
-            "warnings": self._warnings(wish, facts, answer),
+            "warnings": [
+                *self._warnings(wish, facts, answer),
+                *([abrupt] if abrupt and any(step.id == "reload_php" for step in steps) else []),
+                *self._edited(facts, picture["changes"]),
+            ],
         }
 
     def _picture(self, wish: Wish, head: str, target: str) -> dict[str, list[str]]:
@@ -109,7 +122,8 @@ class ReleasePlanner:
         way = f"{head}..{target}" if wish.procedure == "deploy" else f"{target}..{head}"
         return {
             "changes": checkout.changes(),
-            "in_the_way": checkout.in_the_way(head, target),
+            # What is in nobody's way needs no look: a release has a folder of its own.
+            "in_the_way": [] if self.service.description.in_releases else checkout.in_the_way(head, target),
             "commits": checkout.text("log", "--oneline", "--no-decorate", "-n", "15", way).splitlines(),
             "diffstat": checkout.text("diff", "--stat=100", head, target).splitlines(),
         }
@@ -158,6 +172,7 @@ class ReleasePlanner:
     def _unchanged(self, wish: Wish, source: dict[str, str], chosen: str) -> dict[str, Any]:
         return {
             "procedure": wish.procedure,
+            "asked": wish.to,
             "from": source,
             "to": source,
             "chosen": chosen,
@@ -254,6 +269,7 @@ class ReleasePlanner:
         goal: dict[str, str],
         answer: Mapping[str, Any],
         picture: Mapping[str, list[str]],
+        vendor: str,
     ) -> Facts:
         database = answer.get("database") or {}
         applied = database.get("applied")
@@ -280,6 +296,7 @@ class ReleasePlanner:
                 for name in comparison.ahead
             }
         description = self.service.description
+        mark = self._made(goal["id"], str(answer["php"]))
         return Facts(
             procedure=wish.procedure,
             source=source,
@@ -288,14 +305,61 @@ class ReleasePlanner:
             comparison=comparison,
             undoing=migration_verdict.undoing(comparison, downs),
             transactional=bool(database.get("transactional")),
-            changes=picture["changes"],
+            # A release that is left keeps what was edited in it.
+            changes=[] if description.in_releases else picture["changes"],
             in_the_way=picture["in_the_way"],
             discard=wish.discard,
             reload=description.php_fpm_unit,
             queue_restart=bool(description.queue_unit),
             extra_commands=description.extra_commands,
             ups={name: up.get("sql") or [] for name, up in (database.get("ups") or {}).items()},
+            in_releases=description.in_releases,
+            made=mark is not None,
+            warm=mark is not None and release_store.same_settings(mark.settings, self.service.settings()),
+            migrate_here=wish.migrate_here,
+            room=self._room(vendor),
+            realpath_root=description.realpath_root,
         )
+
+    def _made(self, commit: str, php: str) -> Mark | None:
+        """The mark of the target's release, if it can be served as it is."""
+        mark = self.service.store.whole(commit) if self.service.description.in_releases else None
+        return mark if mark is not None and vendor_store.minor(mark.php) == vendor_store.minor(php) else None
+
+    def _room(self, vendor: str) -> Room | None:
+        """The disk that what is about to be made needs; None where nothing is made."""
+        service, description = self.service, self.service.description
+        if vendor == "made" or (vendor != "composer" and not description.in_releases):
+            return None
+        folders: tuple[str, ...] = (description.path,)
+        if not description.in_releases:
+            # What is replaced is kept beside the ledger.
+            size, files = release_store.size_of(service.vendor.live)
+            folders = (description.path, service.state_dir)
+        else:
+            mark = service.store.mark(service.app)
+            size, files = (mark.size, mark.files) if mark else release_store.size_of(service.app)
+        return min((disk_room(folder, size, files, description.disk_reserve) for folder in folders), key=_spare)
+
+    def _abrupt_reload(self) -> str:
+        """Why a reload of php-fpm would cut off requests; empty where it lets them end, or that can't be told."""
+        unit = self.service.description.php_fpm_unit
+        found = php_fpm.control_timeout(self.service.commands, unit) if unit else None
+        if found is None or found.seconds > 0:
+            return ""
+        return (
+            f"requests in flight are cut off when {unit} reloads: process_control_timeout is 0 in {found.file}; "
+            "10s lets them end"
+        )
+
+    def _edited(self, facts: Facts, changes: Sequence[str]) -> list[str]:
+        if not facts.in_releases or not changes:
+            return []
+        names = ", ".join(change[3:] for change in changes[:5]) + (", ..." if len(changes) > 5 else "")
+        return [
+            f"{len(changes)} files of the present release were edited on this host ({names}): "
+            f"they stay in {self.service.app}, and {label(facts.target)} has none of it"
+        ]
 
     def _packaged_in_target(self, packaged: Mapping[str, str], target: str, php: str) -> tuple[set[str], set[str]]:
         """Which migrations of packages the target has for sure, and of which that can't be told."""
@@ -334,7 +398,9 @@ class ReleasePlanner:
         return vendor_store.key(self.service.checkout.show(commit, "composer.lock"), php)
 
     def _vendor_forecast(self, target: str, php: str) -> str:
-        """same, kept or composer: where the target's vendor tree will come from."""
+        """made, same, kept or composer: where the target's vendor tree will come from."""
+        if self._made(target, php) is not None:
+            return "made"
         wanted = self._vendor_key(target, php)
         live = live_key(self.service, php)
         if wanted and wanted == live:
@@ -387,6 +453,19 @@ def live_key(service: LaravelService, php: str) -> str:
     if not lock or not vendor_store.installed_matches(lock, installed):
         return ""
     return stamp.key if stamp else vendor_store.key(lock, php)
+
+
+def disk_room(folder: str, size: int, files: int, reserve: int) -> Room:
+    """What is free on the disk of a folder, or of the nearest folder above it that exists."""
+    there = folder
+    while not os.path.exists(there) and os.path.dirname(there) != there:
+        there = os.path.dirname(there)
+    disk = os.statvfs(there)
+    return Room(there, size, files, disk.f_bavail * disk.f_frsize, disk.f_favail, reserve)
+
+
+def _spare(room: Room) -> int:
+    return room.free_bytes - room.bytes
 
 
 def class_map_differs(changes: list[tuple[str, str]]) -> bool:

@@ -192,12 +192,12 @@ finish($answer);
 )
 
 
-# Booting the framework takes 0.1 s and each of these commands a tenth of that, so they share one boot. The old
-# caches go first: with them the framework would boot with the settings of the release before.
-_REBUILD = (
+# Booting the framework takes 0.1 s and each of these commands a tenth of that, so they share one boot. Where caches
+# are built, the old ones go first: with them the framework would boot with the settings of the release before.
+_CALL = (
     _COMMON
     + r"""
-foreach (['config', 'events', 'packages', 'routes', 'routes-v7', 'services'] as $cache) {
+foreach ($request['fresh'] ? ['config', 'events', 'packages', 'routes', 'routes-v7', 'services'] : [] as $cache) {
     @unlink(getcwd()."/bootstrap/cache/$cache.php");
 }
 try {
@@ -207,12 +207,21 @@ try {
 } catch (\Throwable $error) {
     finish($answer + ['boot_error' => get_class($error).': '.$error->getMessage()]);
 }
-$answer['elsewhere'] = $app->configurationIsCached();
+$answer['elsewhere'] = $request['fresh'] && $app->configurationIsCached();
+if (isset($request['views'])) { $app['config']->set('view.compiled', $request['views']); }
 foreach ($answer['elsewhere'] ? [] : $request['commands'] as $command) {
     $result = attempt(fn () => \Illuminate\Support\Facades\Artisan::call($command, ['--no-interaction' => true]));
-    if ($result !== 0) {
-        $said = is_array($result) ? $result['error'] : trim(\Illuminate\Support\Facades\Artisan::output());
+    $said = is_array($result) ? $result['error'] : trim(\Illuminate\Support\Facades\Artisan::output());
+    if ($result !== 0 && in_array($command, $request['optional'], true)) {
+        $answer['notes'][] = "artisan $command: $said";
+    } elseif ($result !== 0) {
         finish($answer + ['failed' => $command, 'error' => $said]);
+    }
+    if ($command === 'config:cache' && isset($request['views'])) {
+        // Not every config/view.php reads VIEW_COMPILED_PATH, so the cached configuration itself is told.
+        $config = require $app->getCachedConfigPath();
+        $config['view']['compiled'] = $request['views'];
+        file_put_contents($app->getCachedConfigPath(), '<?php return '.var_export($config, true).';'.PHP_EOL);
     }
 }
 finish($answer);
@@ -254,18 +263,33 @@ def ask(commands: Commands, php: Sequence[str], request: Mapping[str, Any]) -> d
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def rebuild(commands: Commands, php: Sequence[str], names: Sequence[str]) -> bool:
+def rebuild(commands: Commands, php: Sequence[str], names: Sequence[str], views: str = "") -> bool:
     """Run artisan commands that build what the framework caches, in one process.
 
+    views: where this release keeps its compiled views; empty for the framework's own place.
     Returns False, with nothing run, where the application keeps its caches elsewhere (APP_CONFIG_CACHE): then a
     process that has booted can't get rid of the old ones. Raises ProbeFailed with the command that failed.
     """
-    answer = _run(commands, php, _REBUILD, {"commands": list(names)}, {}, commands.timeout)
+    request = {"commands": list(names), "optional": [], "fresh": True, **({"views": views} if views else {})}
+    return not _call(commands, php, request)["elsewhere"]
+
+
+def call(commands: Commands, php: Sequence[str], names: Sequence[str], optional: Sequence[str] = ()) -> list[str]:
+    """Run artisan commands in one process, with the caches as they are. Raises ProbeFailed with the one that failed.
+
+    optional: commands whose failure is only reported. Returns what they said.
+    """
+    request = {"commands": list(names), "optional": list(optional), "fresh": False}
+    return [commands.redact(str(note)) for note in _call(commands, php, request).get("notes") or []]
+
+
+def _call(commands: Commands, php: Sequence[str], request: Mapping[str, Any]) -> dict[str, Any]:
+    answer = _run(commands, php, _CALL, request, {}, commands.timeout)
     if answer.get("boot_error"):
         raise ProbeFailed(commands.redact(f"the application does not boot: {answer['boot_error']}"))
     if answer.get("failed"):
         raise ProbeFailed(commands.redact(f"artisan {answer['failed']}: {answer['error']}"))
-    return not answer["elsewhere"]
+    return answer
 
 
 def _run(

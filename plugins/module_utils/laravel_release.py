@@ -17,6 +17,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 #: Allowed values of the operator input `migrations`, by procedure; the first is the default.
 MIGRATIONS = {"rollback": ("refuse", "keep", "down"), "deploy": ("run", "skip", "keep")}
 
+#: What the framework caches of a release.
+CACHES = ["config:cache", "route:cache", "view:cache"]
+
 _DOWN, _UP = "migrate_down:", "migrate_up:"
 
 
@@ -26,6 +29,9 @@ class Facts:
 
     source and target: {id, name}. transactional: a failed migration leaves nothing behind.
     reload: a unit that must be reloaded, or empty. ups: the SQL of migrations that a deploy would run.
+    in_releases: each release has a folder of its own. made: the target's folder is whole. warm: its caches were built
+    with the present settings. migrate_here: migrations are run and undone on this host.
+    room: what will be made, see Room. realpath_root: the web server passes the real path of the code.
     """
 
     procedure: str
@@ -43,6 +49,36 @@ class Facts:
     extra_commands: Sequence[Sequence[str]] = ()
     row_counts: Mapping[str, str] = field(default_factory=dict)
     ups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    in_releases: bool = False
+    made: bool = False
+    warm: bool = True
+    migrate_here: bool = True
+    room: Room | None = None
+    realpath_root: bool = False
+
+    @property
+    def runs(self) -> Sequence[str]:
+        """Migrations that this operation runs, oldest first."""
+        wanted = self.procedure == "deploy" and self.migrations != "skip" and self.migrate_here
+        return self.comparison.behind if wanted else ()
+
+    @property
+    def undoes(self) -> Sequence[str]:
+        """Migrations that this operation undoes, newest first."""
+        wanted = self.procedure == "rollback" and self.migrations == "down" and self.migrate_here
+        return self.comparison.ahead if wanted else ()
+
+
+@dataclass(frozen=True)
+class Room:
+    """The disk under a folder: bytes and files that will be made, are free, and must stay free (bytes)."""
+
+    folder: str
+    bytes: int
+    files: int
+    free_bytes: int
+    free_files: int
+    reserve: int
 
 
 # -- steps ---------------------------------------------------------------------------------------
@@ -56,6 +92,65 @@ def steps(facts: Facts) -> list[Step]:
     result: list[Step] = []
     if facts.procedure == "deploy":
         result.append(Step("keep", "keep what a rollback to the present release needs", data={"release": target}))
+    return result + (_switched(facts) if facts.in_releases else _in_place(facts))
+
+
+def undo(facts: Facts) -> list[Step]:
+    """The way back to where the operation came from, from any point of the way forward."""
+    if facts.source["id"] == facts.target["id"]:
+        return []
+    return _switched_back(facts) if facts.in_releases else _in_place_again(facts)
+
+
+def _migrate_down(facts: Facts) -> list[Step]:
+    return [
+        Step(
+            f"{_DOWN}{name}",
+            f"undo migration {name}, from the newer code",
+            repeatable=facts.transactional,
+            data={"migration": name, "in": facts.source["id"]},
+        )
+        for name in facts.undoes
+    ]
+
+
+def _migrate_up(facts: Facts) -> list[Step]:
+    return [
+        Step(
+            f"{_UP}{name}",
+            f"run migration {name} again",
+            repeatable=facts.transactional,
+            data={"migration": name, "after": f"{_DOWN}{name}", "in": facts.source["id"]},
+        )
+        for name in reversed(facts.undoes)
+    ]
+
+
+def _migrate(facts: Facts) -> list[Step]:
+    if not facts.runs:
+        return []
+    return [
+        Step(
+            "migrate",
+            f"artisan migrate --force ({len(facts.runs)} pending)",
+            repeatable=facts.transactional,
+            data={"migrations": list(facts.runs), "in": facts.target["id"]},
+        )
+    ]
+
+
+def _extra(facts: Facts) -> list[Step]:
+    return [
+        Step(f"extra:{index}", " ".join(command), data={"command": list(command), "in": facts.target["id"]})
+        for index, command in enumerate(facts.extra_commands, start=1)
+    ]
+
+
+# In place: the checkout that is served is changed.
+
+
+def _in_place(facts: Facts) -> list[Step]:
+    result: list[Step] = []
     if facts.changes or facts.in_the_way:
         result.append(
             Step(
@@ -64,68 +159,81 @@ def steps(facts: Facts) -> list[Step]:
                 data={"files": list(facts.in_the_way)},
             )
         )
-    if facts.procedure == "rollback" and facts.migrations == "down":
-        result += [
-            Step(
-                f"{_DOWN}{name}",
-                f"undo migration {name}, from the newer code",
-                repeatable=facts.transactional,
-                data={"migration": name},
-            )
-            for name in facts.comparison.ahead
-        ]
-    result.append(Step("code", f"git reset --hard {label(target)}", data={"commit": target["id"]}))
-    result.append(Step("vendor", "bring vendor/ to composer.lock", data={"commit": target["id"]}))
-    if facts.procedure == "deploy" and facts.migrations != "skip" and facts.comparison.behind:
+    result += [*_migrate_down(facts), *_code(facts.target)]
+    if facts.runs:
         # Migrations must not run with the settings of the release before.
-        result.append(Step("clear", "artisan optimize:clear"))
-        result.append(
-            Step(
-                "migrate",
-                f"artisan migrate --force ({len(facts.comparison.behind)} pending)",
-                repeatable=facts.transactional,
-                data={"migrations": list(facts.comparison.behind)},
-            )
-        )
+        result += [Step("clear", "artisan optimize:clear"), *_migrate(facts)]
     return result + _rebuild(facts)
 
 
-def undo(facts: Facts) -> list[Step]:
-    """The way back to where the operation came from, from any point of the way forward."""
-    if facts.source["id"] == facts.target["id"]:
-        return []
-    source = dict(facts.source)
-    result = [
-        Step("code", f"git reset --hard {label(source)}", data={"commit": source["id"]}),
-        Step("vendor", "bring vendor/ to composer.lock", data={"commit": source["id"]}),
+def _in_place_again(facts: Facts) -> list[Step]:
+    result = _code(facts.source)
+    if facts.undoes:
+        result += [Step("clear", "artisan optimize:clear"), *_migrate_up(facts)]
+    return result + _rebuild(facts)
+
+
+def _code(release: Mapping[str, str]) -> list[Step]:
+    return [
+        Step("code", f"git reset --hard {label(release)}", data={"commit": release["id"]}),
+        Step("vendor", "bring vendor/ to composer.lock", data={"commit": release["id"]}),
     ]
-    if facts.procedure == "rollback" and facts.migrations == "down":
-        result.append(Step("clear", "artisan optimize:clear"))
-        result += [
-            Step(
-                f"{_UP}{name}",
-                f"run migration {name} again",
-                repeatable=facts.transactional,
-                data={"migration": name, "after": f"{_DOWN}{name}"},
-            )
-            for name in reversed(facts.comparison.ahead)
-        ]
-    return result + _rebuild(facts)
 
 
 def _rebuild(facts: Facts) -> list[Step]:
-    commands = ["optimize:clear", "config:cache", "route:cache", "view:cache"]
+    commands = ["optimize:clear", *CACHES]
     if facts.queue_restart:
         commands.append("queue:restart")
-    result = [Step("caches", f"artisan {', '.join(commands)}", data={"commands": commands})]
-    result += [
-        Step(f"extra:{index}", " ".join(command), data={"command": list(command)})
-        for index, command in enumerate(facts.extra_commands, start=1)
-    ]
+    result = [Step("caches", f"artisan {', '.join(commands)}", data={"commands": commands}), *_extra(facts)]
     if facts.reload:
         # The runbook leaves this out; with OPcache the old code would go on being served.
         result.append(Step("reload_php", f"reload {facts.reload}", data={"unit": facts.reload}))
     return result
+
+
+# Releases: the next one is made beside the one that is served, and then a link is switched.
+
+
+def _switched(facts: Facts) -> list[Step]:
+    target = facts.target
+    result: list[Step] = []
+    if not facts.made:
+        result += [
+            Step("release", f"check out {label(target)} into a folder of its own", data={"commit": target["id"]}),
+            Step("vendor", "make vendor/ as composer.lock asks for", data={"commit": target["id"]}),
+        ]
+    if not facts.made or not facts.warm:
+        result.append(Step("caches", f"artisan {', '.join(CACHES)}", data={"commands": CACHES, "in": target["id"]}))
+    if not facts.made:
+        result += [*_extra(facts), Step("seal", "mark the release as whole", data={"commit": target["id"]})]
+    result += [*_migrate_down(facts), *_migrate(facts), _switch(facts, target)]
+    # What was built anew under a name that php-fpm may know already must not be served from its memory; and without a
+    # reload now and then OPcache would fill up with releases that nobody serves.
+    return result + _change_over(facts, known=facts.made and facts.warm and facts.procedure == "rollback")
+
+
+def _switched_back(facts: Facts) -> list[Step]:
+    return [*_migrate_up(facts), _switch(facts, facts.source), *_change_over(facts, known=True)]
+
+
+def _switch(facts: Facts, release: Mapping[str, str]) -> Step:
+    commands = ["cache:clear", *(["queue:restart"] if facts.queue_restart else [])]
+    return Step(
+        "switch",
+        f"switch to {label(release)}; artisan {', '.join(commands)}",
+        data={"commit": release["id"], "commands": commands},
+    )
+
+
+def _change_over(facts: Facts, known: bool) -> list[Step]:
+    """Let php-fpm serve the release. known: it was served before, and is as it was then."""
+    if not facts.reload:
+        return []
+    # A path through a link is remembered by each worker of php-fpm for itself (realpath_cache_ttl, 120 s), so asking
+    # the site proves nothing about the next answer. The real path is another path with each release.
+    stale_only = known and facts.realpath_root
+    title = f"reload {facts.reload}" + (", only if it still serves the other release" if stale_only else "")
+    return [Step("reload_php", title, data={"unit": facts.reload, "stale_only": stale_only})]
 
 
 def label(release: Mapping[str, Any] | None) -> str:
@@ -142,19 +250,53 @@ def label(release: Mapping[str, Any] | None) -> str:
 def refuse_local_changes(facts: Facts) -> Refusal | None:
     """A hard reset would destroy what is not committed."""
     found = [*facts.changes, *(f"?? {name}" for name in facts.in_the_way)]
-    if not found or facts.discard:
+    if facts.discard:
         return None
-    return Refusal(
-        "local_changes",
-        f"{len(found)} files on this host differ from {label(facts.source)} and would be lost",
-        (
-            (
-                "discard_local_changes=true",
-                "saves them beside the ledger first (a patch, and copies of untracked files), then discards them",
-            ),
-        ),
-        tuple(found[:40]) + ((f"... and {len(found) - 40} more",) if len(found) > 40 else ()),
+    text = f"{len(found)} files on this host differ from {label(facts.source)} and would be lost"
+    way = "saves them beside the ledger first (a patch, and copies of untracked files), then discards them"
+    return local_changes(found, text, (("discard_local_changes=true", way),))
+
+
+def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], ...]) -> Refusal | None:
+    """The refusal over files that are not as their commit has them; None where there are none."""
+    if not found:
+        return None
+    more = (f"... and {len(found) - 40} more",) if len(found) > 40 else ()
+    return Refusal("local_changes", text, ways, (*found[:40], *more))
+
+
+def refuse_room(facts: Facts) -> Refusal | None:
+    """A disk that fills up halfway leaves half a release, and stops the service's own writing too."""
+    return None if facts.room is None else room_problem(facts.room, facts.target)
+
+
+def room_problem(room: Room, target: Mapping[str, str]) -> Refusal | None:
+    """Why a disk has no room for a release; None where it has."""
+    reserve = room.reserve * _MIB
+    if room.free_bytes >= room.bytes + reserve and (room.free_files >= room.files or not room.free_files):
+        return None
+    short = room.free_bytes < room.bytes + reserve
+    text = (
+        f"{_mib(room.bytes)} are needed and {_mib(reserve)} are to stay free, but only {_mib(room.free_bytes)} are free"
+        if short
+        else f"{room.files} files are needed, but the disk has room for {room.free_files}"
     )
+    return Refusal(
+        "disk_space",
+        f"the disk of {room.folder} is too full to make {label(target)}: {text}",
+        (
+            (f"df -h {room.folder}", "on the host, shows the disk; laravel_status shows what fills it"),
+            ("laravel_keep_releases=2", "keeps fewer releases; those beyond are removed by the next deploy"),
+            ("laravel_disk_reserve=0", "uses the last of it"),
+        ),
+    )
+
+
+_MIB = 1024 * 1024
+
+
+def _mib(size: int) -> str:
+    return f"{-(-size // _MIB)} MiB"
 
 
 def refuse_migrations(facts: Facts) -> Refusal | None:
@@ -271,20 +413,19 @@ def _describe_downs(facts: Facts) -> list[str]:
 def migrations_record(facts: Facts) -> dict[str, Any]:
     """What the plan and the ledger say about migrations."""
     comparison = facts.comparison
-    runs = facts.procedure == "deploy" and facts.migrations != "skip"
-    steps_down = facts.procedure == "rollback" and facts.migrations == "down"
     sql: dict[str, list[str]] = {}
-    if steps_down:
+    if facts.undoes:
         sql = {name: list(statements) for name, statements in facts.undoing.sql.items()}
-    elif runs:
+    elif facts.runs:
         sql = {name: list(statements) for name, statements in facts.ups.items()}
     return {
         "mode": facts.migrations,
         "verdict": comparison.verdict,
         "ahead": list(comparison.ahead),
         "behind": list(comparison.behind),
-        "run": list(comparison.behind) if runs else [],
-        "down": list(comparison.ahead) if steps_down else [],
+        "run": list(facts.runs),
+        "down": list(facts.undoes),
+        "here": facts.migrate_here,
         "sql": sql,
-        "losses": _cost(facts) if steps_down else [],
+        "losses": _cost(facts) if facts.undoes else [],
     }

@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checko
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor, parse_dotenv, secret_values
+from ansible_collections.ops.runbook.plugins.module_utils.release_store import ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import VendorStore
 
 
@@ -41,6 +42,14 @@ class Description:
     extra_commands: tuple[tuple[str, ...], ...] = ()
     command_timeout: float = 1800.0
     data_disposable: bool = False
+    strategy: str = "in_place"
+    shared: tuple[str, ...] = (".env", "storage")
+    disk_reserve: int = 100
+    realpath_root: bool = False
+
+    @property
+    def in_releases(self) -> bool:
+        return self.strategy == "releases"
 
 
 def describe(raw: Mapping[str, Any]) -> Description:
@@ -62,33 +71,51 @@ def describe(raw: Mapping[str, Any]) -> Description:
         extra_commands=tuple(tuple(shlex.split(command)) for command in raw["extra_commands"] or ()),
         command_timeout=raw["command_timeout"],
         data_disposable=raw["data_disposable"],
+        strategy=raw["strategy"],
+        shared=tuple(raw["shared"]),
+        disk_reserve=raw["disk_reserve"],
+        realpath_root=raw["realpath_root"],
     )
 
 
 class LaravelService:
     """The service, and the tools with which an operation reads and changes it."""
 
-    def __init__(self, description: Description, state_dir: str, inherited: Sequence[int] = (), scratch: str = ""):
+    def __init__(
+        self, description: Description, state_dir: str, inherited: Sequence[int] = (), scratch: str = "", app: str = ""
+    ) -> None:
         self.description = description
         self.state_dir = state_dir
-        settings = (
-            parse_dotenv(durable_file.read_bytes(self.file(".env")).decode("utf-8", "replace"))
-            if os.access(self.file(".env"), os.R_OK)
-            else {}
-        )
-        self.redact = Redactor(secret_values(settings))
+        self.store = ReleaseStore(description.path)
+        # The folder of the application: the release that is served, unless another one is asked for.
+        self.app = app or (self.store.current() if description.in_releases else "") or description.path
+        self.redact = Redactor(secret_values(parse_dotenv(self.settings().decode("utf-8", "replace"))))
         self.commands = Commands(
-            description.path,
+            self.app,
             inherited,
             self.redact,
             description.command_timeout,
             description.data_disposable,
         )
-        self.checkout = Checkout(self.commands, description.git, description.remote, scratch)
+        # What is shared is a link in a release, and git would call the tracked files behind it removed.
+        aside = tuple(path.rstrip("/") for path in description.shared) if description.in_releases else ()
+        self.checkout = Checkout(self.commands, description.git, description.remote, scratch, aside)
         self.vendor = VendorStore(self.file("vendor"), os.path.join(state_dir, "vendor"))
 
+    def at(self, app: str) -> LaravelService:
+        """The same service, with another folder as its application."""
+        return LaravelService(self.description, self.state_dir, self.commands.inherited, self.checkout.scratch, app)
+
     def file(self, *parts: str) -> str:
-        return os.path.join(self.description.path, *parts)
+        return os.path.join(self.app, *parts)
+
+    def settings(self) -> bytes:
+        """The content of .env; empty where there is none that can be read."""
+        # A release that is being made has no link to it yet, and its secrets are secrets already.
+        for path in (self.file(".env"), self.store.shared(".env")):
+            if os.path.isfile(path) and os.access(path, os.R_OK):
+                return durable_file.read_bytes(path)
+        return b""
 
     def artisan(self, *arguments: str, limited: bool = True) -> str:
         """Run an artisan command; its output. Raises CommandFailed."""
@@ -102,8 +129,11 @@ class LaravelService:
 
     # -- preconditions ---------------------------------------------------------------------------
 
-    def must_be_operable(self) -> str:
-        """Check what every operation needs. Returns the commit that is checked out. Raises Refused."""
+    def must_be_operable(self, converting: bool = False) -> str:
+        """Check what every operation needs. Returns the commit that is checked out. Raises Refused.
+
+        converting: from one strategy to the other, so that the host may be laid out for either.
+        """
         path = self.description.path
         if not os.path.isdir(path):
             raise Refused(Refusal("no_such_path", f"there is no folder {path}", (_SET_PATH,)))
@@ -116,8 +146,10 @@ class LaravelService:
                     ((f"ansible_user={owner}", f"connects as {owner}"),),
                 )
             )
-        for name in ("", ".git", "bootstrap/cache", "storage/framework/views"):
-            folder = self.file(name) if name else path
+        if not converting:
+            self._must_have_strategy()
+        for name in (path, ".git", "bootstrap/cache", "storage/framework/views"):
+            folder = self.file(name)
             if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
                 raise Refused(
                     Refusal(
@@ -134,8 +166,12 @@ class LaravelService:
             raise Refused(
                 Refusal("tool_missing", str(error), (("laravel_git=<path>", "names the git to use"),))
             ) from error
+        if self.store.current():
+            self._must_be_marked(head)
         if not os.path.isfile(self.file("artisan")):
-            raise Refused(Refusal("no_artisan", f"{path} holds no artisan: it is no Laravel application", (_SET_PATH,)))
+            raise Refused(
+                Refusal("no_artisan", f"{self.app} holds no artisan: it is no Laravel application", (_SET_PATH,))
+            )
         repository = self.checkout.repository()
         if self.description.repository and repository != self.description.repository:
             raise Refused(
@@ -156,6 +192,49 @@ class LaravelService:
                 )
             )
         return head
+
+    def _must_have_strategy(self) -> None:
+        """The host is laid out as the inventory says; neither strategy would know what the other left."""
+        link = self.store.link
+        if self.description.in_releases and not self.store.current():
+            wrong = "is no link to one of its releases" if os.path.lexists(link) else "does not exist"
+            raise Refused(
+                Refusal(
+                    "not_converted",
+                    f"laravel_strategy is releases, but {link} {wrong}",
+                    (
+                        ("laravel_convert", "the procedure that turns the deployment in place into releases"),
+                        ("laravel_strategy=in_place", "goes on with the deployment in place"),
+                    ),
+                )
+            )
+        if not self.description.in_releases and self.store.current():
+            raise Refused(
+                Refusal(
+                    "is_converted",
+                    f"laravel_strategy is in_place, but {link} points to {os.path.basename(self.store.current())}",
+                    (
+                        ("laravel_strategy=releases", "is what this host is laid out for; set it in the inventory"),
+                        ("laravel_convert with state=in_place", "goes back to a deployment in place"),
+                    ),
+                )
+            )
+
+    def _must_be_marked(self, head: str) -> None:
+        mark = self.store.mark(self.app)
+        if mark is None:
+            found = f"{self.app} is served, and is half-made"
+        elif mark.commit != head:
+            found = f"{self.app} was made from {mark.commit[:10]}, but {head[:10]} is checked out in it"
+        else:
+            return
+        raise Refused(
+            Refusal(
+                "release_not_whole",
+                found,
+                (("laravel_rollback with to=<a good release>", "on the host: git checkout, or ln -sfn, comes first"),),
+            )
+        )
 
     def must_reload(self) -> None:
         """Prove the right to reload php-fpm before anything needs it. Raises Refused."""
@@ -191,7 +270,7 @@ class LaravelService:
         return [self.description.systemctl, "reload", name]
 
 
-_SET_PATH = ("laravel_path=<folder>", "names the service's checkout")
+_SET_PATH = ("laravel_path=<folder>", "names the folder of the service")
 
 
 def strip_credentials(address: str) -> str:

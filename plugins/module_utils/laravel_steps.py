@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_probe, release_choice, vendor_store
+from ansible_collections.ops.runbook.plugins.module_utils import health, laravel_probe, release_choice, vendor_store
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -20,12 +20,20 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import
 
 
 class LaravelSteps:
-    """The steps of deploy, rollback and maintenance, by id."""
+    """The steps of deploy, rollback and maintenance, by id. checks: the endpoints of the health gate."""
 
-    def __init__(self, service: LaravelService, guard: Guard, plan: dict[str, Any], secret: str = "") -> None:
+    def __init__(
+        self,
+        service: LaravelService,
+        guard: Guard,
+        plan: dict[str, Any],
+        secret: str = "",
+        checks: Sequence[health.Check] = (),
+    ) -> None:
         self.service = service
         self.guard = guard
         self.plan = plan
+        self.checks = checks
         self._secret = secret
 
     def __call__(self, step: Step) -> object:
@@ -33,6 +41,10 @@ class LaravelSteps:
         verb = step.id.split(":")[0]
         action: Callable[[Step], object] = getattr(self, f"_do_{verb}")
         return action(step)
+
+    def _place(self, _step: Step) -> LaravelService:
+        """The service with the folder in which a step works."""
+        return self.service
 
     def _do_keep(self, step: Step) -> object:
         """Keep what going back to the present release needs; forget what is beyond the retention."""
@@ -72,29 +84,11 @@ class LaravelSteps:
         wanted = self._key(commit)
         how = "as it was"
         if not wanted or live_key(service, self.plan["php"]) != wanted:
-            if store.has(wanted):
-                store.bring_live(wanted)
-                how = "kept tree"
-            else:
-                # A killed Composer leaves a tree that belongs to no release: the stamp says so first.
-                store.write_stamp("", commit)
-                service.composer("install", "--no-dev", "--optimize-autoloader", "--no-progress")
-                store.write_stamp(wanted, commit)
-                return "composer install"
-        stamp = store.stamp()
-        if stamp is None:
-            # A tree that Composer made before there was a stamp: its class map may be of any commit.
-            service.composer("dump-autoload", "--no-dev", "--optimize")
-            store.write_stamp(wanted, commit)
-            return f"{how}, class map renewed"
-        if stamp.commit != commit and (
-            not service.checkout.has(stamp.commit)
-            or class_map_differs(service.checkout.changed_names(stamp.commit, commit))
-        ):
-            service.composer("dump-autoload", "--no-dev", "--optimize")
-            store.write_stamp(wanted, commit)
-            return f"{how}, class map renewed"
-        return how
+            if not store.has(wanted):
+                return install(service, wanted, commit)
+            store.bring_live(wanted)
+            how = "kept tree"
+        return how + fit_class_map(service, wanted, commit)
 
     def _key(self, commit: str) -> str:
         return vendor_store.key(self.service.checkout.show(commit, "composer.lock"), self.plan["php"])
@@ -104,15 +98,16 @@ class LaravelSteps:
         return None
 
     def _do_migrate(self, step: Step) -> object:
+        service = self._place(step)
         try:
-            self.service.artisan("migrate", "--force", limited=False)
+            service.artisan("migrate", "--force", limited=False)
         except CommandFailed as error:
-            raise CommandFailed(f"{error}{self._remains(step.data['migrations'])}") from error
+            raise CommandFailed(f"{error}{self._remains(service, step.data['migrations'])}") from error
         return {"ran": step.data["migrations"]}
 
-    def _remains(self, wanted: list[str]) -> str:
+    def _remains(self, service: LaravelService, wanted: list[str]) -> str:
         """What a failed run of migrations left, as far as it can be told."""
-        applied = self._applied()
+        applied = self._applied(service)
         if applied is None:
             return ""
         done = [name for name in wanted if name in applied]
@@ -122,9 +117,10 @@ class LaravelSteps:
             text += f". {missing} may have left a part of its changes: this database can't take them back by itself"
         return text
 
-    def _applied(self) -> list[str] | None:
+    @staticmethod
+    def _applied(service: LaravelService) -> list[str] | None:
         try:
-            answer = laravel_probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
+            answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
         except laravel_probe.ProbeFailed:
             return None
         applied = (answer.get("database") or {}).get("applied")
@@ -138,8 +134,8 @@ class LaravelSteps:
         return self._one_migration(step, "migrate", wanted_after=True)
 
     def _one_migration(self, step: Step, command: str, wanted_after: bool) -> object:
-        name = step.data["migration"]
-        applied = self._applied()
+        name, service = step.data["migration"], self._place(step)
+        applied = self._applied(service)
         if applied is None:
             raise CommandFailed("the database's migrations can't be read")
         if (name in applied) is wanted_after:
@@ -147,8 +143,8 @@ class LaravelSteps:
         arguments = [command, "--force", f"--path=database/migrations/{name}.php"]
         if not wanted_after:
             arguments.append(f"--step={len(applied)}")
-        self.service.artisan(*arguments, limited=False)
-        after = self._applied()
+        service.artisan(*arguments, limited=False)
+        after = self._applied(service)
         if after is None or (name in after) is not wanted_after:
             raise CommandFailed(
                 f"artisan {command} ended with 0, but {name} is {'not ' if wanted_after else 'still '}applied"
@@ -169,7 +165,7 @@ class LaravelSteps:
         return None
 
     def _do_extra(self, step: Step) -> object:
-        self.service.commands.run(step.data["command"])
+        self._place(step).commands.run(step.data["command"])
         return None
 
     def _do_reload_php(self, step: Step) -> object:
@@ -200,3 +196,30 @@ class LaravelSteps:
             service.composer("dump-autoload", "--no-dev", "--optimize")
             service.vendor.write_stamp(live, commit)
         return None if live else "vendor/ is not what composer.lock asks for: going back here will need Composer"
+
+
+def install(service: LaravelService, key: str, commit: str) -> str:
+    """Let Composer make vendor/."""
+    # A killed Composer leaves a tree that belongs to no release: the stamp says so first.
+    service.vendor.write_stamp("", commit)
+    service.composer("install", "--no-dev", "--optimize-autoloader", "--no-progress")
+    service.vendor.write_stamp(key, commit)
+    return "composer install"
+
+
+def fit_class_map(service: LaravelService, key: str, commit: str) -> str:
+    """Renew the class map of a vendor tree that was made for another commit, where the classes differ."""
+    stamp = service.vendor.stamp()
+    # A tree that Composer made before there was a stamp: its class map may be of any commit.
+    fits = stamp is not None and (
+        stamp.commit == commit
+        or (
+            service.checkout.has(stamp.commit)
+            and not class_map_differs(service.checkout.changed_names(stamp.commit, commit))
+        )
+    )
+    if fits:
+        return ""
+    service.composer("dump-autoload", "--no-dev", "--optimize")
+    service.vendor.write_stamp(key, commit)
+    return ", class map renewed"

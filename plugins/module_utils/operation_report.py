@@ -10,15 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-Results = Mapping[str, Mapping[str, Any]]
-
-
-def label(release: Mapping[str, Any] | None) -> str:
-    """A release for people: its name and the beginning of its id."""
-    if not release or not release.get("id"):
-        return "-"
-    short = str(release["id"])[:10]
-    return f"{release['name']} ({short})" if release.get("name") else short
+from ansible_collections.ops.runbook.plugins.module_utils import fleet
+from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -28,43 +21,10 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]).rstrip() for line in lines]
 
 
-# -- the decision for all hosts ------------------------------------------------------------------
-
-
-def decision(results: Results, check_mode: bool) -> dict[str, Any]:
-    """Whether the hosts go on: all do, or none.
-
-    go: change the hosts. planned: there is a plan to show. refused: at least one host does not go on.
-    refusal: one line that names the first of them.
-    """
-    refused = [host for host, result in results.items() if _problem(result)]
-    return {
-        "go": not refused and not check_mode,
-        "planned": any(result.get("plan") for result in results.values()),
-        "refused": bool(refused),
-        "refusal": f"{refused[0]}: {_problem(results[refused[0]])}" if refused else "",
-    }
-
-
-def _problem(result: Mapping[str, Any]) -> str:
-    if not result:
-        return "it was not planned"
-    if result.get("unreachable"):
-        return f"it can't be reached: {result.get('msg', '')}"
-    if result.get("refusal"):
-        return str(result["refusal"]["text"])
-    return "" if result.get("plan") else str(result.get("msg") or "it was not planned")
-
-
-def halted(applied: Results) -> bool:
-    """Whether a host that was worked on is not well, so that the following batches are left alone."""
-    return any(result and not result.get("healthy") for result in applied.values())
-
-
 # -- the plan ------------------------------------------------------------------------------------
 
 
-def plan_lines(results: Results) -> list[str]:
+def plan_lines(results: Results, migrate_on: str = "each") -> list[str]:
     """The plan of all hosts. Hosts with the same plan are shown together."""
     planned = {host: result for host, result in results.items() if result.get("plan")}
     rows = []
@@ -75,6 +35,8 @@ def plan_lines(results: Results) -> list[str]:
         else:
             rows.append((host, label(plan.get("from")), label(plan.get("to")), _amount(plan)))
     lines = table(("host", "from", "to", "plan"), rows)
+    if migrate_on == "first" and len(results) > 1 and fleet.migrating(planned):
+        lines += ["", f"migrations: once, on {next(iter(results))}, for all of these hosts"]
     shown: list[tuple[list[str], list[str]]] = []
     for host, result in planned.items():
         details = _plan_details(result)
@@ -167,26 +129,41 @@ def _sql_lines(names: Sequence[str], sql: Mapping[str, Sequence[str]]) -> list[s
 # -- refusals ------------------------------------------------------------------------------------
 
 
-def refusal_lines(results: Results) -> list[str]:
-    """Why nothing was changed, on which host, and what to type next."""
+def refusal_lines(results: Results, together: Mapping[str, Any] | None = None) -> list[str]:
+    """Why nothing was changed, on which host, and what to type next. together: a refusal of all hosts at once."""
+    if together:
+        return [
+            f"REFUSED on {', '.join(results)} ({together['code']}): {together['text']}",
+            *_advice(together),
+            "Nothing was changed.",
+        ]
     lines: list[str] = []
     for host, result in results.items():
-        problem = _problem(result)
+        problem = fleet.problem(result)
         if not problem:
             continue
         refusal = result.get("refusal") or {}
         code = f" ({refusal['code']})" if refusal else ""
-        lines += [f"REFUSED on {host}{code}: {problem}"]
-        lines += [f"  {detail}" for detail in refusal.get("details", [])]
-        ways = refusal.get("ways", [])
-        if ways:
-            lines.append("  To go on, give one of:")
-            typed = [_typed(way["input"]) for way in ways]
-            width = max(map(len, typed))
-            lines += [f"    {text.ljust(width)}  {way['effect']}" for text, way in zip(typed, ways)]
-    good = [host for host, result in results.items() if not _problem(result)]
+        lines += [f"REFUSED on {host}{code}: {problem}", *_advice(refusal)]
+    good = [host for host, result in results.items() if not fleet.problem(result)]
     lines.append("Nothing was changed" + (f", nor on {', '.join(good)}." if good else "."))
     return lines
+
+
+def _advice(refusal: Mapping[str, Any]) -> list[str]:
+    lines = [f"  {detail}" for detail in refusal.get("details", [])]
+    ways = refusal.get("ways", [])
+    if ways:
+        lines.append("  To go on, give one of:")
+        lines += _aligned((_typed(way["input"]), way["effect"]) for way in ways)
+    return lines
+
+
+def _aligned(ways: Iterable[tuple[str, str]]) -> list[str]:
+    """What to type, and beside it what that does."""
+    found = list(ways)
+    width = max((len(text) for text, _ in found), default=0)
+    return [f"    {text.ljust(width)}  {effect}" for text, effect in found]
 
 
 def _typed(way: str) -> str:
@@ -197,8 +174,8 @@ def _typed(way: str) -> str:
 # -- the summary ---------------------------------------------------------------------------------
 
 
-def summary_lines(results: Results) -> list[str]:
-    """One table: host, outcome, from, to, seconds, request ids; then what needs a word."""
+def summary_lines(results: Results, system: str = "") -> list[str]:
+    """One table: host, from, to, outcome, seconds, request ids; then what needs a word."""
     rows = []
     for host, result in results.items():
         record, plan = result.get("record") or {}, (result.get("planned") or {}).get("plan") or {}
@@ -206,29 +183,30 @@ def summary_lines(results: Results) -> list[str]:
         answers = record.get("failed_health") or record.get("health") or []
         answers = answers or (result.get("verified") or {}).get("health") or []
         ids = [check["request_id"] for check in answers if check.get("request_id")]
-        seconds = sum(step["seconds"] for step in record.get("steps") or [])
+        steps = record.get("steps") or []
         rows.append(
             (
                 host,
-                _outcome(result),
                 label(record.get("from") or plan.get("from")),
                 label(record.get("to") or plan.get("to")),
-                f"{seconds:.1f}" if record else "-",
+                _outcome(result),
+                f"{sum(step['seconds'] for step in steps):.1f}" if record and not result.get("untouched") else "-",
                 ", ".join(dict.fromkeys(ids)) or "-",
             )
         )
-    lines = table(("host", "outcome", "from", "to", "seconds", "request id"), rows)
+    lines = table(("host", "from", "to", "outcome", "seconds", "request id"), rows)
     operations = sorted({str(result["operation"]) for result in results.values() if result.get("operation")})
     for record in (result["record"] for result in results.values() if result.get("record")):
         operations.append(record["id"])
-        lines += _notes(record)
+        lines += [note for note in _notes(record) if note not in lines]
     for result in results.values():
         note = (result.get("verified") or {}).get("note")
         if note and note not in lines:
             lines.append(note)
     if operations:
         lines.append(f"recorded as operation {operations[-1]}")
-    return lines
+    # Where the run is not green, the last word has it.
+    return lines if trouble_lines(results) else lines + _mix_lines(results, system)
 
 
 def _notes(record: Mapping[str, Any]) -> list[str]:
@@ -249,38 +227,84 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
 
 
 def _outcome(result: Mapping[str, Any]) -> str:
-    if not result:
-        return "unknown"
+    if result.get("untouched"):
+        return "untouched"
     if result.get("unreachable"):
         return "unreachable"
     return str(result.get("outcome") or "unknown")
 
 
-def trouble_lines(results: Results) -> list[str]:
-    """Why the run is not green, host by host; empty when every host was verified."""
-    lines: list[str] = []
+def trouble_lines(results: Results, system: str = "") -> list[str]:
+    """Why the run is not green, host by host; empty when every host was verified.
+
+    system: what the names of its procedures begin with, such as ops.runbook.laravel.
+    """
+    troubled: dict[tuple[str, ...], list[str]] = {}
     for host, result in results.items():
-        outcome = _outcome(result)
-        undone = outcome == "reverted" and (result.get("planned") or {}).get("direction") == "back"
-        if outcome in ("succeeded", "unchanged") or undone:
-            continue
-        lines.append(f"{host}: {outcome}: {_why(result, outcome)}")
-        if outcome == "reverted":
-            lines.append(f"  {host} runs {label((result.get('record') or {}).get('from'))} again, verified.")
-        elif outcome in ("unreachable", "unknown"):
-            lines.append("  It may have gone on by itself. Before the same command again, look: operation_history.")
-        elif outcome in ("refused", "interrupted") and result.get("settled", True):
-            lines.append("  Nothing was changed on it.")
-        elif not result.get("settled", True):
-            lines.append("  The host is between two releases. The same command again says what can be done:")
-            lines.append("  -e interrupted=resume goes on, -e interrupted=undo goes back.")
-        else:
-            record = result.get("record") or {}
-            lines.append(f"  {host} is at {label(record.get('left') or record.get('to'))}, and not well.")
-    return lines
+        words = _trouble(host, result, len(results) > 1)
+        if words:
+            # Of hosts with nothing of their own to say one line is enough.
+            troubled.setdefault(tuple(words), []).append(host)
+    lines: list[str] = []
+    for (first, *rest), hosts in troubled.items():
+        lines += [f"{', '.join(hosts)}: {first}", *[f"  {word}" for word in rest]]
+    return lines + _mix_lines(results, system) if lines else []
+
+
+def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
+    outcome, planned = _outcome(result), result.get("planned") or {}
+    plan, record = planned.get("plan") or {}, result.get("record") or {}
+    undone = outcome == "reverted" and planned.get("direction") == "back"
+    if outcome in ("succeeded", "unchanged") or undone:
+        return []
+    ends = f"ends by itself at about {result['lease_ends']}." if result.get("lease_ends") else ""
+    here = f"-e target={host} " if several else ""
+    words = [f"{outcome}: {_why(result, outcome)}"]
+    if outcome == "untouched":
+        words.append(f"Nothing was changed there; {label(plan.get('from'))} runs as before.")
+        if result.get("outcome") != "refused":
+            words.append(f"The lease could not be given back: {_why(result, 'unknown')}. It {ends}".rstrip())
+    elif outcome == "reverted":
+        words.append(f"{host} runs {label(record.get('from'))} again, verified.")
+    elif outcome in ("unreachable", "unknown"):
+        known = f"It was at {label(plan.get('from'))}, on its way to {label(plan.get('to'))}. " if plan else ""
+        words.append(f"{known}It may have gone on by itself.")
+        if ends:
+            words.append(f"Its lease {ends}")
+        words.append(f"Before the same command again, look: operation_history {here}".rstrip())
+    elif outcome in ("refused", "interrupted") and result.get("settled", True):
+        words.append("Nothing was changed on it.")
+    elif not result.get("settled", True):
+        words.append("The host is between two releases. The same command again says what can be done:")
+        words.append(f"{here}-e interrupted=resume goes on, {here}-e interrupted=undo goes back.")
+    else:
+        words.append(f"{host} is at {label(record.get('left') or record.get('to'))}, and not well.")
+    return words
+
+
+def _mix_lines(results: Results, system: str) -> list[str]:
+    """Loud where the hosts are not on one release: which host is on which, and what to type to bring them together."""
+    mix = fleet.mix(results)
+    if not mix:
+        return []
+    rows = [(f"  {label(release) if release else 'not known'}", ", ".join(hosts)) for release, hosts in mix]
+    sure = len([release for release, _ in mix if release]) > 1
+    lines = [f"THE HOSTS {'ARE' if sure else 'MAY BE'} ON DIFFERENT RELEASES:", *table(rows[0], rows[1:])]
+    plans = [(result.get("planned") or {}).get("plan") or {} for result in results.values()]
+    targets = {fleet.identity(plan.get("to")) for plan in plans}
+    rollback = any(plan.get("procedure") == "rollback" for plan in plans)
+    ways = []
+    for release in fleet.ends(plans):
+        # To the target the same way again; to where a host came from, the other way.
+        name = "rollback" if rollback is (fleet.identity(release) in targets) else "deploy"
+        command = f"ansible-playbook {system}_{name} -e target={','.join(results)} -e to={fleet.typed(release)}"
+        ways.append((command, f"all of them to {label(release)}"))
+    return [*lines, "  To bring them together, one of:", *_aligned(ways)]
 
 
 def _why(result: Mapping[str, Any], outcome: str) -> str:
     if outcome in ("unreachable", "unknown"):
         return str(result.get("msg") or "the host did not answer")
+    if outcome == "untouched":
+        return str(result["untouched"])
     return str(result.get("error") or "no reason was recorded")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.operation_report import Results, label, table
+from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
+from ansible_collections.ops.runbook.plugins.module_utils.operation_report import table
 
 _MARKS = {"ok": "ok", "warn": "WARN", "bad": "BAD"}
 

@@ -11,7 +11,6 @@ two by rename and copies nothing.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import json
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
 
 #: Inside vendor/: which key and commit the tree was made for. Composer leaves unknown files alone.
 STAMP = ".ops-runbook.json"
@@ -32,16 +32,17 @@ _BESIDE, _FORMER = ".ops-runbook-new", ".ops-runbook-old"
 #: The end of the name of a tree that is being made or removed: it is not whole, whatever its stamp says.
 _PART = ".part"
 
-_RENAME_EXCHANGE = 2
-_AT_FDCWD = -100
-
 
 def key(lock: str | None, php_version: str) -> str:
     """The key of a vendor tree; empty where there is no composer.lock, since then nothing is pinned."""
     if lock is None:
         return ""
-    minor = ".".join(php_version.split(".")[:2])
-    return hashlib.sha256(f"{minor}\0{lock}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{minor(php_version)}\0{lock}".encode()).hexdigest()[:16]
+
+
+def minor(php_version: str) -> str:
+    """`8.4` of `8.4.1`: what Composer's choice of packages depends on."""
+    return ".".join(php_version.split(".")[:2])
 
 
 @dataclass(frozen=True)
@@ -182,13 +183,8 @@ class VendorStore:
 
 def _exchange(kept: str, live: str) -> None:
     """Exchange two folders in one step, so that the application is never without a vendor tree."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if hasattr(libc, "renameat2"):
-        if libc.renameat2(_AT_FDCWD, kept.encode(), _AT_FDCWD, live.encode(), _RENAME_EXCHANGE) == 0:
-            return
-        code = ctypes.get_errno()
-        if code not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS):
-            raise OSError(code, os.strerror(code), kept)
+    if exchange(kept, live):
+        return
     # Another file system, or one without exchange: a copy beside the live tree, then two renames.
     subprocess.run(["cp", "-a", kept, f"{live}{_BESIDE}"], check=True, capture_output=True)
     os.rename(live, f"{live}{_FORMER}")

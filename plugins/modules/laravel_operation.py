@@ -48,7 +48,7 @@ options:
   procedure:
     description: What is planned, as the ledger names it. Needed for O(phase=plan).
     type: str
-    choices: [deploy, rollback, adopt, maintenance]
+    choices: [deploy, rollback, adopt, maintenance, convert]
   to:
     description:
       - Release to go to. V(previous) is the newest good release before the present one, by the ledger.
@@ -64,17 +64,25 @@ options:
     choices: ["", refuse, keep, down, run, skip]
     default: ""
   discard_local_changes:
-    description: Save uncommitted changes beside the ledger and go on. Otherwise they are a refusal.
+    description:
+      - Save uncommitted changes beside the ledger and go on. Otherwise they are a refusal.
+      - For O(procedure=convert), leave files behind that are neither in git nor shared. They stay in the old checkout.
     type: bool
     default: false
   set_aside_ledger:
     description: For O(procedure=adopt), keep a damaged ledger under another name and begin a new one.
     type: bool
     default: false
+  migrate_here:
+    description: Whether this operation runs and undoes migrations. Hosts that share a database leave it to one of them.
+    type: bool
+    default: true
   state:
-    description: For O(procedure=maintenance), which state to bring about.
+    description:
+      - For O(procedure=maintenance), which state to bring about, V(down) or V(up).
+      - For O(procedure=convert), which strategy to bring about, V(releases) or V(in_place).
     type: str
-    choices: ["", down, up]
+    choices: ["", down, up, releases, in_place]
     default: ""
   retry:
     description: For O(state=down), seconds in the C(Retry-After) header.
@@ -87,6 +95,10 @@ options:
     type: str
     choices: [forward, back]
     default: forward
+  cause:
+    description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
+    type: str
+    default: ""
   on_unhealthy:
     description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
     type: str
@@ -245,15 +257,17 @@ OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,
     **argument_specs.LARAVEL,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
-    "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "maintenance"]},
+    "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "maintenance", "convert"]},
     "to": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
     "discard_local_changes": {"type": "bool", "default": False},
     "set_aside_ledger": {"type": "bool", "default": False},
-    "state": {"type": "str", "choices": ["", "down", "up"], "default": ""},
+    "migrate_here": {"type": "bool", "default": True},
+    "state": {"type": "str", "choices": ["", "down", "up", "releases", "in_place"], "default": ""},
     "retry": {"type": "int"},
     "refresh": {"type": "int"},
     "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
+    "cause": {"type": "str", "default": ""},
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
     "close": {"type": "bool", "default": False},
     "secret": {"type": "str", "no_log": True},
@@ -285,6 +299,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         revert=params["on_unhealthy"] == "revert",
         close=params["close"],
         secret=params["secret"] or "",
+        cause=params["cause"],
     )
     checks = tuple(health.parse_checks(params["endpoints"])) if params["endpoints"] else ()
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])

@@ -30,6 +30,12 @@ options:
     description: Whether an empty O(reason) is refused.
     type: bool
     default: false
+  batch:
+    description:
+      - How many hosts are worked on together. A number or a percentage, or several, as a list or separated by commas.
+      - What is no size is refused here, since Ansible would only notice after the leases were taken.
+    type: raw
+    default: ""
 """
 
 EXAMPLES = r"""

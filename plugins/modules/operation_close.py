@@ -27,10 +27,14 @@ attributes:
 options:
   refused:
     description:
-      - Ends an operation that was opened and planned, but not begun, because another host refused.
+      - Ends an operation that was opened and planned, but not begun, because another host refused or was not well.
       - Says which host, and why.
     type: str
     default: ""
+  code:
+    description: Name of that refusal, as the ledger has it.
+    type: str
+    default: another_host
 """
 
 EXAMPLES = r"""
@@ -42,7 +46,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome:
-  description: V(succeeded), V(failed), V(reverted), V(interrupted), or V(unchanged) where there was nothing to do.
+  description: >-
+    V(succeeded), V(failed), V(reverted), V(interrupted), V(refused), or V(unchanged) where there was nothing to do.
   returned: success
   type: str
 error:
@@ -68,12 +73,20 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**argument_specs.OPERATION, "refused": {"type": "str", "default": ""}})
-    guard = Guard(module.params["state_dir"])
+    module = AnsibleModule(
+        argument_spec={
+            **argument_specs.OPERATION,
+            "refused": {"type": "str", "default": ""},
+            "code": {"type": "str", "default": "another_host"},
+        }
+    )
+    guard, refused = Guard(module.params["state_dir"]), module.params["refused"]
     try:
-        if module.params["refused"]:
-            guard.refuse(module.params["operation"], Refusal("another_host", module.params["refused"]))
-            module.exit_json(changed=False, outcome="refused", error=module.params["refused"], settled=True)
+        if refused:
+            record = guard.refuse(module.params["operation"], Refusal(module.params["code"], refused))
+            # One that was to go on with an interrupted operation leaves its journal, for the next run.
+            settled = guard.progress() is None
+            module.exit_json(changed=False, outcome="refused", error=refused, settled=settled, record=record)
         ending, record = guard.close(module.params["operation"])
     except (Refused, LedgerDamaged, OSError) as error:
         module.fail_json(msg=f"operation {module.params['operation']} could not be recorded: {error}")

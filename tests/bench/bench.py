@@ -1,109 +1,284 @@
-"""A rollback of one host, side by side with what a person would do instead, in one run and in turn.
+"""A rollback, side by side with what a person would do instead, in one run and in turn.
 
-(a) the runbook's commands as one script over ssh, (b) a naive playbook of seven shell tasks, (c) ours; and the
-time to refuse. Every round rolls the same host from v1.1.0 to v1.7.0's sibling state and back, so that each does
-the same work; medians of the rounds are printed, and the ratio that matters.
+Makes its hosts, measures, prints the tables, writes docs/performance.md, and removes the hosts.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-HOST, APP = "laravel1", "/var/www/vertex-laravel-api"
-RUNBOOK = (
-    "git reset --hard {commit}",
-    "composer install --no-dev --optimize-autoloader --no-interaction",
-    "php artisan optimize:clear",
-    "php artisan config:cache",
-    "php artisan route:cache",
-    "php artisan view:cache",
-    "php artisan queue:restart",
-)
-ENVIRONMENT = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "molecule/shared"))
+
+import report
+from contestants import CONTESTANTS, Contestant, ping, provide_pyinfra, rollback
+from hosts import Fleet, Host, say
+from lab import ROOT, STATE, operator_environment
+from measure import Row, Sample, run, run_watched
+from report import STRATEGY_TITLES, Table, ratio, spread
+from rich.console import Console
+from strategies import STRATEGIES
+
+START = ("v1.0.0", "v1.1.0", "v1.7.0")
+AHEAD = ("v1.0.0", "v1.1.0", "v1.2.0")
+TARGET = "v1.1.0"
+
+# Runs on a host: kills the module as soon as the journal shows that the last step but one has begun.
+CUT = """
+import json, os, pwd, time
+deploy = pwd.getpwnam("deploy").pw_uid
+def events():
+    try:
+        lines = open("%s/journal.jsonl").read().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            pass
+    return found
+def begun():
+    plan = [event["plan"] for event in events() if event.get("event") == "plan"]
+    if not plan:
+        return ""
+    step = plan[-1]["steps"][-2:][0]["id"]
+    return step if any(e.get("event") == "begin" and e.get("step") == step for e in events()) else ""
+def modules():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            name = open("/proc/" + pid + "/comm").read().strip()
+            if name.startswith("python3") and os.stat("/proc/" + pid).st_uid == deploy:
+                yield int(pid)
+        except OSError:
+            pass
+until = time.monotonic() + 60
+while time.monotonic() < until:
+    step = begun()
+    if step:
+        for pid in modules():
+            os.kill(pid, 9)
+        print(step)
+        break
+    time.sleep(0.0005)
+"""
 
 
-def timed(command: list[str], expect: int = 0, stdin: str | None = None) -> float:
-    started = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - started
-    if (done.returncode == 0) is not (expect == 0):
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return seconds
+class Bench:
+    """The measurements on one fleet."""
 
+    def __init__(self, fleet: Fleet, rounds: int, pyinfra: str) -> None:
+        self.fleet = fleet
+        self.rounds = rounds
+        self.pyinfra = pyinfra
+        self.states: set[str] = set()
+        self.target = ""
 
-def play(procedure: str, *options: str, expect: int = 0) -> float:
-    return timed(["ansible-playbook", f"playbooks/{procedure}.yml", *options], expect)
+    def state(self, strategy: str) -> None:
+        """All hosts know the state from which a rollback starts."""
+        if strategy not in self.states:
+            self.fleet.keep(strategy, strategy, *START)
+            self.states.add(strategy)
+        self.target = self.target or self.fleet.hosts[0].lab.id(TARGET)
 
+    def run(self, command: Sequence[str], expect: int = 0) -> Sample:
+        sample = run(command, self.fleet.environment, ROOT)
+        if sample.code != expect:
+            raise SystemExit(f"{' '.join(command)} ended with {sample.code}:\n{sample.output}")
+        return sample
 
-def naive(commit: str, folder: Path) -> Path:
-    """The playbook that a person writes from the runbook: one shell task a line."""
-    path = folder / "naive.yml"
-    tasks = "".join(
-        f"    - name: {line.split('{')[0].strip()}\n      ansible.builtin.shell: {line.format(commit=commit)}\n"
-        f"      args: {{chdir: {APP}}}\n"
-        for line in RUNBOOK
-    )
-    path.write_text(f"- hosts: laravel\n  gather_facts: false\n  tasks:\n{tasks}")
-    return path
+    def rollbacks(self, hosts: Sequence[Host]) -> list[Table]:
+        """All contestants on these hosts."""
+        contestants = [one for one in CONTESTANTS if one.name != "pyinfra" or self.pyinfra]
+        for strategy in dict.fromkeys(one.state for one in contestants):
+            self.state(strategy)
+        rows = {one.name: Row() for one in contestants}
+        for number in range(self.rounds + 1):
+            for one in contestants:
+                self.fleet.restore(one.state, hosts)
+                command = one.command(self.fleet, hosts, self.target)
+                if number == 0:
+                    # The first round warms up, and is watched for memory.
+                    rows[one.name].peak = run_watched(command, self.fleet.environment, ROOT)
+                    continue
+                rows[one.name].samples.append(self.run(command))
+                rows[one.name].served.append(self.fleet.served(hosts))
+            say(f"{len(hosts)} hosts: round {number} of {self.rounds}")
+        count = "one host" if len(hosts) == 1 else f"{len(hosts)} hosts"
+        head = ("rollback", "median s", "least to most", "to naive", "CPU s", "memory MiB", "then the site serves",
+                "with it comes")  # fmt: skip
+        shown = [self._row(one, rows.get(one.name), rows["naive"]) for one in CONTESTANTS]
+        return [Table(f"Rollback of {count}", head, tuple(shown))]
 
+    def _row(self, one: Contestant, row: Row | None, naive: Row) -> tuple[str, ...]:
+        if row is None:
+            return (one.title, "could not be installed", *[""] * 5, one.remark)
+        seconds = [sample.seconds for sample in row.samples]
+        served = sorted(set(row.served))
+        right = served == [TARGET.removeprefix("v")]
+        return (
+            one.title,
+            *spread(seconds),
+            ratio(seconds, [sample.seconds for sample in naive.samples]),
+            spread([sample.cpu for sample in row.samples])[0],
+            f"{row.peak / 2**20:.0f}",
+            ", ".join(served) if right else f"**{', '.join(served)}**, the old code",
+            one.remark,
+        )
 
-def commit_of(tag: str) -> str:
-    command = ["docker", "exec", "-u", "deploy", HOST, "git", "-C", APP, "rev-parse", f"{tag}^{{commit}}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    def refusals(self) -> list[Table]:
+        """How long a refusal takes: on one host each, so that nothing has to be put back."""
+        spare = iter(self.fleet.hosts)
+        plain = next(spare)
+        self.state("in_place")
+        self.fleet.restore("in_place", [plain])
+        cases = [("ping", ping(self.fleet, [plain]), "")]
+        for strategy in STRATEGIES:
+            self.state(strategy)
+            held, ahead, unknown = next(spare), next(spare), next(spare)
+            title = STRATEGY_TITLES[strategy]
+            self.fleet.restore(strategy, [held, unknown])
+            self.fleet.keep(f"ahead-{strategy}", strategy, *AHEAD, hosts=[ahead])
+            self._hold(held, strategy)
+            for case, host, to, code in (
+                ("lease held", held, TARGET, "lease_held"),
+                ("migrations ahead", ahead, TARGET, "migrations_ahead"),
+                ("unknown release", unknown, "v9.9.9", "unknown_release"),
+            ):
+                command = rollback(self.fleet, [host], strategy, to=to)
+                cases.append((f"{case}, {title}", command, code))
+        rows = {name: Row() for name, _, _ in cases}
+        for number in range(self.rounds + 1):
+            for name, command, code in cases:
+                self.fleet.disconnect()
+                sample = self.run(command, expect=2 if code else 0)
+                if code and f"({code})" not in sample.output:
+                    raise SystemExit(f"{name}: expected {code}:\n{sample.output}")
+                if number:
+                    rows[name].samples.append(sample)
+            say(f"refusals: round {number} of {self.rounds}")
+        base = [sample.seconds for sample in rows["ping"].samples]
+        shown = []
+        for name, row in rows.items():
+            seconds = [sample.seconds for sample in row.samples]
+            title = "`ansible-playbook` with one ping" if name == "ping" else name
+            shown.append((title, *spread(seconds), ratio(seconds, base)))
+        return [Table("Time to refuse", ("refusal", "median s", "least to most", "to ping"), tuple(shown))]
+
+    def _hold(self, host: Host, strategy: str) -> None:
+        """An operation that is at work: its gate waits for a health that never comes, its controller is gone."""
+        never = [{"name": "never", "url": "http://127.0.0.1/api/v1/health", "status": 418}]
+        command = rollback(
+            self.fleet, [host], strategy, to=TARGET, laravel_health=never, laravel_health_deadline=7200,
+            laravel_health_interval=3600,
+        )  # fmt: skip
+        begun = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.fleet.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        until = time.monotonic() + 60
+        while host.lab.version() != TARGET.removeprefix("v"):
+            if begun.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"no operation could be kept at work on {host.name}")
+            time.sleep(0.2)
+        os.killpg(begun.pid, 9)
+        begun.wait()
+
+    def interruptions(self) -> list[Table]:
+        """A rollback whose module was killed, gone on with and undone."""
+        host = self.fleet.hosts[0]
+        rows: dict[str, list[float]] = {}
+        for strategy in STRATEGIES:
+            self.state(strategy)
+        for number in range(self.rounds):
+            for strategy in STRATEGIES:
+                for way, version in (("resume", TARGET), ("undo", START[-1])):
+                    step = self._interrupt(host, strategy)
+                    self.fleet.disconnect()
+                    sample = self.run(rollback(self.fleet, [host], strategy, interrupted=way))
+                    if host.lab.version() != version.removeprefix("v"):
+                        raise SystemExit(f"{way} did not bring {version}:\n{sample.output}")
+                    title = f"`interrupted={way}`, {STRATEGY_TITLES[strategy]}, cut off in `{step}`"
+                    rows.setdefault(title, []).append(sample.seconds)
+            say(f"interruptions: round {number + 1} of {self.rounds}")
+        by_hand = "by hand: nothing says which of the commands ran; all of them again, and nothing verifies"
+        shown = [(name, *spread(seconds), "verified by the health gate") for name, seconds in rows.items()]
+        shown += [(name, "", "", by_hand) for name in ("ssh script", "naive playbook", "pyinfra")]
+        head = ("from an interrupted run to a verified service", "median s", "least to most", "")
+        return [Table("After a SIGKILL of the module", head, tuple(shown))]
+
+    def _interrupt(self, host: Host, strategy: str) -> str:
+        """Cut a rollback off; the step in which it happened."""
+        for _ in range(3):
+            self.fleet.restore(strategy, [host])
+            with subprocess.Popen(
+                ["docker", "exec", "-i", host.name, "python3", "-c", CUT % STATE], stdout=subprocess.PIPE, text=True
+            ) as cutter:
+                ended = run(rollback(self.fleet, [host], strategy, to=self.target), self.fleet.environment, ROOT)
+                step = cutter.communicate()[0].strip()
+            if ended.code and step and f"cut off in step '{step}" in ended.output:
+                return step
+        raise SystemExit(f"the rollback could not be cut off:\n{ended.output}")
+
+    def load(self) -> list[Table]:
+        """The tests of molecule/load, on the first host."""
+        environment = {
+            **operator_environment(),
+            "LAB_INVENTORY": str(self.fleet.inventory),
+            "LAB_HOSTS": self.fleet.hosts[0].name,
+            "LOAD_REQUESTS": "5000",
+        }
+        say("load: requests over rollbacks and deploys")
+        done = run(["pytest", "-q", "-p", "no:cacheprovider", "molecule/load/tests"], environment, ROOT)
+        if done.code:
+            raise SystemExit(done.output)
+        table = report.load_table()
+        return [table] if table else []
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
-    for playbook in ("create", "prepare"):
-        timed(["ansible-playbook", "-i", "inventories/demo", f"molecule/shared/{playbook}.yml"])
-    play("laravel_adopt")
-    for tag in ("v1.1.0", "v1.7.0"):
-        play("laravel_deploy", "-e", f"to={tag}")
-    old, new = commit_of("v1.1.0"), commit_of("v1.7.0")
-    script = "set -e; cd {path}; {lines}"
-    ssh = [
-        "ssh", "-i", ".lab/id_ed25519", "-o", "UserKnownHostsFile=.lab/known_hosts", "-o", "IdentitiesOnly=yes",
-        "-o", "StrictHostKeyChecking=yes", "-p", "2201", "deploy@127.0.0.1", "bash", "-s",
-    ]  # fmt: skip
-    samples: dict[str, list[float]] = {"ssh": [], "naive": [], "ours": [], "ping": [], "refuse": []}
-    with tempfile.TemporaryDirectory() as folder:
-        playbook = naive(old, Path(folder))
-        for number in range(rounds):
-            lines = "; ".join(RUNBOOK).format(commit=old)
-            samples["ssh"].append(timed(ssh, stdin=script.format(path=APP, lines=lines)))
-            play("laravel_rollback", "-e", f"to={new}", "-e", "migrations=keep")
-            samples["naive"].append(timed(["ansible-playbook", str(playbook)]))
-            play("laravel_rollback", "-e", f"to={new}", "-e", "migrations=keep")
-            samples["ours"].append(play("laravel_rollback", "-e", f"to={old}"))
-            samples["ping"].append(timed(["ansible", "laravel", "-m", "ansible.builtin.ping"]))
-            samples["refuse"].append(play("laravel_rollback", "-e", "to=v9.9.9", expect=2))
-            play("laravel_rollback", "-e", f"to={new}", "-e", "migrations=keep")
-            print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-    middle = {name: statistics.median(values) for name, values in samples.items()}
-    rows = [
-        ("(a) the runbook's commands, one ssh script", "ssh", "no plan, no check, no record, old code still served"),
-        ("(b) naive playbook, seven shell tasks", "naive", "the same"),
-        ("(c) laravel_rollback", "ours", "lease, plan, journal, php-fpm reload, health gate, ledger"),
-        ("    time to refuse", "refuse", "an unknown release"),
-        ("    one ping", "ping", "what a single module call costs"),
-    ]
-    print(f"{'what':<46} {'median s':>8} {'min':>6} {'max':>6} {'to (b)':>7}  with")
-    for title, name, remark in rows:
-        values = samples[name]
-        print(
-            f"{title:<46} {middle[name]:>8.2f} {min(values):>6.2f} {max(values):>6.2f} "
-            f"{middle[name] / middle['naive']:>7.2f}  {remark}"
-        )
+    parts = tuple(report.HEADINGS)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that are timed (default 7)")
+    parser.add_argument("--hosts", type=int, default=10, help="hosts of the larger fleet (default 10)")
+    parser.add_argument("--only", choices=parts, action="append", help="measure this part; may be given again")
+    given = parser.parse_args()
+    # The tools of the environment that this runs in, also where it is not activated.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    chosen = [part for part in parts if not given.only or part in given.only]
+    needed = {"fleet": given.hosts, "refuse": 1 + 3 * len(STRATEGIES)}
+    pyinfra = provide_pyinfra()
+    console = Console(width=170 if not sys.stdout.isatty() else None)
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        fleet = Fleet(Path(folder), max(needed.get(part, 1) for part in chosen))
+        with fleet.up():
+            bench = Bench(fleet, given.rounds, pyinfra)
+            work: dict[str, Callable[[], list[Table]]] = {
+                "one": lambda: bench.rollbacks(fleet.hosts[:1]),
+                "fleet": lambda: bench.rollbacks(fleet.hosts[: given.hosts]),
+                "refuse": bench.refusals,
+                "interrupted": bench.interruptions,
+                "load": bench.load,
+            }
+            for part in chosen:
+                tables = work[part]()
+                report.keep(part, given.rounds, tables, report.versions(pyinfra))
+                for table in tables:
+                    table.show(console)
+    report.write_page()
+    console.print(f"written: {report.PAGE.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -293,7 +293,7 @@ def test_a_process_that_was_to_close_and_died_between_two_phases_holds_nothing(
     host.open(request())
 
     def one_phase() -> None:
-        with host.guard.phase("op-1", "apply", FORWARD, closes) as progress:
+        with host.guard.phase("op-1", "apply", FORWARD, closes=closes) as progress:
             host.guard.run_steps(progress, FORWARD, host.do)
         # Nobody, the same operation's way back included, comes between two phases of a living process.
         os._exit(0 if Guard(host.guard.state_dir).is_running() else 9)
@@ -354,6 +354,22 @@ def test_a_run_leaves_a_whole_record(tmp_path: Path) -> None:
     assert record["actor"]["user"] == "ada"
     assert record["started"] <= record["finished"]
     assert host.records() == [record]
+
+
+def test_a_host_that_was_well_goes_back_for_another_one(tmp_path: Path) -> None:
+    host = Host(tmp_path).install("new")
+    host.open(request())
+    host.apply("op-1", FORWARD)
+    host.verify("op-1")
+    with host.guard.phase("op-1", "apply", BACK, "web2 failed: status 500") as progress:
+        host.guard.run_steps(progress, BACK, host.do)
+    host.verify("op-1")
+    end, record = host.guard.close("op-1")
+    assert record is not None
+    assert (end.outcome, record["error"], record["left"]) == ("reverted", "web2 failed: status 500", {"id": "new"})
+    assert "failed_health" not in record
+    assert host.parts() == {"new"}
+    must_be_settled(host)
 
 
 def test_the_state_is_private(tmp_path: Path) -> None:

@@ -274,6 +274,21 @@ def test_an_undo_taken_over_keeps_the_cause() -> None:
     assert ending(folded(*events)).error == "status 500"
 
 
+def test_a_host_that_is_well_goes_back_for_the_reason_that_is_given() -> None:
+    well = {"event": "verified", "result": {"ok": True, "health": [{"name": "up", "ok": True}]}}
+    told = {**phase("apply", BACK), "cause": "web2 failed: status 500"}
+    back = [told, *did(*BACK_STEPS), end("apply"), phase("verify"), OK, end("verify")]
+    progress = folded(*GOOD[:-2], well, *back)
+    assert (ending(progress).outcome, ending(progress).error) == ("reverted", "web2 failed: status 500")
+    assert progress.failed_health == []
+
+
+def test_a_host_that_is_not_well_says_itself_why_it_went_back() -> None:
+    told = {**phase("apply", BACK), "cause": "web2 failed"}
+    assert folded(*UNHEALTHY, told).cause == "status 500"
+    assert folded(*FAILING, told).cause == "step 'code': exit 1"
+
+
 def test_an_operation_without_steps_is_unchanged_only_if_it_is_healthy() -> None:
     nothing = [OPEN, {"event": "plan", "plan": {"steps": [], "undo": []}}, phase("verify")]
     assert ending(folded(*nothing)).outcome == "interrupted"

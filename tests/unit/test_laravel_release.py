@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import class_map_differs
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
     Facts,
+    Room,
     label,
     migrations_record,
     refuse_local_changes,
     refuse_migrations,
+    refuse_room,
     steps,
     undo,
 )
@@ -100,11 +102,100 @@ STEPS: dict[str, tuple[Facts, list[str], list[str]]] = {
 }
 
 
+SWITCH = ["switch", "reload_php"]
+BUILD = ["release", "vendor", "caches", "seal"]
+
+
+def beside(procedure: str = "rollback", **more: Any) -> Facts:
+    given = {"in_releases": True, "made": procedure == "rollback", "realpath_root": True, **more}
+    return facts(procedure, **given)
+
+
+STEPS |= {
+    "releases: a rollback is the switch alone": (beside(), SWITCH, SWITCH),
+    "releases: a deploy makes everything before the switch": (
+        beside("deploy"),
+        ["keep", *BUILD, *SWITCH],
+        SWITCH,
+    ),
+    "releases: a release that is there is not made again": (beside("deploy", made=True), ["keep", *SWITCH], SWITCH),
+    "releases: one that was removed is": (beside(made=False), [*BUILD, *SWITCH], SWITCH),
+    "releases: other settings ask for other caches": (beside(warm=False), ["caches", *SWITCH], SWITCH),
+    "releases: migrations run when the release is whole, before it is served": (
+        beside("deploy", comparison=BEHIND),
+        ["keep", *BUILD, "migrate", *SWITCH],
+        SWITCH,
+    ),
+    "releases: migrations are undone at the last moment, and run again before going back": (
+        beside(made=False, comparison=AHEAD, migrations="down", undoing=DOWN),
+        [*BUILD, "migrate_down:m3", "migrate_down:m2", *SWITCH],
+        ["migrate_up:m2", "migrate_up:m3", *SWITCH],
+    ),
+    "releases: further commands belong to making it": (
+        beside("deploy", extra_commands=[["npm", "ci"]]),
+        ["keep", *BUILD[:3], "extra:1", "seal", *SWITCH],
+        SWITCH,
+    ),
+    "releases: a rollback does not run them again": (beside(extra_commands=[["npm", "ci"]]), SWITCH, SWITCH),
+    "releases: no php-fpm": (beside(reload=""), SWITCH[:1], SWITCH[:1]),
+    "another host runs the migrations": (
+        facts("deploy", comparison=BEHIND, migrate_here=False),
+        ["keep", *CODE, *REBUILD],
+        [*CODE, *REBUILD],
+    ),
+    "another host undoes the migrations": (
+        facts(comparison=AHEAD, migrations="down", undoing=DOWN, migrate_here=False),
+        [*CODE, *REBUILD],
+        [*CODE, *REBUILD],
+    ),
+}
+
+
+RELOADS = {
+    "a rollback between whole releases": (beside(), True),
+    "a deploy: OPcache must not fill up": (beside("deploy"), False),
+    "a web server that passes the link": (beside(realpath_root=False), False),
+    "caches built anew under a known name": (beside(warm=False), False),
+    "a release made anew under a known name": (beside(made=False), False),
+}
+
+
+@pytest.mark.parametrize("name", RELOADS)
+def test_php_is_reloaded_only_where_the_switch_does_not_do(name: str) -> None:
+    given, stale_only = RELOADS[name]
+    assert [step.data["stale_only"] for step in steps(given) if step.id == "reload_php"] == [stale_only]
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_steps_and_the_way_back(name: str) -> None:
     given, forward, back = STEPS[name]
     assert [step.id for step in steps(given)] == forward
     assert [step.id for step in undo(given)] == back
+
+
+MIB = 1024 * 1024
+ROOMS = {
+    "enough": (Room("/srv", 50 * MIB, 10, 200 * MIB, 100, 100), None),
+    "exactly enough": (Room("/srv", 100 * MIB, 10, 200 * MIB, 10, 100), None),
+    "a byte too few": (Room("/srv", 100 * MIB + 1, 10, 200 * MIB, 100, 100), "101 MiB are needed"),
+    "enough, but nothing would stay free": (Room("/srv", 50 * MIB, 10, 60 * MIB, 100, 100), "100 MiB are to stay free"),
+    "no inodes": (Room("/srv", 1, 11, 900 * MIB, 10, 0), "11 files are needed"),
+    "a file system that counts no inodes": (Room("/srv", 1, 11, 900 * MIB, 0, 0), None),
+}
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_disk_that_would_fill_up_is_refused(name: str) -> None:
+    room, text = ROOMS[name]
+    refusal = refuse_room(facts("deploy", room=room))
+    assert (refusal is None) is (text is None)
+    if refusal is not None and text is not None:
+        assert refusal.code == "disk_space"
+        assert text in refusal.text
+
+
+def test_what_makes_nothing_needs_no_room() -> None:
+    assert refuse_room(facts()) is None
 
 
 def test_each_way_moves_the_code_to_its_own_end() -> None:

@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.operation_report import (
-    decision,
-    halted,
-    label,
     plan_lines,
     refusal_lines,
     summary_lines,
@@ -69,24 +66,16 @@ def closed(outcome: str = "succeeded", **more: Any) -> dict[str, Any]:
     return {"outcome": outcome, "error": "status 500", "settled": True, "record": record, "planned": planned(), **more}
 
 
+def untouched(why: str = "web1 failed: status 500", **more: Any) -> dict[str, Any]:
+    record = {"id": "op-1", "outcome": "refused", "from": NEW, "to": OLD, "left": NEW, "steps": [], "health": []}
+    return {"outcome": "refused", "record": record, "planned": planned(), "untouched": why, **more}
+
+
 def text(lines: list[str]) -> str:
     return "\n".join(lines)
 
 
 # -- pieces ----------------------------------------------------------------------------------------
-
-LABELS: dict[str, tuple[dict[str, str] | None, str]] = {
-    "named": (OLD, OLD_TEXT),
-    "without a name": ({"id": "c" * 40, "name": ""}, "c" * 10),
-    "none": (None, "-"),
-    "empty": ({}, "-"),
-}
-
-
-@pytest.mark.parametrize("name", LABELS)
-def test_label(name: str) -> None:
-    release, expected = LABELS[name]
-    assert label(release) == expected
 
 
 def test_a_table_is_aligned_and_has_no_blanks_at_the_end() -> None:
@@ -96,41 +85,6 @@ def test_a_table_is_aligned_and_has_no_blanks_at_the_end() -> None:
         "db",
     ]
     assert table(("host", "to"), []) == ["host  to"]
-
-
-# -- all hosts or none -----------------------------------------------------------------------------
-
-DECISIONS: dict[str, tuple[dict[str, dict[str, Any]], bool, dict[str, Any]]] = {
-    "all planned": ({"a": planned(), "b": planned()}, False, {"go": True, "planned": True, "refused": False}),
-    "check mode never goes": ({"a": planned()}, True, {"go": False, "planned": True, "refused": False}),
-    "one refused": ({"a": planned(), "b": refused()}, False, {"go": False, "planned": True, "refused": True}),
-    "one unreachable": (
-        {"a": planned(), "b": {"unreachable": True, "msg": "timed out"}},
-        False,
-        {"go": False, "planned": True, "refused": True},
-    ),
-    "one without an answer": ({"a": planned(), "b": {}}, False, {"go": False, "planned": True, "refused": True}),
-    "one crashed": (
-        {"a": planned(), "b": {"failed": True, "msg": "MODULE FAILURE"}},
-        False,
-        {"go": False, "planned": True, "refused": True},
-    ),
-    "all refused": ({"a": refused()}, False, {"go": False, "planned": False, "refused": True}),
-}
-
-
-@pytest.mark.parametrize("name", DECISIONS)
-def test_decision(name: str) -> None:
-    results, check_mode, expected = DECISIONS[name]
-    found = decision(results, check_mode)
-    assert {part: found[part] for part in expected} == expected
-
-
-def test_the_first_refusal_is_named_for_the_others() -> None:
-    assert decision({"a": planned(), "b": refused()}, False)["refusal"] == "b: somebody is at work"
-    unreachable = {"a": planned(), "b": {"unreachable": True, "msg": "timed out"}}
-    assert decision(unreachable, False)["refusal"] == "b: it can't be reached: timed out"
-    assert decision({"a": planned()}, False)["refusal"] == ""
 
 
 # -- the plan --------------------------------------------------------------------------------------
@@ -284,11 +238,13 @@ def test_a_host_that_cannot_be_reached_or_crashed_is_named() -> None:
 
 
 def test_a_summary_shows_each_host_with_its_request_ids() -> None:
-    assert summary_lines({"web1": closed(), "web2": {"unreachable": True, "planned": planned()}, "web3": {}}) == [
-        "host  outcome      from                 to                   seconds  request id",
-        f"web1  succeeded    {NEW_TEXT}  {OLD_TEXT}  1.8      req-1, req-2",
-        f"web2  unreachable  {NEW_TEXT}  {OLD_TEXT}  -        -",
-        "web3  unknown      -                    -                    -        -",
+    lost = {"unreachable": True, "planned": planned()}
+    assert summary_lines({"web1": closed(), "web2": lost, "web3": {}, "web4": untouched()}) == [
+        "host  from                 to                   outcome      seconds  request id",
+        f"web1  {NEW_TEXT}  {OLD_TEXT}  succeeded    1.8      req-1, req-2",
+        f"web2  {NEW_TEXT}  {OLD_TEXT}  unreachable  -        -",
+        "web3  -                    -                    unknown      -        -",
+        f"web4  {NEW_TEXT}  {OLD_TEXT}  untouched    -        -",
         "recorded as operation op-1",
     ]
 
@@ -333,28 +289,55 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "never begun, since another failed": (
+        untouched("web9 failed: status 500"),
+        [
+            "web1: untouched: web9 failed: status 500",
+            f"  Nothing was changed there; {NEW_TEXT} runs as before.",
+        ],
+    ),
+    "never begun, and its lease could not be given back": (
+        {"unreachable": True, "msg": "timed out", "untouched": "web9 failed", "planned": planned(), "lease_ends": "T"},
+        [
+            "web1: untouched: web9 failed",
+            f"  Nothing was changed there; {NEW_TEXT} runs as before.",
+            "  The lease could not be given back: timed out. It ends by itself at about T.",
+        ],
+    ),
+    "cut off before it changed anything": (
         closed("interrupted", error="it ended before it changed anything"),
         ["web1: interrupted: it ended before it changed anything", "  Nothing was changed on it."],
+    ),
+    "lost midway": (
+        {"unreachable": True, "msg": "timed out", "planned": planned(), "lease_ends": "2026-11-21 03:30 UTC"},
+        [
+            "web1: unreachable: timed out",
+            f"  It was at {NEW_TEXT}, on its way to {OLD_TEXT}. It may have gone on by itself.",
+            "  Its lease ends by itself at about 2026-11-21 03:30 UTC.",
+            "  Before the same command again, look: operation_history",
+        ],
     ),
     "unreachable": (
         {"unreachable": True, "msg": "timed out"},
         [
             "web1: unreachable: timed out",
-            "  It may have gone on by itself. Before the same command again, look: operation_history.",
+            "  It may have gone on by itself.",
+            "  Before the same command again, look: operation_history",
         ],
     ),
     "no answer": (
         {},
         [
             "web1: unknown: the host did not answer",
-            "  It may have gone on by itself. Before the same command again, look: operation_history.",
+            "  It may have gone on by itself.",
+            "  Before the same command again, look: operation_history",
         ],
     ),
     "not recorded": (
         {"failed": True, "msg": "operation op-1 could not be recorded: disk full"},
         [
             "web1: unknown: operation op-1 could not be recorded: disk full",
-            "  It may have gone on by itself. Before the same command again, look: operation_history.",
+            "  It may have gone on by itself.",
+            "  Before the same command again, look: operation_history",
         ],
     ),
 }
@@ -372,16 +355,82 @@ def test_a_run_is_green_only_if_every_host_is() -> None:
     assert trouble_lines({"web1": closed(), "web2": {"outcome": "something new"}})
 
 
-HALTED: dict[str, tuple[dict[str, dict[str, Any]], bool]] = {
-    "nobody worked yet": ({"web1": {}, "web2": {}}, False),
-    "the canary is well": ({"web1": {"healthy": True}, "web2": {}}, False),
-    "the canary is not well": ({"web1": {"healthy": False, "reverted": True}, "web2": {}}, True),
-    "the canary crashed": ({"web1": {"failed": True, "msg": "boom"}, "web2": {}}, True),
-    "the canary is lost": ({"web1": {"unreachable": True}, "web2": {}}, True),
-}
+def test_what_hosts_have_in_common_is_said_once() -> None:
+    lines = trouble_lines({"web1": closed("reverted"), "web2": untouched(), "web3": untouched()}, "x.laravel")
+    assert lines == [
+        "web1: reverted: status 500",
+        f"  web1 runs {NEW_TEXT} again, verified.",
+        "web2, web3: untouched: web1 failed: status 500",
+        f"  Nothing was changed there; {NEW_TEXT} runs as before.",
+    ]
 
 
-@pytest.mark.parametrize("name", HALTED)
-def test_later_batches_stop_where_one_host_is_not_well(name: str) -> None:
-    results, expected = HALTED[name]
-    assert halted(results) is expected
+def test_of_several_hosts_the_one_that_needs_a_word_is_named_in_what_to_type() -> None:
+    lines = text(trouble_lines({"web1": closed(), "web2": closed("failed", settled=False), "web3": {}}))
+    assert "  -e target=web2 -e interrupted=resume goes on, -e target=web2 -e interrupted=undo goes back." in lines
+    assert "look: operation_history -e target=web3" in lines
+
+
+def test_a_mix_of_releases_is_loud_and_says_what_to_type() -> None:
+    results = {"web1": closed(), "web2": closed("reverted"), "web3": untouched(), "web4": {}}
+    command = "    ansible-playbook ops.runbook.laravel_"
+    assert trouble_lines(results, "ops.runbook.laravel")[-7:] == [
+        "THE HOSTS ARE ON DIFFERENT RELEASES:",
+        f"  {OLD_TEXT}  web1",
+        f"  {NEW_TEXT}  web2, web3",
+        "  not known            web4",
+        "  To bring them together, one of:",
+        f"{command}rollback -e target=web1,web2,web3,web4 -e to=aaaaaaaaaa  all of them to {OLD_TEXT}",
+        f"{command}deploy -e target=web1,web2,web3,web4 -e to=bbbbbbbbbb    all of them to {NEW_TEXT}",
+    ]
+    assert "THE HOSTS" not in text(summary_lines(results))
+
+
+def test_a_mix_that_is_not_known_is_not_claimed() -> None:
+    lines = trouble_lines({"web1": closed(), "web2": {}})
+    assert "THE HOSTS MAY BE ON DIFFERENT RELEASES:" in lines
+    assert "  not known            web2" in lines
+
+
+def test_after_a_deploy_the_way_on_is_a_deploy_and_the_way_back_a_rollback() -> None:
+    going = {**planned(), "plan": plan(**{"procedure": "deploy", "from": OLD, "to": NEW})}
+    record = {"id": "op-1", "outcome": "succeeded", "from": OLD, "to": NEW, "left": NEW}
+    results = {"web1": closed(record=record, planned=going), "web2": untouched(planned=going)}
+    lines = text(trouble_lines(results, "x.laravel"))
+    assert "x.laravel_deploy -e target=web1,web2 -e to=bbbbbbbbbb" in lines
+    assert "x.laravel_rollback -e target=web1,web2 -e to=aaaaaaaaaa" in lines
+
+
+def test_a_mix_is_said_even_where_every_host_is_well() -> None:
+    other = closed()
+    other["record"]["left"] = NEW
+    results = {"web1": closed(), "web2": other}
+    assert trouble_lines(results) == []
+    assert "THE HOSTS ARE ON DIFFERENT RELEASES" in text(summary_lines(results))
+
+
+def test_the_plan_says_once_which_host_migrates_for_all() -> None:
+    runs = planned(migrations={**MIGRATIONS, "verdict": "behind", "behind": ["m1"], "run": ["m1"], "sql": {}})
+    line = "migrations: once, on web1, for all of these hosts"
+    both = {"web1": runs, "web2": planned()}
+    assert text(plan_lines(both, "first")).count(line) == 1
+    assert line not in text(plan_lines(both, "each"))
+    assert line not in text(plan_lines({"web1": runs}, "first"))
+    assert line not in text(plan_lines({"web1": planned(), "web2": planned()}, "first"))
+
+
+def test_what_concerns_all_hosts_is_refused_on_all() -> None:
+    together: dict[str, Any] = {
+        "code": "hosts_diverged",
+        "text": "they differ",
+        "details": ["web1  is at v1"],
+        "ways": [{"input": "to=abc", "effect": "both"}, {"input": "-l web1", "effect": "alone"}],
+    }
+    assert refusal_lines({"web1": planned(), "web2": planned()}, together) == [
+        "REFUSED on web1, web2 (hosts_diverged): they differ",
+        "  web1  is at v1",
+        "  To go on, give one of:",
+        "    -e to=abc  both",
+        "    -l web1    alone",
+        "Nothing was changed.",
+    ]

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import vendor_store
+from ansible_collections.ops.runbook.plugins.module_utils import rename_exchange
 from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import (
     STAMP,
     Stamp,
@@ -81,7 +81,7 @@ def no_exchange(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
             ctypes.set_errno(code)
             return -1
 
-    monkeypatch.setattr(vendor_store.ctypes, "CDLL", lambda *_a, **_k: Libc)
+    monkeypatch.setattr(rename_exchange.ctypes, "CDLL", lambda *_a, **_k: Libc)
 
 
 # -- keys and stamps -------------------------------------------------------------------------------

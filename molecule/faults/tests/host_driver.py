@@ -115,7 +115,7 @@ class Driver:
         return found
 
     def plan_order(self, story: Story, operation: str, **options: Any) -> dict[str, Any]:
-        wish = {"procedure": story.procedure, "to": story.to, "migrations": story.migrations}
+        wish = {"procedure": story.procedure, "to": story.to, "migrations": story.migrations, **story.inputs}
         return self.order("laravel_operation", operation, phase="plan", **{**wish, **options})
 
     def plan(self, story: Story, operation: str, **options: Any) -> dict[str, Any]:
@@ -144,12 +144,17 @@ class Driver:
 
     def marks(self) -> str:
         """What the steps of an operation move, one after the other; of a reload nothing is seen from outside."""
-        checkout = self.service.checkout
+        app = self.service.kept["app"]
+        # What requests and the worker write by themselves is left out.
+        own = "-name storage -o -name .git -o -path '*/bootstrap/cache/packages.php' -o -path '*/cache/services.php'"
         return self.shell(
-            f"git='git -c safe.directory=* -C {checkout}'; $git for-each-ref; $git rev-parse HEAD; "
-            f"ls {self.service.state_dir}/vendor; cd {checkout}; sha256sum vendor/composer/installed.php; "
-            "sha256sum bootstrap/cache/config.php 2>/dev/null; "
-            "sqlite3 /var/lib/vertex/database.sqlite .dump | sha256sum"
+            f"git -c safe.directory='*' -C {self.service.checkout} for-each-ref; "
+            f"git -c safe.directory='*' -C {self.service.checkout} rev-parse HEAD; "
+            f"cd {app}; find . \\( {own} \\) -prune -o -printf '%p %l\\n' | LC_ALL=C sort; "
+            "find . -path ./storage -prune -o \\( -name installed.php -o -path '*/bootstrap/cache/config.php' \\) "
+            "-exec sha256sum {} + | LC_ALL=C sort; "
+            f"ls {self.service.state_dir}/vendor; sqlite3 /var/lib/vertex/database.sqlite .dump | sha256sum",
+            check=False,
         )
 
     def observe(self) -> dict[str, Any]:
@@ -157,7 +162,8 @@ class Driver:
         answer = self.service.endpoints[0]["url"]
         seen = self.shell(
             f"git='git -c safe.directory=* -C {checkout}'; $git describe --tags --exact-match HEAD; "
-            "$git status --porcelain --untracked-files=no | wc -l; "
+            # What releases share is a link in each, and no change.
+            "$git status --porcelain --untracked-files=no -- . ':(exclude)storage' | wc -l; "
             f"curl -s -m 10 -w '\\n%{{http_code}}\\n' {answer}; "
             "sqlite3 /var/lib/vertex/database.sqlite 'select group_concat(migration) from migrations'; "
             f"cd {state}; ls journal.jsonl lease.json 2>/dev/null; true"

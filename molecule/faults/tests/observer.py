@@ -15,7 +15,7 @@ WAY = re.compile(r"^ +((?:-e [a-z_]+=\S+ ?)+)", re.MULTILINE)
 
 def start(lab: Lab, *tags: str) -> None:
     """Bring the host to a release with its ledger; the first time by adoption and deploys."""
-    kept = f"/srv/lab/state-{'-'.join(tags)}"
+    kept = lab.kept(*tags)
     if lab.root(f"test -d {kept} && echo yes", check=False) != "yes":
         lab.at(*tags)
         return

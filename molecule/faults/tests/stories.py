@@ -5,10 +5,10 @@ Another strategy is one more Service, and stories of it. Which steps there are i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lab import APP, DATABASE, STATE
+from lab import APP, DATABASE, STATE, Lab
 
 HEALTH = "http://127.0.0.1/api/v1/health"
 CHECK = {"name": "health", "url": HEALTH, "json": {"status": "ok"}, "release": "release"}
@@ -25,6 +25,7 @@ class Service:
     options: dict[str, Any]
     kept: dict[str, str]
     checkout: str = APP
+    strategy: str = "in_place"
     state_dir: str = STATE
     endpoints: list[dict[str, Any]] = field(default_factory=lambda: [CHECK])
 
@@ -40,6 +41,17 @@ IN_PLACE = Service(
     },
     kept={"app": APP, "state": "/var/lib/ops-runbook", "database": DATABASE},
 )
+RELEASES = replace(
+    IN_PLACE,
+    name="releases",
+    options={**IN_PLACE.options, "strategy": "releases", "realpath_root": True},
+    checkout=f"{APP}/current",
+    strategy="releases",
+)
+#: In place before, and releases afterwards.
+CONVERTED = replace(
+    IN_PLACE, name="converted", checkout=f"$(test -L {APP}/current && echo {APP}/current || echo {APP})"
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,7 @@ class Story:
     second: str
     migrations: str
     service: Service = IN_PLACE
+    inputs: dict[str, object] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -59,7 +72,7 @@ class Story:
 
     @property
     def snapshot(self) -> str:
-        return f"/srv/lab/state-{'-'.join(self.start)}"
+        return Lab("", self.service.strategy).kept(*self.start)
 
 
 #: What the site's own answer says of its dependencies, by release.
@@ -71,5 +84,17 @@ STORIES = {
     # Other dependencies and two migrations: every step there is.
     "deploy": Story("deploy", ("v1.0.0",), "v1.2.0", "v1.2.0", "run"),
     "rollback": Story("rollback", ("v1.0.0", "v1.2.0"), "previous", "v1.0.0", "down"),
+    "deploy (releases)": Story("deploy", ("v1.0.0",), "v1.2.0", "v1.2.0", "run", RELEASES),
+    "rollback (releases)": Story("rollback", ("v1.0.0", "v1.2.0"), "previous", "v1.0.0", "down", RELEASES),
+    "convert": Story("convert", ("v1.0.0",), "", "v1.0.0", "", CONVERTED, {"state": "releases"}),
+    "convert back": Story(
+        "convert",
+        ("v1.0.0", "v1.2.0"),
+        "",
+        "v1.2.0",
+        "",
+        replace(CONVERTED, strategy="releases"),
+        {"state": "in_place"},
+    ),
 }
 DEPLOY = STORIES["deploy"]

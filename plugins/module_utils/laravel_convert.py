@@ -1,0 +1,402 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Turning a deployment in place into releases, and back.
+
+Nothing outside the service's folder has to be changed: `public` and `artisan` become links through `current`, so the
+web server, the crontab and the worker's unit find what they found before. The old checkout stays where it was, and is
+what going back needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, laravel_probe, release_store
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner, disk_room
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
+    CACHES,
+    label,
+    local_changes,
+    room_problem,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import fit_class_map, install
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.release_store import replace_link
+from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
+
+#: What the world outside knows of the checkout, and finds through `current` afterwards.
+FACES = ("public", "artisan")
+
+#: The originals of the faces, and what waits to be exchanged with them.
+ASIDE = "in-place"
+
+#: What a checkout holds beside its tracked files, and a release has by other means.
+_KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/storage", ".env", "public/hot")
+
+#: What converting made itself.
+_OURS = ("releases/", "shared/", "repository/", "current", f"{ASIDE}/")
+
+
+# -- the plan ------------------------------------------------------------------------------------
+
+
+def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: bool) -> dict[str, Any]:
+    """The plan of a conversion to `releases`, or back to `in_place`. Raises Refused."""
+    service.must_reload()
+    present = {"id": head, "name": ReleasePlanner(service, ledger).release_name(head)}
+    converted = bool(service.store.current())
+    there = converted is (state == "releases")
+    changes = service.checkout.changes()
+    differ = f"{len(changes)} files differ from {label(present)}: what runs is not that commit"
+    way = ("git commit, or git checkout", "on the host, so that the commit is what runs")
+    refusal = None if there else local_changes(changes, differ, (way,))
+    extra = _untracked(service) if state == "releases" and not there else []
+    if refusal is None and extra and not leave:
+        refusal = Refusal(
+            "untracked_files",
+            f"{len(extra)} files or folders of this checkout are neither in git nor shared: no release would have them",
+            (
+                (f"laravel_shared={_with(service.description.shared, extra)}", "shares them between all releases"),
+                ("discard_local_changes=true", "leaves them behind, in the old checkout, which stays"),
+            ),
+            tuple(extra[:40]),
+        )
+    mounted = [path for path in service.description.shared if os.path.ismount(service.file(path.rstrip("/")))]
+    if refusal is None and mounted and not there:
+        refusal = Refusal(
+            "mounted",
+            f"{', '.join(mounted)} is a mount point, which can't be moved into {service.store.shared()}",
+            (("umount, and mount it below shared/", "on the host, as an administrator"),),
+        )
+    if refusal is None and state == "in_place" and not there and not os.path.isdir(_old(service, ".git")):
+        refusal = Refusal(
+            "no_checkout_left",
+            f"{service.description.path} has no .git any more, so there is no checkout to go back to",
+            (("git clone", "on the host, to another folder, makes a new one"),),
+        )
+    size, files = release_store.size_of(service.app) if not there else (0, 0)
+    problem = room_problem(disk_room(service.description.path, size, files, service.description.disk_reserve), present)
+    if refusal is None and not there:
+        refusal = problem
+    if refusal is not None:
+        raise Refused(refusal)
+    try:
+        answer = laravel_probe.ask(service.commands, service.description.php, {})
+    except laravel_probe.ProbeFailed as error:
+        raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
+    steps, undo = ([], []) if there else (_there, _back)[state == "in_place"](service.description, present)
+    return {
+        "procedure": "convert",
+        "strategy": "releases",
+        "from": present,
+        "to": present,
+        "chosen": f"state={state}; now {'releases' if converted else 'in place'}",
+        "proven": "it runs now",
+        "steps": [step.to_dict() for step in steps],
+        "undo": [step.to_dict() for step in undo],
+        "migrations": None,
+        "php": str(answer["php"]),
+        "facts": {"strategy": state},
+        "maintenance": bool(answer.get("down")),
+        "warnings": [] if there else [f"set laravel_strategy: {state} in the inventory: other procedures ask for it"],
+    }
+
+
+def _old(service: LaravelService, *parts: str) -> str:
+    """A path of the old checkout."""
+    return os.path.join(service.description.path, *parts)
+
+
+def _untracked(service: LaravelService) -> list[str]:
+    """What lies in the checkout, and neither git nor a release's own making brings."""
+    known = (*_KNOWN, *_OURS, *service.description.shared)
+    listed = service.checkout.run("status", "--porcelain=v1", "--ignored=matching", "-z").stdout.split("\0")
+    found = [entry[3:] for entry in listed if entry[:2] in ("??", "!!")]
+    return [
+        name for name in found if not any(name == path or name.startswith(f"{path.rstrip('/')}/") for path in known)
+    ]
+
+
+def _with(shared: Sequence[str], more: Sequence[str]) -> str:
+    return "[" + ",".join(f"'{path}'" for path in (*shared, *more)) + "]"
+
+
+def _there(description: Description, present: Mapping[str, str]) -> tuple[list[Step], list[Step]]:
+    """The way from a checkout in place to releases, and back from anywhere on it."""
+    release = {"commit": present["id"]}
+    queue = ["queue:restart"] if description.queue_unit else []
+    shared = [Step(f"share:{path}", f"move {path} to shared/, with a link in its place", data={"path": path})
+              for path in description.shared]  # fmt: skip
+    faces = [Step(f"face:{name}", f"let {name} be a link through current", data={"name": name}) for name in FACES]
+    steps = [
+        Step("mirror", "copy .git to repository/", data={}),
+        *shared,
+        Step("release", f"check out {label(present)} into a folder of its own", data=release),
+        Step("vendor", "copy vendor/", data=release),
+        Step("caches", f"artisan {', '.join(CACHES)}", data={"commands": CACHES, "in": present["id"]}),
+        Step("seal", "mark the release as whole", data=release),
+        Step("point", "make the link current", data=release),
+        *faces,
+        Step("restart", "artisan queue:restart", data={"commands": queue, "in": present["id"]}),
+        *_reload(description),
+    ]
+    undo = [
+        *_unface(after=True),
+        *_unshare(description, after=True),
+        Step("unpoint", "remove the link current"),
+        Step("rebuild", f"artisan {', '.join(CACHES)}, in the old checkout", data={"commands": [*CACHES, *queue]}),
+        *_reload(description),
+    ]
+    return steps, undo
+
+
+def _back(description: Description, present: Mapping[str, str]) -> tuple[list[Step], list[Step]]:
+    """The way from releases to the old checkout, brought to the release that runs; and back from anywhere on it."""
+    release = {"commit": present["id"]}
+    queue = ["queue:restart"] if description.queue_unit else []
+    steps = [
+        Step("old_code", f"bring the old checkout to {label(present)}", data=release),
+        Step("old_vendor", "copy vendor/ of the release", data=release),
+        Step("rebuild", f"artisan {', '.join(CACHES)}, in the old checkout", data={"commands": CACHES}),
+        *_unface(),
+        *_unshare(description),
+        Step("unpoint", "remove the link current"),
+        Step("old_restart", "artisan queue:restart", data={"commands": queue}),
+        *_reload(description),
+    ]
+    undo = [
+        Step("point", "make the link current", data=release),
+        *[
+            Step(f"share:{path}", f"move {path} to shared/", data={"path": path, "after": f"unshare:{path}"})
+            for path in description.shared
+        ],
+        *[
+            Step(f"face:{name}", f"let {name} be a link again", data={"name": name, "after": f"unface:{name}"})
+            for name in FACES
+        ],
+        Step("restart", "artisan queue:restart", data={"commands": queue, "in": present["id"]}),
+        *_reload(description),
+    ]
+    return steps, undo
+
+
+def _unface(after: bool = False) -> list[Step]:
+    return [
+        Step(
+            f"unface:{name}",
+            f"put the checkout's own {name} in its place again",
+            data={"name": name, **({"after": f"face:{name}"} if after else {})},
+        )
+        for name in reversed(FACES)
+    ]
+
+
+def _unshare(description: Description, after: bool = False) -> list[Step]:
+    return [
+        Step(
+            f"unshare:{path}",
+            f"move {path} back from shared/",
+            data={"path": path, **({"after": f"share:{path}"} if after else {})},
+        )
+        for path in reversed(description.shared)
+    ]
+
+
+def _reload(description: Description) -> list[Step]:
+    unit = description.php_fpm_unit
+    return [Step("reload_php", f"reload {unit}", data={"unit": unit})] if unit else []
+
+
+# -- the steps -----------------------------------------------------------------------------------
+
+
+class ConvertSteps(ReleaseSteps):
+    """The steps of a conversion, by id. Each may be cut off at any point and done again."""
+
+    def _old(self, *parts: str) -> str:
+        return _old(self.service, *parts)
+
+    def _do_mirror(self, _step: Step) -> object:
+        """A bare repository with every object, ref and setting of the checkout's own."""
+        part, repository = f"{self.store.repository}.part", self.store.repository
+        shutil.rmtree(part, ignore_errors=True)
+        self.service.at(self._old()).checkout.keep(self.plan["to"]["id"])
+        _copy(self._old(".git"), part)
+        for name in ("index", "worktrees"):
+            _remove(os.path.join(part, name))
+        run = self.service.at(self._old()).checkout.run
+        run("config", "--file", os.path.join(part, "config"), "core.bare", "true")
+        run("config", "--file", os.path.join(part, "config"), "--unset-all", "core.worktree", check=False)
+        # A folder of a conversion that was taken back: its releases' links to it are of no use without it.
+        shutil.rmtree(repository, ignore_errors=True)
+        os.rename(part, repository)
+        return None
+
+    def _do_share(self, step: Step) -> object:
+        """Exchange a path with a link to it: there is no moment without either."""
+        path = step.data["path"].rstrip("/")
+        here, shared = self._old(path), self.store.shared(path)
+        _mend(here)
+        if os.path.islink(here):
+            return "was so already"
+        os.makedirs(os.path.dirname(shared), exist_ok=True)
+        if not os.path.lexists(here):
+            return "there is none"
+        _remove_link(shared)
+        if os.path.lexists(shared):
+            raise CommandFailed(f"{shared} is there already, and is not what {here} holds")
+        os.symlink(os.path.relpath(shared, os.path.dirname(here)), shared)
+        _swap(shared, here)
+        return None
+
+    def _do_unshare(self, step: Step) -> object:
+        path = step.data["path"].rstrip("/")
+        here, shared = self._old(path), self.store.shared(path)
+        _mend(here)
+        if not os.path.islink(here) or not os.path.lexists(shared) or os.path.islink(shared):
+            return "was so already"
+        _swap(shared, here)
+        # Requests that a release still answers find it where it was.
+        replace_link(shared, os.path.relpath(here, os.path.dirname(shared)))
+        return None
+
+    def _do_vendor(self, step: Step) -> object:
+        commit, place = step.data["commit"], self._place(step)
+        shutil.rmtree(place.vendor.live, ignore_errors=True)
+        _copy(self._old("vendor"), place.vendor.live)
+        wanted = self._key(commit)
+        return ("copied" + fit_class_map(place, wanted, commit)) if wanted else install(place, wanted, commit)
+
+    def _do_point(self, step: Step) -> object:
+        self.store.switch(step.data["commit"])
+        return None
+
+    def _do_unpoint(self, _step: Step) -> object:
+        durable_file.remove(self.store.link)
+        return None
+
+    def _do_face(self, step: Step) -> object:
+        """Exchange what the world outside knows with a link through `current`."""
+        name = step.data["name"]
+        here, aside = self._old(name), self._old(ASIDE, name)
+        _mend(here)
+        if os.path.islink(here):
+            return "was so already"
+        os.makedirs(os.path.dirname(aside), exist_ok=True)
+        _remove_link(aside)
+        if os.path.lexists(aside):
+            raise CommandFailed(f"{aside} is there already")
+        os.symlink(os.path.join("current", name), aside)
+        _swap(aside, here)
+        return None
+
+    def _do_unface(self, step: Step) -> object:
+        name = step.data["name"]
+        here, aside = self._old(name), self._old(ASIDE, name)
+        _mend(here)
+        if os.path.islink(here) and os.path.lexists(aside) and not os.path.islink(aside):
+            _swap(aside, here)
+        if os.path.islink(aside):
+            os.unlink(aside)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(aside))
+        return None
+
+    def _do_restart(self, step: Step) -> object:
+        if step.data["commands"]:
+            place = self._place(step)
+            laravel_probe.call(place.commands, place.description.php, step.data["commands"])
+        return None
+
+    def _do_old_restart(self, step: Step) -> object:
+        old = self.service.at(self._old())
+        if step.data["commands"]:
+            laravel_probe.call(old.commands, old.description.php, step.data["commands"])
+        return None
+
+    def _do_old_code(self, step: Step) -> object:
+        """Bring the old checkout to a commit; what a link stands for is brought where it lies."""
+        commit, old = step.data["commit"], self.service.at(self._old()).checkout
+        old.clear_dead_locks()
+        # By name, so that a collection can't take it away.
+        old.run("fetch", "--quiet", self.store.repository, f"+{commit}:refs/ops-runbook/releases/{commit}")
+        linked = [*FACES, *(path.rstrip("/") for path in self.service.description.shared)]
+        restore = ("restore", "--source", commit, "--staged", "--worktree", "--")
+        old.run(*restore, ".", *[f":(exclude){path}" for path in linked])
+        aside = self._old(ASIDE)
+        faces = [name for name in FACES if os.path.lexists(os.path.join(aside, name))]
+        if faces:
+            where = ("--git-dir", self._old(".git"), "--work-tree", aside)
+            self.service.at(aside).checkout.run(*where, *restore, *faces)
+        old.run("reset", "--quiet", "--soft", commit)
+        old.run("read-tree", commit)
+        return None
+
+    def _do_old_vendor(self, step: Step) -> object:
+        source = os.path.join(self.store.folder(step.data["commit"]), "vendor")
+        part, live = self._old("vendor.part"), self._old("vendor")
+        shutil.rmtree(part, ignore_errors=True)
+        _copy(source, part)
+        shutil.rmtree(live, ignore_errors=True)
+        os.rename(part, live)
+        return None
+
+    def _do_rebuild(self, step: Step) -> object:
+        """The caches of the old checkout: they hold the paths of its own folder."""
+        old = self.service.at(self._old())
+        try:
+            if not laravel_probe.rebuild(old.commands, old.description.php, step.data["commands"]):
+                for name in step.data["commands"]:
+                    old.artisan(name)
+        except laravel_probe.ProbeFailed as error:
+            raise CommandFailed(str(error)) from error
+        return None
+
+
+def _copy(source: str, target: str) -> None:
+    subprocess.run(["cp", "-a", "--reflink=auto", source, target], check=True, capture_output=True)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def _remove_link(path: str) -> None:
+    """Remove what a cut-off attempt left waiting."""
+    if os.path.islink(path):
+        os.unlink(path)
+
+
+_FORMER = ".ops-runbook-former"
+
+
+def _swap(waiting: str, here: str) -> None:
+    """Exchange two names; by two renames where the file system can't do it in one."""
+    if not exchange(waiting, here):
+        former = f"{here}{_FORMER}"
+        os.rename(here, former)
+        os.rename(waiting, here)
+        os.rename(former, waiting)
+    durable_file.sync_folder(os.path.dirname(here))
+
+
+def _mend(here: str) -> None:
+    """Finish what a kill between two renames left: nothing under the name, or the former beside the new."""
+    former = f"{here}{_FORMER}"
+    if os.path.lexists(former) and not os.path.lexists(here):
+        os.rename(former, here)
