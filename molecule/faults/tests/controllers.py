@@ -64,7 +64,9 @@ class Gate:
 class Controller:
     """A run that goes on in the background, with SSH connections of its own."""
 
-    def __init__(self, hosts: str, procedure: str, *options: str, die_at: str = "", **inputs: Any) -> None:
+    def __init__(
+        self, hosts: str, procedure: str, *options: str, die_at: str = "", nth: int = 1, **inputs: Any
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
         environment = {**operator_environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": self._folder.name}
         if die_at:
@@ -72,6 +74,7 @@ class Controller:
                 "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
                 "ANSIBLE_CALLBACKS_ENABLED": "die_at",
                 "LAB_DIE_AT": die_at,
+                "LAB_DIE_AT_NTH": str(nth),
             }
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(

@@ -161,9 +161,10 @@ class Driver:
         checkout, state = self.service.checkout, self.service.state_dir
         answer = self.service.endpoints[0]["url"]
         seen = self.shell(
-            f"git='git -c safe.directory=* -C {checkout}'; $git describe --tags --exact-match HEAD; "
+            f"git() {{ command git -c safe.directory='*' -C {checkout} \"$@\"; }}; "
+            "git describe --tags --exact-match HEAD; "
             # What releases share is a link in each, and no change.
-            "$git status --porcelain --untracked-files=no -- . ':(exclude)storage' | wc -l; "
+            "git status --porcelain --untracked-files=no -- . ':(exclude)storage' | wc -l; "
             f"curl -s -m 10 -w '\\n%{{http_code}}\\n' {answer}; "
             "sqlite3 /var/lib/vertex/database.sqlite 'select group_concat(migration) from migrations'; "
             f"cd {state}; ls journal.jsonl lease.json 2>/dev/null; true"

@@ -5,6 +5,7 @@ The process on the host is not hit: it loses whoever waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 from controllers import Controller, Gate, wait_for
-from lab import STATE, Lab
+from lab import STATE, Lab, play
 from observer import code, settled, start, typed
 
 SAME = "`laravel_deploy` -e to=v1.1.0"
@@ -32,7 +33,7 @@ BETWEEN = {
     "before apply": Kill(
         "between plan and apply", "apply | Do the steps, verify the result, go back where it is not good", True
     ),
-    "after apply": Kill("after apply", "close | Record the outcome and give the lease back", False),
+    "after apply": Kill("after apply", "close | Settle what the hosts have not settled by themselves", False),
 }
 
 
@@ -161,7 +162,9 @@ def test_cut_during_apply(lab: Lab, row: Callable[..., None], name: str) -> None
             run.kill()
         elif name == "the connection on the controller":
             for pid in run.connections():
-                os.kill(pid, signal.SIGKILL)
+                # With the first of them others may end.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         else:
             if name == "the way to the host":
                 lab.root("systemctl stop ssh.socket ssh.service 2>/dev/null; ! pgrep -x sshd")
@@ -189,3 +192,35 @@ def test_cut_during_apply(lab: Lab, row: Callable[..., None], name: str) -> None
         command=SAME,
         mutation=cut.mutation,
     )
+
+
+FLEET = {
+    "canary": (
+        "after the first host, before the second",
+        "apply | Do the steps, verify the result, go back where it is not good",
+        2,
+    ),
+    "close": (
+        "after all hosts, before their records",
+        "close | Settle what the hosts have not settled by themselves",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLEET)
+def test_controller_of_a_fleet_killed(fleet: list[Lab], row: Callable[..., None], name: str) -> None:
+    when, die_at, nth = FLEET[name]
+    hosts = fleet[:2]
+    names = ",".join(host.name for host in hosts)
+    for host in hosts:
+        start(host, "v1.0.0")
+    with Controller(names, "laravel_deploy", die_at=die_at, nth=nth, to="v1.1.0") as killed:
+        assert killed.wait().code == -signal.SIGKILL
+        killed.kill()
+    print([(host.version(), host.has_lease(), host.outcomes()) for host in hosts])
+    refused = play("laravel_deploy", "-l", names, to="v1.1.0")
+    print(refused.text)
+    again = play("laravel_deploy", "-l", names, to="v1.1.0", **typed(refused, "interrupted=resume"))
+    print(again.text)
+    print([(host.version(), host.has_lease(), host.outcomes()) for host in hosts])

@@ -11,7 +11,7 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: die_at
 type: aggregate
-short_description: Kills the run when the task that LAB_DIE_AT names begins
+short_description: Kills the run when the task that LAB_DIE_AT names begins, for the LAB_DIE_AT_NTH time
 description: For tests. No other way meets the moment between two tasks for certain.
 """
 
@@ -22,6 +22,12 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "die_at"
     CALLBACK_NEEDS_ENABLED = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = int(os.environ["LAB_DIE_AT_NTH"])
+
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         if task.get_name().endswith(os.environ["LAB_DIE_AT"]):
-            os.killpg(os.getpgid(0), signal.SIGKILL)
+            self._left -= 1
+            if not self._left:
+                os.killpg(os.getpgid(0), signal.SIGKILL)
