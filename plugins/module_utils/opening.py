@@ -83,13 +83,15 @@ def decide(
     held = _held(lease, standing, lock_takeover, progress)
     if held is not None:
         return Opening(refusal=held)
+    # To accept nothing is to go on: in a fleet that was cut off not every host has something unfinished.
+    finishing = interrupted if interrupted != "accept" else ""
     if progress is None:
-        if interrupted:
+        if finishing:
             return Opening(refusal=_nothing_interrupted(interrupted))
         return Opening()
     verdict = classify(progress)
     if verdict.kind == "untouched":
-        if interrupted:
+        if finishing:
             return Opening(refusal=_nothing_interrupted(interrupted), verdict=verdict)
         return Opening(bury=True, verdict=verdict)
     if not interrupted or interrupted not in verdict.ways:

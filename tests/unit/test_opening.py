@@ -70,7 +70,7 @@ def expected(standing: str, name: str, interrupted: str, takeover: str) -> str:
     if standing in LIVE and takeover != "op-1":
         return "takeover_of_another" if takeover else "lease_held"
     if progress is None or not progress.touched:
-        return "nothing_interrupted" if interrupted else "new"
+        return "nothing_interrupted" if interrupted in ("resume", "undo") else "new"
     if not interrupted or interrupted not in classify(progress).ways:
         return "interrupted"
     return {"resume": FORWARD, "undo": BACK, "accept": "new"}[interrupted]

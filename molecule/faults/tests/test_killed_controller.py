@@ -194,33 +194,68 @@ def test_cut_during_apply(lab: Lab, row: Callable[..., None], name: str) -> None
     )
 
 
+@dataclass(frozen=True)
+class FleetKill:
+    """A kill of a fleet's controller. way: what is typed on both hosts at once."""
+
+    when: str
+    die_at: str
+    nth: int
+    versions: tuple[str, str]
+    way: str
+    holds: str
+    outcome: str
+
+
 FLEET = {
-    "canary": (
+    "canary": FleetKill(
         "after the first host, before the second",
         "apply | Do the steps, verify the result, go back where it is not good",
         2,
+        ("1.1.0", "1.0.0"),
+        "accept",
+        "hosts on two releases are not hidden: the refusal says of each how far it came; one line ends it on both",
+        "refused (lease_held), host by host; then succeeded, v1.1.0 on both",
     ),
-    "close": (
+    "close": FleetKill(
         "after all hosts, before their records",
         "close | Settle what the hosts have not settled by themselves",
         1,
+        ("1.1.0", "1.1.0"),
+        "resume",
+        "what is done and verified is not done again; only its records are missing",
+        "refused (lease_held), host by host; then succeeded, v1.1.0 on both",
     ),
 }
 
 
 @pytest.mark.parametrize("name", FLEET)
 def test_controller_of_a_fleet_killed(fleet: list[Lab], row: Callable[..., None], name: str) -> None:
-    when, die_at, nth = FLEET[name]
+    kill = FLEET[name]
     hosts = fleet[:2]
     names = ",".join(host.name for host in hosts)
     for host in hosts:
         start(host, "v1.0.0")
-    with Controller(names, "laravel_deploy", die_at=die_at, nth=nth, to="v1.1.0") as killed:
+    with Controller(names, "laravel_deploy", die_at=kill.die_at, nth=kill.nth, to="v1.1.0") as killed:
         assert killed.wait().code == -signal.SIGKILL
         killed.kill()
-    print([(host.version(), host.has_lease(), host.outcomes()) for host in hosts])
+    assert tuple(host.version() for host in hosts) == kill.versions
     refused = play("laravel_deploy", "-l", names, to="v1.1.0")
-    print(refused.text)
-    again = play("laravel_deploy", "-l", names, to="v1.1.0", **typed(refused, "interrupted=resume"))
-    print(again.text)
-    print([(host.version(), host.has_lease(), host.outcomes()) for host in hosts])
+    assert code(refused) == "lease_held"
+    for host in hosts:
+        assert f"REFUSED on {host.name} (lease_held)" in refused.text
+    again = play("laravel_deploy", "-l", names, to="v1.1.0", **typed(refused, f"interrupted={kill.way}"))
+    assert again.green, again.text
+    for host in hosts:
+        settled(host, "v1.1.0", "succeeded")
+    row(
+        "controller",
+        fault="SIGKILL of the ansible-playbook of a fleet",
+        when=kill.when,
+        holds=kill.holds,
+        outcome=kill.outcome,
+        command=f"{SAME} -e lock_takeover=<id> -e interrupted={kill.way}",
+        mutation="to accept nothing is refused (`opening.decide`)"
+        if kill.way == "accept"
+        else "a verified journal needs no record (`Guard._unfinished`)",
+    )
