@@ -80,6 +80,8 @@ def driver(lab: Lab, _installed: None) -> Iterator[Driver]:
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Adds a row to the table. It is written only if every test of the scenario was green."""
     place = request.session.items.index(request.node)
+    # A test that is run again has told its rows once already, perhaps not all of them.
+    ROWS[:] = [found for found in ROWS if found.order[0] != place]
 
     def add(section: str, **cells: str) -> None:
         ROWS.append(Row(section=section, order=(place, len(ROWS)), **cells))

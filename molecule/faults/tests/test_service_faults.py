@@ -101,7 +101,7 @@ def test_php_fpm_dies_of_its_reload(php: Lab, row: Callable[..., None]) -> None:
         holds="the run says that it is down, and does not claim to be back",
         outcome="failed, the site answers 502; refused (interrupted); reverted, v1.0.0",
         command="`laravel_deploy` -e interrupted=undo, once php-fpm runs",
-        mutation="the units are not looked at, nor the answers (`laravel_health.verify`)",
+        mutation="not tried yet",
     )
 
 
