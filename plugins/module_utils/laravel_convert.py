@@ -248,7 +248,7 @@ class ConvertSteps(ReleaseSteps):
         """Exchange a path with a link to it: there is no moment without either."""
         path = step.data["path"].rstrip("/")
         here, shared = self._old(path), self.store.shared(path)
-        _mend(here)
+        _mend(shared, here)
         if os.path.islink(here):
             return "was so already"
         os.makedirs(os.path.dirname(shared), exist_ok=True)
@@ -264,7 +264,7 @@ class ConvertSteps(ReleaseSteps):
     def _do_unshare(self, step: Step) -> object:
         path = step.data["path"].rstrip("/")
         here, shared = self._old(path), self.store.shared(path)
-        _mend(here)
+        _mend(shared, here)
         if not os.path.islink(here) or not os.path.lexists(shared) or os.path.islink(shared):
             return "was so already"
         _swap(shared, here)
@@ -291,7 +291,7 @@ class ConvertSteps(ReleaseSteps):
         """Exchange what the world outside knows with a link through `current`."""
         name = step.data["name"]
         here, aside = self._old(name), self._old(ASIDE, name)
-        _mend(here)
+        _mend(aside, here)
         if os.path.islink(here):
             return "was so already"
         os.makedirs(os.path.dirname(aside), exist_ok=True)
@@ -305,7 +305,7 @@ class ConvertSteps(ReleaseSteps):
     def _do_unface(self, step: Step) -> object:
         name = step.data["name"]
         here, aside = self._old(name), self._old(ASIDE, name)
-        _mend(here)
+        _mend(aside, here)
         if os.path.islink(here) and os.path.lexists(aside) and not os.path.islink(aside):
             _swap(aside, here)
         if os.path.islink(aside):
@@ -395,8 +395,8 @@ def _swap(waiting: str, here: str) -> None:
     durable_file.sync_folder(os.path.dirname(here))
 
 
-def _mend(here: str) -> None:
-    """Finish what a kill between two renames left: nothing under the name, or the former beside the new."""
+def _mend(waiting: str, here: str) -> None:
+    """Finish or take back an exchange that was cut off between two of its renames."""
     former = f"{here}{_FORMER}"
-    if os.path.lexists(former) and not os.path.lexists(here):
-        os.rename(former, here)
+    if os.path.lexists(former):
+        os.rename(former, waiting if os.path.lexists(here) else here)

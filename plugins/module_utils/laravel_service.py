@@ -232,7 +232,13 @@ class LaravelService:
             Refusal(
                 "release_not_whole",
                 found,
-                (("laravel_rollback with to=<a good release>", "on the host: git checkout, or ln -sfn, comes first"),),
+                (
+                    (
+                        f"ln -s releases/<a whole release> {self.store.link}.new && mv -T {self.store.link}.new "
+                        f"{self.store.link}",
+                        "on the host, serves a release that has its mark (.ops-runbook-release.json)",
+                    ),
+                ),
             )
         )
 
