@@ -105,7 +105,8 @@ def _setting(text: str, position: int) -> tuple[Setting, int]:
 
 def _quoted(text: str, start: int, line: int) -> tuple[int, str]:
     """Where the quoted value that begins here ends, and what stands in it; a quote behind a backslash is text."""
-    quote, said, position = text[start], [], start + 1
+    quote, position = text[start], start + 1
+    said: list[str] = []
     while position < len(text):
         char = text[position]
         if char == quote:
