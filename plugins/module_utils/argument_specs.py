@@ -70,6 +70,7 @@ COMPOSE: dict[str, Any] = {
             "pin": {"type": "str", "choices": ["file", "override"], "default": "file"},
             "pin_file": {"type": "str", "default": "docker-compose.pin.yml"},
             "tag_prefix": {"type": "str", "default": "sha-"},
+            "source": {"type": "str", "default": ""},
             "migration_service": {"type": "str", "default": ""},
             "alembic": {"type": "str", "default": "alembic"},
             "alembic_config": {"type": "str", "default": ""},

@@ -59,6 +59,7 @@ class Description:
     pin: str = "file"
     pin_file: str = "docker-compose.pin.yml"
     tag_prefix: str = "sha-"
+    source: str = ""
     migration_service: str = ""
     alembic: tuple[str, ...] = ("alembic",)
     alembic_config: str = ""
@@ -87,6 +88,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
         pin=raw["pin"],
         pin_file=raw["pin_file"],
         tag_prefix=raw["tag_prefix"] or "",
+        source=raw["source"] or "",
         migration_service=raw["migration_service"] or "",
         alembic=tuple(shlex.split(raw["alembic"])),
         alembic_config=raw["alembic_config"] or "",
@@ -152,7 +154,9 @@ class ComposeService:
     def settings(self) -> dict[str, str]:
         """What the .env file sets; empty where there is none that can be read."""
         with contextlib.suppress(OSError):
-            return parse_dotenv(durable_file.read_bytes(self.path(self.description.env_file)).decode("utf-8", "replace"))
+            return parse_dotenv(
+                durable_file.read_bytes(self.path(self.description.env_file)).decode("utf-8", "replace")
+            )
         return {}
 
     # -- files -----------------------------------------------------------------------------------
@@ -204,7 +208,13 @@ class ComposeService:
     ) -> Output:
         """Run `docker compose` on the service. files: instead of the service's own, as full paths."""
         chosen = [option for path in (files if files is not None else self.all_files()) for option in ("-f", path)]
-        argv = [*self.description.docker, "compose", "--ansi=never", "--project-directory", self.description.project_dir]
+        argv = [
+            *self.description.docker,
+            "compose",
+            "--ansi=never",
+            "--project-directory",
+            self.description.project_dir,
+        ]
         env_file = self.path(self.description.env_file)
         if self.description.env_file != ".env" and os.path.isfile(env_file):
             argv += ["--env-file", env_file]
@@ -274,7 +284,9 @@ class ComposeService:
         version = re.match(r"v?(\d+)\.(\d+)", found.stdout.strip())
         if found.code != 0 or version is None:
             old = _on_path("docker-compose")
-            text = "docker has no `compose` command" + (f"; {old} is Compose v1, which is not maintained" if old else "")
+            text = "docker has no `compose` command" + (
+                f"; {old} is Compose v1, which is not maintained" if old else ""
+            )
             raise Refused(Refusal("compose_too_old", text, (_INSTALL_COMPOSE,)))
         if (int(version[1]), int(version[2])) < OLDEST_COMPOSE:
             oldest = ".".join(map(str, OLDEST_COMPOSE))
