@@ -101,7 +101,8 @@ try:
                              as_sql=True, starting_rev=source, destination_rev=destination, dont_mutate=True):
                 scripts.run_env()
         except BaseException as error:
-            return [], type(error).__name__ + ": " + str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            said = str(error).strip().splitlines()
+            return [], ": ".join([type(error).__name__, *said[:1]])
         lines = [line for line in buffer.getvalue().splitlines() if not line.strip().startswith("--")]
         found = [part.strip() for part in "\n".join(lines).split(";\n")]
         skip = ("BEGIN", "COMMIT", "")

@@ -113,7 +113,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
 class Container:
     """A container of the service. state: running, restarting, exited, ... health: empty where it has no check.
 
-    digests: those of its image, as `repository@sha256:...`. started: RFC 3339.
+    digests: those of its image, as `repository@sha256:...`. reference: what it was made from. started: RFC 3339.
     """
 
     id: str
@@ -126,7 +126,9 @@ class Container:
     oom_killed: bool
     started: str
     image: str
+    reference: str
     digests: tuple[str, ...]
+    restart_policy: str = ""
 
 
 class ComposeService:
@@ -138,7 +140,7 @@ class ComposeService:
         self.description = description
         self.state_dir = state_dir
         self.engine = engine or Engine(default_host(description.docker[0]))
-        self.redact = Redactor(secret_values(self.settings()))
+        self._redactor: Redactor | None = None
         self.commands = Commands(
             description.project_dir,
             inherited,
@@ -232,13 +234,21 @@ class ComposeService:
         document: dict[str, Any] = json.loads(found.stdout)
         return document
 
-    def forget_secrets_of(self, config: Mapping[str, Any]) -> None:
-        """What the configuration gives to containers as a secret must not come back in an error's text."""
+    def redact(self, text: str) -> str:
+        """A text without the secrets of the service: those in .env, and those that are given to containers."""
+        if self._redactor is None:
+            # What is read next may fail, and its error is to be redacted too.
+            self._redactor = Redactor(secret_values(self.settings()))
+            with contextlib.suppress(CommandFailed, ValueError):
+                self._forget_secrets_of(self.config())
+        return self._redactor(text)
+
+    def _forget_secrets_of(self, config: Mapping[str, Any]) -> None:
         values = secret_values(self.settings())
         for service in (config.get("services") or {}).values():
             given = service.get("environment") or {}
             values += secret_values({str(name): str(value) for name, value in given.items() if value is not None})
-        self.redact = self.commands.redact = Redactor(values)
+        self._redactor = Redactor(values)
 
     # -- preconditions ---------------------------------------------------------------------------
 
@@ -325,7 +335,7 @@ class ComposeService:
                     not os.path.isfile(self.path(self.description.env_file))
                 )
             raise Refused(Refusal("compose_invalid", text, (way,))) from error
-        self.forget_secrets_of(config)
+        self._forget_secrets_of(config)
         services = config.get("services") or {}
         for service, repository in self.description.images.items():
             if service not in services:
@@ -382,7 +392,9 @@ class ComposeService:
                     oom_killed=bool(state.get("OOMKilled")),
                     started=str(state.get("StartedAt") or ""),
                     image=image,
+                    reference=str((raw.get("Config") or {}).get("Image") or ""),
                     digests=digests[image],
+                    restart_policy=str(((raw.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or ""),
                 )
             )
         return sorted(found, key=lambda container: container.name)

@@ -17,7 +17,7 @@ import os
 import socket
 import subprocess
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -198,8 +198,19 @@ class Engine:
             raise RegistryProblem("down", registry, f"no answer within {timeout:g} s") from error
         return str(answer["Descriptor"]["digest"])
 
-    def pull(self, repository: str, digest: str, registry: str, auth: str, timeout: float) -> None:
-        """Download an image by its digest. Raises RegistryProblem."""
+    def pull(
+        self,
+        repository: str,
+        digest: str,
+        registry: str,
+        auth: str,
+        timeout: float,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Download an image by its digest. Raises RegistryProblem.
+
+        watch: called as the download goes on; what it raises stops it, because the engine gives up with the connection.
+        """
         query = urllib.parse.urlencode({"fromImage": repository, "tag": digest})
         headers = {"X-Registry-Auth": auth} if auth else None
         connection, response = self._send("POST", f"/images/create?{query}", headers, timeout)
@@ -209,11 +220,13 @@ class Engine:
                 raise registry_problem(registry, response.status, _message(_document(content), content))
             # The answer has begun before the download has: what went wrong stands in the stream.
             for event in _events(response):
+                watch()
                 if event.get("error"):
                     raise registry_problem(registry, 0, str(event["error"]))
         except (OSError, http.client.HTTPException) as error:
             raise RegistryProblem("down", registry, f"the download stopped: {error}") from error
         finally:
+            response.close()
             connection.close()
 
 

@@ -91,6 +91,8 @@ def _going_lines(plan: Mapping[str, Any]) -> list[str]:
         lines.append("down      the application is in maintenance mode, and stays in it")
     if plan.get("local_changes"):
         lines.append(f"discards  {len(plan['local_changes'])} changed files, saved beside the ledger first")
+    for title, entries in plan.get("also") or []:
+        lines += _titled(title, entries)
     return lines + _titled("commits", plan.get("commits") or [])
 
 
