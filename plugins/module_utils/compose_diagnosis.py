@@ -227,7 +227,7 @@ def _below(facts: Facts, service: str) -> set[str]:
 
 def _of_service(facts: Facts, service: str, text: str, level: str) -> Finding:
     last = next((seen.log[-1] for seen in facts.containers if seen.service == service and seen.log), "")
-    more = f"; its log ends with: {last}" if last and last not in text else ""
+    more = f"; its log ends with: {last[:200]}" if last and last not in text else ""
     start = "has no container" in text or "never started" in text or "is not running" in text
     return Finding(level, service, f"{service} {text}{more}", f"docker compose up -d {service}" if start else "")
 

@@ -173,13 +173,12 @@ class SecretsSteps(ComposeSteps):
         return self.service.commands.run(argv, timeout=30.0).stdout
 
     def _variable(self, container: Container, name: str) -> str:
-        """What the first process was started with; where no command can read it, what the engine started it with."""
+        """What the first process has; where it can't be read, or the process wiped it (nginx does), what it was given."""
         argv = [*self.service.description.docker, "exec", container.id, "cat", "/proc/1/environ"]
         found = self.service.commands.run(argv, check=False, timeout=30.0)
         entries = found.stdout.split("\0") if found.code == 0 else []
-        if not entries:
-            entries = (self.service.engine.container(container.id).get("Config") or {}).get("Env") or []
-        values = dict(entry.partition("=")[::2] for entry in entries)
+        given = (self.service.engine.container(container.id).get("Config") or {}).get("Env") or []
+        values = dict(entry.partition("=")[::2] for entry in [*given, *entries])
         if name not in values:
             raise CommandFailed(f"{container.name} has no {name}")
         return str(values[name])
