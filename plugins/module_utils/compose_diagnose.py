@@ -242,7 +242,8 @@ class _Look:
         except (CommandFailed, ValueError) as error:
             env = self.service.path(self.service.description.env_file)
             more = "" if os.path.isfile(env) else f"; there is no {env}"
-            return {}, f"the compose files are not valid: {self._clean(str(error))}{more}"
+            said = re.sub(r"^.*? ended with \d+: ", "", self._clean(str(error)))
+            return {}, f"the compose files are not valid: {said}{more}"
 
     def _services(self, config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         """Each service with what it depends on; by the labels of the containers where the files can't be read."""

@@ -26,6 +26,9 @@ _CODES = {
 #: Seconds in which a container is new, so that a restart or a missing health check is worth a word.
 _YOUNG = 600.0
 
+#: Seconds in which one that was restarted may be between two deaths.
+_DYING = 30.0
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -186,8 +189,9 @@ def _state(seen: Seen, once: bool) -> str:
     if seen.health == "unhealthy":
         said = f": {seen.checks[-1]}" if seen.checks else ""
         return f"runs, but its health check fails{said}"
-    if seen.restarts and seen.up is not None and seen.up < min(30.0, _YOUNG) and seen.health != "healthy":
-        return f"is starting again, {seen.up:.0f} s ago: {_times(seen.restarts)}"
+    if seen.restarts and seen.up is not None and seen.up < _DYING and seen.health != "healthy":
+        again = "is restarting again and again" if seen.restarts > 1 else "was restarted"
+        return f"{again}: {_times(seen.restarts)}, the last one {seen.up:.0f} s ago"
     return ""
 
 

@@ -173,7 +173,7 @@ class SecretsSteps(ComposeSteps):
         return self.service.commands.run(argv, timeout=30.0).stdout
 
     def _variable(self, container: Container, name: str) -> str:
-        """What the first process has; where it can't be read, or the process wiped it (nginx does), what it was given."""
+        """What the first process has; what it was given, where that can't be read or was wiped, as nginx does."""
         argv = [*self.service.description.docker, "exec", container.id, "cat", "/proc/1/environ"]
         found = self.service.commands.run(argv, check=False, timeout=30.0)
         entries = found.stdout.split("\0") if found.code == 0 else []
