@@ -17,12 +17,15 @@ def kill(when: str, write: str) -> dict[str, Any]:
     return {"what": "kill", "when": when, "write": write}
 
 
-def killed(driver: ModuleDriver, operation: str, fault: dict[str, Any], direction: str = "forward") -> None:
-    """Bring the host from where it was planned to where a kill leaves it, and keep that."""
+def killed(
+    driver: ModuleDriver, operation: str, fault: dict[str, Any], direction: str = "forward", keep: bool = True
+) -> None:
+    """Bring the host from where it was planned to where a kill leaves it, and keep that, for more ways than one."""
     driver.restore(PLANNED)
     died = driver.apply(operation, direction, fault=fault)
     assert died["rc"] == -signal.SIGKILL, f"{fault}: it was not killed: {died}"
-    driver.keep(KILLED)
+    if keep:
+        driver.keep(KILLED)
 
 
 class Seen(NamedTuple):
