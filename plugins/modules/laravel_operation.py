@@ -246,12 +246,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_change import Orders, carry_out
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_health import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_change import carry_out
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_operation import open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,
