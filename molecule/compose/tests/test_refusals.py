@@ -73,12 +73,12 @@ CASES = {
     "a service that the compose file has not": Case(
         "compose_deploy",
         {**NEW, "compose_images": {"api": f"{REGISTRY}/acme/shop-backend"}, "compose_migration_service": "api"},
-        ("api", "backend", "worker"),
+        ("images_wrong", "api", "backend"),
     ),
     "build: instead of image:": Case(
         "compose_deploy",
         NEW,
-        ("build", "worker"),
+        ("service_is_built", "build:", "worker"),
         prepare=edit('"s|^    image: .*shop-worker.*|    build: .|"'),
         restore=BACK,
     ),

@@ -1,4 +1,4 @@
-"""The worker: says every half second that it lives, and of which release it is."""
+"""The worker: says every second that it lives, and of which release it is."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while True:
         beat()
-        time.sleep(0.5)
+        time.sleep(1)
