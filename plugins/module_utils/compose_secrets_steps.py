@@ -196,7 +196,8 @@ class SecretsSteps(ComposeSteps):
 
     def _do_forget_env(self, _step: Step) -> object:
         durable_file.remove(self._kept_env)
-        return None
+        # Only now is the new value proven, so that the old one can be revoked.
+        return {"left_to_do": self.plan.get("reminders") or []}
 
 
 def _sources(config: Mapping[str, Any], service: str, path: str) -> list[str]:
