@@ -131,8 +131,8 @@ class Case:
 
 
 SAVE, BACK = (
-    f"cp -a {ENV} /tmp/env; cp -a {COMPOSE} /tmp/compose.yml",
-    f"cp -a /tmp/env {ENV}; cp -a /tmp/compose.yml {COMPOSE}",
+    f"cp -a {ENV} /root/env; cp -a {COMPOSE} /root/compose.yml",
+    f"cp -a /root/env {ENV}; cp -a /root/compose.yml {COMPOSE}",
 )
 OWN = f"chown deploy: {ENV} {COMPOSE}"
 CASES = {
@@ -289,7 +289,7 @@ def test_no_value_on_any_surface(lab: ComposeLab, tmp_path: Path) -> None:
             runs.append(lab.play("compose_rotate_secrets", "-vvv", "--diff", values_file=file, **inputs))
     assert [run.green for run in runs] == [True, False, False], runs[0].text
     # The old file is kept, for its owner only, until the new values are verified.
-    assert [line for line in seen if not line.startswith(f"{KEPT}/")] == []
+    assert {line for line in seen if not line.startswith(f"{KEPT}/")} == set()
     fresh = [value for key in ("SECRET_KEY",) if (value := inside(lab, "backend", key))]
     for run in runs:
         assert leaks(run.text, [*needles, *fresh]) == []
