@@ -83,7 +83,7 @@ def test_rollback_to_previous_goes_further_back_each_time(lab: ComposeLab) -> No
     stands(lab, "good")
     run = lab.play("compose_rollback")
     assert not run.green
-    assert "no_previous" in run.text
+    assert "nothing_before" in run.text
     stands(lab, "good")
 
 
