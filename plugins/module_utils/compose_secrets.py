@@ -121,10 +121,12 @@ class SecretsPlanner:
         up = f"recreate {', '.join(still)}, and wait until they are healthy" if still else "recreate nothing"
         places = {(use.service, use.name, key) for key, some in found.items() for use in some if use.name}
         seen = [list(place) for place in sorted(places) if place[0] in still]
+        # What runs need not be known by its digests to get a new secret.
+        release = present.release or {"id": "unrecorded", "name": "", "images": {}, "revision": ""}
         return {
             "procedure": "rotate_secrets",
-            "from": present.release,
-            "to": present.release,
+            "from": release,
+            "to": release,
             "chosen": f"rotate={','.join(wish.keys)}",
             "proven": "",
             "project": str(config["name"]),
