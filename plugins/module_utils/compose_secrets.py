@@ -114,8 +114,9 @@ class SecretsPlanner:
             warnings.append(f"{self.path} is readable for others (mode {mode:04o}): it becomes 0600")
         for name in sorted(set(env_file.duplicates(settings)) - set(wish.keys)):
             warnings.append(f"{name} is set more than once in {self.path}; the last one counts")
-        if not still:
-            warnings.append(f"none of {', '.join(services)} runs: the new values are only written")
+        if set(services) - set(still):
+            names = ", ".join(sorted(set(services) - set(still)))
+            warnings.append(f"{names} does not run: it is not started, and gets the new values when somebody does")
         data = {"services": still, "by_hand": by_hand}
         names = ", ".join(wish.keys)
         up = f"recreate {', '.join(still)}, and wait until they are healthy" if still else "recreate nothing"
