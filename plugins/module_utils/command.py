@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils import destructive
+from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 
 
 class CommandFailed(Exception):
@@ -51,7 +51,7 @@ class Commands:
         timeout: float | None = None,
     ) -> Output:
         """Run a command to its end. Raises CommandFailed; a destructive command is never started."""
-        rule = None if self.disposable else destructive.argv_problem(argv)
+        rule = None if self.disposable else argv_problem(argv)
         if rule is not None:
             raise CommandFailed(self.redact(f"{shlex.join(argv)} was not run: {rule.why}. Instead: {rule.instead}"))
         limit = timeout if timeout is not None else self.timeout

@@ -13,7 +13,6 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import laravel_health
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_convert import ConvertSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_health import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
@@ -90,6 +89,9 @@ def _executor(
 ) -> LaravelSteps:
     service = _service(guard, description, plan)
     if plan.get("procedure") == "convert":
+        # It has a planner beside its steps, which no other procedure needs here.
+        from ansible_collections.ops.runbook.plugins.module_utils.laravel_convert import ConvertSteps
+
         return ConvertSteps(service, guard, plan, orders.secret, gate.checks)
     steps = ReleaseSteps if service.description.in_releases else LaravelSteps
     return steps(service, guard, plan, orders.secret, gate.checks)
