@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, graph
+from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, applied, graph
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output, tail
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineUnreachable
@@ -30,10 +30,11 @@ _PROBE_SECONDS = 90.0
 
 _MARK = "ops-runbook-alembic:"
 
-#: Runs in the image, with its Python (3.7 and newer), its Alembic and its settings. Nothing is changed by it:
-#: the database is read as `alembic current` reads it, and SQL is made as `alembic downgrade --sql` makes it.
+#: Runs in the image, with its Python (3.7 and newer), its Alembic and its settings. It runs the commands that it is
+#: given, and then looks: the database is read as `alembic current` reads it, SQL is made as `alembic downgrade --sql`
+#: makes it. One container for both, because the start of one costs more than all the rest.
 _PROBE = r'''
-import ast, io, json, sys
+import ast, io, json, subprocess, sys
 
 request = json.loads(%(request)r)
 answer = {}
@@ -54,6 +55,16 @@ def body(script, name):
 def names(value):
     return [value] if isinstance(value, str) else list(value or ())
 
+
+answer["commands"] = []
+for argv in request["commands"]:
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        answer["commands"].append([done.returncode, done.stdout.decode("utf-8", "replace")[-4000:]])
+    except OSError as error:
+        answer["commands"].append([127, str(error)])
+    if answer["commands"][-1][0]:
+        break
 
 try:
     from alembic.config import Config
@@ -154,6 +165,7 @@ class Answer:
     """What an image says. heads: of the database; None where it was not asked or can't be read.
 
     downs and ups: by revision, as migration_verdict.undoing wants them, and the SQL of what an upgrade would run.
+    failed: the command that did not end with 0, and what it said.
     """
 
     graph: Graph
@@ -162,6 +174,12 @@ class Answer:
     transactional: bool = False
     downs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    failed: str = ""
+
+    @property
+    def applied(self) -> list[str]:
+        """What the database has of this image's revisions."""
+        return applied(self.graph, self.heads or ())
 
 
 def ask(
@@ -176,15 +194,31 @@ def ask(
     database: also where the database stands. known: the revisions of the target, to be told how those that are
     applied and not among them would be undone. ups: the SQL of what is not applied.
     """
-    request = {
-        "config": service.description.alembic_config,
-        "database": database,
-        "known": None if known is None else list(known),
-        "ups": ups,
-    }
-    source = _PROBE % {"request": json.dumps(request), "mark": _MARK}
+    request = {"database": database, "known": None if known is None else list(known), "ups": ups, "commands": []}
+    return _asked(service, image, request, "probe", _PROBE_SECONDS)
+
+
+def migrate(service: ComposeService, image: Reference, *arguments: Sequence[str]) -> Answer:
+    """Let an image's Alembic change the database, one command after the other, and look at what came of it.
+
+    Raises ProbeFailed; CommandFailed for a command that destroys data, which is never run.
+    """
+    description = service.description
+    config = ("-c", description.alembic_config) if description.alembic_config else ()
+    commands = [[*description.alembic, *config, *some] for some in arguments]
+    for argv in commands:
+        service.commands.must_not_destroy(argv)
+    request = {"database": True, "known": None, "ups": False, "commands": commands}
+    return _asked(service, image, request, "migration", _UNLIMITED)
+
+
+def _asked(
+    service: ComposeService, image: Reference, request: Mapping[str, Any], purpose: str, timeout: float
+) -> Answer:
+    full = {**request, "config": service.description.alembic_config}
+    source = _PROBE % {"request": json.dumps(full), "mark": _MARK}
     try:
-        found = run(service, image, [*service.description.python, "-"], "probe", stdin=source, timeout=_PROBE_SECONDS)
+        found = run(service, image, [*service.description.python, "-"], purpose, source, timeout)
     except CommandFailed as error:
         raise ProbeFailed(str(error)) from error
     line = next((line for line in reversed(found.stdout.splitlines()) if line.startswith(_MARK)), "")
@@ -192,28 +226,34 @@ def ask(
         said = service.redact(tail(found.stderr, lines=4) or tail(found.stdout, lines=4) or "it printed nothing")
         raise ProbeFailed(f"{' '.join(service.description.python)} in {image.text} ended with {found.code}: {said}")
     answer = json.loads(line[len(_MARK) :])
+    failed = ""
+    for argv, (code, said) in zip(full["commands"], answer["commands"]):
+        if code:
+            failed = service.commands.describe(argv, code, said, "")
     if answer.get("error"):
-        raise ProbeFailed(service.redact(f"Alembic in {image.text}: {answer['error']}"))
+        text = f"Alembic in {image.text}: {answer['error']}"
+        raise ProbeFailed(service.redact(f"{failed}. {text}" if failed else text))
     return Answer(
         graph(answer["revisions"]),
         tuple(answer["heads"]) if "heads" in answer else None,
         service.redact(_first_lines(str(answer.get("database_error", "")))),
         bool(answer.get("transactional")),
-        answer.get("downs") or {},
-        answer.get("ups") or {},
+        _on_one_line(answer.get("downs") or {}),
+        _on_one_line(answer.get("ups") or {}),
+        failed,
     )
+
+
+def _on_one_line(found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """SQL as a plan shows it: one line for each statement."""
+    return {
+        name: {**one, "sql": [" ".join(statement.split()) for statement in one.get("sql") or ()]}
+        for name, one in found.items()
+    }
 
 
 def _first_lines(text: str) -> str:
     return " ".join(line.strip() for line in text.splitlines()[:4] if line.strip())
-
-
-def alembic(service: ComposeService, image: Reference, *arguments: str) -> Output:
-    """Let an image's Alembic change the database. Raises CommandFailed."""
-    description = service.description
-    config = ("-c", description.alembic_config) if description.alembic_config else ()
-    argv = [*description.alembic, *config, *arguments]
-    return run(service, image, argv, "migration", timeout=_UNLIMITED, check=True)
 
 
 def run(
@@ -223,7 +263,6 @@ def run(
     purpose: str,
     stdin: str | None = None,
     timeout: float | None = None,
-    check: bool = False,
 ) -> Output:
     """Run a command in a container of the migration service, made from an image, which is removed afterwards."""
     name = service.description.migration_service
@@ -241,7 +280,7 @@ def run(
                 files=[*service.all_files(), path],
                 stdin=stdin,
                 timeout=timeout,
-                check=check,
+                check=False,
             )
         except CommandFailed:
             # What was stopped for its time goes on in its container.

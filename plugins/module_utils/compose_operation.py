@@ -13,6 +13,8 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import compose_health, operation_change, operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets import SecretsPlanner, SecretsWish
+from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Description
 from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
@@ -28,7 +30,9 @@ def open_and_plan(
         service = ComposeService(description, guard.state_dir, guard.inherited)
         store = ImageStore(service.engine, description, guard.state_dir, options["registry_password"] or "")
         planner = ComposePlanner(service, guard.ledger(), store, check_mode)
-        if request.procedure == "adopt":
+        if request.procedure == "rotate_secrets":
+            plan = SecretsPlanner(service, planner, guard.ledger()).plan(_secrets_wish(options))
+        elif request.procedure == "adopt":
             plan = planner.adopt(bool(options["set_aside_ledger"]))
         else:
             plan = planner.plan(
@@ -55,9 +59,17 @@ def open_and_plan(
 
 
 def carry_out(
-    guard: Guard, description: Description, gate: GateSettings, orders: Orders, password: str = ""
+    guard: Guard,
+    description: Description,
+    gate: GateSettings,
+    orders: Orders,
+    password: str = "",
+    values: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Do what remains of an operation on a Compose service; see operation_change.carry_out."""
+    """Do what remains of an operation on a Compose service; see operation_change.carry_out.
+
+    values: new ones for keys of .env, where that is what the operation is about.
+    """
 
     def service_of(plan: Mapping[str, Any]) -> ComposeService:
         # An operation ends as it was planned, whatever the inventory says by then.
@@ -66,10 +78,24 @@ def carry_out(
 
     def executor(plan: dict[str, Any]) -> ComposeSteps:
         service = service_of(plan)
-        return ComposeSteps(service, guard, plan, ImageStore(service.engine, description, guard.state_dir, password))
+        store = ImageStore(service.engine, description, guard.state_dir, password)
+        if plan.get("procedure") == "rotate_secrets":
+            return SecretsSteps(service, guard, plan, store, values or {})
+        return ComposeSteps(service, guard, plan, store)
 
     return operation_change.carry_out(
         guard,
         Work(executor, lambda plan, direction: compose_health.verify(service_of(plan), plan, direction, gate)),
         orders,
+    )
+
+
+def _secrets_wish(options: Mapping[str, Any]) -> SecretsWish:
+    return SecretsWish(
+        keys=tuple(dict.fromkeys(options["secret_keys"])),
+        values=options["secret_values"] or {},
+        origins=options["secret_origins"],
+        declared=options["secrets"],
+        max_age_days=options["secret_max_age"],
+        role_password=options["role_password"] == "changed",
     )

@@ -351,15 +351,17 @@ class ComposePlanner:
         """Images by digest; those of the other repositories by the ledger, or by the commit that the image names."""
         images = self.service.description.images
         missing = [name for name in dict.fromkeys(images.values()) if name not in wanted.digests]
-        given = {Reference(name).canonical: digest for name, digest in wanted.digests.items()}
+        given = {image.canonical: image.digest for image in wanted.digests.values()}
         for known in reversed(self.recorded.values()):
             recorded = compose_release.images_of(known)
             digests = {image.canonical: image.digest for image in recorded.values()}
             if set(recorded) == set(images) and all(digests.get(name) == digest for name, digest in given.items()):
                 return self._from_ledger(known, tag_matters=False)
-        found = {name: Reference(name, "", digest) for name, digest in wanted.digests.items()}
+        found = dict(wanted.digests)
         for image in found.values():
-            answer = compose_release.Asked(image.digest) if self.store.has(image) else self.store.ask(image)
+            answer = (
+                compose_release.Asked(image.digest) if self.store.has(image) else self.store.ask(replace(image, tag=""))
+            )
             if not answer.digest:
                 raise Refused(compose_release.registry_refusal(answer, image.text, _ANOTHER))
         if missing:
@@ -585,13 +587,19 @@ class ComposePlanner:
         if migrations is not None and migrations.undoes:
             newer = present.images[self.service.description.migration_service]
             targets = self._down_targets(schema)
+            applied = alembic_position.applied(schema.known, schema.heads)
             steps.append(
                 Step(
                     "migrate_down",
                     f"{'; '.join(f'alembic downgrade {name}' for name in targets)} in {label(present.release)}, "
                     f"which undoes {len(migrations.undoes)}",
                     repeatable=schema.transactional,
-                    data={"image": newer.text, "targets": list(targets), "undo": list(migrations.undoes)},
+                    data={
+                        "image": newer.text,
+                        "targets": list(targets),
+                        "undo": list(migrations.undoes),
+                        "stays": sorted(set(applied) - set(migrations.undoes)),
+                    },
                 )
             )
         elif migrations is not None and (migrations.runs or (schema.unseen and wish.migrations == "run")):

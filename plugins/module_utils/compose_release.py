@@ -75,13 +75,13 @@ def recorded_releases(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[st
 class Wanted:
     """What `to` says. kind: previous, recorded, digests or tags.
 
-    value: the beginning of a release's id. digests: by repository, as it is written in the inventory.
+    value: the beginning of a release's id. digests: images by repository, as the inventory writes it.
     tags: in the order in which they are tried.
     """
 
     kind: str
     value: str = ""
-    digests: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, Reference] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
 
 
@@ -114,7 +114,7 @@ def wanted(to: str, images: Mapping[str, str], prefix: str) -> Wanted:
 
 def _named(to: str, images: Mapping[str, str]) -> Wanted:
     """Whole references: one for each repository by digest, or one whose tag is meant for all."""
-    digests: dict[str, str] = {}
+    digests: dict[str, Reference] = {}
     tags: dict[str, None] = {}
     for text in to.split(","):
         try:
@@ -126,7 +126,7 @@ def _named(to: str, images: Mapping[str, str]) -> Wanted:
             known = ", ".join(dict.fromkeys(images.values()))
             raise NotMeant("not_of_this_service", f"{reference.repository} is not of this service, which has {known}")
         if reference.digest:
-            digests[mine[0]] = reference.digest
+            digests[mine[0]] = Reference(mine[0], reference.tag, reference.digest)
         else:
             tags[reference.tag or "latest"] = None
     if digests and tags or len(tags) > 1:
@@ -185,7 +185,7 @@ def choose_tag(
             f"{str((recorded or {}).get('finished'))[:10]}; it was moved since"
             for name in moved
         )
-        return Choice(found, f"in the registry, as {_digests(found.values())}", warnings)
+        return Choice(found, f"the tag {tag} in the registry, which is {_digests(found.values())}", warnings)
     if procedure == "rollback" and whole and problem.kind in ("down", "missing", "denied"):
         reason = {"down": "can't be reached", "missing": "no longer has the tag", "denied": "let nobody in"}[
             problem.kind

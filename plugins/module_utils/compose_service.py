@@ -13,7 +13,7 @@ import os
 import pwd
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +141,7 @@ class ComposeService:
         self.state_dir = state_dir
         self.engine = engine or Engine(default_host(description.docker[0]))
         self._redactor: Redactor | None = None
+        self._hidden: list[str] = []
         self.commands = Commands(
             description.project_dir,
             inherited,
@@ -207,8 +208,12 @@ class ComposeService:
         check: bool = True,
         stdin: str | None = None,
         timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Output:
-        """Run `docker compose` on the service. files: instead of the service's own, as full paths."""
+        """Run `docker compose` on the service. files: instead of the service's own, as full paths.
+
+        env: variables of the call, which come before what .env says.
+        """
         chosen = [option for path in (files if files is not None else self.all_files()) for option in ("-f", path)]
         argv = [
             *self.description.docker,
@@ -222,8 +227,8 @@ class ComposeService:
             argv += ["--env-file", env_file]
         if self.description.project:
             argv += ["-p", self.description.project]
-        env = {"DOCKER_HOST": self.engine.host, "COMPOSE_MENU": "false"}
-        return self.commands.run([*argv, *chosen, *arguments], env=env, check=check, stdin=stdin, timeout=timeout)
+        variables = {**(env or {}), "DOCKER_HOST": self.engine.host, "COMPOSE_MENU": "false"}
+        return self.commands.run([*argv, *chosen, *arguments], env=variables, check=check, stdin=stdin, timeout=timeout)
 
     def config(self, files: Sequence[str] | None = None) -> dict[str, Any]:
         """The configuration with everything filled in. It holds secrets: it is read here, and never shown.
@@ -238,17 +243,22 @@ class ComposeService:
         """A text without the secrets of the service: those in .env, and those that are given to containers."""
         if self._redactor is None:
             # What is read next may fail, and its error is to be redacted too.
-            self._redactor = Redactor(secret_values(self.settings()))
+            self._redactor = Redactor([*secret_values(self.settings()), *self._hidden])
             with contextlib.suppress(CommandFailed, ValueError):
                 self._forget_secrets_of(self.config())
         return self._redactor(text)
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Values that must not come back in any text, whatever the settings say of them."""
+        self._hidden += values
+        self._redactor = None
 
     def _forget_secrets_of(self, config: Mapping[str, Any]) -> None:
         values = secret_values(self.settings())
         for service in (config.get("services") or {}).values():
             given = service.get("environment") or {}
             values += secret_values({str(name): str(value) for name, value in given.items() if value is not None})
-        self._redactor = Redactor(values)
+        self._redactor = Redactor([*values, *self._hidden])
 
     # -- preconditions ---------------------------------------------------------------------------
 

@@ -24,7 +24,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.command import Command
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
 
@@ -67,73 +66,53 @@ class ComposeSteps:
     # -- migrations ------------------------------------------------------------------------------
 
     def _do_migrate(self, step: Step) -> object:
-        image = self._settled(step)
-        try:
-            alembic_probe.alembic(self.service, image, "upgrade", step.data["to"])
-        except CommandFailed as error:
-            raise CommandFailed(f"{error}{self._remains(image, step.data['migrations'])}") from error
-        answer = self._ask(image)
-        left = set(answer.graph) - set(alembic_position.applied(answer.graph, answer.heads or ()))
+        answer = self._migrate(step, ("upgrade", step.data["to"]))
+        left = set(answer.graph) - set(answer.applied)
         if left:
             names = ", ".join(alembic_position.ordered(answer.graph, left))
             raise CommandFailed(f"alembic upgrade ended with 0, but {names} is not in the database")
         return {"ran": step.data["migrations"]}
 
-    def _remains(self, image: Reference, wanted: Sequence[str]) -> str:
-        """What a failed run of migrations left, as far as it can be told."""
-        try:
-            answer = self._ask(image)
-        except CommandFailed:
-            return ""
-        there = set(alembic_position.applied(answer.graph, answer.heads or ()))
-        done = [name for name in wanted if name in there]
-        text = f". In the database now: {', '.join(done) if done else 'none of them'}"
-        if not answer.transactional:
-            missing = next((name for name in wanted if name not in there), "")
-            text += f". {missing} may have left a part of its changes: this database can't take them back by itself"
-        return text
-
     def _do_migrate_down(self, step: Step) -> object:
         """From the newer image, which alone has the files; what is undone is exactly what was planned."""
-        image, undo = self._settled(step), set(step.data["undo"])
-        before = self._applied(image)
-        if not before & undo:
-            return "was so already"
-        for target in step.data["targets"]:
-            alembic_probe.alembic(self.service, image, "downgrade", target)
-        after = self._applied(image)
-        if after & undo:
-            raise CommandFailed(
-                f"alembic downgrade ended with 0, but {', '.join(sorted(after & undo))} is still applied"
-            )
-        if before - undo != after:
-            more = ", ".join(sorted((before - undo) ^ after))
-            raise CommandFailed(f"alembic downgrade touched more than was planned: {more}")
+        answer = self._migrate(step, *(("downgrade", target) for target in step.data["targets"]))
+        after, wanted = set(answer.applied), set(step.data["stays"])
+        if after - wanted:
+            names = ", ".join(sorted(after - wanted))
+            raise CommandFailed(f"alembic downgrade ended with 0, but {names} is still applied")
+        if wanted - after:
+            names = ", ".join(sorted(wanted - after))
+            raise CommandFailed(f"alembic downgrade undid more than was planned: {names}")
         return {"undone": step.data["undo"]}
 
     def _do_migrate_up(self, step: Step) -> object:
-        image = self._settled(step)
-        for head in step.data["heads"]:
-            alembic_probe.alembic(self.service, image, "upgrade", head)
+        self._migrate(step, *(("upgrade", head) for head in step.data["heads"]))
         return None
 
-    def _settled(self, step: Step) -> Reference:
+    def _migrate(self, step: Step, *commands: Sequence[str]) -> Answer:
         # What a killed module began may still be at work in its container.
         alembic_probe.settle(self.service, str(self.plan["project"]))
-        return image_reference.parse(step.data["image"])
-
-    def _applied(self, image: Reference) -> set[str]:
-        answer = self._ask(image)
-        return set(alembic_position.applied(answer.graph, answer.heads or ()))
-
-    def _ask(self, image: Reference) -> Answer:
         try:
-            answer = alembic_probe.ask(self.service, image)
+            answer = alembic_probe.migrate(self.service, image_reference.parse(step.data["image"]), *commands)
         except ProbeFailed as error:
             raise CommandFailed(str(error)) from error
+        if answer.failed:
+            raise CommandFailed(f"{answer.failed}. {self._standing(step, answer)}")
         if answer.heads is None:
             raise CommandFailed(f"the database can't be read: {answer.database_error}")
         return answer
+
+    @staticmethod
+    def _standing(step: Step, answer: Answer) -> str:
+        """What a failed run of migrations left, as far as it can be told."""
+        if answer.heads is None:
+            return f"The database can't be read: {answer.database_error}"
+        concerned = step.data.get("migrations") or step.data.get("undo") or []
+        here = [name for name in concerned if name in answer.applied]
+        text = f"Of {', '.join(concerned)} the database has {', '.join(here) or 'none'} now"
+        if not answer.transactional:
+            text += ", and this database can't take a half-done migration back by itself"
+        return text
 
     # -- files and containers --------------------------------------------------------------------
 
@@ -149,15 +128,16 @@ class ComposeSteps:
         """Bring the containers to what the files say; nothing is downloaded or built by it."""
         wait = str(self.service.description.wait_timeout)
         arguments = ["up", "-d", "--remove-orphans", "--wait", "--wait-timeout", wait, "--pull", "never", "--no-build"]
-        try:
-            self.service.compose(*arguments, timeout=float(wait) + self.service.description.command_timeout)
-        except CommandFailed as error:
-            troubled = self._troubled()
-            if not troubled:
-                # A service that has one thing to do and ends is a failure to --wait, and none to us.
-                return {"said": str(error)[:400]}
-            raise CommandFailed("; ".join([*troubled, str(error)])) from error
-        return None
+        limit = float(wait) + self.service.description.command_timeout
+        found = self.service.compose(*arguments, check=False, timeout=limit)
+        if found.code == 0:
+            return None
+        said = self.service.redact(tail(found.stderr, lines=1) or tail(found.stdout, lines=1) or "it printed nothing")
+        troubled = self._troubled()
+        if not troubled and "exited (0)" in said:
+            # A service that has one thing to do and ends is a failure to --wait, and none to us.
+            return {"said": said}
+        raise CommandFailed("; ".join([*troubled, f"docker compose up ended with {found.code}: {said}"]))
 
     def _troubled(self) -> list[str]:
         """The containers that are not well, each with the last lines of its log."""
@@ -195,7 +175,7 @@ class ComposeSteps:
         stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]
         self.store.forget_graphs(wanted)
         self._forget_files(step)
-        return {"removed": len(found) - len(stays), "kept": sorted(wanted), **({"stays": stays} if stays else {})}
+        return {"removed": len(found) - len(stays), "needed": sorted(wanted), **({"stays": stays} if stays else {})}
 
     def _forget_files(self, _step: Step) -> None:
         """Files as they were before an operation that has ended: only the present one can still be undone."""

@@ -53,6 +53,9 @@ class RegistryProblem(Exception):
         self.text = text
 
 
+#: What is left of an answer where the engine also tried without TLS, as it does for a registry on a loopback address.
+_TRIED_WITHOUT_TLS = "HTTP request to an HTTPS server"
+
 #: What the engine says of a registry, in the order in which it decides; it passes on the words of many programs.
 _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("no_space", ("no space left", "disk quota exceeded")),
@@ -105,11 +108,11 @@ class Engine:
         raise EngineUnreachable(f"{self.host} is neither a unix socket nor a tcp address")
 
     def _send(
-        self, method: str, path: str, headers: Mapping[str, str] | None, timeout: float
+        self, method: str, path: str, headers: Mapping[str, str] | None, timeout: float, body: bytes | None = None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = self._connection(timeout)
         try:
-            connection.request(method, path, headers={"Host": "docker", **(headers or {})})
+            connection.request(method, path, body, {"Host": "docker", **(headers or {})})
             return connection, connection.getresponse()
         except PermissionError as error:
             raise EngineUnreachable(f"this user may not use {self.host}", denied=True) from error
@@ -119,10 +122,15 @@ class Engine:
             raise EngineUnreachable(f"{self.host}: {getattr(error, 'strerror', None) or error}") from error
 
     def request(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        body: bytes | None = None,
     ) -> Any:
         """The engine's answer, as JSON. Raises EngineUnreachable or EngineError."""
-        connection, response = self._send(method, path, headers, timeout or self.timeout)
+        connection, response = self._send(method, path, headers, timeout or self.timeout, body)
         try:
             content = response.read()
         except socket.timeout as error:
@@ -191,12 +199,25 @@ class Engine:
         try:
             answer = self.request("GET", path, {"X-Registry-Auth": auth} if auth else None, timeout)
         except EngineError as error:
+            if _TRIED_WITHOUT_TLS in error.message:
+                raise self._lost_reason(reference, registry, auth, timeout) from error
             raise registry_problem(registry, error.status, error.message) from error
         except EngineUnreachable as error:
             if "did not answer" not in str(error):
                 raise
             raise RegistryProblem("down", registry, f"no answer within {timeout:g} s") from error
         return str(answer["Descriptor"]["digest"])
+
+    def _lost_reason(self, reference: str, registry: str, auth: str, timeout: float) -> RegistryProblem:
+        """Why the registry did not answer, where the engine forgot it over a second attempt: login or image."""
+        if not auth:
+            return RegistryProblem("denied", registry, "nobody is logged in there on this host")
+        try:
+            headers = {"Content-Type": "application/json"}
+            self.request("POST", "/auth", headers, timeout, base64.urlsafe_b64decode(auth))
+        except EngineError:
+            return RegistryProblem("denied", registry, "it does not accept this user and password")
+        return RegistryProblem("missing", registry, f"it has no {reference}")
 
     def pull(
         self,

@@ -225,6 +225,8 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
             lines.append(f"discarded changes are in {note['saved']}")
         elif isinstance(note, Mapping) and "kept" in note:
             lines.append(f"the damaged ledger is kept as {note['kept']}")
+        elif isinstance(note, Mapping) and "left_to_do" in note and record["outcome"] == "succeeded":
+            lines += _titled("to do", note["left_to_do"])
         elif isinstance(note, Mapping) and "failed" in note:
             lines.append(f"{step} failed, which changes nothing about the result: {note['failed']}")
         elif step == "adopt":

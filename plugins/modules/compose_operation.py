@@ -48,7 +48,7 @@ options:
   procedure:
     description: What is planned, as the ledger names it. Needed for O(phase=plan).
     type: str
-    choices: [deploy, rollback, adopt]
+    choices: [deploy, rollback, adopt, rotate_secrets]
   to:
     description:
       - Release to go to. V(previous) is the newest good release before the present one, by the ledger.
@@ -88,6 +88,39 @@ options:
     description: Refuse images that did not pass on the staging host.
     type: bool
     default: false
+  secret_keys:
+    description: For O(procedure=rotate_secrets), the keys of C(.env) that get a new value.
+    type: list
+    elements: str
+    default: []
+  secret_values:
+    description:
+      - Their new values. The action of this module fills them in on the controller, from O(values_file), from the
+        variable C(compose_secret_values), or made as O(secrets) says, so that they are never a task's argument.
+    type: dict
+  secret_origins:
+    description: Where each value comes from, in words. The action of this module fills this in.
+    type: dict
+    default: {}
+  values_file:
+    description:
+      - File on the controller with the new values, as C(KEY=value) lines or as YAML; both may be of ansible-vault.
+    type: path
+  secrets:
+    description:
+      - What is known of keys, by key. C(generate) is how a value is made (V(hex:32), V(urlsafe:48), V(base64:32) or
+        V(alnum:40)), C(revoke) where the old one is revoked, C(max_age_days) when it is overdue.
+    type: dict
+    default: {}
+  secret_max_age:
+    description: Days after which a value is overdue.
+    type: int
+    default: 90
+  role_password:
+    description: With V(changed), the operator says that the database has the new password already.
+    type: str
+    choices: ["", changed]
+    default: ""
   direction:
     description: V(forward) does the steps of the plan, V(back) goes back to the release it came from.
     type: str
@@ -256,7 +289,7 @@ OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,
     **argument_specs.COMPOSE,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
-    "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt"]},
+    "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "rotate_secrets"]},
     "to": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
     "set_aside_ledger": {"type": "bool", "default": False},
@@ -265,6 +298,13 @@ OPTIONS: dict[str, Any] = {
     "staging_host": {"type": "str", "default": ""},
     "staging": {"type": "list", "elements": "dict"},
     "staging_required": {"type": "bool", "default": False},
+    "secret_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "secret_values": {"type": "dict", "no_log": True},
+    "secret_origins": {"type": "dict", "default": {}, "no_log": False},
+    "values_file": {"type": "path"},
+    "secrets": {"type": "dict", "default": {}, "no_log": False},
+    "secret_max_age": {"type": "int", "default": 90, "no_log": False},
+    "role_password": {"type": "str", "choices": ["", "changed"], "default": "", "no_log": False},
     "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
     "cause": {"type": "str", "default": ""},
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
@@ -301,7 +341,8 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     checks = tuple(health.parse_checks(params["endpoints"])) if params["endpoints"] else ()
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
     password = params["registry_password"] or ""
-    return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders, password)
+    values = {key: str(value) for key, value in (params["secret_values"] or {}).items()}
+    return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders, password, values)
 
 
 def main() -> None:
@@ -311,6 +352,7 @@ def main() -> None:
     # A short value in a body would blot itself out of every text; what is longer is redacted by value.
     module.no_log_values = {value for value in module.no_log_values if len(value) >= health.SECRET_LENGTH}
     invocation = {"module_args": {**health.without_secrets(module.params), "registry_password": None, "staging": None}}
+    invocation["module_args"]["secret_values"] = None
     if module.check_mode and module.params["phase"] == "apply":
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
     try:
