@@ -17,7 +17,6 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     compose_pins,
     compose_release,
     image_reference,
-    release_choice,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
@@ -163,13 +162,14 @@ class ComposeSteps:
     def _do_retention(self, step: Step) -> object:
         """Remove the images of these repositories that neither a kept release nor a container needs."""
         description, current = self.service.description, str(step.data["to"])
-        records = self.guard.ledger().records
-        past, recorded = release_choice.history(records), compose_release.recorded_releases(records)
-        names = release_choice.kept(past, current, max(description.keep_releases - 1, 0))
-        # The operation that goes on is not in the ledger yet: where it came from is what it goes back to.
-        releases = [recorded[name] for name in names if name in recorded]
-        releases += [release for release in (self.plan["from"], self.plan["to"]) if release]
-        wanted = {image.digest for release in releases for image in compose_release.images_of(release).values()}
+        # This operation is verified, and not in the ledger yet: what follows counts from where it ends.
+        this = {key: self.plan[key] for key in ("procedure", "from", "to")}
+        this |= {"outcome": "succeeded", "left": self.plan["to"], "steps": [{"step": "up"}]}
+        records = [*self.guard.ledger().records, this]
+        wanted = compose_release.needed(records, current, description.keep_releases)
+        # It may still be asked to go back, by what becomes of another host.
+        if self.plan["from"]:
+            wanted |= {image.digest for image in compose_release.images_of(self.plan["from"]).values()}
         used = {str(container["ImageID"]) for container in self.service.engine.containers([])}
         found = compose_release.removable(self.service.engine.images(), description.images.values(), wanted, used)
         stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]
