@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils import destructive
+from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 
 #: Colours and cursor movements, which some programs write into a pipe too.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -85,7 +85,7 @@ class Commands:
 
     def must_not_destroy(self, argv: Sequence[str]) -> None:
         """Raise CommandFailed for a command that destroys data, unless the data may be lost."""
-        rule = None if self.disposable else destructive.argv_problem(argv)
+        rule = None if self.disposable else argv_problem(argv)
         if rule is not None:
             raise CommandFailed(self.redact(f"{shlex.join(argv)} was not run: {rule.why}. Instead: {rule.instead}"))
 

@@ -31,7 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import A
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import Choice, Wanted
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Container
-from ansible_collections.ops.runbook.plugins.module_utils.fleet import label
+from ansible_collections.ops.runbook.plugins.module_utils.fleet import label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
@@ -114,6 +114,9 @@ class ComposePlanner:
             if isinstance(found, Refusal):
                 raise Refused(found)
             goal["revision"], built = found
+            if not goal["name"] and goal["revision"]:
+                # Of images that were named by digest alone, people know the commit.
+                goal["name"] = f"{self.service.description.tag_prefix}{goal['revision'][:7]}"
         staging, unproven = _staging(wish, goal)
         schema = self._schema(wish, present, choice.images, goal, bool(missing))
         pins = compose_pins.prepare(self.service, config, choice.images)
@@ -471,7 +474,7 @@ class ComposePlanner:
             procedure=wish.procedure,
             mode=wish.migrations,
             target=label(goal),
-            typed=str(goal["name"] or goal["id"]),
+            typed=typed(goal),
             comparison=comparison,
             undoing=more.pop("undoing", None) or migration_verdict.undoing(Comparison("same"), {}),
             here=wish.migrate_here,

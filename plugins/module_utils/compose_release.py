@@ -327,6 +327,14 @@ _ANOTHER = (("to=<another release>", "whose images were built together"),)
 # -- retention -----------------------------------------------------------------------------------
 
 
+def needed(records: Sequence[Mapping[str, Any]], current: str, count: int) -> set[str]:
+    """The digests of the releases that are kept: the newest good ones, the present one, and the one before it."""
+    recorded = recorded_releases(records)
+    names = release_choice.kept(release_choice.history(records), current, count)
+    releases = [recorded[name] for name in names if name in recorded]
+    return {image.digest for known in releases for image in images_of(known).values()}
+
+
 def removable(
     images: Sequence[Mapping[str, Any]], repositories: Iterable[str], wanted_digests: Iterable[str], used: Iterable[str]
 ) -> list[tuple[str, list[str]]]:

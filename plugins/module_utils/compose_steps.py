@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
@@ -17,7 +18,6 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     compose_pins,
     compose_release,
     image_reference,
-    release_choice,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
@@ -124,34 +124,49 @@ class ComposeSteps:
         compose_pins.put_back(self.service, step.data["files"], self._kept)
         return None
 
-    def _do_up(self, _step: Step) -> object:
+    def _do_up(self, step: Step) -> object:
         """Bring the containers to what the files say; nothing is downloaded or built by it."""
-        wait = str(self.service.description.wait_timeout)
-        arguments = ["up", "-d", "--remove-orphans", "--wait", "--wait-timeout", wait, "--pull", "never", "--no-build"]
-        limit = float(wait) + self.service.description.command_timeout
-        found = self.service.compose(*arguments, check=False, timeout=limit)
+        wait = self.service.description.wait_timeout
+        arguments = ["up", "-d", "--remove-orphans", "--wait", "--wait-timeout", str(wait), "--pull", "never"]
+        deadline = time.monotonic() + wait
+        limit = wait + self.service.description.command_timeout
+        found = self.service.compose(*arguments, "--no-build", check=False, timeout=limit)
         if found.code == 0:
             return None
         said = self.service.redact(tail(found.stderr, lines=1) or tail(found.stdout, lines=1) or "it printed nothing")
-        troubled = self._troubled()
-        if not troubled and "exited (0)" in said:
+        # To --wait the first "unhealthy" is the end, and on a busy host a good release says it once. A new release is
+        # given up at once for it; where there is nothing better to go to, the time is worth waiting for.
+        patient = "after" in step.data or self.plan["procedure"] == "rollback"
+        troubled = self._unwell()
+        while troubled and patient and time.monotonic() < deadline:
+            time.sleep(0.5)
+            troubled = self._unwell()
+        if not troubled and (patient or "exited (0)" in said):
             # A service that has one thing to do and ends is a failure to --wait, and none to us.
             return {"said": said}
-        raise CommandFailed("; ".join([*troubled, f"docker compose up ended with {found.code}: {said}"]))
+        raise CommandFailed("; ".join([*self._logs(troubled), f"docker compose up ended with {found.code}: {said}"]))
 
     def _troubled(self) -> list[str]:
         """The containers that are not well, each with the last lines of its log."""
+        return self._logs(self._unwell())
+
+    def _unwell(self) -> dict[str, str]:
+        """What is wrong, by service; with no container of it known, nothing can be said to be well."""
         containers = self.service.containers(str(self.plan["project"]))
-        found = compose_health.container_problems(self.service, containers, {})
+        problems = compose_health.container_problems(self.service, containers, {})
+        found = {container.service: problems[container.name] for container in containers if problems[container.name]}
+        missing = set(self.service.description.images) - {one.service for one in containers}
+        return {**found, **{name: f"{name} has no container" for name in missing}}
+
+    def _logs(self, troubled: Mapping[str, str]) -> list[str]:
+        """What is wrong, each with the last lines of its log."""
         lines = []
-        for container in containers:
-            problem = found.get(container.name)
-            if problem:
-                logs = self.service.compose(
-                    "logs", "--no-color", "--no-log-prefix", "--tail=6", container.service, check=False, timeout=30.0
-                )
-                said = self.service.redact(tail(logs.stdout, lines=6))
-                lines.append(f"{problem}, its log ends with: {said}" if said else problem)
+        for service, problem in troubled.items():
+            logs = self.service.compose(
+                "logs", "--no-color", "--no-log-prefix", "--tail=6", service, check=False, timeout=30.0
+            )
+            said = self.service.redact(tail(logs.stdout, lines=6))
+            lines.append(f"{problem}, its log ends with: {said}" if said else problem)
         return lines
 
     def _do_stop(self, _step: Step) -> object:
@@ -163,13 +178,14 @@ class ComposeSteps:
     def _do_retention(self, step: Step) -> object:
         """Remove the images of these repositories that neither a kept release nor a container needs."""
         description, current = self.service.description, str(step.data["to"])
-        records = self.guard.ledger().records
-        past, recorded = release_choice.history(records), compose_release.recorded_releases(records)
-        names = release_choice.kept(past, current, max(description.keep_releases - 1, 0))
-        # The operation that goes on is not in the ledger yet: where it came from is what it goes back to.
-        releases = [recorded[name] for name in names if name in recorded]
-        releases += [release for release in (self.plan["from"], self.plan["to"]) if release]
-        wanted = {image.digest for release in releases for image in compose_release.images_of(release).values()}
+        # This operation is verified, and not in the ledger yet: what follows counts from where it ends.
+        this = {key: self.plan[key] for key in ("procedure", "from", "to")}
+        this |= {"outcome": "succeeded", "left": self.plan["to"], "steps": [{"step": "up"}]}
+        records = [*self.guard.ledger().records, this]
+        wanted = compose_release.needed(records, current, description.keep_releases)
+        # It may still be asked to go back, by what becomes of another host.
+        if self.plan["from"]:
+            wanted |= {image.digest for image in compose_release.images_of(self.plan["from"]).values()}
         used = {str(container["ImageID"]) for container in self.service.engine.containers([])}
         found = compose_release.removable(self.service.engine.images(), description.images.values(), wanted, used)
         stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]

@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import laravel_health, operation_change
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_convert import ConvertSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps
@@ -42,6 +41,9 @@ def _executor(
 ) -> LaravelSteps:
     service = _service(guard, description, plan)
     if plan.get("procedure") == "convert":
+        # It has a planner beside its steps, which no other procedure needs here.
+        from ansible_collections.ops.runbook.plugins.module_utils.laravel_convert import ConvertSteps
+
         return ConvertSteps(service, guard, plan, orders.secret, gate.checks)
     steps = ReleaseSteps if service.description.in_releases else LaravelSteps
     return steps(service, guard, plan, orders.secret, gate.checks)

@@ -31,7 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import
 )
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import fit_class_map, install
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import fit_class_map, install
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import replace_link

@@ -12,12 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    laravel_convert,
-    laravel_probe,
-    laravel_release,
-    operation_plan,
-)
+from ansible_collections.ops.runbook.plugins.module_utils import laravel_probe, laravel_release, operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner, Wish
@@ -65,6 +60,8 @@ def _plan(
     elif request.procedure == "adopt":
         plan = _plan_adopt(guard, service, head, bool(options.get("set_aside_ledger")))
     elif converting:
+        from ansible_collections.ops.runbook.plugins.module_utils import laravel_convert
+
         plan = laravel_convert.plan(
             service, head, guard.ledger(), options["state"] or "releases", options["discard_local_changes"]
         )

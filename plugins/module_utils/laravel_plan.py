@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
-    destructive,
     laravel_probe,
     laravel_release,
     migration_verdict,
@@ -27,23 +26,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checko
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room, room_in
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import live_key
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark
 
 _MIGRATIONS = "database/migrations"
-
-#: Composer's class map is made of these; a change elsewhere does not ask for a new one.
-_NOT_AUTOLOADED = (
-    "database/migrations/",
-    "resources/",
-    "config/",
-    "routes/",
-    "public/",
-    "storage/",
-    "lang/",
-    "tests/",
-)
 
 
 @dataclass(frozen=True)
@@ -205,6 +193,9 @@ class ReleasePlanner:
         manifest = checkout.show(goal["id"], "composer.json")
         if manifest is None or self.service.description.data_disposable:
             return
+        # Read where it is asked for: most plans run no Composer, and every import is compiled anew on every host.
+        from ansible_collections.ops.runbook.plugins.module_utils import destructive
+
         # A waiver says that a check may pass over a line; Composer would still run it here.
         findings = destructive.scan_composer_scripts(manifest, destructive.COMPOSER_INSTALL_EVENTS)
         if findings:
@@ -437,36 +428,5 @@ class ReleasePlanner:
         return warnings
 
 
-def live_key(service: LaravelService, php: str) -> str:
-    """The key of the live vendor tree; empty when it is not exactly what composer.lock asks for."""
-    stamp = service.vendor.stamp()
-    if stamp is None and service.vendor.is_stamped():
-        return ""
-    lock = service.checkout.show(stamp.commit if stamp else "HEAD", "composer.lock")
-    if stamp is not None and lock is None:
-        return stamp.key
-    try:
-        with open(os.path.join(service.vendor.live, "composer", "installed.json"), encoding="utf-8") as handle:
-            installed = handle.read()
-    except OSError:
-        return ""
-    # Somebody may have run Composer by hand since the stamp was written.
-    if not lock or not vendor_store.installed_matches(lock, installed):
-        return ""
-    return stamp.key if stamp else vendor_store.key(lock, php)
-
-
 def _spare(room: Room) -> int:
     return room.free_bytes - room.bytes
-
-
-def class_map_differs(changes: list[tuple[str, str]]) -> bool:
-    """Whether Composer's optimised class map must be made anew after these changes.
-
-    It lists the application's classes too: skipping Composer for an unchanged lock would leave classes in
-    it whose files are gone.
-    """
-    return any(
-        path == "composer.json" or (status != "M" and path.endswith(".php") and not path.startswith(_NOT_AUTOLOADED))
-        for status, path in changes
-    )

@@ -21,9 +21,9 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import live_key
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps, fit_class_map, install
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import fit_class_map, install, live_key
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark, ReleaseStore
 
 

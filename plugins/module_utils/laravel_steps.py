@@ -15,8 +15,8 @@ from ansible_collections.ops.runbook.plugins.module_utils import health, laravel
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import class_map_differs, live_key
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import fit_class_map, install, live_key
 
 
 class LaravelSteps:
@@ -196,30 +196,3 @@ class LaravelSteps:
             service.composer("dump-autoload", "--no-dev", "--optimize")
             service.vendor.write_stamp(live, commit)
         return None if live else "vendor/ is not what composer.lock asks for: going back here will need Composer"
-
-
-def install(service: LaravelService, key: str, commit: str) -> str:
-    """Let Composer make vendor/."""
-    # A killed Composer leaves a tree that belongs to no release: the stamp says so first.
-    service.vendor.write_stamp("", commit)
-    service.composer("install", "--no-dev", "--optimize-autoloader", "--no-progress")
-    service.vendor.write_stamp(key, commit)
-    return "composer install"
-
-
-def fit_class_map(service: LaravelService, key: str, commit: str) -> str:
-    """Renew the class map of a vendor tree that was made for another commit, where the classes differ."""
-    stamp = service.vendor.stamp()
-    # A tree that Composer made before there was a stamp: its class map may be of any commit.
-    fits = stamp is not None and (
-        stamp.commit == commit
-        or (
-            service.checkout.has(stamp.commit)
-            and not class_map_differs(service.checkout.changed_names(stamp.commit, commit))
-        )
-    )
-    if fits:
-        return ""
-    service.composer("dump-autoload", "--no-dev", "--optimize")
-    service.vendor.write_stamp(key, commit)
-    return ", class map renewed"

@@ -246,12 +246,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_change import carry_out
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_operation import open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,
@@ -280,6 +277,9 @@ OPTIONS: dict[str, Any] = {
 
 def plan(module: AnsibleModule) -> dict[str, Any]:
     """Open and plan; changed says, in check mode, what would be."""
+    # Ansible sends sources, which Python compiles anew in each call: a phase loads what it needs and no more.
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel_operation import open_and_plan
+
     params = module.params
     description = describe(params["service"])
     request = argument_specs.request(params, description.name)
@@ -292,6 +292,9 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
 
 def apply(module: AnsibleModule) -> dict[str, Any]:
     """Carry out what the journal says."""
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel_change import carry_out
+    from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
+
     params = module.params
     orders = Orders(
         operation=params["operation"],

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: operation_begin
-short_description: Check what the operator typed, and name the operation
+short_description: Check the inputs of a procedure, and name the operation
 version_added: 0.1.0
 description:
   - Runs on the controller; no host is contacted.
   - Refuses extra variables that are nearly the name of an input, since a mistyped input would silently become
     its default.
-  - Makes the operation's id, the same for all hosts of the run, and says who runs it.
+  - Holds the variables of the host against the argument specs of the roles that will read them, and says in one short
+    message what Ansible's own validation of a role says with the whole specification printed behind it.
+  - Makes an id for the operation, and says who runs it. Of several hosts the id of the first one is used for all.
 author: ops.runbook contributors (@ops-runbook)
 attributes:
   check_mode:
@@ -22,6 +24,14 @@ attributes:
     description: Shows what would change.
     support: none
 options:
+  role:
+    description: Role that offers the procedure, by its full name.
+    type: str
+    required: true
+  procedure:
+    description: Name of the procedure, an entry point of that role.
+    type: str
+    required: true
   reason:
     description: Why the operation is done.
     type: str
@@ -39,14 +49,21 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Begin the operation
+- name: Check the inputs and name the operation
   ops.runbook.operation_begin:
+    role: ops.runbook.laravel
+    procedure: rollback
     reason: INC-421
-  register: operation_begun
-  run_once: true
+  register: operation_named
+  any_errors_fatal: true
 """
 
 RETURN = r"""
+checked:
+  description: Names of the variables that were held against their specification.
+  returned: success
+  type: list
+  elements: str
 operation:
   description: Id of the operation; it sorts by time.
   returned: success

@@ -20,6 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_release import
     Wanted,
     choose_tag,
     images_of,
+    needed,
     one_build,
     passed_on,
     recorded_releases,
@@ -279,11 +280,20 @@ def test_what_is_removed() -> None:
     ]
 
 
+def test_the_previous_good_release_is_kept_whatever_the_count() -> None:
+    first, second, third = release(built("a")), release(built("c")), release(built("d"))
+    records = [record(1, "deploy", None, first), record(2, "deploy", first, second), record(3, "deploy", second, third)]
+    assert needed(records, third["id"], 5) == {digest(letter) for letter in "abcd"}
+    assert needed(records, third["id"], 1) == {digest(letter) for letter in "bcd"}
+    back = [*records, record(4, "rollback", third, second)]
+    assert needed(back, second["id"], 1) == {digest(letter) for letter in "abc"}
+
+
 @given(st.lists(st.sampled_from("abcdef"), unique=True), st.lists(st.sampled_from("abcdef"), unique=True))
-def test_what_runs_or_is_needed_stays(needed: list[str], used: list[str]) -> None:
+def test_what_runs_or_is_needed_stays(kept: list[str], used: list[str]) -> None:
     images = [image(letter, f"{HUB}/backend@{digest(letter)}") for letter in "abcdef"]
-    found = removable(images, IMAGES.values(), map(digest, needed), used)
-    assert {identity for identity, _ in found} == set("abcdef") - set(needed) - set(used)
+    found = removable(images, IMAGES.values(), map(digest, kept), used)
+    assert {identity for identity, _ in found} == set("abcdef") - set(kept) - set(used)
 
 
 # -- staging -------------------------------------------------------------------------------------

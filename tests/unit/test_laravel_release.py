@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import class_map_differs
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
     Facts,
     Room,
@@ -23,6 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import
     steps,
     undo,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import class_map_differs
 from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Comparison, Loss, Undoing
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 

@@ -256,7 +256,7 @@ def test_controller_of_a_fleet_killed(fleet: list[Lab], row: Callable[..., None]
         holds=kill.holds,
         outcome=kill.outcome,
         command=f"{SAME} -e lock_takeover=<id> -e interrupted={kill.way}",
-        mutation="not tried yet"
+        mutation="accept is refused where nothing is unfinished (`opening.decide`)"
         if kill.way == "accept"
         else "a verified journal needs no record (`Guard._unfinished`)",
     )

@@ -107,7 +107,7 @@ def test_two_operators_on_overlapping_fleets(fleet: list[Lab], row: Callable[...
         holds="all leases or none: the one that is refused changes no host and leaves no lease",
         outcome="one fleet: succeeded, v1.1.0; the other one: refused (lease_held)",
         command="`laravel_deploy` -e to=v1.1.0",
-        mutation="not tried yet",
+        mutation="the siblings of a refused host keep their leases (`refuse.yml`)",
     )
 
 

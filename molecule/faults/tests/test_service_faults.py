@@ -101,7 +101,7 @@ def test_php_fpm_dies_of_its_reload(php: Lab, row: Callable[..., None]) -> None:
         holds="the run says that it is down, and does not claim to be back",
         outcome="failed, the site answers 502; refused (interrupted); reverted, v1.0.0",
         command="`laravel_deploy` -e interrupted=undo, once php-fpm runs",
-        mutation="not tried yet",
+        mutation="the units and the answers are not looked at (`laravel_health.verify`)",
     )
 
 
