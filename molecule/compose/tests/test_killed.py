@@ -65,7 +65,8 @@ def test_kill_at_every_journalled_step(lab: ComposeLab, driver: ComposeDriver, n
             turned = number if name == "deploy" else 1 - number
             fault = kill(when, f"{event}:{step}")
             killed(driver, operation, fault, keep=every)
-            ways(driver, story, fault, BOTH if every else (BOTH[turned],), verified)
+            found = ways(driver, story, fault, BOTH if every else (BOTH[turned],), verified)
+            print(f"{name}, {step}, {when} {event}: {found.outcome}", flush=True)
 
 
 def test_kill_between_the_verification_and_the_record(lab: ComposeLab, driver: ComposeDriver) -> None:
