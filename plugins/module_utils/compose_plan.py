@@ -105,7 +105,7 @@ class ComposePlanner:
         choice, chosen = self._choose(wish, present)
         goal = self._named(compose_release.release(choice.images))
         if present.release is not None and goal["id"] == present.release["id"] and self._pinned(config, choice.images):
-            return self._unchanged(wish, present, chosen)
+            return self._unchanged(wish, present, project, chosen)
         missing = self._fetch(choice.images)
         labels = {service: self.store.labels(image) for service, image in choice.images.items()}
         built: list[str] = []
@@ -230,7 +230,7 @@ class ComposePlanner:
             image_reference.parse(str(services[name]["image"])).digest == image.digest for name, image in images.items()
         )
 
-    def _unchanged(self, wish: Wish, present: Present, chosen: str) -> dict[str, Any]:
+    def _unchanged(self, wish: Wish, present: Present, project: str, chosen: str) -> dict[str, Any]:
         return {
             "procedure": wish.procedure,
             "asked": wish.to,
@@ -238,6 +238,7 @@ class ComposePlanner:
             "to": present.release,
             "chosen": chosen,
             "proven": "it is the release that runs now",
+            "project": project,
             "steps": [],
             "undo": [],
             "migrations": None,
