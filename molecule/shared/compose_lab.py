@@ -155,8 +155,7 @@ class ComposeLab(Host):
             self.root(f"cp {folder}/{tag(to)}/current/link {folder}/{tag(name)}/current/link")
 
     def forget(self, name: str) -> None:
-        """Remove a release's images from the engine's store."""
-        self.root(
-            f"docker image ls --format '{{{{.ID}}}} {{{{.Repository}}}}:{{{{.Tag}}}}' --digests | grep {tag(name)} "
-            "| cut -d' ' -f1 | xargs --no-run-if-empty docker image rm --force >/dev/null"
-        )
+        """Remove what a release has of its own from the engine's store, under all its names."""
+        for service in ("backend", "worker"):
+            image = f"{REGISTRY}/acme/shop-{service}@{self.digest(service, name)}"
+            self.root(f"docker image rm --force $(docker image inspect --format '{{{{.Id}}}}' {image})")

@@ -91,6 +91,7 @@ class ComposePlanner:
         self.ledger = ledger
         self.store = store
         self.check_mode = check_mode
+        self.downloaded: list[Reference] = []
         self.past = release_choice.history(ledger.records)
         self.recorded = compose_release.recorded_releases(ledger.records)
 
@@ -112,6 +113,7 @@ class ComposePlanner:
         if not missing:
             found = compose_release.one_build(choice.images, labels, self._source(present))
             if isinstance(found, Refusal):
+                self._throw_away()
                 raise Refused(found)
             goal["revision"], built = found
             if not goal["name"] and goal["revision"]:
@@ -429,8 +431,14 @@ class ComposePlanner:
         if not self.check_mode:
             for image in dict.fromkeys(missing.values()):
                 self.store.pull(image)
+                self.downloaded.append(image)
             return []
         return list(missing)
+
+    def _throw_away(self) -> None:
+        """Remove what this plan has downloaded: these images are of no use here, whatever is typed next."""
+        for image in self.downloaded:
+            self.store.remove(image.text, [f"{image.repository}@{image.digest}"])
 
     def _image_lines(self, images: Mapping[str, Reference], missing: Sequence[str]) -> list[str]:
         return [
@@ -499,6 +507,9 @@ class ComposePlanner:
         newer = present.images.get(self.service.description.migration_service)
         if newer is None:
             raise ProbeFailed(f"the image that runs can't be named by its digest: {present.why_not}")
+        if not self.check_mode and not self.store.has(newer):
+            # It runs, and somebody has removed its names.
+            self.store.pull(newer)
         known = self.store.graph(target)
         if known is None:
             known = ask(self.service, target, database=False).graph
