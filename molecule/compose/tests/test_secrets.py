@@ -4,6 +4,7 @@ while it works, the files it leaves, the engine's login file, and the logs of th
 from __future__ import annotations
 
 import base64
+import os
 import re
 import subprocess
 import threading
@@ -78,9 +79,9 @@ def watched(lab: ComposeLab, needles: list[str]) -> Iterator[list[str]]:
 
     def controller() -> None:
         while not over.wait(0.01):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+            for pid in filter(str.isdigit, os.listdir("/proc")):
                 try:
-                    line = path.read_bytes()
+                    line = Path(f"/proc/{pid}/cmdline").read_bytes()
                 except OSError:
                     continue
                 found.extend(f"controller: {line[:80]!r}" for needle in needles if needle.encode() in line)
