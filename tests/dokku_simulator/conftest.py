@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +18,16 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def demo_images(tmp_path_factory: pytest.TempPathFactory) -> None:
+def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     if not stands.engine_answers():
         pytest.skip("no Docker engine answers")
     client = stands.clients()[0]
-    for version in ("1", "2", "3", "4", "5", "crash"):
-        stands.demo_image(client, tmp_path_factory.mktemp("demo"), version)
-    stands.demo_image(client, tmp_path_factory.mktemp("demo"), "worker", "web: perl /app/server.pl\nworker: sleep 1000\n")
+    versions = ("1", "2", "3", "4", "crash", "worker")
+    for version in versions:
+        stands.demo_image(client, tmp_path_factory.mktemp("demo"), version, stands.PROCFILES.get(version, ""))
+    yield
+    for version in versions:
+        subprocess.run([client, "image", "rm", f"local/demo:{version}"], capture_output=True)
 
 
 @pytest.fixture(scope="session", params=["buildkit", "legacy"])

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ while (my $client = $listener->accept) {
   print "GET $path 200\n";
 }
 """
+
+
+PROCFILES = {"worker": "web: perl /app/server.pl\nworker: sleep 1000\n"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ class Stand:
             "DOCKER_BIN": client,
             "DOKKU_SYSTEM_USER": "root",
             "DOKKU_SYSTEM_GROUP": "root",
-            "PATH": f"{HERE}:{os.environ['PATH']}",
+            # Not a shim of a version manager: it costs more than all that the stand-in does.
+            "PATH": f"{HERE}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
         }
         if plugins:
@@ -136,7 +141,13 @@ class Stand:
         self.ok("ports:set", app, "http:80:5000")
         return app
 
+    def load(self, version: str | int) -> None:
+        """The source image, which ps:retire removes once another one is deployed."""
+        if not self.docker("image", "inspect", "--format", "{{.Id}}", f"local/demo:{version}"):
+            demo_image(self.client, self.root / f"demo/{version}", str(version), PROCFILES.get(str(version), ""))
+
     def deploy(self, app: str, version: str | int) -> Result:
+        self.load(version)
         return self.ok("git:from-image", app, f"local/demo:{version}")
 
     def answer(self, app: str, path: str = "/") -> str:
