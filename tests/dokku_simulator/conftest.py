@@ -24,7 +24,7 @@ def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     client = stands.clients()[0]
     versions = ("1", "2", "3", "4", "crash", "worker")
     for version in versions:
-        stands.demo_image(client, tmp_path_factory.mktemp("demo"), version, stands.PROCFILES.get(version, ""))
+        stands.demo_image(tmp_path_factory.mktemp("demo"), version)
     yield
     for version in versions:
         subprocess.run([client, "image", "rm", f"local/demo:{version}"], capture_output=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,8 @@ $| = 1;
 use IO::Socket::INET;
 open(my $file, '<', '/app/VERSION'); chomp(my $version = <$file>);
 if ($version eq 'crash' || $ENV{CRASH_ON_BOOT}) { print STDERR "fatal: crash requested\n"; exit 3 }
-my $port = $ENV{PORT} || 5000;
+my $port = defined $ENV{PORT} ? $ENV{PORT} : 5000;
+if ($port eq '') { print STDERR "fatal: no port\n"; exit 1 }
 my $greeting = defined $ENV{GREETING} ? $ENV{GREETING} : '-';
 my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 16, ReuseAddr => 1) or die;
 $SIG{TERM} = sub { exit 0 };
@@ -77,17 +80,26 @@ def client_for(builder: str, folder: Path) -> str | None:
     return None
 
 
-def demo_image(client: str, folder: Path, version: str, procfile: str = "") -> None:
+@functools.cache
+def demo_builder() -> tuple[str, str]:
+    """BuildKit where it can be had: it makes the same image, of the same id, once more."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = client_for("buildkit", Path(folder))
+    return (found, "buildkit") if found else (clients()[0], "legacy")
+
+
+def demo_image(folder: Path, version: str) -> None:
     """local/demo:VERSION, a server that says which version it is."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "server.pl").write_text(SERVER)
     (folder / "VERSION").write_text(f"{version}\n")
+    procfile = PROCFILES.get(version, "")
     (folder / "Procfile").write_text(procfile)
     keep = "" if procfile else "RUN rm /app/Procfile\n"
     (folder / "Dockerfile").write_text(
         f'FROM debian:trixie-slim\nWORKDIR /app\nCOPY . /app/\n{keep}EXPOSE 5000\nCMD ["perl", "/app/server.pl"]\n'
     )
-    assert build(client, "legacy", folder, f"local/demo:{version}"), "the base image debian:trixie-slim is missing: molecule/shared/engine.sh"
+    assert build(*demo_builder(), folder, f"local/demo:{version}"), "the base image debian:trixie-slim is missing: molecule/shared/engine.sh"
 
 
 class Stand:
@@ -144,7 +156,7 @@ class Stand:
     def load(self, version: str | int) -> None:
         """The source image, which ps:retire removes once another one is deployed."""
         if not self.docker("image", "inspect", "--format", "{{.Id}}", f"local/demo:{version}"):
-            demo_image(self.client, self.root / f"demo/{version}", str(version), PROCFILES.get(str(version), ""))
+            demo_image(self.root / f"demo/{version}", str(version))
 
     def deploy(self, app: str, version: str | int) -> Result:
         self.load(version)
