@@ -99,7 +99,9 @@ def demo_image(folder: Path, version: str) -> None:
     (folder / "Dockerfile").write_text(
         f'FROM debian:trixie-slim\nWORKDIR /app\nCOPY . /app/\n{keep}EXPOSE 5000\nCMD ["perl", "/app/server.pl"]\n'
     )
-    assert build(*demo_builder(), folder, f"local/demo:{version}"), "the base image debian:trixie-slim is missing: molecule/shared/engine.sh"
+    assert build(*demo_builder(), folder, f"local/demo:{version}"), (
+        "the base image debian:trixie-slim is missing: molecule/shared/engine.sh"
+    )
 
 
 class Stand:
@@ -131,8 +133,13 @@ class Stand:
 
     def start(self, *argv: str, stdin: str | None = None, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [str(HERE / "dokku"), *argv], stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**self.env, **env}, start_new_session=True,
+            [str(HERE / "dokku"), *argv],
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**self.env, **env},
+            start_new_session=True,
         )
 
     def run(self, *argv: str, stdin: str | None = None, **env: str) -> Result:
@@ -167,8 +174,12 @@ class Stand:
         file = self.root / "home" / app / "CONTAINER.web.1"
         if not file.exists():
             return ""
-        address = self.docker("container", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", file.read_text().strip())
-        ran = subprocess.run(["curl", "--silent", "--max-time", "5", f"http://{address}:5000{path}"], capture_output=True, text=True)
+        address = self.docker(
+            "container", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", file.read_text().strip()
+        )
+        ran = subprocess.run(
+            ["curl", "--silent", "--max-time", "5", f"http://{address}:5000{path}"], capture_output=True, text=True
+        )
         return ran.stdout
 
     def releases(self, app: str) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from stand import HERE, Result, Stand
 
-# A tool of the same name that stands before the real one, and kills the process group of its caller at the call that the
-# test names. The group is that of the trigger, or of the command.
+# A tool of the same name that stands before the real one, and kills the process group of its caller at the call that
+# the test names. The group is that of the trigger, or of the command.
 ASSASSIN = """#!/bin/bash
 tool="${0##*/}"
 PATH="${PATH//"${0%/*}:"/}"
@@ -54,7 +54,9 @@ def numbers(dokku: Stand, app: str) -> list[int]:
         ("mv .*/last .*/.last", "before"),
     ],
 )
-def test_a_record_that_is_killed_costs_no_deploy(dokku: Stand, app: str, assassin: Path, victim: str, when: str) -> None:
+def test_a_record_that_is_killed_costs_no_deploy(
+    dokku: Stand, app: str, assassin: Path, victim: str, when: str
+) -> None:
     dokku.deploy(app, 1)
     dokku.load(2)
     killed = dokku.run("git:from-image", app, "local/demo:2", VICTIM=victim, VICTIM_WHEN=when)
@@ -101,7 +103,9 @@ def test_a_source_that_is_not_added_costs_no_deploy(dokku: Stand, app: str, assa
         ("git .*update-ref", "before"),
     ],
 )
-def test_a_rollback_that_is_killed_is_seen_and_finished(dokku: Stand, app: str, assassin: Path, victim: str, when: str) -> None:
+def test_a_rollback_that_is_killed_is_seen_and_finished(
+    dokku: Stand, app: str, assassin: Path, victim: str, when: str
+) -> None:
     for version in (1, 2):
         dokku.ok("config:set", "--no-restart", app, f"GREETING=g{version}")
         dokku.deploy(app, version)
@@ -110,7 +114,11 @@ def test_a_rollback_that_is_killed_is_seen_and_finished(dokku: Stand, app: str, 
     # Something serves, all the while.
     assert dokku.answer(app) in ("version=1 path=/ greeting=g1\n", "version=2 path=/ greeting=g2\n")
     listed = dokku.ok("releases", app)
-    begun = not victim.startswith("sync") and not (victim.startswith("dokku ps:restart") and when == "after") and not victim.startswith("git")
+    begun = (
+        not victim.startswith("sync")
+        and not (victim.startswith("dokku ps:restart") and when == "after")
+        and not victim.startswith("git")
+    )
     assert (f"did not end. To finish it: dokku releases:rollback {app} 1" in listed.stderr) == begun, listed
     dokku.ok("releases:rollback", app, "1")
     assert dokku.answer(app) == "version=1 path=/ greeting=g1\n" and dokku.latest(app) == dokku.live(app)
@@ -123,7 +131,9 @@ def test_a_rollback_that_is_killed_is_seen_and_finished(dokku: Stand, app: str, 
 @pytest.fixture
 def small_disk(dokku: Stand) -> Iterator[Path]:
     dokku.records.mkdir(parents=True, exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(dokku.records)], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(dokku.records)], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount a file system")
     yield dokku.records
@@ -169,7 +179,9 @@ def at_once(*commands: tuple[Stand, tuple[str, ...]]) -> list[Result]:
 def test_two_deploys_at_once_make_one_release(dokku: Stand, app: str) -> None:
     dokku.deploy(app, 1)
     dokku.load(2), dokku.load(3)
-    results = at_once((dokku, ("git:from-image", app, "local/demo:2")), (dokku, ("git:from-image", app, "local/demo:3")))
+    results = at_once(
+        (dokku, ("git:from-image", app, "local/demo:2")), (dokku, ("git:from-image", app, "local/demo:3"))
+    )
     assert sorted(result.rc for result in results) == [0, 1]
     assert numbers(dokku, app) == [1, 2] and dokku.releases(app)[0]["state"] == "live"
 
@@ -224,7 +236,11 @@ def test_holds_that_somebody_removed(dokku: Stand, app: str) -> None:
     states = {release["number"]: release["state"] for release in dokku.releases(app)}
     assert states == {1: "gone", 2: "held", 3: "gone", 4: "live"}
     refused = dokku.run("releases:rollback", app, "previous")
-    assert refused.rc == 1 and "The image of release 1" in refused.stderr and "The nearest that can be had is 2" in refused.stderr
+    assert (
+        refused.rc == 1
+        and "The image of release 1" in refused.stderr
+        and "The nearest that can be had is 2" in refused.stderr
+    )
     assert dokku.run("releases:hold", app, "3").rc == 1
 
 

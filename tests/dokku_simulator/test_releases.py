@@ -26,7 +26,9 @@ def test_what_was_deployed_is_recorded_whoever_did_it(dokku: Stand, app: str, tm
 
     def git(*argv: str) -> subprocess.CompletedProcess[str]:
         who = {f"GIT_{role}_{key}": "you@example.com" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
-        return subprocess.run(["git", *argv], cwd=source, capture_output=True, text=True, env={**dokku.env, **who, "NAME": "jane"})
+        return subprocess.run(
+            ["git", *argv], cwd=source, capture_output=True, text=True, env={**dokku.env, **who, "NAME": "jane"}
+        )
 
     git("init", "--initial-branch=master")
     git("add", "--all")
@@ -117,7 +119,12 @@ def test_what_is_kept_is_bounded(dokku: Stand, app: str) -> None:
     for version in (2, 3, 4):
         dokku.deploy(app, version)
     dokku.ok("cleanup", app)
-    assert {release["number"]: release["state"] for release in dokku.releases(app)} == {1: "pinned", 2: "gone", 3: "held", 4: "live"}
+    assert {release["number"]: release["state"] for release in dokku.releases(app)} == {
+        1: "pinned",
+        2: "gone",
+        3: "held",
+        4: "live",
+    }
     gone = dokku.run("releases:rollback", app, "2")
     assert gone.rc == 1 and "image of release 2" in gone.stderr and f"dokku releases:rollback {app} 1" in gone.stderr
     assert dokku.answer(app).startswith("version=4 ")
@@ -138,7 +145,12 @@ def test_a_broken_deploy_is_no_release_and_the_rollback_mends_what_it_left(dokku
     listed = dokku.ok("releases", app)
     assert "is not the image that is live" in listed.stderr
     report = dokku.ok("releases:report", app, "--format", "json").json()
-    assert (report["live"], report["latest-is-live"], report["previous"], report["config-drift"]) == ("2", "false", "1", "GIT_REV")
+    assert (report["live"], report["latest-is-live"], report["previous"], report["config-drift"]) == (
+        "2",
+        "false",
+        "1",
+        "GIT_REV",
+    )
     dokku.ok("releases:rollback", app, "2")
     assert dokku.latest(app) == dokku.live(app)
     dokku.ok("ps:restart", app)
@@ -156,7 +168,9 @@ def test_a_rollback_that_does_not_come_up_changes_nothing(dokku: Stand, app: str
     record.write_text(json.dumps(changed))
     before = dokku.ok("config:export", "--format", "json", app).stdout
     failed = dokku.run("releases:rollback", app, "1")
-    assert failed.rc == 1 and "did not come up" in failed.stderr and "runs what it ran before: release 2" in failed.stderr
+    assert (
+        failed.rc == 1 and "did not come up" in failed.stderr and "runs what it ran before: release 2" in failed.stderr
+    )
     assert dokku.ok("config:export", "--format", "json", app).stdout == before
     assert dokku.latest(app) == dokku.live(app) and dokku.answer(app) == "version=1 path=/ greeting=now\n"
     assert len(dokku.releases(app)) == 2 and not (dokku.records / app / "rollback.json").exists()
@@ -168,7 +182,9 @@ def test_drift_is_told_and_put_back_only_when_asked(dokku: Stand, app: str) -> N
     dokku.ok("ps:scale", app, "web=2")
     dokku.ok("domains:add", app, "www.example.com")
     plan = dokku.ok("releases:rollback", app, "1", "--dry-run", "--format", "json").json()
-    assert [drift["what"] for drift in plan["drift"]] == ["scale", "domains"] and plan["config"]["changed"] == ["GIT_REV"]
+    assert [drift["what"] for drift in plan["drift"]] == ["scale", "domains"] and plan["config"]["changed"] == [
+        "GIT_REV"
+    ]
     told = dokku.ok("releases:rollback", app, "1")
     assert "scale stays web=2; release 1 was recorded with web=1" in told.stderr and "domains stays" in told.stderr
     assert dokku.ok("ps:scale", app, "--format", "json").json() == [{"process_type": "web", "quantity": 2}]
@@ -231,8 +247,13 @@ def test_no_value_is_shown_and_no_record_is_open(dokku: Stand, app: str, tmp_pat
     dokku.ok("config:set", "--no-restart", app, f"SECRET={canary}")
     dokku.ok("docker-options:add", app, "build", "--build-arg TOKEN=canary-9f2c-token")
     watcher = subprocess.Popen(
-        ["bash", "-c", "while :; do tr '\\0' ' ' </proc/[0-9]*/cmdline; cat /proc/[0-9]*/cmdline; sleep 0.02; done 2>/dev/null"],
-        stdout=(tmp_path / "ps").open("w"), start_new_session=True,
+        [
+            "bash",
+            "-c",
+            "while :; do tr '\\0' ' ' </proc/[0-9]*/cmdline; cat /proc/[0-9]*/cmdline; sleep 0.02; done 2>/dev/null",
+        ],
+        stdout=(tmp_path / "ps").open("w"),
+        start_new_session=True,
     )
     said = ""
     try:
@@ -240,9 +261,15 @@ def test_no_value_is_shown_and_no_record_is_open(dokku: Stand, app: str, tmp_pat
         dokku.ok("config:set", "--no-restart", app, "GREETING=two")
         dokku.deploy(app, 2)
         for argv in (
-            ("releases", app), ("releases", app, "--format", "json"), ("releases:info", app, "1"), ("releases:report", app),
-            ("releases:info", app, "1", "--format", "json"), ("releases:rollback", app, "1", "--dry-run"),
-            ("releases:rollback", app, "1", "--format", "json"), ("releases:rollback", app, "2"), ("releases:prune", app),
+            ("releases", app),
+            ("releases", app, "--format", "json"),
+            ("releases:info", app, "1"),
+            ("releases:report", app),
+            ("releases:info", app, "1", "--format", "json"),
+            ("releases:rollback", app, "1", "--dry-run"),
+            ("releases:rollback", app, "1", "--format", "json"),
+            ("releases:rollback", app, "2"),
+            ("releases:prune", app),
         ):
             result = dokku.ok(*argv)
             said += result.stdout + result.stderr
@@ -281,3 +308,18 @@ def test_the_history_of_an_app_that_was_there_before_the_plugin(dokku: Stand, ap
     dokku.deploy(app, 2)
     dokku.ok("releases:rollback", app, "previous")
     assert dokku.answer(app).startswith("version=1 ")
+
+
+def test_the_history_goes_with_a_renamed_app(dokku: Stand, app: str) -> None:
+    for version in (1, 2):
+        dokku.deploy(app, version)
+    # The simulator renames no deployed app; the trigger is called as Dokku does, after the new app was made.
+    new = dokku.create(f"{app}-new")
+    plugin = dokku.root / "lib/plugins/enabled/releases"
+    environment = {**dokku.env, "DOKKU_ROOT": str(dokku.root / "home"), "DOKKU_LIB_ROOT": str(dokku.root / "lib")}
+    subprocess.run([str(plugin / "post-app-rename-setup"), app, new], check=True, env=environment)
+    assert not (dokku.records / app).exists() and sorted(
+        path.name for path in (dokku.records / new).glob("*.json")
+    ) == ["1.json", "2.json"]
+    assert dokku.docker("container", "ls", "-aq", "--filter", f"label=com.dokku.releases.app={app}") == ""
+    assert len(dokku.docker("container", "ls", "-aq", "--filter", f"label=com.dokku.releases.app={new}").split()) == 2

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +18,26 @@ from stand import Result, Stand
 ROOT = Path(__file__).resolve().parents[2]
 REFUSED = 97
 # What changes nothing: where such a step is refused, the steps after it can still be compared.
-READING = re.compile(r"dokku (--quiet |-+\w+|\S+:(report|list|info|get|export|show|keys|exists|locked|help|logs|output|inspect|links|linked|app-links"
-                     r"|show-config|validate-config|access-logs|error-logs|failed|active|nosuch)\b|(help|version|config|apps|logs|report|urls|releases)\b|$)"
-                     r"|docker (ps|inspect|image (ls|inspect))|curl|sh -c|ls|git (ls-remote|rev-parse)")
+READING = re.compile(
+    r"dokku (--quiet |-+\w+|\S+:(report|list|info|get|export|show|keys|exists|locked|help|logs|output|inspect|links|linked"
+    r"|app-links|show-config|validate-config|access-logs|error-logs|failed|active|nosuch)\b|(help|version|config|apps|logs|report|urls|releases)\b|$)"
+    r"|docker (ps|inspect|image (ls|inspect))|curl|sh -c|ls|git (ls-remote|rev-parse)"
+)
 # Programs that only set a situation up or look at it from outside, and that are not the stand-in's business.
 OUTSIDE = {"ssh", "setpriv", "script", "timeout", "ls", "git"}
 
 
 def folder() -> Path | None:
     """Where the recordings lie: beside the checkout, also when this is a further worktree of it."""
-    common = subprocess.run(["git", "rev-parse", "--git-common-dir"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    common = subprocess.run(
+        ["git", "rev-parse", "--git-common-dir"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
     checkout = (ROOT / common).resolve().parent if common else ROOT
-    for place in (os.environ.get("DOKKU_TRANSCRIPTS", ""), ROOT.parent / "shared/dokku-transcripts", checkout.parent / "shared/dokku-transcripts"):
+    for place in (
+        os.environ.get("DOKKU_TRANSCRIPTS", ""),
+        ROOT.parent / "shared/dokku-transcripts",
+        checkout.parent / "shared/dokku-transcripts",
+    ):
         if place and Path(place).is_dir():
             return Path(place)
     return None
@@ -45,8 +54,17 @@ def names() -> list[str]:
 
 
 PATTERNS = {
-    "CID": r"[0-9a-f]{9,64}", "IMG": r"[0-9a-f]{9,64}", "SHA": r"[0-9a-f]{40}", "GIT7": r"[0-9a-f]{7,12}", "BUILD": r"[0-9a-z]{14}",
-    "EPOCH": r"\d{10,}", "N": r"\d+", "PID": r"\d+", "TIME": r"[^\s\"]+", "DURATION": r"[^\s\"]+", "RANDOM": r"\w+",
+    "CID": r"[0-9a-f]{9,64}",
+    "IMG": r"[0-9a-f]{9,64}",
+    "SHA": r"[0-9a-f]{40}",
+    "GIT7": r"[0-9a-f]{7,12}",
+    "BUILD": r"[0-9a-z]{14}",
+    "EPOCH": r"\d{10,}",
+    "N": r"\d+",
+    "PID": r"\d+",
+    "TIME": r"[^\s\"]+",
+    "DURATION": r"[^\s\"]+",
+    "RANDOM": r"\w+",
 }
 TOKEN = re.compile(r"<(CID|IMG|SHA|GIT7|BUILD|EPOCH|N|PID|TIME|DURATION|RANDOM)(:\d+)?>")
 
@@ -88,7 +106,11 @@ def plain(text: str, app: str, listing: bool = False) -> str:
     """Without what is left to chance, or belongs to the builder, the git client, or another scenario."""
     lines = [re.sub(r"\s+", " ", line).rstrip() for line in text.split("\n")]
     kept: list[str] = []
-    own = {found for line in lines for found in re.findall(rf"Attempting to retire {re.escape(app)} image (\S+)", line)} if app else set()
+    own = (
+        {found for line in lines for found in re.findall(rf"Attempting to retire {re.escape(app)} image (\S+)", line)}
+        if app
+        else set()
+    )
     for line in lines:
         if re.match(r"#\d+( |$)|From /tmp/dokku-| \+? ?\S+\.\.\.?\S+ ", line) or not line:
             continue
@@ -106,7 +128,9 @@ def plain(text: str, app: str, listing: bool = False) -> str:
         if kept and kept[-1] == line and "fatal:" in line:
             continue
         # Of a container that crashes, the second check may find it up or down.
-        if "Could not start due to" in text and re.search(r"(succeeded|Failure in) .*name='port listening check'|(succeeded|Failure in) name='port", line):
+        if "Could not start due to" in text and re.search(
+            r"(succeeded|Failure in) .*name='port listening check'|(succeeded|Failure in) name='port", line
+        ):
             continue
         kept.append(line)
     if listing:
@@ -153,7 +177,15 @@ class Replay:
     def run(self, step: dict[str, Any]) -> Result | None:
         argv = list(step["argv"])
         unmade = any(re.fullmatch(r"local/demo:(hc|rel).*", word) for word in argv)
-        if argv[0] in OUTSIDE or step["rc"] == -9 or step["stdin"] == "<binary>" or TOKEN.search(" ".join(argv)) or unmade:
+        # What overlapped with other steps cannot be answered one after the other.
+        if (
+            argv[0] in OUTSIDE
+            or step["rc"] == -9
+            or "started_at" in step
+            or step["stdin"] == "<binary>"
+            or TOKEN.search(" ".join(argv))
+            or unmade
+        ):
             return None
         if argv[0] == "dokku":
             if argv[1:2] == ["apps:create"] and len(argv) > 2:
@@ -181,9 +213,23 @@ class Replay:
     def verdict(self, step: dict[str, Any]) -> str:
         """equal, refused, outside, lost, or what differs."""
         found = self.compare(step)
-        if found in ("refused", "outside") and not READING.match(" ".join(step["argv"])):
+        if found == "outside" and step["rc"] == -9 and "being checked" in step["note"]:
+            self.kill_while_checked(step)
+        elif found in ("refused", "outside") and not READING.match(" ".join(step["argv"])):
             self.lost = True
         return "lost" if self.lost and found not in ("equal", "refused", "outside") else found
+
+    def kill_while_checked(self, step: dict[str, Any]) -> None:
+        self.dokku.load(step["argv"][3].partition(":")[2])
+        process = self.dokku.start(*step["argv"][1:], DOKKU_SIMULATOR_UPTIME="60")
+        deadline = time.monotonic() + 60
+        while (
+            not self.dokku.docker("container", "ls", "-q", "--filter", f"name={self.app}.web.1.upcoming")
+            and time.monotonic() < deadline
+        ):
+            time.sleep(0.1)
+        time.sleep(0.5)
+        self.dokku.kill(process)
 
     def compare(self, step: dict[str, Any]) -> str:
         result = self.run(step)
@@ -198,5 +244,12 @@ class Replay:
             recorded = plain(step[stream], self.app, listing)
             actual = plain(getattr(result, stream), self.app, listing)
             if not self.bindings.match(recorded, actual):
-                return "\n".join([f"{stream}:", *difflib.unified_diff(recorded.split("\n"), actual.split("\n"), "recorded", "answered", "", "", 1, "")])
+                return "\n".join(
+                    [
+                        f"{stream}:",
+                        *difflib.unified_diff(
+                            recorded.split("\n"), actual.split("\n"), "recorded", "answered", "", "", 1, ""
+                        ),
+                    ]
+                )
         return "equal"
