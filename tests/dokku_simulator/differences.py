@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 OTHERS_LISTED = "another scenario's app had put the same source image on the list of what is to be retired"
+EARLY = "the early rebuild of the proxy shows its lines or not, on the same path; why is not known"
+PYTHON = "what the recorded demo, written in Python, says when it has no port"
 OTHERS_CLEANED = "another scenario's cleanup or retire ran in between"
 
 KNOWN: dict[str, dict[int, str]] = {
+    "05-deploy-from-image": {19: EARLY},
+    "06-ps-deployed": {53: PYTHON, 56: PYTHON, 57: PYTHON},
+    "21-concurrency": {3: EARLY},
     "13-cleanup-retention": {
         15: OTHERS_LISTED,
         32: "a line about another scenario's held image",

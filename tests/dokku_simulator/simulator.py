@@ -160,11 +160,11 @@ def config(app: str) -> Iterator[dict[str, str]]:
 # Docker and git.
 
 
-def docker(*args: str, check: bool = True, env: dict[str, str] | None = None) -> str:
+def docker(*args: str, check: bool = True, merged: bool = False, env: dict[str, str] | None = None) -> str:
     ran = subprocess.run([DOCKER, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env)
     if check and ran.returncode:
         raise Failure(ran.stderr.strip(), 1, bare=True)
-    return ran.stdout.strip() if not ran.returncode else ""
+    return (ran.stdout + (ran.stderr if merged else "")).strip() if not ran.returncode else ""
 
 
 def image_id(reference: str) -> str:
@@ -714,6 +714,11 @@ def start_container(app: str, reference: str, process: str, index: int, wait: st
             break
         time.sleep(0.05)
     time.sleep(UPTIME)
+    # On a busy machine an application may not have said anything by then; the ten seconds of the real thing are enough.
+    for _ in range(100):
+        if docker("container", "logs", cid, merged=True):
+            break
+        time.sleep(0.1)
     restarts = inspect(cid, "{{.RestartCount}}")
     logs = subprocess.run([DOCKER, "container", "logs", cid], capture_output=True, text=True)
     if restarts != "0" or inspect(cid, "{{.State.Running}}") != "true":
@@ -991,7 +996,7 @@ def ps_report(argv: list[str]) -> None:
         own = read_state(app)["ps"]
         values = {
             "deployed": str(deployed(app)).lower(),
-            "processes": str(sum(read_state(app)["scale"].values()) if deployed(app) else 0),
+            "processes": str(len(containers(app))),
             "ps-can-scale": "true",
             "ps-computed-dockerfile-start-cmd": "",
             "ps-computed-procfile-path": "Procfile",
@@ -1185,7 +1190,7 @@ def apps_create(argv: list[str]) -> None:
 
 def apps_list(argv: list[str]) -> None:
     _, flags = parse(argv, "format=")
-    if flags.get("format") == "json" and apps():
+    if flags.get("format") == "json":
         show_json(apps())
         return
     if not some_apps():

@@ -69,24 +69,30 @@ def test_a_record_that_is_killed_costs_no_deploy(
         assert "What is live is not recorded" in dokku.ok("releases", app).stderr
         dokku.ok("releases:record", app)
     assert numbers(dokku, app) == [1, 2]
-    dokku.deploy(app, 3)
     dokku.ok("cleanup", app)
-    assert [release["state"] for release in dokku.releases(app)] == ["live", "held", "held"]
-    dokku.ok("releases:rollback", app, "previous")
-    assert dokku.answer(app).startswith("version=2 ")
+    assert [release["state"] for release in dokku.releases(app)] == ["live", "held"]
 
 
-@pytest.mark.parametrize("victim", ["mv .*record.json", "jq --arg type"])
+@pytest.mark.parametrize("victim", ["jq --arg type", "mv .*record.json .*/2.json"])
 def test_a_source_that_is_not_added_costs_no_deploy(dokku: Stand, app: str, assassin: Path, victim: str) -> None:
-    """The kill takes the whole deploy with it here, as it comes from the same group; what was recorded stays whole."""
     dokku.deploy(app, 1)
     dokku.load(2)
-    victim = "jq --arg type" if victim.startswith("jq") else "mv .*record.json .*/2.json"
-    dokku.run("git:from-image", app, "local/demo:2", VICTIM=victim, VICTIM_WHEN="before")
-    if not (dokku.records / app / "2.json").exists():
+    killed = dokku.run("git:from-image", app, "local/demo:2", VICTIM=victim, VICTIM_WHEN="before")
+    assert killed.rc == 0 and "the source of this deploy" in killed.stdout
+    if victim.startswith("mv"):
+        # The record itself was killed by the same token.
         dokku.ok("releases:record", app)
     assert numbers(dokku, app) == [1, 2]
-    assert dokku.ok("releases:info", app, "2", "--format", "json").json()["image_id"] == dokku.live(app)
+    shown = dokku.ok("releases:info", app, "2", "--format", "json").json()
+    assert shown["image_id"] == dokku.live(app) and shown["deploy_source"] is None
+
+
+@pytest.mark.parametrize("victim", ["rm -rf .*/releases/", "docker container rm dokku-releases"])
+def test_a_removal_that_is_killed_costs_no_destroy(dokku: Stand, app: str, assassin: Path, victim: str) -> None:
+    dokku.deploy(app, 1)
+    killed = dokku.run("apps:destroy", "--force", app, VICTIM=victim + ".*", VICTIM_WHEN="before")
+    assert killed.rc == 0 and "not wholly removed" in killed.stderr
+    assert (dokku.records / app).exists() == victim.startswith("rm ")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REFUSED = 97
 # What changes nothing: where such a step is refused, the steps after it can still be compared.
 READING = re.compile(
-    r"dokku (--quiet |-+\w+|\S+:(report|list|info|get|export|show|keys|exists|locked|help|logs|output|inspect|links|linked"
-    r"|app-links|show-config|validate-config|access-logs|error-logs|failed|active|nosuch)\b|(help|version|config|apps|logs|report|urls|releases)\b|$)"
+    r"dokku (--quiet |-+\w+|\S+:(report|list|info|get|export|show|keys|exists|locked|help|logs|output|inspect|links"
+    r"|linked|app-links|show-config|validate-config|access-logs|error-logs|failed|active|nosuch)\b|(help|version|config|apps|logs|report|urls|releases)\b|$)"
     r"|docker (ps|inspect|image (ls|inspect))|curl|sh -c|ls|git (ls-remote|rev-parse)"
 )
 # Programs that only set a situation up or look at it from outside, and that are not the stand-in's business.
