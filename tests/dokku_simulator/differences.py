@@ -11,6 +11,7 @@ KNOWN: dict[str, dict[int, str]] = {
     "05-deploy-from-image": {19: EARLY},
     "06-ps-deployed": {53: PYTHON, 56: PYTHON, 57: PYTHON},
     "21-concurrency": {3: EARLY},
+    "11b-resource-failed-restart": {6: "builds that other scenarios had made"},
     "13-cleanup-retention": {
         15: OTHERS_LISTED,
         32: "a line about another scenario's held image",

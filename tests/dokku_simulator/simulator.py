@@ -41,9 +41,10 @@ SCRIPTS = "/var/lib/dokku/plugins/available/scheduler-docker-local/bin"
 class Failure(Exception):
     """A message on stderr, and an exit code."""
 
-    def __init__(self, message: str = "", code: int = 1, bare: bool = False) -> None:
+    def __init__(self, message: str = "", code: int = 1, bare: bool = False, repeated: str = "") -> None:
         super().__init__(message)
-        self.message, self.code, self.bare = message, code, bare
+        # What a restart says once more, at its end.
+        self.message, self.code, self.bare, self.repeated = message, code, bare, repeated
 
 
 # What is said.
@@ -690,13 +691,11 @@ def start_container(app: str, reference: str, process: str, index: int, wait: st
         text=True,
         env=environment,
     )
+    job = f"{SCRIPTS}/scheduler-deploy-process-container {app} dockerfile {reference} latest {process} {index} {index}"
     if ran.returncode:
         sys.stderr.write(ran.stderr)
-        raise Failure(
-            f"{SCRIPTS}/scheduler-deploy-process-container {app} dockerfile {reference} latest {dyno.replace('.', ' ')} 1",
-            1,
-            bare=True,
-        )
+        say("parallel: This job failed:")
+        raise Failure(f"{job}\n", 1, True, f"{ran.stderr}parallel: This job failed:\n{job}\n")
     cid = ran.stdout.strip()
     docker("container", "start", cid, check=False)
     verbose(f"Attempting pre-flight checks ({dyno})")
@@ -733,11 +732,11 @@ def start_container(app: str, reference: str, process: str, index: int, wait: st
         for _ in range(2):
             container_output(app, cid, dyno, logs.stdout + logs.stderr)
         say("parallel: This job failed:")
-        raise Failure(
-            f"{SCRIPTS}/scheduler-deploy-process-container {app} dockerfile {reference} latest {process} {index} {index}",
-            1,
-            bare=True,
+        failed = (
+            f"\x1b[1m\x1b[31m !     \x1b[0m\x1b[0mFailure in name='default': container has restarted {restarts} times"
         )
+        could_not = f" !     Could not start due to 1 failed checks ({dyno})"
+        raise Failure(f"{job}\n", 1, True, f"{failed}\n{could_not}\nparallel: This job failed:\n{job}\n")
     verbose("Healthcheck succeeded name='default'")
     verbose(f"All checks successful ({dyno})")
     container_output(app, cid, dyno, logs.stdout + logs.stderr)
@@ -952,12 +951,9 @@ def restart(argv: list[str]) -> None:
     try:
         scheduler_deploy(app, "latest", words[1] if len(words) > 1 else "")
     except Failure as failure:
-        end_build(app, 1)
-        if failure.message:
+        if failure.repeated:
             say(failure.message)
-            say(" !     \x1b[1m\x1b[31m !     \x1b[0m\x1b[0mFailure in name='default': container has restarted 7 times")
-            warn("Could not start due to 1 failed checks (web.1)")
-            say("parallel: This job failed:")
+            raise Failure(failure.repeated, failure.code) from None
         raise
 
 
@@ -1681,9 +1677,9 @@ def resource_limit(argv: list[str]) -> None:
         refuse("resource:limit without a limit")
     with state(app) as known:
         known["resource"].setdefault("limit", {}).update(flags)
-    info(f"Setting resource limits for {app}")
+    header(f"Setting resource limits for {app}")
     for name, value in flags.items():
-        say(f"{name}: {value}")
+        verbose(f"{name}: {value}")
 
 
 def resource_report(argv: list[str]) -> None:
@@ -1758,6 +1754,8 @@ def run(argv: list[str]) -> None:
         stdin=subprocess.DEVNULL,
         env={**os.environ, **variables},
     ).returncode
+    if code in (125, 126, 127):
+        refuse("run of a command that cannot be started")
     sys.exit(code)
 
 

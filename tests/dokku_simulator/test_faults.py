@@ -131,7 +131,7 @@ def test_a_rollback_that_is_killed_is_seen_and_finished(
     newest = dokku.releases(app)[0]
     assert newest["rollback_to"] == 1 and newest["state"] == "live"
     assert "did not end" not in dokku.ok("releases", app).stderr
-    assert not (dokku.root / "lib/data/apps" / app / ".deploy.lock").exists() or begun
+    assert not (dokku.root / "lib/data/apps" / app / ".deploy.lock").exists()
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_a_deploy_and_a_rollback_keep_out_of_each_others_way(dokku: Stand, app: 
     deploying = dokku.start("git:from-image", app, "local/demo:3", DOKKU_SIMULATOR_UPTIME="8")
     wait_for(lock)
     refused = dokku.run("releases:rollback", app, "1")
-    assert refused.rc == 1 and "a deploy is under way. Nothing was changed" in refused.stderr
+    assert refused.rc == 1 and "a deploy is under way" in refused.stderr and "Nothing was changed" in refused.stderr
     assert deploying.communicate(timeout=120) and deploying.returncode == 0
     back = dokku.start("releases:rollback", app, "1", DOKKU_SIMULATOR_UPTIME="12")
     wait_for(dokku.records / app / "rollback.json")

@@ -200,8 +200,11 @@ class Replay:
             return self.dokku.run(*argv[1:], stdin=stdin)
         if argv[0] == "curl":
             host = next((word for word in argv if word.startswith("Host: ")), "").removeprefix("Host: ")
-            body = self.dokku.answer(host.partition(".")[0])
+            path = "/" + argv[-1].partition("//")[2].partition("/")[2]
+            body = self.dokku.answer(host.partition(".")[0], path)
             return Result(0, f"{body}\n[http 200]\n", "") if body else None
+        if re.search("/home/dokku|/var/lib/dokku", " ".join(argv)):
+            return None
         environment = {**self.dokku.env, "PATH": f"{self.dokku.root}/bin:{self.dokku.env['PATH']}"}
         link = self.dokku.root / "bin/docker"
         if not link.exists():
