@@ -1737,7 +1737,11 @@ def git_set(argv: list[str]) -> None:
 
 
 def run(argv: list[str]) -> None:
-    app = verify(argv[0] if argv else "")
+    if argv[0].startswith("-"):
+        refuse(f"run {argv[0]}")
+    app = verify(argv[0])
+    if not argv[1:] or argv[1].startswith("-"):
+        refuse("run without a command of its own")
     reference = f"dokku/{app}:latest"
     if not image_id(reference):
         warn(f"App image ({reference}) not found")

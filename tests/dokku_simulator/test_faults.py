@@ -73,15 +73,11 @@ def test_a_record_that_is_killed_costs_no_deploy(
     assert [release["state"] for release in dokku.releases(app)] == ["live", "held"]
 
 
-@pytest.mark.parametrize("victim", ["jq --arg type", "mv .*record.json .*/2.json"])
-def test_a_source_that_is_not_added_costs_no_deploy(dokku: Stand, app: str, assassin: Path, victim: str) -> None:
+def test_a_source_that_is_not_added_costs_no_deploy(dokku: Stand, app: str, assassin: Path) -> None:
     dokku.deploy(app, 1)
     dokku.load(2)
-    killed = dokku.run("git:from-image", app, "local/demo:2", VICTIM=victim, VICTIM_WHEN="before")
+    killed = dokku.run("git:from-image", app, "local/demo:2", VICTIM="jq --arg type", VICTIM_WHEN="before")
     assert killed.rc == 0 and "the source of this deploy" in killed.stdout
-    if victim.startswith("mv"):
-        # The record itself was killed by the same token.
-        dokku.ok("releases:record", app)
     assert numbers(dokku, app) == [1, 2]
     shown = dokku.ok("releases:info", app, "2", "--format", "json").json()
     assert shown["image_id"] == dokku.live(app) and shown["deploy_source"] is None
