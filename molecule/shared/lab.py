@@ -77,16 +77,17 @@ def play(procedure: str, *options: str, **inputs: object) -> Run:
     return Run(done.returncode, done.stdout + done.stderr)
 
 
-class Lab:
-    """One host of the lab. strategy: how its service is laid out, and how the inventory describes it."""
+class Host:
+    """One host of the lab. state: the folder where operations on its service are recorded."""
 
-    def __init__(self, name: str, strategy: str = "in_place") -> None:
+    state = ""
+
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.strategy = strategy
 
     def play(self, procedure: str, *options: str, **inputs: object) -> Run:
         """Run a procedure on this host as a person on the bastion does."""
-        return play(procedure, "-l", self.name, *options, **{"laravel_strategy": self.strategy, **inputs})
+        return play(procedure, "-l", self.name, *options, **inputs)
 
     def root(self, command: str, check: bool = True) -> str:
         return self._shell("root", command, check)
@@ -119,6 +120,32 @@ class Lab:
         status, body = self.get("/api/v1/health")
         return str(body.get("version")) if status == 200 else f"status {status}"
 
+    def ledger(self) -> list[dict[str, Any]]:
+        lines = self.root(f"cat {self.state}/ledger.jsonl 2>/dev/null", check=False).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(record["procedure"], record["outcome"]) for record in self.ledger()]
+
+    def has_lease(self) -> bool:
+        return self.root(f"test -e {self.state}/lease.json && echo yes", check=False) == "yes"
+
+    def reset(self) -> None:
+        self.root("lab-reset")
+
+
+class Lab(Host):
+    """A host with Laravel. strategy: how its service is laid out, and how the inventory describes it."""
+
+    state = STATE
+
+    def __init__(self, name: str, strategy: str = "in_place") -> None:
+        super().__init__(name)
+        self.strategy = strategy
+
+    def play(self, procedure: str, *options: str, **inputs: object) -> Run:
+        return super().play(procedure, *options, **{"laravel_strategy": self.strategy, **inputs})
+
     @property
     def app(self) -> str:
         """The folder of the code that is served."""
@@ -129,16 +156,6 @@ class Lab:
 
     def id(self, tag: str) -> str:
         return self.deploy(f"git -C /srv/git/vertex-laravel-api.git rev-parse '{tag}^{{commit}}'")
-
-    def ledger(self) -> list[dict[str, Any]]:
-        lines = self.root(f"cat {STATE}/ledger.jsonl 2>/dev/null", check=False).splitlines()
-        return [json.loads(line) for line in lines]
-
-    def outcomes(self) -> list[tuple[str, str]]:
-        return [(record["procedure"], record["outcome"]) for record in self.ledger()]
-
-    def has_lease(self) -> bool:
-        return self.root(f"test -e {STATE}/lease.json && echo yes", check=False) == "yes"
 
     def migrations(self) -> list[str]:
         return self.sql("select migration from migrations order by id").split()
@@ -161,9 +178,6 @@ class Lab:
             f"find {APP} /var/lib/ops-runbook {DATABASE} /srv/git \\( {skip} \\) -prune -o "
             "-printf '%p %m %u %l\\n' -type f -exec sha256sum {} + | sort | sha256sum"
         )
-
-    def reset(self) -> None:
-        self.root("lab-reset")
 
     def kept(self, *tags: str) -> str:
         """Where the host keeps the state that `at` comes back to."""

@@ -43,7 +43,8 @@ def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: floa
 
 def _registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
     result = known.get(name)
-    return dict(result) if isinstance(result, Mapping) else {}
+    # A task that is skipped leaves a result too, and has done nothing.
+    return dict(result) if isinstance(result, Mapping) and not result.get("skipped") else {}
 
 
 def _checked(results: Any) -> fleet.Results:

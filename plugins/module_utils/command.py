@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
+
+#: Colours and cursor movements, which some programs write into a pipe too.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class CommandFailed(Exception):
@@ -51,9 +55,7 @@ class Commands:
         timeout: float | None = None,
     ) -> Output:
         """Run a command to its end. Raises CommandFailed; a destructive command is never started."""
-        rule = None if self.disposable else argv_problem(argv)
-        if rule is not None:
-            raise CommandFailed(self.redact(f"{shlex.join(argv)} was not run: {rule.why}. Instead: {rule.instead}"))
+        self.must_not_destroy(argv)
         limit = timeout if timeout is not None else self.timeout
         try:
             done = subprocess.run(
@@ -81,6 +83,12 @@ class Commands:
             raise CommandFailed(self.describe(argv, done.returncode, done.stdout, done.stderr))
         return Output(done.returncode, done.stdout, done.stderr)
 
+    def must_not_destroy(self, argv: Sequence[str]) -> None:
+        """Raise CommandFailed for a command that destroys data, unless the data may be lost."""
+        rule = None if self.disposable else argv_problem(argv)
+        if rule is not None:
+            raise CommandFailed(self.redact(f"{shlex.join(argv)} was not run: {rule.why}. Instead: {rule.instead}"))
+
     def describe(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> str:
         """One paragraph about a failed command, safe to show and to keep."""
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
@@ -89,5 +97,6 @@ class Commands:
 
 def tail(text: str, lines: int = 12, width: int = 400) -> str:
     """The last lines that say something."""
-    kept = [line.strip()[:width] for line in text.splitlines() if line.strip()]
+    said = [_CONTROL.sub("", line).strip() for line in text.splitlines()]
+    kept = [line[:width] for line in said if line]
     return " | ".join(kept[-lines:])

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -56,6 +57,36 @@ def replace(path: str, content: bytes) -> None:
             error.filename = path
         raise
     sync_folder(folder)
+
+
+def rewrite(path: str, content: bytes) -> None:
+    """Replace a file that somebody else reads too: mode, owner, and the link that leads to it stay as they are."""
+    target = os.path.realpath(path)
+    try:
+        before: os.stat_result | None = os.stat(target)
+    except FileNotFoundError:
+        before = None
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(target)}.", dir=os.path.dirname(target))
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(content)
+            handle.flush()
+            if before is not None:
+                os.fchmod(handle.fileno(), stat.S_IMODE(before.st_mode))
+                # Only an administrator may give a file away; of one's own group everybody may.
+                with contextlib.suppress(PermissionError):
+                    os.fchown(handle.fileno(), before.st_uid, before.st_gid)
+            else:
+                os.fchmod(handle.fileno(), 0o644)
+            os.fsync(handle.fileno())
+        os.rename(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path
+        raise
+    sync_folder(os.path.dirname(target))
 
 
 def append_line(path: str, line: bytes) -> None:

@@ -263,6 +263,10 @@ def label(release: Mapping[str, Any] | None) -> str:
 def typed(release: Mapping[str, Any]) -> str:
     """A release as it is typed: a name may be a branch that has moved since, an id means the same for good."""
     identity = str(release["id"])
+    if release.get("images"):
+        # A host where it never ran does not know a release of images by its id.
+        images = (f"{image['reference']}@{image['digest']}" for image in release["images"].values())
+        return ",".join(dict.fromkeys(images))
     return identity[:10] if re.fullmatch("[0-9a-f]{40}", identity) else identity
 
 

@@ -427,6 +427,19 @@ class Guard:
             self.write({"event": "done", "step": step.id, "seconds": seconds[step.id], "note": note})
         return seconds
 
+    def run_afterwards(self, progress: Progress, execute: Callable[[Step], object]) -> None:
+        """Do what follows a good verification. A failure is noted and changes nothing about the outcome."""
+        for step in progress.afterwards:
+            self.must_own(progress.operation)
+            self.write({"event": "after_begin", "step": step.id})
+            started = time.monotonic()
+            try:
+                note = execute(step)
+            except Exception as error:
+                note = {"failed": str(error)}
+            seconds = round(time.monotonic() - started, 3)
+            self.write({"event": "after_done", "step": step.id, "seconds": seconds, "note": note})
+
     # -- closing ---------------------------------------------------------------------------------
 
     def refuse(self, operation: str, refusal: Refusal) -> dict[str, Any] | None:

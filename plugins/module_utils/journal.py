@@ -48,7 +48,8 @@ class Progress:
     begun and has no end. closes: whether the process of the last phase was to close. verified: the last
     verification. closed: the outcome its close wrote.
     past: every step this operation itself finished: id, seconds, direction. cause: why it turned back.
-    failed_health: the answers that made it turn.
+    failed_health: the answers that made it turn. afterwards_done: the steps after a good verification that ended,
+    well or not.
     """
 
     opened: dict[str, Any]
@@ -68,6 +69,7 @@ class Progress:
     past: list[tuple[str, float, str]] = field(default_factory=list)
     cause: str = ""
     failed_health: list[dict[str, Any]] = field(default_factory=list)
+    afterwards_done: set[str] = field(default_factory=set)
 
     @property
     def operation(self) -> str:
@@ -80,6 +82,15 @@ class Progress:
     @property
     def undo(self) -> list[Step]:
         return [step_from(raw) for raw in (self.plan or {}).get("undo", [])]
+
+    @property
+    def afterwards(self) -> list[Step]:
+        """What follows a good verification and is not done yet; its failure concerns nothing before it."""
+        return [
+            step
+            for step in (step_from(raw) for raw in (self.plan or {}).get("afterwards", []))
+            if step.id not in self.afterwards_done
+        ]
 
     @property
     def touched(self) -> bool:
@@ -176,6 +187,11 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
             progress.notes[step] = event["note"]
     elif kind == "failed":
         progress.begun, progress.failed, progress.error = None, step, str(event.get("error", ""))
+    elif kind == "after_done":
+        progress.afterwards_done.add(step)
+        progress.past.append((step, float(event.get("seconds", 0.0)), FORWARD))
+        if event.get("note") is not None:
+            progress.notes[step] = event["note"]
     elif kind == "verified":
         progress.verified = event["result"]
     elif kind == "closed":

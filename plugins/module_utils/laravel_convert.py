@@ -20,8 +20,9 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import durable_file, laravel_probe, release_store
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.disk_room import room_in
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner, disk_room
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
     CACHES,
     label,
@@ -87,7 +88,7 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
             (("git clone", "on the host, to another folder, makes a new one"),),
         )
     size, files = release_store.size_of(service.app) if not there else (0, 0)
-    problem = room_problem(disk_room(service.description.path, size, files, service.description.disk_reserve), present)
+    problem = room_problem(room_in(service.description.path, size, files, service.description.disk_reserve), present)
     if refusal is None and not there:
         refusal = problem
     if refusal is not None:

@@ -10,23 +10,14 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import health, laravel_probe, systemd_units
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
-
-
-@dataclass(frozen=True)
-class GateSettings:
-    """deadline and interval in seconds; successes: rounds in a row that must be good."""
-
-    checks: tuple[health.Check, ...]
-    deadline: float
-    interval: float
-    successes: int
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
 
 
 def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     vendor_store,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem, Resolved
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, Room, label
+from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room, room_in
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import live_key
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
@@ -330,7 +331,7 @@ class ReleasePlanner:
         else:
             mark = service.store.mark(service.app)
             size, files = (mark.size, mark.files) if mark else release_store.size_of(service.app)
-        return min((disk_room(folder, size, files, description.disk_reserve) for folder in folders), key=_spare)
+        return min((room_in(folder, size, files, description.disk_reserve) for folder in folders), key=_spare)
 
     def _abrupt_reload(self) -> str:
         """Why a reload of php-fpm would cut off requests; empty where it lets them end, or that can't be told."""
@@ -425,15 +426,6 @@ class ReleasePlanner:
         if answer.get("debug") and answer.get("environment") == "production":
             warnings.append("APP_DEBUG is on in production: errors show secrets to visitors")
         return warnings
-
-
-def disk_room(folder: str, size: int, files: int, reserve: int) -> Room:
-    """What is free on the disk of a folder, or of the nearest folder above it that exists."""
-    there = folder
-    while not os.path.exists(there) and os.path.dirname(there) != there:
-        there = os.path.dirname(there)
-    disk = os.statvfs(there)
-    return Room(there, size, files, disk.f_bavail * disk.f_frsize, disk.f_favail, reserve)
 
 
 def _spare(room: Room) -> int:

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import disk_room, migration_plan
+from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.migration_plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Comparison, Undoing
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
-
-#: Allowed values of the operator input `migrations`, by procedure; the first is the default.
-MIGRATIONS = {"rollback": ("refuse", "keep", "down"), "deploy": ("run", "skip", "keep")}
 
 #: What the framework caches of a release.
 CACHES = ["config:cache", "route:cache", "view:cache"]
@@ -57,28 +57,30 @@ class Facts:
     realpath_root: bool = False
 
     @property
+    def schema(self) -> Migrations:
+        """The same, as far as migrations are concerned."""
+        return Migrations(
+            system="laravel",
+            procedure=self.procedure,
+            mode=self.migrations,
+            target=label(self.target),
+            typed=self.target["id"][:10],
+            comparison=self.comparison,
+            undoing=self.undoing,
+            here=self.migrate_here,
+            ups=self.ups,
+            row_counts=self.row_counts,
+        )
+
+    @property
     def runs(self) -> Sequence[str]:
         """Migrations that this operation runs, oldest first."""
-        wanted = self.procedure == "deploy" and self.migrations != "skip" and self.migrate_here
-        return self.comparison.behind if wanted else ()
+        return self.schema.runs
 
     @property
     def undoes(self) -> Sequence[str]:
         """Migrations that this operation undoes, newest first."""
-        wanted = self.procedure == "rollback" and self.migrations == "down" and self.migrate_here
-        return self.comparison.ahead if wanted else ()
-
-
-@dataclass(frozen=True)
-class Room:
-    """The disk under a folder: bytes and files that will be made, are free, and must stay free (bytes)."""
-
-    folder: str
-    bytes: int
-    files: int
-    free_bytes: int
-    free_files: int
-    reserve: int
+        return self.schema.undoes
 
 
 # -- steps ---------------------------------------------------------------------------------------
@@ -272,18 +274,9 @@ def refuse_room(facts: Facts) -> Refusal | None:
 
 def room_problem(room: Room, target: Mapping[str, str]) -> Refusal | None:
     """Why a disk has no room for a release; None where it has."""
-    reserve = room.reserve * _MIB
-    if room.free_bytes >= room.bytes + reserve and (room.free_files >= room.files or not room.free_files):
-        return None
-    short = room.free_bytes < room.bytes + reserve
-    text = (
-        f"{_mib(room.bytes)} are needed and {_mib(reserve)} are to stay free, but only {_mib(room.free_bytes)} are free"
-        if short
-        else f"{room.files} files are needed, but the disk has room for {room.free_files}"
-    )
-    return Refusal(
-        "disk_space",
-        f"the disk of {room.folder} is too full to make {label(target)}: {text}",
+    return disk_room.refuse(
+        room,
+        label(target),
         (
             (f"df -h {room.folder}", "on the host, shows the disk; laravel_status shows what fills it"),
             ("laravel_keep_releases=2", "keeps fewer releases; those beyond are removed by the next deploy"),
@@ -292,140 +285,11 @@ def room_problem(room: Room, target: Mapping[str, str]) -> Refusal | None:
     )
 
 
-_MIB = 1024 * 1024
-
-
-def _mib(size: int) -> str:
-    return f"{-(-size // _MIB)} MiB"
-
-
 def refuse_migrations(facts: Facts) -> Refusal | None:
     """The migration verdict, before the code moves."""
-    comparison, mode = facts.comparison, facts.migrations
-    if facts.procedure == "deploy":
-        return _refuse_deploy(facts)
-    if mode == "keep" or comparison.verdict == "same":
-        return None
-    if comparison.verdict == "unknown":
-        return Refusal(
-            "migrations_unknown",
-            f"where the database stands can't be told: {comparison.error}",
-            (("migrations=keep", f"you assert that {label(facts.target)} works with the database as it is"),),
-            tuple(f"the target does not know: {name}" for name in comparison.ahead),
-        )
-    if comparison.verdict == "behind":
-        return Refusal(
-            "migrations_behind",
-            f"{label(facts.target)} expects {len(comparison.behind)} migrations that the database does not have, "
-            "and a rollback runs none",
-            (
-                (f"laravel_deploy with to={facts.target['id'][:10]}", "goes there and runs them"),
-                ("migrations=keep", f"you assert that {label(facts.target)} works without them"),
-            ),
-            tuple(f"not in the database: {name}" for name in comparison.behind),
-        )
-    if mode == "down":
-        return _refuse_down(facts)
-    ways = [
-        (
-            "migrations=keep",
-            f"you assert that {label(facts.target)} works with the newer schema; no data is lost",
-        )
-    ]
-    if not facts.undoing.irreversible and comparison.verdict == "ahead":
-        cost = ", ".join(_cost(facts)) or "no table and no column is dropped"
-        ways.append(("migrations=down", f"undoes them from the newer code, before the switch; destroys: {cost}"))
-    return Refusal(
-        "migrations_ahead",
-        f"the database has {len(comparison.ahead)} migrations that {label(facts.target)} does not know",
-        tuple(ways),
-        tuple(_describe_downs(facts)),
-    )
-
-
-def _refuse_down(facts: Facts) -> Refusal | None:
-    keep = (("migrations=keep", f"you assert that {label(facts.target)} works with the newer schema"),)
-    if facts.comparison.verdict == "diverged":
-        return Refusal(
-            "migrations_diverged",
-            "the database has migrations that the target does not know, and lacks some that it expects",
-            keep,
-            tuple(f"not in the database: {name}" for name in facts.comparison.behind),
-        )
-    if facts.undoing.irreversible:
-        return Refusal(
-            "migrations_irreversible",
-            f"{len(facts.undoing.irreversible)} of {len(facts.comparison.ahead)} migrations can't be undone",
-            keep,
-            tuple(f"{name}: {why}" for name, why in facts.undoing.irreversible.items()),
-        )
-    return None
-
-
-def _refuse_deploy(facts: Facts) -> Refusal | None:
-    comparison = facts.comparison
-    if facts.migrations == "keep":
-        return None
-    if comparison.verdict == "unknown" and facts.migrations != "skip":
-        return Refusal(
-            "migrations_unknown",
-            f"where the database stands can't be told: {comparison.error}",
-            (
-                ("migrations=skip", "deploys without running migrations"),
-                (
-                    "migrations=keep",
-                    f"you assert that {label(facts.target)} works with the database as it is",
-                ),
-            ),
-        )
-    if comparison.ahead:
-        return Refusal(
-            "migrations_ahead",
-            f"the database has {len(comparison.ahead)} migrations that {label(facts.target)} does not know",
-            (
-                ("migrations=keep", f"you assert that {label(facts.target)} works with the newer schema"),
-                (
-                    f"laravel_rollback with to={facts.target['id'][:10]}",
-                    "can undo them, and shows what that costs",
-                ),
-            ),
-            tuple(comparison.ahead),
-        )
-    return None
-
-
-def _cost(facts: Facts) -> list[str]:
-    return [
-        f"{loss.text} ({facts.row_counts[loss.text]})" if loss.text in facts.row_counts else loss.text
-        for loss in facts.undoing.losses
-    ]
-
-
-def _describe_downs(facts: Facts) -> list[str]:
-    lines: list[str] = []
-    for name in facts.comparison.ahead:
-        why = facts.undoing.irreversible.get(name)
-        lines.append(f"{name}: can't be undone: {why}" if why else f"{name}:")
-        lines += [f"  {statement}" for statement in facts.undoing.sql.get(name, ())]
-    return lines
+    return migration_plan.refuse(facts.schema)
 
 
 def migrations_record(facts: Facts) -> dict[str, Any]:
     """What the plan and the ledger say about migrations."""
-    comparison = facts.comparison
-    sql: dict[str, list[str]] = {}
-    if facts.undoes:
-        sql = {name: list(statements) for name, statements in facts.undoing.sql.items()}
-    elif facts.runs:
-        sql = {name: list(statements) for name, statements in facts.ups.items()}
-    return {
-        "mode": facts.migrations,
-        "verdict": comparison.verdict,
-        "ahead": list(comparison.ahead),
-        "behind": list(comparison.behind),
-        "run": list(facts.runs),
-        "down": list(facts.undoes),
-        "here": facts.migrate_here,
-        "sql": sql,
-        "losses": _cost(facts) if facts.undoes else [],
-    }
+    return migration_plan.record(facts.schema)

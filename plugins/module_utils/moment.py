@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -40,6 +41,15 @@ def now() -> Now:
         boot = "unknown"
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return Now(utc=time.time(), boot=boot, uptime=time.clock_gettime(clock))
+
+
+def seconds(text: str) -> float | None:
+    """Seconds since the epoch of an RFC 3339 time in UTC, with any number of decimals; None for anything else."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z", text)
+    if match is None:
+        return None
+    whole = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    return whole.timestamp() + float(match[2] or 0)
 
 
 def later(moment: Now, seconds: float) -> Now:

@@ -70,6 +70,8 @@ def _plan_details(result: Mapping[str, Any]) -> list[str]:
     steps = plan["undo"] if back else plan["steps"]
     remaining = plan.get("remaining")
     titles = [step["title"] for step in steps if remaining is None or step["id"] in remaining]
+    if titles and not back:
+        titles += [f"{step['title']}, once that is verified" for step in plan.get("afterwards") or []]
     lines += _titled("steps", [f"{number}. {title}" for number, title in enumerate(titles, start=1)])
     lines += [f"WARNING   {warning}" for warning in plan.get("warnings") or []]
     return lines
@@ -89,6 +91,8 @@ def _going_lines(plan: Mapping[str, Any]) -> list[str]:
         lines.append("down      the application is in maintenance mode, and stays in it")
     if plan.get("local_changes"):
         lines.append(f"discards  {len(plan['local_changes'])} changed files, saved beside the ledger first")
+    for title, entries in plan.get("also") or []:
+        lines += _titled(title, entries)
     return lines + _titled("commits", plan.get("commits") or [])
 
 
@@ -221,6 +225,10 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
             lines.append(f"discarded changes are in {note['saved']}")
         elif isinstance(note, Mapping) and "kept" in note:
             lines.append(f"the damaged ledger is kept as {note['kept']}")
+        elif isinstance(note, Mapping) and "left_to_do" in note and record["outcome"] == "succeeded":
+            lines += _titled("to do", note["left_to_do"])
+        elif isinstance(note, Mapping) and "failed" in note:
+            lines.append(f"{step} failed, which changes nothing about the result: {note['failed']}")
         elif step == "adopt":
             lines.append(str(note))
     return lines

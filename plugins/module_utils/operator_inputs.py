@@ -34,6 +34,10 @@ INPUTS = (
     "limit",
     "path",
     "url",
+    "rotate",
+    "values_file",
+    "role_password",
+    "bundle",
 )
 
 

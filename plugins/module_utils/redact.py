@@ -42,6 +42,11 @@ def parse_dotenv(text: str) -> dict[str, str]:
     return settings
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether the name of a setting says that its value is a secret."""
+    return bool(_SECRET_NAME.search(name))
+
+
 def secret_values(settings: dict[str, str]) -> list[str]:
     """The values of the settings whose names say that they are secret, and passwords in addresses.
 
@@ -50,7 +55,7 @@ def secret_values(settings: dict[str, str]) -> list[str]:
     values: list[str] = []
     for name, value in settings.items():
         values += _IN_ADDRESS.findall(value)
-        if _SECRET_NAME.search(name):
+        if is_secret_name(name):
             values += [value, *(line.strip() for line in value.splitlines())]
     return [value for value in dict.fromkeys(values) if len(value) >= _SHORTEST]
 

@@ -292,8 +292,8 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
 
 def apply(module: AnsibleModule) -> dict[str, Any]:
     """Carry out what the journal says."""
-    from ansible_collections.ops.runbook.plugins.module_utils.laravel_change import Orders, carry_out
-    from ansible_collections.ops.runbook.plugins.module_utils.laravel_health import GateSettings
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel_change import carry_out
+    from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
 
     params = module.params
     orders = Orders(

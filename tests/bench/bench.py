@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "molecule/shared"))
 
 import report
+import stack
 from contestants import CONTESTANTS, Contestant, ping, provide_pyinfra, rollback
 from hosts import Fleet, Host, say
 from lab import ROOT, STATE, operator_environment
@@ -261,22 +262,32 @@ def main() -> None:
     needed = {"fleet": given.hosts, "refuse": 1 + 3 * len(STRATEGIES)}
     pyinfra = provide_pyinfra()
     console = Console(width=170 if not sys.stdout.isatty() else None)
-    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        fleet = Fleet(Path(folder), max(needed.get(part, 1) for part in chosen))
-        with fleet.up():
-            bench = Bench(fleet, given.rounds, pyinfra)
-            work: dict[str, Callable[[], list[Table]]] = {
-                "one": lambda: bench.rollbacks(fleet.hosts[:1]),
-                "fleet": lambda: bench.rollbacks(fleet.hosts[: given.hosts]),
-                "refuse": bench.refusals,
-                "interrupted": bench.interruptions,
-                "load": bench.load,
-            }
-            for part in chosen:
-                tables = work[part]()
-                report.keep(part, given.rounds, tables, report.versions(pyinfra))
-                for table in tables:
-                    table.show(console)
+
+    def measured(part: str, tables: list[Table]) -> None:
+        report.keep(part, given.rounds, tables, report.versions(pyinfra))
+        for table in tables:
+            table.show(console)
+
+    on_laravel = [part for part in chosen if part != "stack"]
+    if on_laravel:
+        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+            fleet = Fleet(Path(folder), max(needed.get(part, 1) for part in on_laravel))
+            with fleet.up():
+                bench = Bench(fleet, given.rounds, pyinfra)
+                work: dict[str, Callable[[], list[Table]]] = {
+                    "one": lambda: bench.rollbacks(fleet.hosts[:1]),
+                    "fleet": lambda: bench.rollbacks(fleet.hosts[: given.hosts]),
+                    "refuse": bench.refusals,
+                    "interrupted": bench.interruptions,
+                    "load": bench.load,
+                }
+                for part in on_laravel:
+                    measured(part, work[part]())
+    if "stack" in chosen:
+        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+            host = stack.Stack(Path(folder))
+            with host.up():
+                measured("stack", stack.measure(host, given.rounds))
     report.write_page()
     console.print(f"written: {report.PAGE.relative_to(ROOT)}")
 

@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import lab
 from lab import APP, DATABASE, ROOT, STATE, Lab
@@ -45,18 +45,33 @@ def free_ports(count: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
-class Fleet:
-    """All hosts, and the folder with their inventory and keys."""
+@dataclass(frozen=True)
+class Kind:
+    """What the hosts are for. described: folder with the variables of the lab. variables: of each host."""
 
-    def __init__(self, folder: Path, count: int) -> None:
+    group: str
+    described: Path
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+LARAVEL = Kind("laravel", ROOT / "inventories/demo")
+
+
+class Hosts:
+    """Hosts of one kind, and the folder with their inventory and keys."""
+
+    def __init__(self, folder: Path, count: int, kind: Kind) -> None:
         self.folder = folder
         ports = free_ports(2 * count)
         self.hosts = [Host(f"bench{n + 1}", ports[2 * n], ports[2 * n + 1]) for n in range(count)]
         # The lab's own variables; its keys come to lie two folders above the inventory.
         self.inventory = folder / "inventories/bench"
-        shutil.copytree(ROOT / "inventories/demo/group_vars", self.inventory / "group_vars")
-        described = {host.name: {"lab_ssh_port": host.ssh_port, "lab_http_port": host.http_port} for host in self.hosts}
-        (self.inventory / "hosts.yml").write_text(json.dumps({"lab": {"children": {"laravel": {"hosts": described}}}}))
+        shutil.copytree(kind.described / "group_vars", self.inventory / "group_vars")
+        described = {
+            host.name: {**kind.variables, "lab_ssh_port": host.ssh_port, "lab_http_port": host.http_port}
+            for host in self.hosts
+        }
+        (self.inventory / "hosts.yml").write_text(json.dumps({"lab": {"children": {kind.group: {"hosts": described}}}}))
         lab.INVENTORIES[:] = [str(self.inventory)]
         # Connections of their own, so that they can be closed.
         self.sockets = folder / "cp"
@@ -96,6 +111,17 @@ class Fleet:
         for path in self.sockets.glob("*"):
             subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={path}", "host"], capture_output=True, check=False)
 
+    def options(self, hosts: Sequence[Host]) -> list[str]:
+        """What limits ansible-playbook to these hosts."""
+        return ["-i", str(self.inventory), "-l", ",".join(host.name for host in hosts)]
+
+
+class Fleet(Hosts):
+    """Hosts with Laravel."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        super().__init__(folder, count, LARAVEL)
+
     def keep(self, name: str, strategy: str, *tags: str, hosts: Sequence[Host] | None = None) -> None:
         """Bring hosts to the last of the releases, and keep that state under a name."""
         chosen = self.hosts if hosts is None else hosts
@@ -128,10 +154,6 @@ class Fleet:
     def served(self, hosts: Sequence[Host]) -> str:
         """The releases that the hosts' sites answer with."""
         return ", ".join(sorted(set(each(hosts, lambda host: host.lab.version()))))
-
-    def options(self, hosts: Sequence[Host]) -> list[str]:
-        """What limits ansible-playbook to these hosts."""
-        return ["-i", str(self.inventory), "-l", ",".join(host.name for host in hosts)]
 
 
 def each(hosts: Sequence[Host], work: Callable[[Host], Result]) -> list[Result]:

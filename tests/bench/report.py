@@ -129,6 +129,13 @@ Ansible needs to say anything of a host. The lease is held by an operation that 
     "interrupted": """\
 The module of a rollback gets a SIGKILL in the step before its last one. Measured is the next run, until the service is
 verified.""",
+    "stack": """\
+One host with an engine, a registry, PostgreSQL and four services on it, from `sha-c0ffee1` to `sha-c0ffee2` and back,
+neither of which has a migration to run. The runbook's script ends when its health check answers for the first time;
+ours when the gate has seen all containers healthy and several good answers. The runbook's rollback is the one without
+`alembic downgrade -1`: with it, it fails (`molecule/compose/tests/test_runbook.py`). Requests come at a steady 40 a
+second, in runs of their own that are not timed. What is refused is what comes while Compose has stopped the old backend
+and the new one does not listen yet: both ways stop and start the same containers.""",
     "load": """\
 Requests at a steady rate while the host is rolled back and deployed to, back and forth. The rate does not wait for
 answers, and latency counts from the moment a request was due. *Lost* is a connection that fails, a timeout, or a status
@@ -147,6 +154,7 @@ HEADINGS = {
     "fleet": "Several hosts",
     "refuse": "Refusals",
     "interrupted": "After an interrupted run",
+    "stack": "A stack under Compose",
     "load": "Load",
 }
 

@@ -12,6 +12,7 @@ from ansible.utils.helpers import pct_to_int
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.ops.runbook.plugins.filter.operation_report import operation_results
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import (
     BatchInvalid,
     Orders,
@@ -398,3 +399,17 @@ def test_label(name: str) -> None:
 def test_a_release_is_typed_by_what_it_is_not_by_a_name_that_may_move() -> None:
     assert typed(NEW) == "b" * 10
     assert typed({"id": "registry.example.com/app@sha256:1", "name": "v2"}) == "registry.example.com/app@sha256:1"
+
+
+# -- what the hosts' tasks left ------------------------------------------------------------------
+
+
+def test_a_task_that_was_skipped_has_no_result() -> None:
+    """Otherwise a host whose turn never came would count as one that was worked on."""
+    hosts = {
+        "web1": {"operation_applied": {"healthy": False, "changed": True}},
+        "web2": {"operation_applied": {"skipped": True, "changed": False}},
+        "web3": {},
+    }
+    results = operation_results(hosts, list(hosts), "operation_applied")
+    assert results == {"web1": {"healthy": False, "changed": True}, "web2": {}, "web3": {}}

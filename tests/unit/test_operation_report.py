@@ -255,6 +255,7 @@ NOTES: dict[str, tuple[dict[str, Any], str]] = {
         "going back undid no migration; those of this deploy: m1",
     ),
     "a database ahead": ({"migrations": {"mode": "keep", "ahead": ["m2", "m1"]}}, "stays ahead by: m2, m1"),
+    "what a person still has to do": ({"notes": {"forget_env": {"left_to_do": ["revoke it"]}}}, "to do     revoke it"),
     "saved changes": ({"notes": {"save_changes": {"saved": "/var/x"}}}, "discarded changes are in /var/x"),
     "a damaged ledger": ({"notes": {"set_aside_ledger": {"kept": "/var/y"}}}, "the damaged ledger is kept as /var/y"),
     "an adoption": ({"notes": {"adopt": "going back will need Composer"}}, "going back will need Composer"),

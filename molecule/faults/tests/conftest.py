@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host_driver import Driver, install
+from host_driver import Driver
 from lab import HOSTS, ROOT, Lab
+from module_driver import install
 from reliability import Row, write
 from stories import IN_PLACE
 

@@ -27,6 +27,7 @@ class Service:
     checkout: str = APP
     strategy: str = "in_place"
     state_dir: str = STATE
+    module: str = "laravel_operation"
     endpoints: list[dict[str, Any]] = field(default_factory=lambda: [CHECK])
 
 

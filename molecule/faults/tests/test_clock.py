@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 import pytest
 from host_driver import Driver
+from kills import kill
 from lab import Lab
 from observer import start
 from stories import DEPLOY, IN_PLACE
-from test_killed_module import kill, verified
+from test_killed_module import verified
 
 SHIFTS = {"back by two days": "-2d", "forward by two days": "+2d"}
 

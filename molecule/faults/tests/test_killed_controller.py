@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from controllers import Controller, Gate, wait_for
+from controller import Controller, wait_for
+from gate import Gate
 from lab import STATE, Lab, play
 from observer import code, settled, start, typed
 

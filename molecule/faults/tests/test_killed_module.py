@@ -8,29 +8,15 @@ is whole.
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from host_driver import Driver
+from kills import BOTH, PLANNED, kill, killed, ways
 from lab import Lab
 from stories import GREETER, MIGRATIONS, STORIES, Story
-
-PLANNED, KILLED = "/srv/lab/case-planned", "/srv/lab/case-killed"
-
-
-def kill(when: str, write: str) -> dict[str, Any]:
-    return {"what": "kill", "when": when, "write": write}
-
-
-def killed(driver: Driver, operation: str, fault: dict[str, Any], direction: str = "forward") -> None:
-    """Bring the host to where a kill leaves it, and keep that."""
-    driver.restore(PLANNED)
-    died = driver.apply(operation, direction, fault=fault)
-    assert died["rc"] == -signal.SIGKILL, f"{fault}: it was not killed: {died}"
-    driver.keep(KILLED)
 
 
 def verified(driver: Driver, story: Story, went_back: bool, told: object) -> None:
@@ -44,41 +30,6 @@ def verified(driver: Driver, story: Story, went_back: bool, told: object) -> Non
     # A deploy that goes back leaves what its migrations did; a rollback that goes back runs them again.
     if story.procedure != "deploy" or not went_back:
         assert seen["migrations"].isdisjoint(MIGRATIONS) is (release == "v1.0.0"), text
-
-
-class Seen(NamedTuple):
-    """What the next run said and what came of it, and the inputs that were typed."""
-
-    outcome: str
-    typed: str
-
-
-def ways(driver: Driver, story: Story, fault: dict[str, Any], chosen: tuple[str, ...], says: str | None = None) -> Seen:
-    """Do what the next run says, in each of the chosen ways."""
-    told = json.dumps(fault)
-    first = driver.run(story)
-    if says is not None:
-        # The refusal of a lease says less than the one of a journal; both name what to type.
-        assert bool(says) is bool(first["refusal"]), f"{told}: {first}"
-        assert says in first["text"] or first["refusal"] == "lease_held", f"{told}: {first}"
-    if not first["refusal"]:
-        # Nothing was left to decide: the run went on with its own plan.
-        assert first["outcome"] in ("succeeded", "unchanged"), f"{told}: {first}"
-        verified(driver, story, False, told)
-        return Seen(f"nothing to decide; {first['outcome']}, {story.second}", "")
-    ended, typed = [], []
-    for number, way in enumerate(chosen):
-        if number:
-            driver.restore(KILLED)
-        given = next(given for given in first["ways"] if f"interrupted={way}" in given)
-        inputs = dict(word.split("=", 1) for word in given.split())
-        again = driver.run(story, **inputs)
-        outcome = {"resume": "succeeded", "undo": "reverted"}[way]
-        assert again.get("outcome") == outcome, f"{told}, {given}: {again}"
-        verified(driver, story, way == "undo", f"{told}, {given}")
-        ended.append(f"`{way}`: {outcome}, {story.first if way == 'undo' else story.second}")
-        typed.append("".join(f" -e {name}={'<id>' if name == 'lock_takeover' else inputs[name]}" for name in inputs))
-    return Seen("; ".join([f"refused ({first['refusal']})", *ended]), " or".join(typed))
 
 
 @pytest.fixture
@@ -95,7 +46,6 @@ def planned(lab: Lab, driver: Driver) -> Callable[[Story], tuple[str, list[str]]
     return plan
 
 
-BOTH = ("resume", "undo")
 HALF = "half of its line is on the disk"
 DONE = "it is done, and not yet journalled as done"
 
@@ -126,7 +76,7 @@ def test_kill_at_every_journalled_step(
                 stands = driver.marks()
             else:
                 assert driver.marks() == stands, f"{step} was begun before it was journalled"
-            seen[moment] = ways(driver, story, fault, chosen)
+            seen[moment] = ways(driver, story, fault, chosen, verified)
         if step != steps[0]:
             assert seen.pop(HALF).outcome == "refused (interrupted)"
         for found in dict.fromkeys(seen.values()):
@@ -197,7 +147,7 @@ def test_kill_around_the_steps(driver: Driver, planned: Any, row: Callable[..., 
     operation, _ = planned(story)
     for moment, end in ENDS.items():
         killed(driver, operation, end.fault)
-        found = ways(driver, story, end.fault, ("resume",), end.says)
+        found = ways(driver, story, end.fault, ("resume",), verified, end.says)
         row(
             "module",
             fault=f"SIGKILL in a {name}",
@@ -221,7 +171,7 @@ def test_kill_on_the_way_back(driver: Driver, planned: Any, row: Callable[..., N
     for step in back["plan"]["remaining"]:
         fault = kill("before", f"done:{step}")
         killed(driver, again, fault, "back")
-        found = ways(driver, story, fault, ("undo",))
+        found = ways(driver, story, fault, ("undo",), verified)
         row(
             "module",
             fault="SIGKILL in the undo of a deploy",

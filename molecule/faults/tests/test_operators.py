@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from controllers import Controller, Gate, wait_for
+from controller import Controller, wait_for
+from gate import Gate
 from host_driver import Driver
 from lab import STATE, Lab, Run, play
 from observer import code, left, settled, start, typed

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from controllers import Controller, Gate, wait_for
+from controller import Controller, wait_for
+from gate import Gate
 from lab import Lab
 from observer import code, settled, start, typed
 

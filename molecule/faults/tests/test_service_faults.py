@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from controllers import wait_for
+from controller import wait_for
 from lab import APP, Lab
 from observer import code, settled, start, typed
 

@@ -2,7 +2,7 @@
 
 Modules are processes of their own and run as the user deploy, but without the controller and without a new Python
 for each: so a hundred kills take a minute and not an hour. Orders come as JSON lines on standard input, one answer
-goes out for each. See ORDERS.
+goes out for each. See ORDERS. The arguments name the modules.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ import traceback
 from typing import Any
 
 PLUGINS = "ansible_collections.ops.runbook.plugins"
-NAMES = ("laravel_operation", "operation_close", "operation_history_info")
 durable_file: Any = importlib.import_module(f"{PLUGINS}.module_utils.durable_file")
 basic: Any = importlib.import_module("ansible.module_utils.basic")
-MODULES: dict[str, Any] = {name: importlib.import_module(f"{PLUGINS}.modules.{name}") for name in NAMES}
+MODULES: dict[str, Any] = {name: importlib.import_module(f"{PLUGINS}.modules.{name}") for name in sys.argv[1:]}
 
 #: What fills the disk, beside the state folders.
 FILLER = "/var/lib/ops-runbook/filler"

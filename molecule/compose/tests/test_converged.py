@@ -1,0 +1,12 @@
+"""What converge left: a stack that was taken over, and brought to a release, with a record of both."""
+
+from __future__ import annotations
+
+from compose_lab import ComposeLab
+
+
+def test_release_is_deployed_and_recorded_once(lab: ComposeLab) -> None:
+    assert lab.version() == "0.2.0"
+    assert lab.runs("good2")
+    assert lab.outcomes() == [("adopt", "succeeded"), ("deploy", "succeeded")]
+    assert not lab.has_lease()

@@ -1,0 +1,116 @@
+"""The diagnosis names the cause, works when half of the stack is down, changes nothing, and shows no secret."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from compose_lab import COMPOSE, PROJECT, ComposeLab, tag
+from test_secrets import leaks, secrets
+
+ENV = f"{PROJECT}/.env"
+
+
+@pytest.fixture(autouse=True)
+def _well_again(lab: ComposeLab) -> Iterator[None]:
+    lab.at("good")
+    yield
+    # A worker that saw no database for a while would be unhealthy just when the next state is awaited.
+    lab.root("systemctl start docker.socket docker.service; docker start shop-db-1; sleep 3", check=False)
+
+
+def test_all_is_well_and_nothing_is_changed(lab: ComposeLab) -> None:
+    before = lab.fingerprint()
+    run = lab.play("compose_diagnose")
+    assert run.green, run.text
+    assert "OK: " in run.text and "all is well" in run.text
+    assert run.changed == 0
+    assert lab.fingerprint() == before
+
+
+def pinned(name: str) -> str:
+    """Somebody edits the compose file by hand, and brings it up."""
+    return (
+        f"sed -i 's/shop-backend:sha-c0ffee1/shop-backend:{tag(name)}/' {COMPOSE}; cd {PROJECT}; "
+        f"export DOCKER_CONFIG=/srv/lab/docker; docker compose -f {COMPOSE} up -d --no-deps backend; sleep 5"
+    )
+
+
+#: Until the engine itself has seen it often enough.
+UNHEALTHY = (
+    "timeout 60 sh -c 'until docker inspect --format {{.State.Health.Status}} shop-backend-1 | grep -qx unhealthy; "
+    "do sleep 0.5; done'"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    broken: str
+    expect: tuple[str, ...]
+
+
+CASES = {
+    "the backend crashes": Case(
+        pinned("crash"),
+        ("health answers 502: backend is restarting again and again", "its log ends with:", "inside proxy"),
+    ),
+    "the backend is unhealthy": Case(
+        f"{pinned('unhealthy')}; {UNHEALTHY}", ("backend runs, but its health check fails",)
+    ),
+    "the database was killed": Case(
+        "docker kill shop-db-1; sleep 3", ("health answers 503: db is not running: exit code 137", "up -d db")
+    ),
+    "a container was removed": Case(
+        "docker rm -f shop-web-1", ("web has no container", "docker compose up -d web", "no container")
+    ),
+    "somebody edited a tag by hand": Case(
+        f"sed -i 's/shop-backend:sha-c0ffee1/shop-backend:{tag('good2')}/' {COMPOSE}",
+        ("backend runs sha256:", "which the files pin, is not on this host"),
+    ),
+    "the engine is down": Case(
+        "systemctl stop docker.service docker.socket", ("the Docker engine can't be asked", "systemctl status docker")
+    ),
+    "the compose file is broken": Case(
+        f"echo '  x: [' >> {COMPOSE}; docker stop -t 1 shop-backend-1",
+        ("the compose files are not valid", "health answers 502: backend is not running"),
+    ),
+    "no .env": Case(f"rm {ENV}", ("the compose files are not valid", "POSTGRES_PASSWORD", f"there is no {ENV}")),
+    "everything was removed": Case(
+        f"cd {PROJECT}; docker compose -f {COMPOSE} down", ("db has no container", "backend", "proxy")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_cause_is_named(lab: ComposeLab, tmp_path: Path, name: str) -> None:
+    case = CASES[name]
+    needles = secrets(lab)
+    lab.root(case.broken)
+    bundle = tmp_path / "shop.tar.gz"
+    run = lab.play("compose_diagnose", "-vvv", bundle=bundle)
+    assert not run.green, run.text
+    for text in case.expect:
+        assert text in run.text, run.text
+    assert leaks(run.text, needles) == []
+    assert bundle.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(bundle) as archive:
+        files = {member.name: archive.extractfile(member).read().decode() for member in archive}  # type: ignore[union-attr]
+    assert {f"{lab.name}/verdict.txt", f"{lab.name}/facts.json"} <= set(files)
+    assert leaks("\n".join(files.values()), needles) == []
+
+
+def test_a_secret_in_a_log_is_masked(lab: ComposeLab, tmp_path: Path) -> None:
+    needles = secrets(lab)
+    lab.root("docker exec shop-backend-1 sh -c 'echo password is $POSTGRES_PASSWORD $OPENAI_API_KEY > /proc/1/fd/1'")
+    lab.root("docker stop -t 1 shop-backend-1")
+    bundle = tmp_path / "shop.tar.gz"
+    run = lab.play("compose_diagnose", bundle=bundle)
+    assert "password is ********" in run.text
+    assert leaks(run.text, needles) == []
+    with tarfile.open(bundle) as archive:
+        log = archive.extractfile(f"{lab.name}/logs/shop-backend-1.log").read().decode()  # type: ignore[union-attr]
+    assert "password is ********" in log
+    assert leaks(log, needles) == []

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The description of a Docker Compose service, as the modules take it from the role."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  service:
+    description:
+      - The service as the inventory describes it.
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - Name of the service. Its state folder, and the records of its operations, are found by it.
+        type: str
+        required: true
+      project_dir:
+        description:
+          - The folder with the compose files and C(.env), an absolute path on the host.
+        type: path
+        required: true
+      files:
+        description:
+          - The compose files in their order, relative to O(service.project_dir). Empty takes what C(docker compose)
+            itself would read there (C(COMPOSE_FILE) in C(.env), C(compose.yaml), and so on).
+        type: list
+        elements: str
+        default: []
+      project:
+        description:
+          - Name of the Compose project. Empty takes Compose's own.
+        type: str
+        default: ""
+      images:
+        description:
+          - What a release pins, as a dictionary of Compose services and their repositories, such as
+            C(backend=registry.example.com/acme/shop-backend). All of them are of one build. What is not named here
+            stays as the compose file has it.
+        type: dict
+        required: true
+      pin:
+        description:
+          - Where the images of a release are written. V(file) edits their references in the compose file, and no
+            other byte of it. V(override) writes O(service.pin_file) and leaves the compose files alone.
+        type: str
+        choices: [file, override]
+        default: file
+      pin_file:
+        description:
+          - For O(service.pin=override), the file with the pins, relative to O(service.project_dir).
+        type: str
+        default: docker-compose.pin.yml
+      tag_prefix:
+        description:
+          - What stands before a commit in an image's tag. V(to=abc1234) is tried with it first.
+        type: str
+        default: sha-
+      source:
+        description:
+          - What the images must name as their source (C(org.opencontainers.image.source)). Empty takes what the
+            images that run say.
+        type: str
+        default: ""
+      migration_service:
+        description:
+          - Service whose image has the Alembic migrations. Empty where there are none.
+        type: str
+        default: ""
+      alembic:
+        description:
+          - The Alembic command in that image.
+        type: str
+        default: alembic
+      alembic_config:
+        description:
+          - Path of C(alembic.ini) in that image. Empty takes the one in its working folder.
+        type: str
+        default: ""
+      python:
+        description:
+          - The Python of that image that has Alembic.
+        type: str
+        default: python3
+      inside_health:
+        description:
+          - What is asked from inside containers, with the C(wget), C(curl) or Python that they have.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          service:
+            description:
+              - Service in whose container it is asked.
+            type: str
+            required: true
+          url:
+            description:
+              - Address as that container reaches it.
+            type: str
+            required: true
+          contains:
+            description:
+              - A text that the answer must contain.
+            type: str
+            default: ""
+      settle:
+        description:
+          - Seconds that a container without a health check must have run without a restart.
+        type: float
+        default: 3
+      wait_timeout:
+        description:
+          - Seconds that C(docker compose up --wait) waits for the containers.
+        type: int
+        default: 120
+      registry_user:
+        description:
+          - User at the registry of O(service.images). Empty takes what C(docker login) left for the user who
+            operates the service.
+        type: str
+        default: ""
+      registry_timeout:
+        description:
+          - Seconds after which a registry that does not answer counts as down.
+        type: float
+        default: 10
+      keep_releases:
+        description:
+          - How many good releases keep their images on the host, so that a rollback needs no registry. The present
+            and the previous one always keep them.
+        type: int
+        default: 5
+      disk_reserve:
+        description:
+          - MiB that must stay free on the engine's disk. Checked before a download, and half of it while one goes
+            on.
+        type: int
+        default: 500
+      command_timeout:
+        description:
+          - Seconds after which a command or a download is stopped. Migrations are never stopped.
+        type: float
+        default: 1800
+      data_disposable:
+        description:
+          - Whether the data of the service may be lost. Only then do destructive commands run.
+        type: bool
+        default: false
+      docker:
+        description:
+          - The Docker command.
+        type: str
+        default: docker
+      env_file:
+        description:
+          - The file that sets the variables of the compose files, relative to O(service.project_dir).
+        type: str
+        default: .env
+"""

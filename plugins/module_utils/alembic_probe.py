@@ -1,0 +1,310 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Containers that are run once from an image of the service: to ask its Alembic, and to let it migrate."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, applied, graph
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output, tail
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
+from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
+
+#: Which containers are ours, and what they do: one that outlived its module is found by it.
+LABEL = "ops.runbook.once"
+
+#: A migration may take as long as it takes; stopped halfway it would leave the most work.
+_UNLIMITED = float(7 * 24 * 3600)
+
+#: Seconds for an answer about migrations; a database that does not answer is the usual cause of more.
+_PROBE_SECONDS = 90.0
+
+_MARK = "ops-runbook-alembic:"
+
+#: Runs in the image, with its Python (3.7 and newer), its Alembic and its settings. It runs the commands that it is
+#: given, and then looks: the database is read as `alembic current` reads it, SQL is made as `alembic downgrade --sql`
+#: makes it. One container for both, because the start of one costs more than all the rest.
+_PROBE = r'''
+import ast, io, json, subprocess, sys
+
+request = json.loads(%(request)r)
+answer = {}
+
+
+def body(script, name):
+    """missing, empty or ok: what a migration's function does."""
+    with open(script.path, encoding="utf-8") as handle:
+        tree = ast.parse(handle.read())
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            rest = [one for one in node.body if not isinstance(one, ast.Pass)
+                    and not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+            return "ok" if rest else "empty"
+    return "ok" if hasattr(script.module, name) else "missing"
+
+
+def names(value):
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+answer["commands"] = []
+for argv in request["commands"]:
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        answer["commands"].append([done.returncode, done.stdout.decode("utf-8", "replace")[-4000:]])
+    except OSError as error:
+        answer["commands"].append([127, str(error)])
+    if answer["commands"][-1][0]:
+        break
+
+try:
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.runtime.migration import MigrationStep
+    from alembic.script import ScriptDirectory
+
+    real, sys.stdout = sys.stdout, io.StringIO()
+    config = Config(request["config"] or "alembic.ini", stdout=sys.stdout)
+    scripts = ScriptDirectory.from_config(config)
+    every = {script.revision: script for script in scripts.walk_revisions()}
+    answer["revisions"] = [
+        {"id": name, "title": (script.doc or "").splitlines()[0] if script.doc else "",
+         "down": names(script.down_revision),
+         # A dependency may be named by a branch label or the beginning of an id.
+         "depends": [scripts.get_revision(other).revision for other in names(script.dependencies)]}
+        for name, script in every.items()
+    ]
+
+    def environment(buffer=None, **options):
+        config.output_buffer = buffer
+        return EnvironmentContext(config, scripts, **options)
+
+    seen = {"version_table": "alembic_version"}
+
+    def look(heads, context):
+        seen["heads"] = list(context.get_current_heads())
+        seen["transactional"] = bool(context.impl.transactional_ddl)
+        seen["version_table"] = getattr(context, "version_table", "alembic_version")
+        return []
+
+    if request["database"]:
+        try:
+            with environment(fn=look, dont_mutate=True):
+                scripts.run_env()
+            answer["heads"], answer["transactional"] = seen.get("heads", []), seen.get("transactional", False)
+        except BaseException as error:
+            answer["database_error"] = type(error).__name__ + ": " + str(error).strip()
+
+    def offline(name, make, source, destination):
+        """The SQL of one migration: (statements, error)."""
+        buffer = io.StringIO()
+        try:
+            with environment(buffer, fn=lambda heads, context: [make(scripts.revision_map, scripts.get_revision(name))],
+                             as_sql=True, starting_rev=source, destination_rev=destination, dont_mutate=True):
+                scripts.run_env()
+        except BaseException as error:
+            said = str(error).strip().splitlines()
+            return [], ": ".join([type(error).__name__, *said[:1]])
+        lines = [line for line in buffer.getvalue().splitlines() if not line.strip().startswith("--")]
+        found = [part.strip() for part in "\n".join(lines).split(";\n")]
+        skip = ("BEGIN", "COMMIT", "")
+        return [part.rstrip(";") for part in found
+                if part.rstrip(";").upper() not in skip and seen["version_table"] not in part], ""
+
+    below = {name: names(script.down_revision) for name, script in every.items()}
+    above = set()
+    if "heads" in answer:
+        # What is applied, by everything below the heads.
+        needs = {entry["id"]: entry["down"] + entry["depends"] for entry in answer["revisions"]}
+        waiting = [head for head in answer["heads"] if head in needs]
+        while waiting:
+            name = waiting.pop()
+            if name not in above:
+                above.add(name)
+                waiting += [other for other in needs[name] if other in needs]
+    answer["downs"], answer["ups"] = {}, {}
+    known = set(request["known"] or [])
+    for name, script in every.items():
+        if request["known"] is not None and name in above and name not in known:
+            kind = body(script, "downgrade")
+            if kind == "empty" and body(script, "upgrade") == "empty":
+                # A merge of branches does nothing in either direction.
+                kind = "ok"
+            entry = {"kind": kind}
+            if kind == "ok":
+                sql, problem = offline(name, MigrationStep.downgrade_from_script, name, (below[name] or [None])[0])
+                entry["sql"] = sql
+                if problem:
+                    entry.update(kind="error", error=problem)
+            answer["downs"][name] = entry
+        elif request["ups"] and "heads" in answer and name not in above:
+            sql, problem = offline(name, MigrationStep.upgrade_from_script, (below[name] or [None])[0], name)
+            answer["ups"][name] = {"sql": sql, "error": problem}
+except BaseException as error:
+    answer["error"] = type(error).__name__ + ": " + str(error).strip()
+sys.__stdout__.write("\n%(mark)s" + json.dumps(answer) + "\n")
+sys.__stdout__.flush()
+'''
+
+
+class ProbeFailed(Exception):
+    """An image could not be asked about its migrations."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an image says. heads: of the database; None where it was not asked or can't be read.
+
+    downs and ups: by revision, as migration_verdict.undoing wants them, and the SQL of what an upgrade would run.
+    failed: the command that did not end with 0, and what it said.
+    """
+
+    graph: Graph
+    heads: tuple[str, ...] | None = None
+    database_error: str = ""
+    transactional: bool = False
+    downs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    failed: str = ""
+
+    @property
+    def applied(self) -> list[str]:
+        """What the database has of this image's revisions."""
+        return applied(self.graph, self.heads or ())
+
+
+def ask(
+    service: ComposeService,
+    image: Reference,
+    database: bool = True,
+    known: Sequence[str] | None = None,
+    ups: bool = False,
+) -> Answer:
+    """Ask an image about its migrations, in one container. Raises ProbeFailed.
+
+    database: also where the database stands. known: the revisions of the target, to be told how those that are
+    applied and not among them would be undone. ups: the SQL of what is not applied.
+    """
+    request = {"database": database, "known": None if known is None else list(known), "ups": ups, "commands": []}
+    return _asked(service, image, request, "probe", _PROBE_SECONDS)
+
+
+def migrate(service: ComposeService, image: Reference, *arguments: Sequence[str]) -> Answer:
+    """Let an image's Alembic change the database, one command after the other, and look at what came of it.
+
+    Raises ProbeFailed; CommandFailed for a command that destroys data, which is never run.
+    """
+    description = service.description
+    config = ("-c", description.alembic_config) if description.alembic_config else ()
+    commands = [[*description.alembic, *config, *some] for some in arguments]
+    for argv in commands:
+        service.commands.must_not_destroy(argv)
+    request = {"database": True, "known": None, "ups": False, "commands": commands}
+    return _asked(service, image, request, "migration", _UNLIMITED)
+
+
+def _asked(
+    service: ComposeService, image: Reference, request: Mapping[str, Any], purpose: str, timeout: float
+) -> Answer:
+    full = {**request, "config": service.description.alembic_config}
+    source = _PROBE % {"request": json.dumps(full), "mark": _MARK}
+    try:
+        found = run(service, image, [*service.description.python, "-"], purpose, source, timeout)
+    except CommandFailed as error:
+        raise ProbeFailed(str(error)) from error
+    line = next((line for line in reversed(found.stdout.splitlines()) if line.startswith(_MARK)), "")
+    if not line:
+        said = service.redact(tail(found.stderr, lines=4) or tail(found.stdout, lines=4) or "it printed nothing")
+        raise ProbeFailed(f"{' '.join(service.description.python)} in {image.text} ended with {found.code}: {said}")
+    answer = json.loads(line[len(_MARK) :])
+    failed = ""
+    for argv, (code, said) in zip(full["commands"], answer["commands"]):
+        if code:
+            failed = service.commands.describe(argv, code, said, "")
+    if answer.get("error"):
+        text = f"Alembic in {image.text}: {answer['error']}"
+        raise ProbeFailed(service.redact(f"{failed}. {text}" if failed else text))
+    return Answer(
+        graph(answer["revisions"]),
+        tuple(answer["heads"]) if "heads" in answer else None,
+        service.redact(_first_lines(str(answer.get("database_error", "")))),
+        bool(answer.get("transactional")),
+        _on_one_line(answer.get("downs") or {}),
+        _on_one_line(answer.get("ups") or {}),
+        failed,
+    )
+
+
+def _on_one_line(found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """SQL as a plan shows it: one line for each statement."""
+    return {
+        name: {**one, "sql": [" ".join(statement.split()) for statement in one.get("sql") or ()]}
+        for name, one in found.items()
+    }
+
+
+def _first_lines(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines()[:4] if line.strip())
+
+
+def run(
+    service: ComposeService,
+    image: Reference,
+    argv: Sequence[str],
+    purpose: str,
+    stdin: str | None = None,
+    timeout: float | None = None,
+) -> Output:
+    """Run a command in a container of the migration service, made from an image, which is removed afterwards."""
+    name = service.description.migration_service
+    override = {"services": {name: {"image": image.text, "pull_policy": "never"}}}
+    title = f"{service.description.name}-ops-{purpose}-{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix="ops-runbook-") as folder:
+        path = os.path.join(folder, "image.json")
+        with open(path, "w", encoding="utf-8") as handle:
+            json.dump(override, handle)
+        arguments = ["run", "--rm", "--no-deps", "-T", "--name", title, "--label", f"{LABEL}={purpose}"]
+        try:
+            return service.compose(
+                *arguments,
+                *("--entrypoint", argv[0], name, *argv[1:]),
+                files=[*service.all_files(), path],
+                stdin=stdin,
+                timeout=timeout,
+                check=False,
+            )
+        except CommandFailed:
+            # What was stopped for its time goes on in its container.
+            if purpose == "probe":
+                _remove(service, title)
+            raise
+
+
+def _remove(service: ComposeService, container: str) -> None:
+    try:
+        service.engine.remove_container(container)
+    except EngineUnreachable:
+        return
+
+
+def settle(service: ComposeService, project: str) -> None:
+    """Wait for a migration whose module was killed, and remove what such modules left."""
+    labels = [
+        f"com.docker.compose.project={project}",
+        f"com.docker.compose.service={service.description.migration_service}",
+    ]
+    for container in service.engine.containers(labels):
+        purpose = (container.get("Labels") or {}).get(LABEL)
+        if purpose == "migration" and container.get("State") == "running":
+            service.engine.wait(container["Id"], _UNLIMITED)
+        if purpose:
+            service.engine.remove_container(container["Id"])

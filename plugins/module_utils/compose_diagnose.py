@@ -1,0 +1,447 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looking at a Compose service that is not well. Nothing is changed, and each part is looked at without the others.
+
+Half of a stack may be down, the compose file may be broken, or the engine gone: what can't be read is itself an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    env_file,
+    health,
+    image_reference,
+    moment,
+    operation_history,
+    redact,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output, tail
+from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
+    Answer,
+    DiskUse,
+    Facts,
+    Seen,
+    diagnose,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, InsideCheck
+from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+
+_SERVICE, _DEPENDS = "com.docker.compose.service", "com.docker.compose.depends_on"
+_PROJECT, _FOLDER = "com.docker.compose.project", "com.docker.compose.project.working_dir"
+
+#: Asks with what the container has, so that the status is seen: `wget -q` would keep it to itself. The address is an
+#: argument, and no part of the script.
+_ASK = """\
+if command -v curl >/dev/null 2>&1; then exec curl -sS -m 5 -w '\\nHTTP %{http_code}' "$1"; fi
+if command -v wget >/dev/null 2>&1; then exec wget -S -O- -T 5 "$1"; fi
+for python in python3 python; do
+  if command -v $python >/dev/null 2>&1; then
+    exec $python -c 'import sys, urllib.request as u; a = u.urlopen(sys.argv[1], timeout=5)
+print(a.read().decode(), "HTTP", a.status)' "$1"
+  fi
+done
+echo 'this container has neither curl, wget nor python' >&2
+exit 127
+"""
+
+#: A setting that is no secret by its name is masked too, unless it is a word, a number, a path or a plain address.
+_HARMLESS = re.compile(r"[A-Za-z]+([-_. ][A-Za-z]+)*|[\d.:]*|(?:https?://)?[\w.-]+(?::\d+)?(?:/[\w./-]*)?|/[\w./-]*")
+_SHORTEST = 8
+
+
+@dataclass(frozen=True)
+class Limits:
+    """log_lines: of each container that is not well. bundle_lines: of every container, in the bundle.
+
+    Disk in percent. timeout: seconds for one command, because a part that hangs is itself an answer.
+    """
+
+    log_lines: int = 15
+    bundle_lines: int = 300
+    disk_warn: int = 85
+    disk_bad: int = 95
+    timeout: float = 20.0
+
+
+def look(
+    service: ComposeService, guard: Guard, checks: Sequence[health.Check], limits: Limits, bundle: bool
+) -> dict[str, Any]:
+    """Everything that was seen, and the verdict. Returns verdict, facts, seconds, and with bundle its files."""
+    return _Look(service, guard, limits).at(checks, bundle)
+
+
+class _Look:
+    def __init__(self, service: ComposeService, guard: Guard, limits: Limits) -> None:
+        self.service = service
+        self.guard = guard
+        self.limits = limits
+        self.raw: list[dict[str, Any]] = []
+
+    def at(self, checks: Sequence[health.Check], bundle: bool) -> dict[str, Any]:
+        started = time.monotonic()
+        self._hide_settings()
+        engine_problem = self._read_containers()
+        config, files_problem = self._read_config()
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            outside = [pool.submit(health.probe, check) for check in checks]
+            inside = [pool.submit(self._ask_inside, *check) for check in self._inside_checks()]
+            seen = list(pool.map(self._seen, self.raw))
+            results = [future.result() for future in outside]
+            answers = [
+                Answer("host", result.name, result.status, self.service.redact(result.reason)) for result in results
+            ]
+            answers += [future.result() for future in inside]
+        facts = Facts(
+            engine_problem=engine_problem,
+            files_problem=files_problem,
+            services=self._services(config),
+            once=self._once(config),
+            containers=tuple(seen),
+            answers=tuple(answers),
+            disks=tuple(disks(self._folders(engine_problem))),
+            drift=self._drift(config),
+            busy=self._busy(),
+            disk_warn=self.limits.disk_warn,
+            disk_bad=self.limits.disk_bad,
+        )
+        facts = self._with_logs(facts)
+        verdict = diagnose(facts)
+        found: dict[str, Any] = {
+            "verdict": verdict.to_dict(),
+            "facts": self._facts(facts, [result.to_dict() for result in results]),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        if bundle:
+            found["files"] = {name: self.service.redact(text) for name, text in self._files(config, found).items()}
+        return found
+
+    def _docker(self, *arguments: str) -> Output:
+        """A command of the engine's own; it does not need the compose files."""
+        argv = [*self.service.description.docker, *arguments]
+        environment = {"DOCKER_HOST": self.service.engine.host}
+        return self.service.commands.run(argv, env=environment, check=False, timeout=self.limits.timeout)
+
+    # -- secrets ---------------------------------------------------------------------------------
+
+    def _hide_settings(self) -> None:
+        """Of .env every value is masked that is more than a common word, whatever its name."""
+        try:
+            text = durable_file.read_bytes(self.service.path(self.service.description.env_file)).decode(
+                "utf-8", "replace"
+            )
+            settings = {item.key: item.literal or "" for item in env_file.parse(text)}
+        except (OSError, env_file.NotRead):
+            settings = self.service.settings()
+        self.service.hide(maskable(settings))
+
+    def _hide_environment(self, raw: Mapping[str, Any]) -> None:
+        entries = (raw.get("Config") or {}).get("Env") or []
+        self.service.hide(maskable(dict(entry.partition("=")[::2] for entry in entries), by_name=True))
+
+    # -- containers ------------------------------------------------------------------------------
+
+    def _read_containers(self) -> str:
+        """All containers of the project. Returns why they can't be read; empty where they were."""
+        try:
+            labels = ["com.docker.compose.oneoff=False"]
+            listed = [
+                found for found in self.service.engine.containers(labels) if self._ours(found.get("Labels") or {})
+            ]
+            for found in listed:
+                try:
+                    self.raw.append(self.service.engine.container(found["Id"]))
+                except EngineError as error:
+                    if error.status != 404:
+                        raise
+        except EngineUnreachable as error:
+            return f"{error}{' (the user is not in the group docker)' if error.denied else ''}"
+        except EngineError as error:
+            return error.message
+        for raw in self.raw:
+            self._hide_environment(raw)
+        self.raw.sort(key=lambda raw: str(raw.get("Name")))
+        return ""
+
+    def _ours(self, labels: Mapping[str, str]) -> bool:
+        """By folder, because a compose file that can't be read does not say the project's name."""
+        named = self.service.description.project
+        folder = os.path.realpath(self.service.description.project_dir)
+        return labels.get(_PROJECT) == named if named else os.path.realpath(labels.get(_FOLDER) or "/") == folder
+
+    def _seen(self, raw: Mapping[str, Any]) -> Seen:
+        state = raw.get("State") or {}
+        status = str(state.get("Status") or "")
+        checked = (state.get("Health") or {}).get("Log") or []
+        started = moment.seconds(str(state.get("StartedAt") or ""))
+        return Seen(
+            name=str(raw.get("Name") or "").lstrip("/"),
+            service=self._service_of(raw),
+            state=status,
+            health=str((state.get("Health") or {}).get("Status") or "").replace("none", ""),
+            exit_code=int(state.get("ExitCode") or 0),
+            oom_killed=bool(state.get("OOMKilled")),
+            restarts=int(raw.get("RestartCount") or 0),
+            up=max(time.time() - started, 0.0) if status == "running" and started is not None else None,
+            error=self._clean(str(state.get("Error") or "")),
+            checks=tuple(self._check_line(one) for one in checked[-5:]),
+        )
+
+    @staticmethod
+    def _service_of(raw: Mapping[str, Any]) -> str:
+        return str(((raw.get("Config") or {}).get("Labels") or {}).get(_SERVICE) or "")
+
+    def _check_line(self, one: Mapping[str, Any]) -> str:
+        said = tail(self._clean(str(one.get("Output") or "")), lines=2) or "no output"
+        return f"{str(one.get('End') or '')[:19]} exit {one.get('ExitCode')}: {said}"
+
+    def _clean(self, text: str) -> str:
+        return " ".join(self.service.redact(text).split())[:600]
+
+    def _with_logs(self, facts: Facts) -> Facts:
+        """The last lines of what is not well; a healthy container's log is nobody's business now."""
+        sick = {one.subject for one in diagnose(facts).findings}
+        containers = tuple(
+            replace(seen, log=tuple(self._log(seen.name, self.limits.log_lines)))
+            if seen.service in sick or seen.health == "unhealthy"
+            else seen
+            for seen in facts.containers
+        )
+        return replace(facts, containers=containers)
+
+    def _log(self, container: str, lines: int) -> list[str]:
+        try:
+            found = self._docker("logs", "--tail", str(lines), container)
+        except CommandFailed as error:
+            return [str(error)]
+        both = [*found.stdout.splitlines(), *found.stderr.splitlines()]
+        return [self.service.redact(line)[:600] for line in both if line.strip()][-lines:]
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _read_config(self) -> tuple[dict[str, Any], str]:
+        folder = self.service.description.project_dir
+        missing = [name for name in self.service.files() if not os.path.isfile(self.service.path(name))]
+        if not os.path.isdir(folder) or missing or not self.service.files():
+            return {}, f"{', '.join(missing) or 'the compose file'} is missing in {folder}"
+        try:
+            return self.service.config(), ""
+        except (CommandFailed, ValueError) as error:
+            env = self.service.path(self.service.description.env_file)
+            more = "" if os.path.isfile(env) else f"; there is no {env}"
+            said = re.sub(r"^.*? ended with \d+: ", "", self._clean(str(error)))
+            return {}, f"the compose files are not valid: {said}{more}"
+
+    def _services(self, config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Each service with what it depends on; by the labels of the containers where the files can't be read."""
+        if config:
+            return {name: tuple(body.get("depends_on") or ()) for name, body in (config.get("services") or {}).items()}
+        found: dict[str, tuple[str, ...]] = {}
+        for raw in self.raw:
+            label = str(((raw.get("Config") or {}).get("Labels") or {}).get(_DEPENDS) or "")
+            found[self._service_of(raw)] = tuple(part.partition(":")[0] for part in label.split(",") if part)
+        return found
+
+    def _once(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """Services that have one thing to do and end."""
+        services = config.get("services") or {}
+        waited = {
+            name
+            for body in services.values()
+            for name, how in (body.get("depends_on") or {}).items()
+            if (how or {}).get("condition") == "service_completed_successfully"
+        }
+        quiet = {
+            self._service_of(raw)
+            for raw in self.raw
+            if ((raw.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") in ("", "no", None)
+        }
+        return frozenset(waited | (quiet - set(self.service.description.images)))
+
+    def _drift(self, config: Mapping[str, Any]) -> dict[str, str]:
+        """Where what runs is not what the files pin, by digest."""
+        found: dict[str, str] = {}
+        for raw in self.raw:
+            name = self._service_of(raw)
+            wanted = str(((config.get("services") or {}).get(name) or {}).get("image") or "")
+            if not wanted or _status(raw) != "running":
+                continue
+            runs = str(raw.get("Image") or "")
+            pinned = self._image_id(wanted)
+            if pinned is None:
+                found[name] = f"runs {runs[:19]}, and {wanted}, which the files pin, is not on this host"
+            elif pinned and pinned != runs:
+                found[name] = f"runs {runs[:19]}, and the files pin {wanted} ({pinned[:19]})"
+        return found
+
+    def _image_id(self, reference: str) -> str | None:
+        """The image behind a reference; None where there is none here, empty where that can't be told."""
+        try:
+            parsed = image_reference.parse(reference)
+            image = self.service.engine.image(parsed.by_digest if parsed.digest else reference)
+        except (EngineError, EngineUnreachable, image_reference.BadReference):
+            return ""
+        return str(image["Id"]) if image else None
+
+    # -- addresses, disks, lease -----------------------------------------------------------------
+
+    def _inside_checks(self) -> list[tuple[str, InsideCheck]]:
+        """Each check, with the running container in which it is asked."""
+        alive = {self._service_of(raw): str(raw["Id"]) for raw in self.raw if _status(raw) == "running"}
+        checks = self.service.description.inside_health
+        return [(alive[check.service], check) for check in checks if check.service in alive]
+
+    def _ask_inside(self, container: str, check: InsideCheck) -> Answer:
+        """Ask from inside a container, by its id: the compose files may be what is broken."""
+        name = health.display_url(check.url)
+        try:
+            found = self._docker("exec", container, "sh", "-c", _ASK, "sh", check.url)
+        except CommandFailed as error:
+            return Answer(check.service, name, None, self._clean(str(error)))
+        codes = re.findall(r"\bHTTP(?:/[\d.]+)? (\d{3})\b", f"{found.stdout[-40:]}\n{found.stderr}")
+        status = int(codes[-1]) if codes else None
+        problem = ""
+        if status is not None and status >= 400:
+            problem = f"answers {status}"
+        elif found.code != 0:
+            problem = f"does not answer: {tail(self._clean(found.stderr), lines=1) or f'exit code {found.code}'}"
+        elif check.contains and check.contains not in found.stdout:
+            problem = f"answers {status or 'something'}, without '{check.contains}' in it"
+        return Answer(check.service, name, status, problem)
+
+    def _folders(self, engine_problem: str) -> list[str]:
+        folders = [self.service.description.project_dir, self.guard.state_dir, "/tmp"]
+        root = "/var/lib/docker"
+        if not engine_problem:
+            with contextlib.suppress(EngineError, EngineUnreachable):
+                root = self.service.engine.root()
+        return [root, *folders]
+
+    def _busy(self) -> str:
+        try:
+            read = operation_history.read(self.guard)
+        except (OSError, ValueError, operation_history.StateUnreadable):
+            return ""
+        lease = read.get("lease")
+        if not lease or lease.get("standing") not in ("running", "waiting"):
+            return ""
+        return f"{lease['holder']} is at work on this service"
+
+    # -- what is handed over ---------------------------------------------------------------------
+
+    def _facts(self, facts: Facts, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        document = asdict(facts)
+        document["once"] = sorted(facts.once)
+        document["services"] = {name: list(below) for name, below in facts.services.items()}
+        document["health"] = [dict(result) for result in results]
+        document["images"] = self._images()
+        document.pop("disk_warn")
+        document.pop("disk_bad")
+        return document
+
+    def _images(self) -> list[dict[str, str]]:
+        return [
+            {
+                "service": self._service_of(raw),
+                "reference": str((raw.get("Config") or {}).get("Image") or ""),
+                "id": str(raw.get("Image") or ""),
+            }
+            for raw in self.raw
+        ]
+
+    def _files(self, config: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, str]:
+        """The bundle: what somebody who was not there needs."""
+        files = {
+            "facts.json": _json(found["facts"]),
+            "verdict.json": _json(found["verdict"]),
+            "compose-config.json": _json(without_environment(config)),
+            "containers.json": _json([without_environment(raw) for raw in self.raw]),
+        }
+        for raw in self.raw:
+            name = str(raw.get("Name") or "").lstrip("/")
+            files[f"logs/{name}.log"] = "\n".join(self._log(name, self.limits.bundle_lines)) + "\n"
+        for name, argv in (("docker-df.txt", ["system", "df"]), ("docker-version.txt", ["version"])):
+            try:
+                ran = self._docker(*argv)
+                files[name] = ran.stdout + ran.stderr
+            except CommandFailed as error:
+                files[name] = f"{error}\n"
+        return files
+
+
+def _status(raw: Mapping[str, Any]) -> str:
+    return str((raw.get("State") or {}).get("Status") or "")
+
+
+def maskable(settings: Mapping[str, str], by_name: bool = False) -> list[str]:
+    """The values that are taken out of every text.
+
+    by_name: only where the name says that it is a secret, and passwords in addresses; an image's own environment
+    is full of versions and paths.
+    """
+    values = redact.secret_values(dict(settings))
+    if not by_name:
+        values += [value for value in settings.values() if len(value) >= _SHORTEST and not _HARMLESS.fullmatch(value)]
+    return list(dict.fromkeys(values))
+
+
+def without_environment(node: Any) -> Any:
+    """A copy in which the values of variables are masked, and their names stay."""
+    if isinstance(node, Mapping):
+        return {
+            key: _masked(value) if key in ("environment", "Env", "args", "Args") else without_environment(value)
+            for key, value in node.items()
+        }
+    if isinstance(node, (list, tuple)):
+        return [without_environment(item) for item in node]
+    return node
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: redact.MASK if given is not None else None for name, given in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [f"{str(item).partition('=')[0]}={redact.MASK}" if "=" in str(item) else item for item in value]
+    return redact.MASK if value else value
+
+
+def disks(folders: Iterable[str]) -> list[DiskUse]:
+    """The file systems under these folders, each once. A folder that may not be seen counts by its parent."""
+    found: dict[int, list[str]] = {}
+    for folder in dict.fromkeys(folders):
+        there = folder
+        while not os.path.exists(there) and os.path.dirname(there) != there:
+            there = os.path.dirname(there)
+        try:
+            found.setdefault(os.stat(there).st_dev, []).append(there)
+        except OSError:
+            continue
+    used: list[DiskUse] = []
+    for members in found.values():
+        try:
+            state = os.statvfs(members[0])
+        except OSError:
+            continue
+        full = state.f_blocks - state.f_bfree
+        room = full + state.f_bavail
+        percent = round(100.0 * full / room, 1) if room else 100.0
+        inodes = round(100.0 * (state.f_files - state.f_ffree) / state.f_files, 1) if state.f_files else None
+        used.append(DiskUse(tuple(dict.fromkeys(members)), percent, state.f_bavail * state.f_frsize, inodes))
+    return used
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, sort_keys=True, default=str) + "\n"

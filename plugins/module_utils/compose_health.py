@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a Compose service is well: its containers, the images they run, the answers from outside and from inside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import health, moment
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
+from ansible_collections.ops.runbook.plugins.module_utils.compose_images import digest_in
+from ansible_collections.ops.runbook.plugins.module_utils.compose_release import images_of
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Container, InsideCheck
+from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
+
+#: Asks an address with whatever the container has for it. The address is an argument, and no part of the script.
+_ASK = """\
+if command -v wget >/dev/null 2>&1; then exec wget -qO- -T 5 "$1"; fi
+if command -v curl >/dev/null 2>&1; then exec curl -sSf -m 5 "$1"; fi
+for python in python3 python; do
+  if command -v $python >/dev/null 2>&1; then
+    exec $python -c 'import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())' "$1"
+  fi
+done
+echo 'this container has neither wget, curl nor python' >&2
+exit 127
+"""
+
+
+def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+    """Verify what an operation left behind. Returns ok, reason (empty when ok), health, containers, inside, release."""
+    back = direction == "back"
+    wanted = plan["from"] if back else plan["to"]
+    started = time.monotonic()
+    deadline = started + gate.deadline
+    if not wanted:
+        problems = _still_there(service, plan)
+        return _result(service, problems, [], {}, {}, "", started)
+    images = images_of(wanted)
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        settled = pool.submit(_settled, service, str(plan["project"]), images, deadline, gate.interval)
+        inside = pool.submit(_asked_inside, service, deadline, gate)
+        results: list[health.Result] = []
+        note = "no health check is defined (compose_health): the answers of the site were not verified"
+        if gate.checks:
+            expected = str(wanted.get("revision") or "")
+            results = health.gate(gate.checks, gate.deadline, gate.interval, gate.successes, expected or None)
+            note = ""
+        states, answers = settled.result(), inside.result()
+    problems = [text for text in states.values() if text]
+    problems += [f"{result.name}: {result.reason}" for result in results if not result.ok]
+    problems += [f"{name}: {text}" for name, text in answers.items() if text]
+    found = _result(service, problems, results, states, answers, str(wanted["id"]), started)
+    return {**found, "note": note} if note else found
+
+
+def _result(
+    service: ComposeService,
+    problems: Sequence[str],
+    results: Sequence[health.Result],
+    states: Mapping[str, str],
+    answers: Mapping[str, str],
+    release: str,
+    started: float,
+) -> dict[str, Any]:
+    return {
+        "ok": not problems,
+        "reason": service.redact("; ".join(problems)),
+        "health": [result.to_dict() for result in results],
+        "containers": {name: text or "well" for name, text in states.items()},
+        "inside": {name: text or "well" for name, text in answers.items()},
+        "release": release,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _still_there(service: ComposeService, plan: Mapping[str, Any]) -> list[str]:
+    """What runs although nothing ran before."""
+    names = {
+        container.service for container in _containers(service, str(plan["project"])) if container.state == "running"
+    }
+    return [f"{name} still runs" for name in plan["to"]["images"] if name in names]
+
+
+def _containers(service: ComposeService, project: str) -> list[Container]:
+    try:
+        return service.containers(project)
+    except (EngineError, EngineUnreachable):
+        # One was removed between the list and the look at it, or the engine restarts: the next round sees.
+        return []
+
+
+# -- containers ----------------------------------------------------------------------------------
+
+
+def _settled(
+    service: ComposeService, project: str, images: Mapping[str, Reference], deadline: float, interval: float
+) -> dict[str, str]:
+    """The problems of the containers, by name, once there are none or the deadline is over."""
+    while True:
+        found = container_problems(service, _containers(service, project), images)
+        if not any(found.values()) or time.monotonic() >= deadline:
+            return found
+        time.sleep(max(interval, 0.1))
+
+
+def container_problems(
+    service: ComposeService, containers: Sequence[Container], images: Mapping[str, Reference]
+) -> dict[str, str]:
+    """What is wrong with each container; a service without one is a problem by its own name."""
+    found = {name: f"{name} has no container" for name in images if not any(c.service == name for c in containers)}
+    now = moment.now().utc
+    for container in containers:
+        wanted = images.get(container.service)
+        found[container.name] = problem_of(container, wanted, _seconds_up(container, now), service.description.settle)
+    return found
+
+
+def problem_of(container: Container, wanted: Reference | None, seconds_up: float | None, settle: float) -> str:
+    """Why a container is not as it should be; empty where it is. wanted: the image that it has to run."""
+    name = container.name
+    if (
+        container.state == "exited"
+        and container.exit_code == 0
+        and container.restart_policy in ("", "no")
+        and not wanted
+    ):
+        return ""  # It had one thing to do, and did it.
+    if container.state != "running":
+        killed = ", killed for its memory (OOM)" if container.oom_killed else ""
+        ended = f"exit code {container.exit_code}{killed}, {container.restarts} restarts"
+        return f"{name} is {container.state or 'gone'} ({ended})"
+    if container.health not in ("", "none", "healthy"):
+        return f"{name} is {container.health}"
+    if wanted is not None:
+        running = digest_in(container.digests, wanted.repository)
+        if wanted.digest not in {name.rpartition("@")[2] for name in container.digests}:
+            return f"{name} runs {running[:19] or container.image[:19]}, and not {wanted.digest[:19]}"
+    if container.health in ("", "none") and seconds_up is not None and seconds_up < settle:
+        # Without a health check only time tells a container that runs from one that is about to crash again.
+        return f"{name} runs for {seconds_up:.1f} s only, with {container.restarts} restarts"
+    return ""
+
+
+def _seconds_up(container: Container, now: float) -> float | None:
+    started = moment.seconds(container.started)
+    return None if started is None else now - started
+
+
+# -- from inside ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What a check from inside a container found. problem: empty where it is well."""
+
+    problem: str
+    body: str = ""
+
+
+def ask_inside(service: ComposeService, check: InsideCheck) -> Inside:
+    """Ask an address from inside a container of a service."""
+    try:
+        found = service.compose(
+            "exec", "-T", check.service, "sh", "-c", _ASK, "sh", check.url, check=False, timeout=20.0
+        )
+    except CommandFailed as error:
+        return Inside(str(error))
+    if found.code != 0:
+        said = tail(found.stderr, lines=2) or tail(found.stdout, lines=2) or f"it ended with {found.code}"
+        return Inside(service.redact(said))
+    if check.contains and check.contains not in found.stdout:
+        return Inside(f"the answer does not contain '{check.contains}'", found.stdout)
+    return Inside("", found.stdout)
+
+
+def _asked_inside(service: ComposeService, deadline: float, gate: GateSettings) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for check in service.description.inside_health:
+        name = f"inside {check.service} {health.display_url(check.url)}"
+        while True:
+            found[name] = ask_inside(service, check).problem
+            if not found[name] or time.monotonic() >= deadline:
+                break
+            time.sleep(max(gate.interval, 0.1))
+    return found

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An operation on a Compose service: both its phases, on the guard that all systems share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import compose_health, operation_change, operation_plan
+from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
+from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets import SecretsPlanner, SecretsWish
+from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Description
+from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders, Work
+
+
+def open_and_plan(
+    guard: Guard, request: Request, description: Description, options: Mapping[str, Any], check_mode: bool
+) -> dict[str, Any]:
+    """Open an operation on a Compose service and plan it; in check mode only look."""
+
+    def planned() -> dict[str, Any]:
+        service = ComposeService(description, guard.state_dir, guard.inherited)
+        store = ImageStore(service.engine, description, guard.state_dir, options["registry_password"] or "")
+        planner = ComposePlanner(service, guard.ledger(), store, check_mode)
+        if request.procedure == "rotate_secrets":
+            plan = SecretsPlanner(service, planner, guard.ledger()).plan(_secrets_wish(options))
+        elif request.procedure == "adopt":
+            plan = planner.adopt(bool(options["set_aside_ledger"]))
+        else:
+            plan = planner.plan(
+                Wish(
+                    procedure=request.procedure,
+                    to=options["to"],
+                    migrations=options["migrations"],
+                    migrate_here=options["migrate_here"],
+                    staging_host=options["staging_host"],
+                    staging=options["staging"],
+                    staging_required=options["staging_required"],
+                )
+            )
+        return {**plan, "pin": description.pin, "saved_as": request.operation}
+
+    return operation_plan.open_and_plan(
+        guard,
+        request,
+        planned,
+        check_mode,
+        to=options["to"],
+        set_aside_ledger=bool(options["set_aside_ledger"]),
+    )
+
+
+def carry_out(
+    guard: Guard,
+    description: Description,
+    gate: GateSettings,
+    orders: Orders,
+    password: str = "",
+    values: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Do what remains of an operation on a Compose service; see operation_change.carry_out.
+
+    values: new ones for keys of .env, where that is what the operation is about.
+    """
+
+    def service_of(plan: Mapping[str, Any]) -> ComposeService:
+        # An operation ends as it was planned, whatever the inventory says by then.
+        planned = replace(description, pin=plan.get("pin", description.pin))
+        return ComposeService(planned, guard.state_dir, guard.inherited)
+
+    def executor(plan: dict[str, Any]) -> ComposeSteps:
+        service = service_of(plan)
+        store = ImageStore(service.engine, description, guard.state_dir, password)
+        if plan.get("procedure") == "rotate_secrets":
+            return SecretsSteps(service, guard, plan, store, values or {})
+        return ComposeSteps(service, guard, plan, store)
+
+    return operation_change.carry_out(
+        guard,
+        Work(executor, lambda plan, direction: compose_health.verify(service_of(plan), plan, direction, gate)),
+        orders,
+    )
+
+
+def _secrets_wish(options: Mapping[str, Any]) -> SecretsWish:
+    return SecretsWish(
+        keys=tuple(dict.fromkeys(options["secret_keys"])),
+        values=options["secret_values"] or {},
+        origins=options["secret_origins"],
+        declared=options["secrets"],
+        max_age_days=options["secret_max_age"],
+        role_password=options["role_password"] == "changed",
+    )

@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Doing the steps of a plan on the host. Each may be cut off at any point and done again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    alembic_position,
+    alembic_probe,
+    compose_health,
+    compose_pins,
+    compose_release,
+    image_reference,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
+from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+
+
+class ComposeSteps:
+    """The steps of deploy, rollback and adopt, by id."""
+
+    def __init__(self, service: ComposeService, guard: Guard, plan: dict[str, Any], store: ImageStore) -> None:
+        self.service = service
+        self.guard = guard
+        self.plan = plan
+        self.store = store
+
+    def __call__(self, step: Step) -> object:
+        """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
+        action: Callable[[Step], object] = getattr(self, f"_do_{step.id.partition(':')[0]}")
+        return action(step)
+
+    @property
+    def _kept(self) -> str:
+        """Where the files of this operation are kept as they were; a continued one finds them by its first id."""
+        return os.path.join(self.guard.state_dir, "files", str(self.plan["saved_as"]))
+
+    # -- images ----------------------------------------------------------------------------------
+
+    def _do_images(self, step: Step) -> object:
+        """What the plan has downloaded may have been removed since."""
+        again = []
+        for text in dict.fromkeys(step.data["images"].values()):
+            image = image_reference.parse(text)
+            if not self.store.has(image):
+                try:
+                    self.store.must_have_room(text)
+                    self.store.pull(image)
+                except Refused as refused:
+                    raise CommandFailed(refused.refusal.text) from refused
+                again.append(text)
+        return {"downloaded": again} if again else None
+
+    # -- migrations ------------------------------------------------------------------------------
+
+    def _do_migrate(self, step: Step) -> object:
+        answer = self._migrate(step, ("upgrade", step.data["to"]))
+        left = set(answer.graph) - set(answer.applied)
+        if left:
+            names = ", ".join(alembic_position.ordered(answer.graph, left))
+            raise CommandFailed(f"alembic upgrade ended with 0, but {names} is not in the database")
+        return {"ran": step.data["migrations"]}
+
+    def _do_migrate_down(self, step: Step) -> object:
+        """From the newer image, which alone has the files; what is undone is exactly what was planned."""
+        answer = self._migrate(step, *(("downgrade", target) for target in step.data["targets"]))
+        after, wanted = set(answer.applied), set(step.data["stays"])
+        if after - wanted:
+            names = ", ".join(sorted(after - wanted))
+            raise CommandFailed(f"alembic downgrade ended with 0, but {names} is still applied")
+        if wanted - after:
+            names = ", ".join(sorted(wanted - after))
+            raise CommandFailed(f"alembic downgrade undid more than was planned: {names}")
+        return {"undone": step.data["undo"]}
+
+    def _do_migrate_up(self, step: Step) -> object:
+        self._migrate(step, *(("upgrade", head) for head in step.data["heads"]))
+        return None
+
+    def _migrate(self, step: Step, *commands: Sequence[str]) -> Answer:
+        # What a killed module began may still be at work in its container.
+        alembic_probe.settle(self.service, str(self.plan["project"]))
+        try:
+            answer = alembic_probe.migrate(self.service, image_reference.parse(step.data["image"]), *commands)
+        except ProbeFailed as error:
+            raise CommandFailed(str(error)) from error
+        if answer.failed:
+            raise CommandFailed(f"{answer.failed}. {self._standing(step, answer)}")
+        if answer.heads is None:
+            raise CommandFailed(f"the database can't be read: {answer.database_error}")
+        return answer
+
+    @staticmethod
+    def _standing(step: Step, answer: Answer) -> str:
+        """What a failed run of migrations left, as far as it can be told."""
+        if answer.heads is None:
+            return f"The database can't be read: {answer.database_error}"
+        concerned = step.data.get("migrations") or step.data.get("undo") or []
+        here = [name for name in concerned if name in answer.applied]
+        text = f"Of {', '.join(concerned)} the database has {', '.join(here) or 'none'} now"
+        if not answer.transactional:
+            text += ", and this database can't take a half-done migration back by itself"
+        return text
+
+    # -- files and containers --------------------------------------------------------------------
+
+    def _do_pin(self, step: Step) -> object:
+        compose_pins.write(self.service, step.data["pins"], step.data["files"], self._kept)
+        return None
+
+    def _do_unpin(self, step: Step) -> object:
+        compose_pins.put_back(self.service, step.data["files"], self._kept)
+        return None
+
+    def _do_up(self, step: Step) -> object:
+        """Bring the containers to what the files say; nothing is downloaded or built by it."""
+        wait = self.service.description.wait_timeout
+        arguments = ["up", "-d", "--remove-orphans", "--wait", "--wait-timeout", str(wait), "--pull", "never"]
+        deadline = time.monotonic() + wait
+        limit = wait + self.service.description.command_timeout
+        found = self.service.compose(*arguments, "--no-build", check=False, timeout=limit)
+        if found.code == 0:
+            return None
+        said = self.service.redact(tail(found.stderr, lines=1) or tail(found.stdout, lines=1) or "it printed nothing")
+        # To --wait the first "unhealthy" is the end, and on a busy host a good release says it once. A new release is
+        # given up at once for it; where there is nothing better to go to, the time is worth waiting for.
+        patient = "after" in step.data or self.plan["procedure"] == "rollback"
+        troubled = self._unwell()
+        while troubled and patient and time.monotonic() < deadline:
+            time.sleep(0.5)
+            troubled = self._unwell()
+        if not troubled and (patient or "exited (0)" in said):
+            # A service that has one thing to do and ends is a failure to --wait, and none to us.
+            return {"said": said}
+        raise CommandFailed("; ".join([*self._logs(troubled), f"docker compose up ended with {found.code}: {said}"]))
+
+    def _troubled(self) -> list[str]:
+        """The containers that are not well, each with the last lines of its log."""
+        return self._logs(self._unwell())
+
+    def _unwell(self) -> dict[str, str]:
+        """What is wrong, by service; with no container of it known, nothing can be said to be well."""
+        containers = self.service.containers(str(self.plan["project"]))
+        problems = compose_health.container_problems(self.service, containers, {})
+        found = {container.service: problems[container.name] for container in containers if problems[container.name]}
+        missing = set(self.service.description.images) - {one.service for one in containers}
+        return {**found, **{name: f"{name} has no container" for name in missing}}
+
+    def _logs(self, troubled: Mapping[str, str]) -> list[str]:
+        """What is wrong, each with the last lines of its log."""
+        lines = []
+        for service, problem in troubled.items():
+            logs = self.service.compose(
+                "logs", "--no-color", "--no-log-prefix", "--tail=6", service, check=False, timeout=30.0
+            )
+            said = self.service.redact(tail(logs.stdout, lines=6))
+            lines.append(f"{problem}, its log ends with: {said}" if said else problem)
+        return lines
+
+    def _do_stop(self, _step: Step) -> object:
+        self.service.compose("rm", "--stop", "--force", *self.service.description.images)
+        return None
+
+    # -- after it is verified --------------------------------------------------------------------
+
+    def _do_retention(self, step: Step) -> object:
+        """Remove the images of these repositories that neither a kept release nor a container needs."""
+        description, current = self.service.description, str(step.data["to"])
+        # This operation is verified, and not in the ledger yet: what follows counts from where it ends.
+        this = {key: self.plan[key] for key in ("procedure", "from", "to")}
+        this |= {"outcome": "succeeded", "left": self.plan["to"], "steps": [{"step": "up"}]}
+        records = [*self.guard.ledger().records, this]
+        wanted = compose_release.needed(records, current, description.keep_releases)
+        # It may still be asked to go back, by what becomes of another host.
+        if self.plan["from"]:
+            wanted |= {image.digest for image in compose_release.images_of(self.plan["from"]).values()}
+        used = {str(container["ImageID"]) for container in self.service.engine.containers([])}
+        found = compose_release.removable(self.service.engine.images(), description.images.values(), wanted, used)
+        stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]
+        self.store.forget_graphs(wanted)
+        self._forget_files(step)
+        return {"removed": len(found) - len(stays), "needed": sorted(wanted), **({"stays": stays} if stays else {})}
+
+    def _forget_files(self, _step: Step) -> None:
+        """Files as they were before an operation that has ended: only the present one can still be undone."""
+        folder = os.path.dirname(self._kept)
+        for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            if name != os.path.basename(self._kept):
+                for file in os.listdir(os.path.join(folder, name)):
+                    os.unlink(os.path.join(folder, name, file))
+                os.rmdir(os.path.join(folder, name))
+
+    # -- adopt -----------------------------------------------------------------------------------
+
+    def _do_set_aside_ledger(self, _step: Step) -> object:
+        return {"kept": self.guard.set_aside_ledger()}
+
+    def _do_adopt(self, _step: Step) -> object:
+        return None

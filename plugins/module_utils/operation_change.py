@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Apply, verify, recover and close on the host, so that none of them waits for the controller or needs it alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import health
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, Step
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """deadline and interval in seconds; successes: rounds in a row that must be good."""
+
+    checks: tuple[health.Check, ...]
+    deadline: float
+    interval: float
+    successes: int
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How one operation is carried out on this host.
+
+    direction: forward or back. revert: go back by itself where the result is not good. close: record the
+    outcome and give the lease back at once; otherwise somebody closes later (a fleet holds its leases together).
+    cause: why a host that is well is asked to go back.
+    """
+
+    operation: str
+    direction: str
+    revert: bool
+    close: bool
+    secret: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a system does in an operation, given its plan.
+
+    executor: what does one step. verify: looks at what was left behind, after going in a direction; returns ok,
+    reason and whatever else is worth keeping.
+    """
+
+    executor: Callable[[dict[str, Any]], Callable[[Step], object]]
+    verify: Callable[[Mapping[str, Any], str], dict[str, Any]]
+
+
+def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
+    """Do what remains, verify it, go back where that is asked for, and close.
+
+    Returns changed, healthy (what stands now was verified and is what was wanted), reverted, error, verified
+    (the last verification) and closed (outcome, error, settled, record) or None. Raises Refused when the lease is lost.
+    """
+    result = _round(guard, work, orders, orders.direction)
+    if not result["healthy"] and orders.revert and orders.direction != BACK:
+        first = result
+        result = _round(guard, work, orders, BACK)
+        result = {**result, "changed": True, "reverted": result["healthy"], "healthy": False, "error": first["error"]}
+    result["closed"] = _close(guard, orders.operation) if orders.close else None
+    return result
+
+
+def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str, Any]:
+    """One direction to its end: the steps that remain, then the gate."""
+    changed = False
+    with guard.phase(orders.operation, "apply", direction, orders.cause, closes=orders.close) as progress:
+        # Nothing was begun: there is nothing to go back from.
+        if progress.remaining(direction) and (direction != BACK or progress.touched):
+            try:
+                guard.run_steps(progress, direction, work.executor(progress.plan or {}))
+            except StepFailed as failure:
+                return {"changed": True, "healthy": False, "reverted": False, "error": str(failure), "verified": None}
+            changed = True
+    with guard.phase(orders.operation, "verify", closes=orders.close) as progress:
+        plan = progress.plan or {}
+        verified = work.verify(plan, direction)
+        guard.write({"event": "verified", "result": verified})
+        if verified["ok"] and direction != BACK and progress.steps and progress.afterwards:
+            guard.run_afterwards(progress, work.executor(plan))
+    return {
+        "changed": changed,
+        "healthy": bool(verified["ok"]),
+        "reverted": False,
+        "error": verified["reason"],
+        "verified": verified,
+    }
+
+
+def _close(guard: Guard, operation: str) -> dict[str, Any]:
+    ending, record = guard.close(operation)
+    return {"outcome": ending.outcome, "error": ending.error, "settled": ending.settled, "record": record}

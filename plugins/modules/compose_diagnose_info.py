@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_diagnose_info
+short_description: Find out what is wrong with a Docker Compose service
+version_added: 0.2.0
+description:
+  - Reads containers, the log of each health check, exit codes, restarts, addresses from the host and from inside the
+    containers, the last log lines of what is not well, disks, and the digests that run against those that are pinned,
+    in one call. Nothing is changed.
+  - The verdict names the cause first, and then what follows from it.
+  - Each part is read without the others. A stack of which half is down, a broken compose file or an engine that does
+    not answer is a result, not a failure.
+  - Values of C(.env) are masked in every text, except words, numbers and plain addresses. Of the containers'
+    environment only names are returned.
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation.attributes
+  - ops.runbook.compose
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+    details: Nothing on the host is ever written.
+  diff_mode:
+    description: Shows what would change.
+    support: none
+    details: There is nothing to change.
+  idempotent:
+    description: When run twice with the same arguments, the second run changes nothing.
+    support: full
+options:
+  state_dir:
+    description: Folder on the host that holds the lease, the journal and the ledger of this service.
+    type: path
+    required: true
+  checks:
+    description: Health checks, each an endpoint of M(ops.runbook.health_check). Each is asked once, from the host.
+    type: list
+    elements: dict
+    default: []
+  bundle:
+    description:
+      - File on the controller to write a bundle to, a compressed tar file, readable for its owner only. Empty writes
+        none. It holds the verdict, the facts, the last log lines of every container, and the configuration without any
+        value of a variable.
+    type: str
+    default: ""
+  log_lines:
+    description: Last lines shown of the log of each container that is not well.
+    type: int
+    default: 15
+  bundle_lines:
+    description: Last lines of the log of each container in the bundle.
+    type: int
+    default: 300
+  disk_warn:
+    description: Percent of a file system, or of its inodes, whose use is worth a word.
+    type: int
+    default: 85
+  disk_bad:
+    description: Percent of a file system, or of its inodes, whose use is bad.
+    type: int
+    default: 95
+seealso:
+  - module: ops.runbook.compose_operation
+  - module: ops.runbook.health_check
+"""
+
+EXAMPLES = r"""
+- name: Find out what is wrong
+  ops.runbook.compose_diagnose_info:
+    state_dir: /var/lib/ops-runbook/shop
+    service:
+      name: shop
+      project_dir: /srv/shop
+      images:
+        backend: registry.example.com/acme/shop-backend
+      inside_health:
+        - service: proxy
+          url: http://localhost/api/v1/health
+    checks:
+      - name: health
+        url: http://localhost/api/v1/health
+    bundle: /tmp/shop.tar.gz
+  register: found
+"""
+
+RETURN = r"""
+verdict:
+  description: What is wrong.
+  returned: success
+  type: dict
+  contains:
+    level:
+      description: V(ok), V(warn) or V(bad).
+      type: str
+    text:
+      description: The cause, and what follows from it.
+      type: str
+      sample: 'health answers 502: backend is restarting again and again: exit code 1, 14 restarts'
+    findings:
+      description: Each thing that is not well, the cause first. Keys are level, subject, text, next (what to type).
+      type: list
+      elements: dict
+facts:
+  description:
+    - What was seen. Keys are engine_problem, files_problem, services, once, containers, answers, health, disks, drift,
+      images, busy.
+  returned: success
+  type: dict
+bundle:
+  description: Where the bundle is, on the controller.
+  returned: when O(bundle) is given
+  type: str
+seconds:
+  description: How long the reading took.
+  returned: success
+  type: float
+"""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_diagnose, health
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+
+_LIMITS = {
+    item.name: {"type": "int", "default": getattr(compose_diagnose.Limits, item.name)}
+    for item in fields(compose_diagnose.Limits)
+    if item.name != "timeout"
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **argument_specs.COMPOSE,
+            "state_dir": {"type": "path", "required": True},
+            "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "bundle": {"type": "str", "default": ""},
+            **_LIMITS,
+        },
+        supports_check_mode=True,
+    )
+    params: dict[str, Any] = module.params
+    # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
+    module.no_log_values = set()
+    invocation = {"module_args": {**params, "checks": health.without_secrets(params["checks"])}}
+    try:
+        checks = health.parse_checks(params["checks"]) if params["checks"] else []
+        limits = compose_diagnose.Limits(**{name: params[name] for name in _LIMITS})
+        # A part that hangs is itself an answer, and a person waits for it.
+        description = replace(describe(params["service"]), command_timeout=limits.timeout)
+        found = compose_diagnose.look(
+            ComposeService(description, params["state_dir"]),
+            Guard(params["state_dir"]),
+            checks,
+            limits,
+            bool(params["bundle"]),
+        )
+    except (health.HealthCheckError, OSError) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    module.exit_json(changed=False, invocation=invocation, **found)
+
+
+if __name__ == "__main__":
+    main()

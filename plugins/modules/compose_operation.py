@@ -1,0 +1,366 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_operation
+short_description: Plan an operation on a Docker Compose service, and carry it out
+version_added: 0.2.0
+description:
+  - With O(phase=plan) takes the service's lease, starts the journal, reads the host and decides what will be done.
+    A plan that must not go on is refused. A refusal has changed nothing of the service, is recorded in the ledger, and
+    has given the lease back; the result says why, and each way forward as the input to give.
+  - The images of the target are downloaded while planning, by their digests, so that everything is proven before
+    anything stops. In check mode nothing is downloaded or written, and the whole plan is returned, as far as it can
+    be seen without the images.
+  - With O(phase=apply) does what the journal of the operation says is still to do, verifies the result, goes back
+    where it is not good and that is asked for, and closes the operation, in one call.
+  - Each step is journalled before it is done, so that a kill at any point leaves a record of what was done;
+    each may be done again after it was cut off.
+  - A release is the digests of its images, because a tag can be moved. A result is good only if each container runs
+    the wanted digest and every check answers, from the host and from inside the containers.
+notes:
+  - The registry's password goes to the Docker engine in a header, over its socket. It is on no command line, in no
+    environment, in no file and in no journal.
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation
+  - ops.runbook.operation.open
+  - ops.runbook.operation.attributes
+  - ops.runbook.compose
+  - ops.runbook.health
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: partial
+    details: O(phase=plan) only. An operation is never open in check mode, so there is nothing to apply.
+  diff_mode:
+    description: Returns the lines of the compose file that change, and no line around them, which may hold secrets.
+    support: full
+options:
+  phase:
+    description: What to do.
+    type: str
+    choices: [plan, apply]
+    required: true
+  procedure:
+    description: What is planned, as the ledger names it. Needed for O(phase=plan).
+    type: str
+    choices: [deploy, rollback, adopt, rotate_secrets]
+  to:
+    description:
+      - Release to go to. V(previous) is the newest good release before the present one, by the ledger.
+      - A tag such as V(0.1.0), a commit such as V(abc1234), which is tried as V(sha-abc1234) first, an image by its
+        digest such as V(registry.example.com/app@sha256:...), several of them with commas between them, or a release
+        of the ledger such as V(rel-3f2a9c1b2d4e).
+    type: str
+    default: ""
+  migrations:
+    description:
+      - For a rollback what is done about migrations that the target does not know.
+        V(refuse) stops, V(keep) leaves them, V(down) undoes them from the newer image before the switch.
+      - For a deploy V(run), V(skip), or V(keep), which runs them although the database is ahead.
+    type: str
+    choices: ["", refuse, keep, down, run, skip]
+    default: ""
+  set_aside_ledger:
+    description: For O(procedure=adopt), keep a damaged ledger under another name and begin a new one.
+    type: bool
+    default: false
+  migrate_here:
+    description: Whether this operation runs and undoes migrations. Hosts that share a database leave it to one of them.
+    type: bool
+    default: true
+  registry_password:
+    description: Password or token of O(service.registry_user).
+    type: str
+  staging_host:
+    description: Name of the staging host, for people. Empty where there is none.
+    type: str
+    default: ""
+  staging:
+    description: Records of the staging host's ledger. Not given where they could not be read.
+    type: list
+    elements: dict
+  staging_required:
+    description: Refuse images that did not pass on the staging host.
+    type: bool
+    default: false
+  secret_keys:
+    description: For O(procedure=rotate_secrets), the keys of C(.env) that get a new value.
+    type: list
+    elements: str
+    default: []
+  secret_values:
+    description:
+      - Their new values. The action of this module fills them in on the controller, from O(values_file), from the
+        variable C(compose_secret_values), or made as O(secrets) says, so that they are never a task's argument.
+    type: dict
+  secret_origins:
+    description: Where each value comes from, in words. The action of this module fills this in.
+    type: dict
+    default: {}
+  values_file:
+    description:
+      - File on the controller with the new values, as C(KEY=value) lines or as YAML; both may be of ansible-vault.
+    type: path
+  secrets:
+    description:
+      - What is known of keys, by key. C(generate) is how a value is made (V(hex:32), V(urlsafe:48), V(base64:32) or
+        V(alnum:40)), C(revoke) where the old one is revoked, C(max_age_days) when it is overdue.
+    type: dict
+    default: {}
+  secret_max_age:
+    description: Days after which a value is overdue.
+    type: int
+    default: 90
+  role_password:
+    description: With V(changed), the operator says that the database has the new password already.
+    type: str
+    choices: ["", changed]
+    default: ""
+  direction:
+    description: V(forward) does the steps of the plan, V(back) goes back to the release it came from.
+    type: str
+    choices: [forward, back]
+    default: forward
+  cause:
+    description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
+    type: str
+    default: ""
+  on_unhealthy:
+    description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
+    type: str
+    choices: [revert, hold]
+    default: hold
+  close:
+    description: Record the outcome and give the lease back at once. Otherwise M(ops.runbook.operation_close) does.
+    type: bool
+    default: false
+  deadline:
+    description: Seconds after which the health gate gives up.
+    type: float
+    default: 60
+  interval:
+    description: Seconds between two rounds of the health gate.
+    type: float
+    default: 0.5
+  successes:
+    description: Rounds in a row that must be good.
+    type: int
+    default: 2
+seealso:
+  - module: ops.runbook.operation_close
+"""
+
+EXAMPLES = r"""
+- name: Plan a rollback to the previous good release
+  ops.runbook.compose_operation: &rollback
+    phase: plan
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/shop
+    procedure: rollback
+    to: previous
+    migrations: refuse
+    service:
+      name: shop
+      project_dir: /srv/shop
+      files: [docker-compose.prod.yml]
+      images:
+        backend: registry.example.com/acme/shop-backend
+        worker: registry.example.com/acme/shop-worker
+      migration_service: backend
+      inside_health:
+        - service: proxy
+          url: http://localhost/api/v1/health
+    endpoints:
+      - name: health
+        url: http://localhost/api/v1/health
+  register: planned
+
+- name: Carry it out
+  ops.runbook.compose_operation:
+    <<: *rollback
+    phase: apply
+    close: true
+  when: planned.refusal is none
+"""
+
+RETURN = r"""
+refusal:
+  description: Why the operation does not go on; V(null) when it does.
+  returned: for O(phase=plan)
+  type: dict
+  contains:
+    code:
+      description: Stable name of the refusal, such as V(tag_moved) or V(migrations_ahead).
+      type: str
+    text:
+      description: One sentence for a person.
+      type: str
+    ways:
+      description: Each way forward. Its key C(input) is what to give, C(effect) what that does.
+      type: list
+      elements: dict
+    details:
+      description: Lines to read before choosing, such as the good releases of the host or the SQL.
+      type: list
+      elements: str
+plan:
+  description: What will be done; V(null) when refused.
+  returned: for O(phase=plan)
+  type: dict
+  contains:
+    from:
+      description: Release that runs now. Its key C(id) is made of the digests, C(images) has them by service.
+      type: dict
+    to:
+      description: Release to go to.
+      type: dict
+    chosen:
+      description: How the target was chosen.
+      type: str
+    proven:
+      description: How the target was proven to exist.
+      type: str
+    steps:
+      description: The steps in their order. Empty when the host is there already.
+      type: list
+      elements: dict
+    migrations:
+      description: Verdict, and what is run or undone.
+      type: dict
+    warnings:
+      description: What a person should know before it is done.
+      type: list
+      elements: str
+operation:
+  description: Id of the operation.
+  returned: for O(phase=plan)
+  type: str
+direction:
+  description: V(back) when an interrupted operation is undone, otherwise V(forward).
+  returned: for O(phase=plan)
+  type: str
+continues:
+  description: Whether an interrupted operation is continued.
+  returned: for O(phase=plan)
+  type: bool
+healthy:
+  description: Whether what was wanted was done and verified.
+  returned: for O(phase=apply)
+  type: bool
+reverted:
+  description: Whether it went back to the release it came from, and that was verified.
+  returned: for O(phase=apply)
+  type: bool
+error:
+  description: Why it is not healthy; empty otherwise.
+  returned: for O(phase=apply)
+  type: str
+verified:
+  description:
+    - The last verification. Keys are ok, reason, health, containers, inside, note, release, seconds.
+    - V(null) when a step failed before it.
+  returned: for O(phase=apply)
+  type: dict
+closed:
+  description: With O(close=true) the outcome, error, settled and record of M(ops.runbook.operation_close).
+  returned: for O(phase=apply)
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health
+from ansible_collections.ops.runbook.plugins.module_utils.compose_operation import carry_out, open_and_plan
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import describe
+from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
+
+OPTIONS: dict[str, Any] = {
+    **argument_specs.OPEN,
+    **argument_specs.COMPOSE,
+    "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
+    "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "rotate_secrets"]},
+    "to": {"type": "str", "default": ""},
+    "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
+    "set_aside_ledger": {"type": "bool", "default": False},
+    "migrate_here": {"type": "bool", "default": True},
+    "registry_password": {"type": "str", "no_log": True},
+    "staging_host": {"type": "str", "default": ""},
+    "staging": {"type": "list", "elements": "dict"},
+    "staging_required": {"type": "bool", "default": False},
+    "secret_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "secret_values": {"type": "dict", "no_log": True},
+    "secret_origins": {"type": "dict", "default": {}, "no_log": False},
+    "values_file": {"type": "path"},
+    "secrets": {"type": "dict", "default": {}, "no_log": False},
+    "secret_max_age": {"type": "int", "default": 90, "no_log": False},
+    "role_password": {"type": "str", "choices": ["", "changed"], "default": "", "no_log": False},
+    "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
+    "cause": {"type": "str", "default": ""},
+    "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
+    "close": {"type": "bool", "default": False},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health.ENDPOINT_OPTIONS},
+    "deadline": {"type": "float", "default": 60},
+    "interval": {"type": "float", "default": 0.5},
+    "successes": {"type": "int", "default": 2},
+}
+
+
+def plan(module: AnsibleModule) -> dict[str, Any]:
+    """Open and plan; changed says, in check mode, what would be."""
+    params = module.params
+    description = describe(params["service"])
+    request = argument_specs.request(params, description.name)
+    result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
+    decided = result["plan"]
+    if module._diff and decided and decided["steps"]:
+        result["diff"] = {"prepared": "\n".join(decided.get("diffstat", [])) + "\n"}
+    return {"changed": bool(module.check_mode and decided and decided["steps"]), **result}
+
+
+def apply(module: AnsibleModule) -> dict[str, Any]:
+    """Carry out what the journal says."""
+    params = module.params
+    orders = Orders(
+        operation=params["operation"],
+        direction=params["direction"],
+        revert=params["on_unhealthy"] == "revert",
+        close=params["close"],
+        cause=params["cause"],
+    )
+    checks = tuple(health.parse_checks(params["endpoints"])) if params["endpoints"] else ()
+    gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
+    password = params["registry_password"] or ""
+    values = {key: str(value) for key, value in (params["secret_values"] or {}).items()}
+    return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders, password, values)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
+    )
+    # A short value in a body would blot itself out of every text; what is longer is redacted by value.
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= health.SECRET_LENGTH}
+    invocation = {"module_args": {**health.without_secrets(module.params), "registry_password": None, "staging": None}}
+    invocation["module_args"]["secret_values"] = None
+    if module.check_mode and module.params["phase"] == "apply":
+        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
+    try:
+        result = plan(module) if module.params["phase"] == "plan" else apply(module)
+    except (Refused, LedgerDamaged, OSError, health.HealthCheckError, EngineError, EngineUnreachable) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    module.exit_json(invocation=invocation, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The verdict names the cause first, in words, and what follows from it after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ops.runbook.plugins.module_utils import compose_diagnose
+from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
+    Answer,
+    DiskUse,
+    Facts,
+    Seen,
+    diagnose,
+)
+
+SERVICES = {"proxy": (), "backend": ("db",), "worker": ("db",), "web": (), "db": ()}
+
+
+def well(service: str, **other: object) -> Seen:
+    return replace(Seen(f"shop-{service}-1", service, "running", "healthy", up=4000.0), **other)  # type: ignore[arg-type]
+
+
+OUTSIDE = Answer("host", "health", 200)
+PROXY = Answer("proxy", "http://localhost/api/v1/health", 200)
+WEB = Answer("web", "http://localhost:3000/", 200)
+BAD_GATEWAY = replace(OUTSIDE, status=502, problem="expected status 200, got 502")
+STACK = Facts(
+    services=SERVICES,
+    containers=tuple(well(name) for name in SERVICES),
+    answers=(OUTSIDE, PROXY, WEB),
+    disks=(DiskUse(("/srv",), 40.0, 10**10, 3.0),),
+)
+
+
+def with_state(facts: Facts, *changed: Seen, gone: tuple[str, ...] = (), **other: object) -> Facts:
+    by_service = {seen.service: seen for seen in changed}
+    containers = tuple(by_service.get(seen.service, seen) for seen in facts.containers if seen.service not in gone)
+    return replace(facts, containers=containers, **other)  # type: ignore[arg-type]
+
+
+TABLE = {
+    "all is well": (STACK, "ok", "all is well"),
+    "a crash loop behind the proxy": (
+        with_state(
+            STACK,
+            well("backend", state="restarting", health="", exit_code=1, restarts=14, up=None),
+            answers=(BAD_GATEWAY, PROXY, WEB),
+        ),
+        "bad",
+        "health answers 502: backend is restarting again and again: exit code 1, 14 restarts",
+    ),
+    "the database is gone, and others with it": (
+        with_state(
+            STACK,
+            well("db", state="exited", health="", exit_code=137, up=None),
+            well("backend", health="unhealthy", checks=("exit 1: no database",)),
+            well("worker", health="unhealthy"),
+            answers=(replace(OUTSIDE, status=503, problem="got 503"), PROXY, WEB),
+        ),
+        "bad",
+        "health answers 503: db is not running: exit code 137, it was killed (SIGKILL). "
+        "backend and worker depend on that, and can't be well either",
+    ),
+    "out of memory": (
+        with_state(STACK, well("web", state="exited", health="", exit_code=137, oom_killed=True, up=None)),
+        "bad",
+        "web is not running: it needed more memory than it may have, and was killed (OOM, exit code 137)",
+    ),
+    "between two deaths": (
+        with_state(STACK, well("web", health="starting", restarts=4, up=2.0)),
+        "bad",
+        "web is restarting again and again: 4 restarts, the last one 2 s ago",
+    ),
+    "no container": (
+        with_state(STACK, gone=("worker",)),
+        "bad",
+        "worker has no container: it was never started, or was removed",
+    ),
+    "a port that is taken": (
+        with_state(STACK, well("proxy", state="created", health="", error="port is already allocated", up=None)),
+        "bad",
+        "proxy was never started: port is already allocated",
+    ),
+    "unhealthy, with what the check said": (
+        with_state(STACK, well("web", health="unhealthy", checks=("exit 1: old", "exit 1: connection refused"))),
+        "bad",
+        "web runs, but its health check fails: exit 1: connection refused",
+    ),
+    "two causes": (
+        with_state(
+            STACK,
+            well("web", state="paused", health="", up=None),
+            well("proxy", state="exited", health="", exit_code=127, up=None),
+        ),
+        "bad",
+        "proxy is not running: exit code 127, its command was not found in the image; web is paused",
+    ),
+    "it had one thing to do": (
+        with_state(STACK, well("db", state="exited", health="", up=None), once=frozenset({"db"})),
+        "ok",
+        "all is well",
+    ),
+    "its one thing failed": (
+        with_state(STACK, well("db", state="exited", health="", exit_code=2, up=None), once=frozenset({"db"})),
+        "bad",
+        "db is not running: exit code 2",
+    ),
+    "a proxy with an old address": (
+        replace(STACK, answers=(BAD_GATEWAY, replace(PROXY, status=502, problem="answers 502"), WEB)),
+        "bad",
+        "health, asked from the host: expected status 200, got 502. web answers inside: the proxy may still have the "
+        "address of a container that is gone, so restart the proxy",
+    ),
+    "only the published port": (
+        replace(STACK, answers=(replace(OUTSIDE, status=None, problem="connection refused"), PROXY, WEB)),
+        "bad",
+        "health, asked from the host: connection refused. inside all is well: look at the published port, the "
+        "firewall, and what else listens there (ss -ltnp)",
+    ),
+    "the engine is down": (
+        Facts(
+            engine_problem="no such socket", services=SERVICES, answers=(replace(OUTSIDE, status=None, problem="x"),)
+        ),
+        "bad",
+        "the Docker engine can't be asked: no such socket",
+    ),
+    "the compose file is broken, and all runs": (
+        replace(STACK, files_problem="the compose files are not valid: line 3"),
+        "bad",
+        "the compose files are not valid: line 3",
+    ),
+    "a full disk and what it does": (
+        with_state(
+            STACK,
+            well("db", state="restarting", health="", exit_code=1, restarts=3, up=None),
+            disks=(DiskUse(("/var/lib/docker",), 99.6, 0, 3.0),),
+        ),
+        "bad",
+        "the disk of /var/lib/docker is 100 % full. db is restarting again and again: exit code 1, 3 restarts",
+    ),
+    "inodes": (
+        replace(STACK, disks=(DiskUse(("/srv",), 20.0, 10**9, 97.0),)),
+        "bad",
+        "the disk of /srv is 97 % out of inodes",
+    ),
+    "a disk that fills": (
+        replace(STACK, disks=(DiskUse(("/srv",), 86.0, 10**9, None),)),
+        "warn",
+        "it works; to look at: the disk of /srv is 86 % full",
+    ),
+    "drift": (
+        replace(STACK, drift={"web": "runs sha256:1, and the files pin web:2 (sha256:2)"}),
+        "bad",
+        "web runs sha256:1, and the files pin web:2 (sha256:2). "
+        "compose_deploy or compose_rollback, which leave what they pinned running",
+    ),
+    "just started": (
+        with_state(STACK, well("web", health="starting", up=4.0)),
+        "warn",
+        "it works; to look at: web runs for 4 s; its health check has not passed yet",
+    ),
+    "restarted lately": (
+        with_state(STACK, well("web", restarts=2, up=90.0)),
+        "warn",
+        "it works; to look at: web runs for 90 s only, after 2 restarts",
+    ),
+    "somebody is at work": (
+        replace(STACK, busy="operation 1 (deploy by anna) is at work on this service"),
+        "warn",
+        "it works; to look at: operation 1 (deploy by anna) is at work on this service: what is seen may be a moment "
+        "in its midst",
+    ),
+    "nothing is asked": (
+        replace(STACK, answers=()),
+        "warn",
+        "it works; to look at: no address is asked: compose_health and compose_inside_health are empty",
+    ),
+}
+
+
+@pytest.mark.parametrize(("facts", "level", "text"), TABLE.values(), ids=TABLE)
+def test_a_verdict(facts: Facts, level: str, text: str) -> None:
+    found = diagnose(facts)
+    assert (found.level, found.text) == (level, text)
+
+
+def test_the_cause_comes_first_and_says_what_to_type() -> None:
+    facts, _, _ = TABLE["the database is gone, and others with it"]
+    found = diagnose(facts).findings
+    assert [one.subject for one in found] == ["db", "backend", "worker", "health"]
+    assert found[0].next == "docker compose up -d db"
+
+
+def test_the_last_line_of_a_log_is_shown_with_the_cause() -> None:
+    sick = well("backend", state="exited", health="", exit_code=1, up=None, log=("starting", "ImportError: no module"))
+    assert diagnose(with_state(STACK, sick)).findings[0].text.endswith("its log ends with: ImportError: no module")
+
+
+states = st.builds(
+    Seen,
+    name=st.just("x"),
+    service=st.sampled_from(sorted(SERVICES)),
+    state=st.sampled_from(["running", "exited", "restarting", "created", "paused", "dead", ""]),
+    health=st.sampled_from(["", "healthy", "unhealthy", "starting"]),
+    exit_code=st.sampled_from([0, 1, 137]),
+    oom_killed=st.booleans(),
+    restarts=st.integers(0, 3),
+    up=st.one_of(st.none(), st.floats(0, 5000)),
+)
+
+
+@given(
+    st.lists(states, max_size=6),
+    st.dictionaries(st.sampled_from(sorted(SERVICES)), st.lists(st.sampled_from(sorted(SERVICES))).map(tuple)),
+    st.lists(st.sampled_from([OUTSIDE, BAD_GATEWAY, PROXY, WEB]), max_size=3),
+    st.sampled_from(["", "down"]),
+)
+def test_whatever_is_seen_there_is_a_verdict(
+    containers: list[Seen], services: dict[str, tuple[str, ...]], answers: list[Answer], engine: str
+) -> None:
+    facts = Facts(engine_problem=engine, services=services, containers=tuple(containers), answers=tuple(answers))
+    found = diagnose(facts)
+    assert found.text
+    assert (found.level == "ok") is (not found.findings)
+    if engine or any(answer.problem for answer in answers):
+        assert found.level == "bad"
+
+
+@pytest.mark.parametrize(
+    ("settings", "by_name", "masked"),
+    [
+        ({"SECRET_KEY": "abcdef123"}, True, ["abcdef123"]),
+        ({"GREETING": 'Hello, "you" # 1'}, False, ['Hello, "you" # 1']),
+        ({"GREETING": 'Hello, "you" # 1'}, True, []),
+        ({"LOG_LEVEL": "information", "PORT": "8080", "HOME": "/var/www/app", "U": "https://example.com/x"}, False, []),
+        ({"URL": "postgres://shop:pa55word@db/shop"}, True, ["pa55word"]),
+        ({"NONSENSE": "x!y"}, False, []),
+    ],
+)
+def test_what_is_masked(settings: dict[str, str], by_name: bool, masked: list[str]) -> None:
+    assert compose_diagnose.maskable(settings, by_name) == masked
+
+
+def test_no_value_of_a_variable_is_in_the_bundle() -> None:
+    raw = {
+        "Config": {"Env": ["A=one", "B"], "Image": "x"},
+        "services": {"a": {"environment": {"A": "one", "B": None}, "build": {"args": {"A": "one"}}}},
+    }
+    assert compose_diagnose.without_environment(raw) == {
+        "Config": {"Env": ["A=********", "B"], "Image": "x"},
+        "services": {"a": {"environment": {"A": "********", "B": None}, "build": {"args": {"A": "********"}}}},
+    }

@@ -1,0 +1,326 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Compose service on a host: its files, its pins, its containers. `docker` is a script that says what it is told."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_pins
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.compose_health import problem_of
+from ansible_collections.ops.runbook.plugins.module_utils.compose_service import (
+    ComposeService,
+    Container,
+    Description,
+    describe,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import Engine
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference, parse
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+
+BACKEND = "registry.example.com/acme/backend"
+NEW = f"{BACKEND}:0.2.0@sha256:{'b' * 64}"
+TEXT = f"""\
+# The shop. password: in .env
+services:
+  backend:
+    image: "{BACKEND}:0.1.0"   # pinned
+    environment: {{KEY: "${{KEY}}"}}
+  web:
+    image: nginx
+"""
+
+#: Reads the last file that it is given, as far as images go.
+DOCKER = """\
+#!/usr/bin/env python3
+import json, os, re, sys
+words = sys.argv[1:]
+if words[:3] == ["compose", "version", "--short"]:
+    print(os.environ.get("COMPOSE_VERSION", "2.26.1"))
+    sys.exit(0 if os.environ.get("COMPOSE_VERSION") != "none" else 1)
+services = {}
+for place, word in enumerate(words):
+    if word == "-f":
+        name = None
+        for line in open(words[place + 1], encoding="utf-8"):
+            found = re.match(r'  "?(\\w+)"?:$', line)
+            name = found[1] if found else name
+            found = re.match(r'    (image|build): *"?([^"\\s]+)', line)
+            if found:
+                services.setdefault(name, {})[found[1]] = found[2]
+            if "invalid" in line:
+                sys.exit("yaml: the file is not valid, KEY=hunter2-the-secret")
+services["backend"] = {**services.get("backend", {}), "environment": {"API_KEY": "hunter2-the-secret"}}
+print(json.dumps({"name": "shop", "services": services}))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "shop"
+    found.mkdir()
+    (found / "compose.yaml").write_text(TEXT)
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    return found
+
+
+class Answering(Engine):
+    """An engine that is there, and has nothing."""
+
+    def request(self, method: str, path: str, headers: Any = None, timeout: Any = None) -> Any:
+        return [] if path.startswith("/containers") else {}
+
+
+def service(folder: Path, **more: Any) -> ComposeService:
+    given = {"images": {"backend": BACKEND}, **more}
+    description = Description("shop", str(folder), docker=(str(folder.parent / "docker"),), **given)
+    return ComposeService(description, str(folder.parent / "state"), engine=Answering())
+
+
+# -- description ---------------------------------------------------------------------------------
+
+
+def test_every_key_of_the_option_is_read() -> None:
+    options = argument_specs.COMPOSE["service"]["options"]
+    raw = {name: option.get("default") for name, option in options.items()}
+    raw |= {"name": "shop", "project_dir": "/srv/shop/", "images": {"backend": BACKEND}}
+    found = describe(raw)
+    assert found == Description("shop", "/srv/shop", {"backend": BACKEND})
+    assert set(vars(found)) == set(options)
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("there", "env", "files", "expected"),
+    [
+        (["compose.yaml"], "", (), ["compose.yaml"]),
+        (
+            ["docker-compose.yml", "docker-compose.override.yml"],
+            "",
+            (),
+            ["docker-compose.yml", "docker-compose.override.yml"],
+        ),
+        (["compose.yaml", "docker-compose.yml"], "", (), ["compose.yaml"]),
+        (["a.yml", "b.yml"], "COMPOSE_FILE=a.yml:b.yml\n", (), ["a.yml", "b.yml"]),
+        (["a.yml"], "COMPOSE_FILE=a.yml:docker-compose.pin.yml\n", (), ["a.yml"]),
+        (["a.yml"], "COMPOSE_FILE=x.yml\n", ("a.yml",), ["a.yml"]),
+        (["a.yml", "b.yml"], "COMPOSE_PATH_SEPARATOR=;\nCOMPOSE_FILE=a.yml;b.yml\n", (), ["a.yml", "b.yml"]),
+        ([], "", (), []),
+    ],
+)
+def test_the_files_are_those_that_compose_reads(
+    tmp_path: Path, there: list[str], env: str, files: tuple[str, ...], expected: list[str]
+) -> None:
+    for name in there:
+        (tmp_path / name).write_text("services: {}\n")
+    (tmp_path / ".env").write_text(env)
+    assert service(tmp_path, files=files).files() == expected
+
+
+def test_the_file_of_the_pins_comes_last(folder: Path) -> None:
+    (folder / "docker-compose.pin.yml").write_text("services: {}\n")
+    names = [Path(path).name for path in service(folder, pin="override").all_files()]
+    assert names == ["compose.yaml", "docker-compose.pin.yml"]
+    assert [Path(path).name for path in service(folder).all_files()] == ["compose.yaml"]
+
+
+# -- preconditions -------------------------------------------------------------------------------
+
+REFUSALS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "another folder": ({"project_dir": "/nowhere"}, "no_such_path", "/nowhere"),
+    "a file that is not there": ({"files": ("prod.yml",)}, "no_compose_file", "prod.yml"),
+    "a service that is not there": ({"images": {"worker": "acme/worker"}}, "images_wrong", "no service worker"),
+    "another repository": ({"images": {"backend": "acme/other"}}, "images_wrong", "acme/other"),
+    "a repository with a tag": ({"images": {"backend": f"{BACKEND}:1"}}, "images_wrong", "has a tag"),
+    "no repository": ({"images": {"backend": "A B"}}, "images_wrong", "no image reference"),
+    "no images": ({"images": {}}, "images_wrong", "names no service"),
+    "migrations of another service": ({"migration_service": "web"}, "images_wrong", "web"),
+    "no docker": ({"docker": ("/nowhere/docker",)}, "docker_missing", "/nowhere/docker"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_wrong_description_is_refused(folder: Path, name: str) -> None:
+    more, code, says = REFUSALS[name]
+    description = {
+        "images": {"backend": BACKEND},
+        "docker": (str(folder.parent / "docker"),),
+        "project_dir": str(folder),
+    }
+    found = ComposeService(Description("shop", **{**description, **more}), "/state", engine=Answering())  # type: ignore[arg-type]
+    with pytest.raises(Refused) as raised:
+        found.must_be_operable()
+    assert raised.value.refusal.code == code
+    assert says in raised.value.refusal.text
+    assert raised.value.refusal.ways
+
+
+@pytest.mark.parametrize("version", ["1.29.2", "2.16.0", "none"])
+def test_an_old_compose_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setenv("COMPOSE_VERSION", version)
+    with pytest.raises(Refused) as raised:
+        service(folder).must_be_operable()
+    assert raised.value.refusal.code == "compose_too_old"
+
+
+def test_a_service_that_is_built_is_refused(folder: Path) -> None:
+    (folder / "compose.yaml").write_text(TEXT.replace(f'image: "{BACKEND}:0.1.0"', "build: ."))
+    with pytest.raises(Refused) as raised:
+        service(folder).must_be_operable()
+    assert raised.value.refusal.code == "service_is_built"
+
+
+def test_an_engine_that_is_down_is_refused(folder: Path) -> None:
+    found = service(folder)
+    found.engine = Engine(f"unix://{folder}/none")
+    with pytest.raises(Refused) as raised:
+        found.must_be_operable()
+    assert raised.value.refusal.code == "engine_down"
+
+
+def test_an_invalid_file_is_refused_without_its_secrets(folder: Path) -> None:
+    (folder / ".env").write_text("API_KEY=hunter2-the-secret\n")
+    (folder / "compose.yaml").write_text(TEXT + "invalid\n")
+    with pytest.raises(Refused) as raised:
+        service(folder).must_be_operable()
+    assert raised.value.refusal.code == "compose_invalid"
+    assert "hunter2" not in raised.value.refusal.text
+
+
+def test_what_a_container_is_given_is_a_secret_too(folder: Path) -> None:
+    assert service(folder).redact("it said hunter2-the-secret") == "it said ********"
+
+
+# -- pins ----------------------------------------------------------------------------------------
+
+
+def pinned(found: ComposeService) -> compose_pins.Pins:
+    return compose_pins.prepare(found, found.config(), {"backend": parse(NEW)})
+
+
+def test_the_pin_changes_the_image_and_no_other_byte(folder: Path) -> None:
+    found = service(folder)
+    pins = pinned(found)
+    assert (folder / "compose.yaml").read_text() == TEXT, "a plan writes nothing"
+    compose_pins.write(found, {"backend": NEW}, pins.to_dict(), str(folder / "kept"))
+    assert (folder / "compose.yaml").read_text() == TEXT.replace(f"{BACKEND}:0.1.0", NEW)
+
+
+def test_mode_and_link_stay_as_they_were(folder: Path) -> None:
+    (folder / "compose.yaml").rename(folder / "real.yaml")
+    (folder / "compose.yaml").symlink_to("real.yaml")
+    (folder / "real.yaml").chmod(0o640)
+    found = service(folder)
+    compose_pins.write(found, {"backend": NEW}, pinned(found).to_dict(), str(folder / "kept"))
+    assert (folder / "compose.yaml").is_symlink()
+    assert stat.S_IMODE((folder / "real.yaml").stat().st_mode) == 0o640
+    assert NEW in (folder / "real.yaml").read_text()
+
+
+@pytest.mark.parametrize("pin", ["file", "override"])
+def test_it_is_put_back_byte_for_byte_and_may_be_done_again(folder: Path, pin: str) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    found = service(folder, pin=pin)
+    pins, kept = pinned(found).to_dict(), str(folder.parent / "kept")
+    for _ in range(2):
+        compose_pins.write(found, {"backend": NEW}, pins, kept)
+    assert found.config()["services"]["backend"]["image"] == NEW
+    for _ in range(2):
+        compose_pins.put_back(found, pins, kept)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_override_leaves_the_compose_file_alone(folder: Path) -> None:
+    found = service(folder, pin="override")
+    pins = pinned(found)
+    compose_pins.write(found, {"backend": NEW}, pins.to_dict(), str(folder / "kept"))
+    assert (folder / "compose.yaml").read_text() == TEXT
+    assert "COMPOSE_FILE=compose.yaml:docker-compose.pin.yml" in (folder / "docker-compose.pin.yml").read_text()
+    assert "by hand does not read" in pins.warnings[0]
+    (folder / ".env").write_text("COMPOSE_FILE=compose.yaml:docker-compose.pin.yml\n")
+    assert pinned(service(folder, pin="override")).warnings == ()
+
+
+def test_a_file_that_was_changed_meanwhile_is_left_alone(folder: Path) -> None:
+    found = service(folder)
+    pins = pinned(found).to_dict()
+    (folder / "compose.yaml").write_text(TEXT + "# somebody\n")
+    with pytest.raises(CommandFailed, match="was changed since the plan"):
+        compose_pins.write(found, {"backend": NEW}, pins, str(folder / "kept"))
+    with pytest.raises(CommandFailed, match="is left as it is"):
+        compose_pins.put_back(found, pins, str(folder / "kept"))
+    assert (folder / "compose.yaml").read_text() == TEXT + "# somebody\n"
+
+
+def test_an_image_made_of_a_variable_is_refused_with_the_other_way(folder: Path) -> None:
+    (folder / "compose.yaml").write_text(TEXT.replace(":0.1.0", ":${TAG:-0.1.0}"))
+    with pytest.raises(Refused) as raised:
+        pinned(service(folder))
+    assert raised.value.refusal.ways[0][0] == "compose_pin=override"
+
+
+def test_a_pin_that_changes_more_than_images_is_refused(folder: Path) -> None:
+    found = service(folder)
+    config = json.loads(json.dumps(found.config()))
+    config["services"]["web"]["image"] = "other"
+    with pytest.raises(Refused) as raised:
+        compose_pins.prepare(found, config, {"backend": parse(NEW)})
+    assert raised.value.refusal.code == "pin_differs"
+
+
+# -- containers ----------------------------------------------------------------------------------
+
+WANTED = Reference("acme/app", "1", "sha256:" + "a" * 64)
+
+
+def container(**more: Any) -> Container:
+    given = {
+        "id": "1",
+        "name": "shop-backend-1",
+        "service": "backend",
+        "state": "running",
+        "health": "healthy",
+        "exit_code": 0,
+        "restarts": 0,
+        "oom_killed": False,
+        "started": "",
+        "image": "sha256:ffff",
+        "reference": "acme/app:1",
+        "digests": (WANTED.by_digest,),
+    }
+    return Container(**{**given, **more})
+
+
+CONTAINERS: dict[str, tuple[Container, Reference | None, float | None, str]] = {
+    "well": (container(), WANTED, 1.0, ""),
+    "without a check, for a while": (container(health=""), WANTED, 5.0, ""),
+    "without a check, just started": (container(health="", restarts=3), WANTED, 1.0, "for 1.0 s only, with 3 restarts"),
+    "another digest": (container(digests=("acme/app@sha256:" + "b" * 64,)), WANTED, 5.0, "and not sha256:aaaaaaaaaaaa"),
+    "built on the host": (container(digests=()), WANTED, 5.0, "runs sha256:ffff"),
+    "not one of the pinned": (container(digests=()), None, 5.0, ""),
+    "unhealthy": (container(health="unhealthy"), None, 5.0, "is unhealthy"),
+    "still starting": (container(health="starting"), None, 5.0, "is starting"),
+    "crashing": (container(state="restarting", exit_code=1, restarts=4), WANTED, 0.0, "exit code 1, 4 restarts"),
+    "killed": (container(state="exited", exit_code=137, oom_killed=True), WANTED, 0.0, "OOM"),
+    "had one thing to do": (container(state="exited", restart_policy="no"), None, 0.0, ""),
+    "ended, and should not": (container(state="exited", restart_policy="always"), None, 0.0, "is exited"),
+    "a pinned service that ended": (container(state="exited", restart_policy="no"), WANTED, 0.0, "is exited"),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_what_is_wrong_with_a_container(name: str) -> None:
+    found, wanted, seconds_up, expected = CONTAINERS[name]
+    problem = problem_of(found, wanted, seconds_up, 3.0)
+    assert expected in problem
+    assert bool(problem) is bool(expected)
