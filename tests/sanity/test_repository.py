@@ -14,7 +14,7 @@ SECRETS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{16}"
     r"|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bgithub_pat_\w{60}|\bAKIA[A-Z0-9]{16}\b|\bxox[abp]-[\w-]{20}"
 )
-HOMES = re.compile(r"(?:/home|/Users)/(?!(?:deploy|ops|example|you)\b)[a-z][\w.-]*/")
+HOMES = re.compile(r"(?:/home|/Users)/(?!(?:deploy|ops|example|you|dokku)\b)[a-z][\w.-]*/")
 
 
 def tracked() -> list[Path]:

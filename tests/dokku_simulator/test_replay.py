@@ -1,0 +1,67 @@
+"""Every recorded step of a real Dokku is typed on the stand-in: it answers the same, or says loudly that it can't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import transcripts
+from differences import KNOWN
+from stand import Stand, client_for
+
+# The recordings begin where these left the server.
+BEFORE = dict.fromkeys(
+    (
+        "09-domains",
+        "10-nginx",
+        "11-resource",
+        "11b-resource-failed-restart",
+        "12-logs",
+        "14-run-enter",
+        "15-events-plugins",
+        "18-letsencrypt",
+    ),
+    "08-deploy-base",
+)
+
+
+@pytest.mark.skipif(transcripts.folder() is None, reason="no recordings: name their folder in DOKKU_TRANSCRIPTS")
+@pytest.mark.parametrize("name", transcripts.names())
+def test_a_transcript(name: str, tmp_path: Path) -> None:
+    # What was recorded was built by BuildKit, and the ids of its images show it.
+    client = client_for("buildkit", tmp_path / "probe")
+    if client is None:
+        pytest.skip("no client of this machine builds with BuildKit")
+    dokku = Stand(tmp_path / "server", client, "buildkit", plugins=False)
+    replay = transcripts.Replay(dokku)
+    counts = dict.fromkeys(("equal", "refused", "outside", "lost", "known"), 0)
+    wrong = []
+    try:
+        for step in transcripts.steps(BEFORE[name]) if name in BEFORE else []:
+            replay.run(step)
+        for index, step in enumerate(transcripts.steps(name)):
+            verdict = replay.verdict(step)
+            if verdict not in counts and index in KNOWN.get(name, {}):
+                verdict = "known"
+            if verdict in counts:
+                counts[verdict] += 1
+            else:
+                wrong.append(f"[{index}] {' '.join(step['argv'])}\n{verdict}")
+    finally:
+        dokku.remove()
+    print(name, counts)
+    assert not wrong, "\n\n".join(wrong)
+
+
+def test_what_is_not_implemented_fails_loudly(tmp_path: Path) -> None:
+    dokku = Stand(tmp_path / "server", "docker", "legacy", plugins=False)
+    dokku.run("apps:create", "loud")
+    for argv in (
+        ("nginx:set", "loud", "hsts", "true"),
+        ("mysql:create", "db"),
+        ("config:set", "--nosuch", "loud", "A=1"),
+        ("cleanup", "--help"),
+        ("ps:scale", "--nosuch", "loud"),
+    ):
+        refused = dokku.run(*argv)
+        assert refused.rc == transcripts.REFUSED and "not implemented" in refused.stderr, (argv, refused)
