@@ -257,7 +257,7 @@ class _Compose:
             known = ", ".join(self.services()) or "none"
             raise ServiceMissing(
                 f"the compose file has no service {service}; it has {known}",
-                (("compose_services", "in the inventory, names the services as the compose file does"),),
+                (("compose_images", "in the inventory, names the services as the compose file does"),),
             )
         image = self.image(service)
         if image is None or image.node.style == "empty":
