@@ -83,8 +83,7 @@ sanity: venv ## ansible-test sanity; modules are also imported under Python 3.9,
 
 .PHONY: molecule
 molecule: venv engine ## Procedures on real hosts
-	@molecule destroy -s laravel >/dev/null 2>&1 || true
-	@$(if $(filter-out $(OWN_HOSTS),$(SCENARIOS)),molecule test $(patsubst %,-s %,$(filter-out $(OWN_HOSTS),$(SCENARIOS))))
+	@$(if $(filter-out $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s laravel >/dev/null 2>&1 || true; molecule test $(patsubst %,-s %,$(filter-out $(OWN_HOSTS),$(SCENARIOS))))
 	@$(foreach scenario,$(filter $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s $(scenario) >/dev/null 2>&1 || true; molecule test -s $(scenario);)
 
 .PHONY: bench
