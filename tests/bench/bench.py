@@ -138,11 +138,12 @@ class Bench:
         """How long a refusal takes: on one host each, so that nothing has to be put back."""
         spare = iter(self.fleet.hosts)
         plain = next(spare)
-        self.state("in_place")
+        # A state is made on all hosts: all of them before the first host gets the one that it is to have.
+        for strategy in STRATEGIES:
+            self.state(strategy)
         self.fleet.restore("in_place", [plain])
         cases = [("ping", ping(self.fleet, [plain]), "")]
         for strategy in STRATEGIES:
-            self.state(strategy)
             held, ahead, unknown = next(spare), next(spare), next(spare)
             title = STRATEGY_TITLES[strategy]
             self.fleet.restore(strategy, [held, unknown])
