@@ -1,0 +1,324 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calling `dokku` on its host: the only place that starts it.
+
+As the user dokku it is called directly, as anybody else through sudo. A secret is given over stdin, and what would show
+one is not started. A command that was begun goes on where this process is killed: its output goes to a file in memory,
+so that no broken pipe ends a deploy half-way, and it keeps the guard's kernel lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
+
+#: Colours and cursor movements, which Dokku writes into a pipe too.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+#: What Dokku puts before the lines of an error.
+_MARK = re.compile(r"^\s?!\s+")
+
+#: sudo closes the descriptors that hold the kernel lock; a shell that waits for it does not.
+_HOLDER = ("/bin/sh", "-c", '"$@"; exit "$?"', "dokku-call")
+
+#: Commands that print values, or take them as arguments, and what says the same without.
+_LEAKS = {
+    "config": "config:keys, or config:export --format json",
+    "config:show": "config:keys, or config:export --format json",
+    "config:set": "config:import --no-restart --format json APP - with the values on stdin",
+    "config:bundle": "config:export --format json",
+}
+
+#: Commands whose exit code is that of what they run in the app.
+_PASSES_ON = ("run", "enter", "run:detached")
+
+
+class DokkuError(Exception):
+    """A call of dokku that did not do what was asked. The text names the call, its exit code and what it said."""
+
+    def __init__(self, text: str, answer: Answer | None = None) -> None:
+        super().__init__(text)
+        self.answer = answer
+
+
+class AppMissing(DokkuError):
+    """There is no such app (exit code 20)."""
+
+
+class BadFlag(DokkuError):
+    """A flag or a value of a flag that this Dokku does not know (exit code 2)."""
+
+
+class NotACommand(DokkuError):
+    """This Dokku has no such command: a plugin is missing, or Dokku is too old."""
+
+
+class DeployLocked(DokkuError):
+    """Another deploy of the app is under way."""
+
+
+class NotDeployed(DokkuError):
+    """The app exists, and nothing was ever deployed to it."""
+
+
+class StillRuns(DokkuError):
+    """The command did not end in time. It goes on: a deploy that is cut off half-way is worse than a slow one."""
+
+
+class CannotCall(DokkuError):
+    """dokku could not be started at all. way: what to type, and what that does."""
+
+    def __init__(self, text: str, way: tuple[str, str]) -> None:
+        super().__init__(text)
+        self.way = way
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call printed, and how it ended. From a build record on, Dokku prints errors on stdout too."""
+
+    args: tuple[str, ...]
+    rc: int
+    out: str
+    err: str
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The lines that Dokku marks as errors, without the mark."""
+        return problems(self.err) or problems(self.out)
+
+    @property
+    def said(self) -> str:
+        """What to quote of a failed call: the marked lines, or else the last ones."""
+        return " | ".join(self.problems or _last(self.err) or _last(self.out)) or "it printed nothing"
+
+
+def plain(text: str) -> str:
+    """A text without control sequences."""
+    return _CONTROL.sub("", text).replace("\r\n", "\n")
+
+
+def problems(text: str) -> tuple[str, ...]:
+    """The lines that Dokku marks as errors, without the mark; the same line once."""
+    marked = (line for line in plain(text).splitlines() if _MARK.match(line))
+    return tuple(dict.fromkeys(_MARK.sub("", line).strip() for line in marked))
+
+
+def _last(text: str, lines: int = 6, width: int = 400) -> tuple[str, ...]:
+    said = [line.strip()[:width] for line in plain(text).splitlines()]
+    return tuple([line for line in said if line][-lines:])
+
+
+def error_of(answer: Answer, redact: Callable[[str], str] = str) -> DokkuError | None:
+    """Why a call failed; None where it did not. Pure."""
+    if answer.rc == 0:
+        return None
+    said = redact(answer.said)
+    ended = f"was killed by signal {-answer.rc}" if answer.rc < 0 else f"ended with {answer.rc}"
+    text = f"{redact('dokku ' + shlex.join(answer.args))} {ended}: {said}"
+    command = next((word for word in answer.args if not word.startswith("--")), "")
+    if answer.rc == 20 and (command not in _PASSES_ON or "does not exist" in said):
+        return AppMissing(text, answer)
+    if answer.rc == 2 and command not in _PASSES_ON:
+        return BadFlag(text, answer)
+    if "is not a dokku command" in said:
+        return NotACommand(text, answer)
+    if "deploy lock in place" in said:
+        return DeployLocked(text, answer)
+    if "has not been deployed" in said or "not deployed" in said:
+        return NotDeployed(text, answer)
+    return DokkuError(text, answer)
+
+
+def short_keys(report: dict[str, Any], plugin: str) -> dict[str, Any]:
+    """A report without the keys that only repeat another one with the plugin's name before it."""
+    prefixes = tuple({f"{plugin}-", f"{plugin.rstrip('s')}-"})
+    return {
+        key: value
+        for key, value in report.items()
+        if not any(key.startswith(prefix) and key[len(prefix) :] in report for prefix in prefixes)
+    }
+
+
+class Dokku:
+    """Calls of one host's dokku.
+
+    inherited: descriptors of the guard's kernel lock. redact: applied to whatever is said of a call. timeout: seconds,
+    None for no limit. disposable: whether the data of the app may be lost.
+    """
+
+    def __init__(
+        self,
+        command: str = "dokku",
+        user: str = "dokku",
+        inherited: Sequence[int] = (),
+        redact: Callable[[str], str] = str,
+        timeout: float | None = 1800.0,
+        disposable: bool = False,
+    ) -> None:
+        self.command = command
+        self.user = user
+        self.inherited = tuple(inherited)
+        self.redact = redact
+        self.timeout = timeout
+        self.disposable = disposable
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def run(
+        self,
+        *args: str,
+        stdin: str | bytes | IO[bytes] | None = None,
+        timeout: float | None = None,
+        check: bool = True,
+        stdout: IO[bytes] | None = None,
+    ) -> Answer:
+        """Call dokku and wait for its end. Raises a DokkuError; with check=False only where there is no answer.
+
+        stdin: a text, which may be secret, or an open file. stdout: an open file that takes the output instead.
+        """
+        self._must_be_safe(args)
+        limit = timeout if timeout is not None else self.timeout
+        with _memory() as out, _memory() as err:
+            given = _filled(stdin) if isinstance(stdin, (str, bytes)) else None
+            try:
+                child = self._start(args, given or _opened(stdin), stdout or out, err)
+                try:
+                    child.wait(limit)
+                except subprocess.TimeoutExpired as late:
+                    raise StillRuns(
+                        self.redact(f"dokku {shlex.join(args)} did not end within {limit:g} s, and goes on")
+                    ) from late
+            finally:
+                if given is not None:
+                    given.close()
+            answer = Answer(args, child.returncode, "" if stdout else _read(out), _read(err))
+        self._must_have_been_called(answer)
+        error = error_of(answer, self.redact) if check else None
+        if error is not None:
+            raise error
+        return answer
+
+    def json(self, *args: str, timeout: float | None = None) -> Any:
+        """What a call with --format json answers. Raises DokkuError, also where it is no JSON."""
+        answer = self.run(*args, "--format", "json", timeout=timeout)
+        # Two flags that exclude each other print nothing and end with 0.
+        try:
+            return json.loads(answer.out)
+        except ValueError as error:
+            said = self.redact(answer.said)
+            raise DokkuError(f"dokku {shlex.join(args)} --format json answered no JSON: {said}", answer) from error
+
+    def report(self, app: str, plugin: str) -> dict[str, Any]:
+        """The report of a plugin on an app, each value once, by its short key."""
+        return short_keys(self.json(f"{plugin}:report", app), plugin)
+
+    # -- how it is called ------------------------------------------------------------------------
+
+    def argv(self, args: Sequence[str]) -> list[str]:
+        """The command line of a call. Raises CannotCall where dokku is not there."""
+        path = self._path()
+        if _user_name() == self.user:
+            return [path, *args]
+        # -H: git would else look for its settings in the home of whoever called.
+        return ["sudo", "-n", "-H", "-u", self.user, "--", path, *args]
+
+    def _path(self) -> str:
+        folders = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/bin", "/usr/bin", "/bin"])
+        path = shutil.which(self.command, path=folders)
+        if path is None:
+            raise CannotCall(
+                f"{self.command} is not installed, or not at that path",
+                ("dokku_command=<path>", "names the dokku command of the host"),
+            )
+        return os.path.abspath(path)
+
+    def _start(
+        self, args: Sequence[str], stdin: IO[bytes] | None, stdout: IO[bytes], stderr: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                [*_HOLDER, *self.argv(args)],
+                # What cannot be entered by the user dokku would be an error of git.
+                cwd="/",
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=self.inherited,
+                # A signal to the group of the connection must not reach a deploy that goes on.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CannotCall(f"dokku could not be started: {error.strerror}", ("dokku", "on the host")) from error
+
+    def _must_be_safe(self, args: Sequence[str]) -> None:
+        words = [word for word in args if not word.startswith("--")]
+        command = words[0] if words else ""
+        if command in _LEAKS:
+            raise DokkuError(f"dokku {command} was not called, it shows values. Instead: {_LEAKS[command]}")
+        if command.endswith(":info") and len(words) == len(args) and command.partition(":")[0] in _SERVICES:
+            raise DokkuError(f"dokku {command} was not called, it shows the password. Instead: {command} NAME --status")
+        rule = None if self.disposable else argv_problem(["dokku", *args])
+        if rule is not None:
+            text = f"dokku {shlex.join(args)} was not run: {rule.why}. Instead: {rule.instead}"
+            raise DokkuError(self.redact(text))
+
+    def _must_have_been_called(self, answer: Answer) -> None:
+        refused = next((line for line in plain(answer.err).splitlines() if line.startswith("sudo: ")), "")
+        if answer.rc == 1 and refused and not answer.out:
+            caller = _user_name()
+            rule = f"{caller} ALL=({self.user}) NOPASSWD: {self._path()}"
+            raise CannotCall(
+                f"{caller} may not call dokku as {self.user}: {refused}",
+                (
+                    f"echo '{rule}' | sudo tee /etc/sudoers.d/ops-runbook-dokku",
+                    "once, on the host as root, lets it",
+                ),
+            )
+
+
+#: Plugins of databases and caches, whose info shows the address with its password.
+_SERVICES = ("mysql", "redis", "postgres", "mariadb", "mongo", "rabbitmq", "elasticsearch", "memcached")
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _memory() -> IO[bytes]:
+    """A file without a name; in memory where the system can."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("dokku"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _opened(stdin: str | bytes | IO[bytes] | None) -> IO[bytes] | None:
+    return None if isinstance(stdin, (str, bytes)) else stdin
+
+
+def _filled(content: str | bytes) -> IO[bytes]:
+    handle = _memory()
+    handle.write(content.encode() if isinstance(content, str) else content)
+    handle.seek(0)
+    return handle
+
+
+def _read(handle: IO[bytes]) -> str:
+    handle.seek(0)
+    return handle.read().decode("utf-8", "replace")
