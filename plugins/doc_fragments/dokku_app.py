@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the modules of one part of a Dokku app call dokku, and what they all return."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  app:
+    description:
+      - Name of the app.
+    type: str
+    required: true
+  command:
+    description:
+      - The C(dokku) command of the host, as a name or an absolute path.
+    type: str
+    default: dokku
+  user:
+    description:
+      - >-
+        The user of Dokku. Who is connected as this user calls C(dokku) directly, and anybody else with
+        C(sudo -n -u <user>), for which the host needs the rule
+        C(deploy ALL=(dokku\) NOPASSWD: /usr/bin/dokku).
+    type: str
+    default: dokku
+  timeout:
+    description:
+      - Seconds after which a call of C(dokku) is no longer waited for. It is not stopped, since a deploy that is cut
+        off half-way is worse than a slow one.
+    type: float
+    default: 1800
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Returns what differs, without values that are secret.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+notes:
+  - What is there is read from the reports of C(dokku) in JSON, and read again after a change. That C(dokku) ended with
+    0 is no proof, and an error that it says with an exit code of 0 is one here.
+"""
+
+    REDEPLOY = r"""
+options:
+  redeploy:
+    description:
+      - Restart the app after a change, so that its containers take it. Refused where C(dokku/APP:latest) is not what
+        runs, because a deploy failed since. An app that is stopped stays stopped.
+      - Without it the change waits for the next deploy or restart.
+    type: bool
+    default: false
+  deadline:
+    description:
+      - For O(redeploy=true), seconds in which all containers must run once the restart has ended.
+    type: float
+    default: 60
+"""
