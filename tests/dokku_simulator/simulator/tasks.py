@@ -46,9 +46,12 @@ def run_script(app: str, name: str, reference: str) -> None:
     verbose(f"Executing {name} task from app.json{ephemeral}: {command}")
     variables = read_config("--global") | read_config(app)
     named = [f"--env={key}" for key in variables]
+    image = json.loads(docker("image", "inspect", "--format", "{{json .Config}}", reference))
+    entrypoint = image.get("Entrypoint") or []
+    # An entrypoint that was set for the run alone would be hard to take off what is committed.
+    shell = ["--entrypoint", "/bin/sh", reference, "-c"] if entrypoint else [reference, "/bin/sh", "-c"]
     created = subprocess.run(
-        [DOCKER, "container", "create", f"--label={OWNER}", *named, *options(app, "deploy"), "--entrypoint", "/bin/sh"]
-        + [reference, "-c", command],
+        [DOCKER, "container", "create", f"--label={OWNER}", *named, *options(app, "deploy"), *shell, command],
         capture_output=True,
         text=True,
         env={**os.environ, **variables},
@@ -64,8 +67,8 @@ def run_script(app: str, name: str, reference: str) -> None:
         verbose(line)
     say(f"=====> End of {app} {name} task ({cid[:9]}) output")
     if not ran.returncode and name == "predeploy":
-        kept = json.loads(docker("image", "inspect", "--format", "{{json .Config}}", reference))
-        changes = [f"CMD {json.dumps(kept.get('Cmd'))}", f"ENTRYPOINT {json.dumps(kept.get('Entrypoint') or [])}"]
+        changes = [f"CMD {json.dumps(image.get('Cmd'))}"]
+        changes += [f"ENTRYPOINT {json.dumps(entrypoint)}"] if entrypoint else []
         docker("container", "commit", *(word for one in changes for word in ("--change", one)), cid, reference)
     docker("container", "rm", "--force", cid, check=False)
     if ran.returncode:

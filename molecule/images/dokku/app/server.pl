@@ -5,7 +5,7 @@ use warnings;
 use IO::Socket::INET;
 
 $| = 1;
-sub slurp { my ($path) = @_; open(my $file, '<', $path) or return ''; local $/; my $text = <$file>; chomp $text; return $text }
+sub slurp { my ($path) = @_; open(my $file, '<', $path) or return ''; local $/; my $text = <$file>; $text =~ s{\s+\z}{}; return $text }
 my $version = slurp('/app/VERSION');
 my $behaviour = slurp('/app/BEHAVIOUR');
 if ($behaviour eq 'crash' || $ENV{CRASH_ON_BOOT}) { print STDERR "fatal: crash requested\n"; exit 3 }
