@@ -41,6 +41,8 @@ while (my $client = $listener->accept) {
 """
 
 
+# Another's image of the same name is not taken for ours.
+OURS = "com.example.demo=" + hashlib.sha256(SERVER.encode()).hexdigest()[:12]
 PROCFILES = {"worker": "web: perl /app/server.pl\nworker: sleep 1000\n"}
 
 
@@ -97,7 +99,8 @@ def demo_image(folder: Path, version: str) -> None:
     (folder / "Procfile").write_text(procfile)
     keep = "" if procfile else "RUN rm /app/Procfile\n"
     (folder / "Dockerfile").write_text(
-        f'FROM debian:trixie-slim\nWORKDIR /app\nCOPY . /app/\n{keep}EXPOSE 5000\nCMD ["perl", "/app/server.pl"]\n'
+        f"FROM debian:trixie-slim\nWORKDIR /app\nCOPY . /app/\n{keep}EXPOSE 5000\n"
+        f'LABEL {OURS}\nCMD ["perl", "/app/server.pl"]\n'
     )
     assert build(*demo_builder(), folder, f"local/demo:{version}"), (
         "the base image debian:trixie-slim is missing: molecule/shared/engine.sh"
@@ -162,7 +165,9 @@ class Stand:
 
     def load(self, version: str | int) -> None:
         """The source image, which ps:retire removes once another one is deployed."""
-        if not self.docker("image", "inspect", "--format", "{{.Id}}", f"local/demo:{version}"):
+        name = f"local/demo:{version}"
+        label = self.docker("image", "inspect", "--format", '{{index .Config.Labels "com.example.demo"}}', name)
+        if label != OURS.partition("=")[2]:
             demo_image(self.root / f"demo/{version}", str(version))
 
     def deploy(self, app: str, version: str | int) -> Result:

@@ -124,6 +124,10 @@ def plain(text: str, app: str, listing: bool = False) -> str:
             continue
         # Without a registry each network says it in its own words.
         line = re.sub(r"(Error response from daemon: Get) .*", r"\1 ...", line)
+        # Engines word it differently.
+        if line.startswith("time="):
+            continue
+        line = line.replace("failed to create task for container: ", "")
         line = re.sub(r"restarted \d+ times", "restarted some times", line)
         if kept and kept[-1] == line and "fatal:" in line:
             continue

@@ -6,7 +6,24 @@ import sys
 import time
 from typing import Any
 
-from .core import LIB, Command, alive, now, parse, replace, say, show_json, trigger, verify
+from .core import (
+    LIB,
+    Command,
+    Failure,
+    alive,
+    apps,
+    info,
+    now,
+    parse,
+    refuse,
+    replace,
+    report,
+    say,
+    show_json,
+    trigger,
+    verify,
+)
+from .properties import app_and_pair, properties, set_property
 
 
 def builds(app: str) -> list[dict[str, Any]]:
@@ -52,12 +69,16 @@ def end_build(app: str, code: int) -> None:
         record = json.loads(path.read_text())
         record.update(status="failed" if code else "succeeded", exit_code=code, finished_at=now())
         replace(path, json.dumps(record))
-    # Records whose process is gone, a successful restart's too, are taken for failed once another build ends.
+    close_dead(app)
+    trigger("builds-record-finalize", app, build, str(code))
+
+
+def close_dead(app: str) -> None:
+    """Records whose process is gone, a successful restart's too, are taken for failed once another build ends."""
     for old in builds(app):
         if old["status"] == "running" and not alive(old["pid"]):
             old.update(status="failed", exit_code=-1, finished_at=now())
             replace(LIB / "data/builds" / app / f"{old['id']}.json", json.dumps(old))
-    trigger("builds-record-finalize", app, build, str(code))
 
 
 def shown_build(build: dict[str, Any]) -> dict[str, Any]:
@@ -78,12 +99,20 @@ def shown_build(build: dict[str, Any]) -> dict[str, Any]:
 
 
 def builds_list(argv: list[str]) -> None:
-    words, flags = parse(argv, "format=")
+    words, flags = parse(argv, "format= kind= status=")
     app = words[0] if words else ""
+    kind = flags.get("kind", "")
+    if kind not in ("", "build", "deploy"):
+        raise Failure(f'Invalid --kind value "{kind}" (allowed: build, deploy)')
     if not app:
+        running = [build for name in apps() for build in builds(name) if build["status"] == "running"]
+        if running:
+            refuse("builds:list of all apps with a build that runs")
         say("[]" if flags.get("format") == "json" else "No builds currently running")
         return
     found = [shown_build(build) for build in builds(verify(app))]
+    found = [build for build in found if kind in ("", build["kind"])]
+    found = [build for build in found if flags.get("status", "") in ("", build["display_status"])]
     if flags.get("format") == "json":
         show_json(found)
         return
@@ -97,6 +126,82 @@ def builds_list(argv: list[str]) -> None:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def builds_info(argv: list[str]) -> None:
+    words, flags = parse(argv, "format=")
+    app = verify(words[0] if words else "")
+    if len(words) < 2:
+        raise Failure("Please specify a build id")
+    for build in builds(app):
+        if build["id"] == words[1]:
+            break
+    else:
+        raise Failure(f"No build record found for {app}/{words[1]}")
+    shown = shown_build(build)
+    if flags.get("format") == "json":
+        show_json(shown)
+        return
+    names = {"Build ID": "id", "App": "app", "Kind": "kind", "Status": "display_status", "PID": "pid"}
+    names |= {"Source": "source", "Started": "started_at", "Finished": "finished_at", "Exit Code": "exit_code"}
+    for name, key in {**names, "Duration": "duration", "Log": "log_path"}.items():
+        if key in shown:
+            say(f"{name + ':':<10} {shown[key]}")
+
+
+def retention(app: str) -> int:
+    return int(properties(app, "builds").get("retention") or 20)
+
+
+def values(app: str) -> dict[str, str]:
+    newest = shown_build(builds(app)[0]) if builds(app) else {}
+    keys = {"exit-code": "exit_code", "finished-at": "finished_at", "id": "id", "kind": "kind", "pid": "pid"}
+    keys |= {"source": "source", "started-at": "started_at", "status": "display_status"}
+    own = properties(app, "builds").get("retention", "")
+    return {
+        **{f"build-{name}": str(newest.get(key, "")) for name, key in keys.items()},
+        "builds-computed-retention": own or "20",
+        "builds-global-retention": "",
+        "builds-retention": own,
+    }
+
+
+def builds_report(argv: list[str]) -> None:
+    words, flags = parse(argv, "format=", lenient=True)
+    app = verify(words[0] if words else "")
+    if flags.get("format") == "json":
+        found = values(app)
+        show_json(dict(sorted({**found, **{key.removeprefix("builds-"): one for key, one in found.items()}}.items())))
+    else:
+        report(app, "builds", values(app), flags)
+
+
+def builds_set(argv: list[str]) -> None:
+    app, key, value = app_and_pair(argv)
+    if key != "retention":
+        raise Failure(f'Invalid property "{key}" (allowed: retention)')
+    set_property(app, "builds", key, value)
+
+
+def builds_prune(argv: list[str]) -> None:
+    app = verify(argv[0] if argv else "")
+    close_dead(app)
+    for build in builds(app)[retention(app) :]:
+        (LIB / "data/builds" / app / f"{build['id']}.json").unlink()
+
+
+def builds_cancel(argv: list[str]) -> None:
+    app = verify(argv[0] if argv else "")
+    for build in builds(app):
+        if build["status"] == "running" and alive(build["pid"]):
+            refuse("builds:cancel of a build that runs")
+    info("App not currently deploying")
+    (LIB / "data/apps" / app / ".deploy.lock").unlink(missing_ok=True)
+
+
 COMMANDS: dict[str, Command] = {
     "builds:list": builds_list,
+    "builds:info": builds_info,
+    "builds:report": builds_report,
+    "builds:set": builds_set,
+    "builds:prune": builds_prune,
+    "builds:cancel": builds_cancel,
 }

@@ -112,6 +112,9 @@ NO_GLOBAL = {
 
 # Commands that were asked for and are none: Dokku says so, and so it is no gap of this stand-in.
 NO_COMMANDS = {
+    "nginx:build-config",
+    "letsencrypt:nosuch",
+    "plugin:triggers",
     "nosuch",
     "nosuch:sub",
     "apps:nosuch",

@@ -264,7 +264,10 @@ def report(
     else:
         header(f"{app} {title or name} information")
         lines = {**values, **(extra or {})}
-        named = {re.sub("[-.]", " ", key).capitalize(): value for key, value in sorted(lines.items())}
+        named = {
+            re.sub("[-.]", " ", key).capitalize(): value
+            for key, value in (lines if short else dict(sorted(lines.items()))).items()
+        }
         width = max(len(key) for key in named) + 1
         for key, value in named.items():
             verbose(f"{key + ':':<{width}} {value}")

@@ -215,6 +215,57 @@ def git_set(argv: list[str]) -> None:
     header(f"Setting {name} to {value}")
 
 
+def sync(argv: list[str]) -> None:
+    """Of this no recording exists: it follows the documentation, and its words are its own."""
+    words, flags = parse(argv, "build build-if-changes skip-deploy-branch")
+    app = verify(words[0] if words else "")
+    if len(words) < 2:
+        raise Failure("Missing repository argument")
+    remote, reference = words[1], (words + [""])[2]
+    if flags:
+        begin_build(app, "git:sync")
+    info(f"Fetching remote code for {app} from {remote}" + (f"#{reference}" if reference else ""))
+    # By name or by commit; a commit that no reference names is found among all that there is.
+    git(
+        app,
+        "fetch",
+        "--quiet",
+        "--force",
+        "--tags",
+        remote,
+        "+refs/heads/*:refs/sync/*",
+        "+HEAD:refs/synced-head",
+        check=False,
+    )
+    names = (f"refs/tags/{reference}", f"refs/sync/{reference}", reference) if reference else ("refs/synced-head",)
+    found = (git(app, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False) for name in names)
+    fetched = next((revision for revision in found if revision), "")
+    if not fetched:
+        if flags:
+            end_build(app, 1)
+        raise Failure(f"Failed to fetch {reference} from {remote}")
+    here = branch(app)
+    before = git(app, "rev-parse", "--verify", "--quiet", f"refs/heads/{here}", check=False)
+    git(app, "update-ref", f"refs/heads/{here}", fetched)
+    with state(app) as known:
+        known["last_updated"] = str(int(time.time()))
+    if "build" not in flags and ("build-if-changes" not in flags or before == fetched):
+        if flags:
+            end_build(app, 0)
+            info("Skipping build as no changes were detected")
+        return
+    try:
+        receive(app, fetched)
+    except Failure as failure:
+        if "apps:unlock" not in failure.message:
+            end_build(app, 1)
+        raise
+    end_build(app, 0)
+    with state(app) as known:
+        known["deploy_source"] = ["git-sync", f"{remote}#{fetched}"]
+    trigger("deploy-source-set", app, "git-sync", f"{remote}#{fetched}")
+
+
 def git_pack(command: str, argv: list[str]) -> None:
     """What git calls over ssh. A push creates an app that is not there."""
     app = (argv[0] if argv else "").strip("'").removeprefix("/")
@@ -234,6 +285,7 @@ COMMANDS: dict[str, Command] = {
     "git:from-image": from_image,
     "git:report": git_report,
     "git:set": git_set,
+    "git:sync": sync,
     "git-hook": git_hook,
     "git-receive-pack": lambda argv: git_pack("git-receive-pack", argv),
     "git-upload-pack": lambda argv: git_pack("git-upload-pack", argv),

@@ -14,7 +14,7 @@ KINDS = {
     "network": "The amount of network bandwidth to {verb} processes by",
     "network-ingress": "The amount of ingress network bandwidth to {verb} processes by",
     "network-egress": "The amount of egress network bandwidth to {verb} processes by",
-    "nvidia-gpu": "The number of Nvidia GPUs to {verb} processes by",
+    "nvidia-gpu": "The number of Nvidia GPUs to {verb} a process to",
 }
 DEFAULT = "_default_"
 
