@@ -73,6 +73,13 @@ def end_build(app: str, code: int) -> None:
     trigger("builds-record-finalize", app, build, str(code))
 
 
+def end_open_build(code: int) -> None:
+    """That of this command, if there is one and it has not ended."""
+    for path in (LIB / "data/builds").glob(f"*/{os.environ.get('DOKKU_BUILD_ID')}.json"):
+        if json.loads(path.read_text())["status"] == "running":
+            end_build(path.parent.name, code)
+
+
 def close_dead(app: str) -> None:
     """Records whose process is gone, a successful restart's too, are taken for failed once another build ends."""
     for old in builds(app):

@@ -178,6 +178,11 @@ def main(argv: list[str]) -> int:
         if HOST:
             become_dokku(argv)
         return answer(list(argv), argv)
+    except BrokenPipeError:
+        # Whoever listened has gone: the connection of a deploy was lost, or a list went into `head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        builds.end_open_build(141)
+        return 141
     except Failure as failure:
         sys.stdout.flush()
         if failure.message:
