@@ -63,7 +63,7 @@ test: venv ## Run every check: lint, types, unit, packaging, molecule
 lint: venv ## ruff, yamllint, ansible-lint, shellcheck, changelog
 	@ruff check --quiet . && ruff format --quiet --check . && yamllint --strict . && ansible-lint -q
 	@antsibull-changelog lint
-	@if command -v shellcheck >/dev/null; then git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck; \
+	@if command -v shellcheck >/dev/null; then git grep -lzE '^#!(/usr/bin/env bash|/bin/bash|/bin/sh)$$' -- ':!*.py' ':!*.md' | xargs -0 shellcheck -x; \
 	  else echo "shellcheck is not installed: the shell scripts were not checked"; fi
 
 .PHONY: types

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import builds
 from .core import COMMAND, ENABLED, HOST, LIB, Command, Failure, plugin_environment, refuse, warn
 
 # Where the command's name does not say the plugin.
