@@ -100,6 +100,38 @@ COMPOSE: dict[str, Any] = {
 }
 
 
+DOKKU: dict[str, Any] = {
+    "service": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "app": {"type": "str", "required": True},
+            "command": {"type": "str", "default": "dokku"},
+            "user": {"type": "str", "default": "dokku"},
+            "domains": {"type": "list", "elements": "str", "default": []},
+            "databases": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "plugin": {"type": "str", "required": True},
+                    "name": {"type": "str", "required": True},
+                },
+            },
+            "repository": {"type": "str", "default": ""},
+            "deploy_branch": {"type": "str", "default": ""},
+            "migrations_command": {"type": "str", "default": ""},
+            "queue_probe": {"type": "str", "default": ""},
+            "settle": {"type": "float", "default": 0},
+            "keep_releases": {"type": "int", "default": 5},
+            "disk_reserve": {"type": "int", "default": 500},
+            "command_timeout": {"type": "float", "default": 1800},
+            "data_disposable": {"type": "bool", "default": False},
+        },
+    }
+}
+
+
 def request(params: Mapping[str, Any], service: str) -> Request:
     """The request in a module's parameters."""
     return Request(

@@ -38,6 +38,9 @@ INPUTS = (
     "values_file",
     "role_password",
     "bundle",
+    "emergency",
+    "keep",
+    "restore",
 )
 
 

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The description of an app of Dokku, as the modules take it from the role."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  service:
+    description:
+      - The app as the inventory describes it.
+    type: dict
+    required: true
+    suboptions:
+      app:
+        description:
+          - Name of the app. Its state folder, and the records of its operations, are found by it.
+        type: str
+        required: true
+      command:
+        description:
+          - The C(dokku) command of the host.
+        type: str
+        default: dokku
+      user:
+        description:
+          - User as whom C(dokku) is called. Anybody else calls it with C(sudo -n -u), which the host must allow.
+        type: str
+        default: dokku
+      domains:
+        description:
+          - Domains that the app is to have.
+        type: list
+        elements: str
+        default: []
+      databases:
+        description:
+          - Services that hold data of the app.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          plugin:
+            description: The plugin of the service, such as V(mysql), V(redis) or V(postgres).
+            type: str
+            required: true
+          name:
+            description: Name of the service.
+            type: str
+            required: true
+      repository:
+        description:
+          - Git address that the host fetches the code from. Empty where only images are deployed, or code is pushed.
+        type: str
+        default: ""
+      deploy_branch:
+        description:
+          - Branch that a push deploys, Dokku's own C(deploy-branch). Empty leaves what Dokku has.
+        type: str
+        default: ""
+      migrations_command:
+        description:
+          - Command in the app that lists migrations, such as C(php artisan migrate:status). Empty where there are none.
+        type: str
+        default: ""
+      queue_probe:
+        description:
+          - Command in the app that ends with 0 where the queue can be worked on. Empty asks nothing.
+        type: str
+        default: ""
+      settle:
+        description:
+          - Seconds that the processes must go on running after they were seen to run. Dokku's own checks come before.
+        type: float
+        default: 0
+      keep_releases:
+        description:
+          - How many images the plugin C(releases) holds.
+        type: int
+        default: 5
+      disk_reserve:
+        description:
+          - MiB that must be free on the engine's disk before a build.
+        type: int
+        default: 500
+      command_timeout:
+        description:
+          - Seconds after which a call of C(dokku) is no longer waited for. It is not stopped.
+        type: float
+        default: 1800
+      data_disposable:
+        description:
+          - Whether the data of the app may be lost. Only then do destructive commands run.
+        type: bool
+        default: false
+"""

@@ -1,0 +1,273 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The procedure `deploy` of a Dokku app: a commit of its repository, or an image, goes live.
+
+Inputs: to, hotfix, staging (the app's staging as dokku_release_info saw it, or nothing), staging_app, staging_required.
+
+The host fetches the code itself (git:sync), by the commit that was planned, so what goes live does not depend on a
+clone of whoever runs this. Migrations are the app's own business (app.json); what is pending is read and said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    disk_room,
+    dokku_change,
+    dokku_health,
+    dokku_release,
+    dokku_source,
+    health,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Release, Situation
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
+from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
+
+_ENGINE = "/var/lib/docker"
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
+
+
+def plan(context: Context) -> dict[str, Any]:
+    """The plan. Raises Refused or DokkuError."""
+    service, inputs = context.service, context.inputs
+    service.must_exist()
+    description = service.description
+    situation = dokku_health.situation(service, "releases", "report", "ps", "git", "checks", "builds")
+    _refuse(dokku_release.refuse_running(service.app, situation.builds))
+    source = _source(str(inputs.get("to") or ""), description.repository)
+    present = dokku_release.present(situation)
+    target = {"id": source.ref, "name": source.name if source.name != source.ref else "", "kind": source.kind}
+    target["revision"] = source.ref if source.kind == "git" and re.fullmatch("[0-9a-f]{40}", source.ref) else ""
+    chosen = f"to={inputs.get('to')}"
+    if present is not None and dokku_release.is_code(str(present["id"]), source.ref) and _is_well(situation):
+        return _unchanged(present, chosen)
+    staging = StagingWish(
+        app=str(inputs.get("staging_app") or ""),
+        seen=inputs.get("staging"),
+        required=bool(inputs.get("staging_required")),
+        hotfix=bool(inputs.get("hotfix")),
+    )
+    tried, unproven = judge_staging(staging, source.ref, service.app)
+    _refuse(_no_room(service.app, description.disk_reserve))
+    step = deploy_step(source, description.repository, situation)
+    return {
+        "from": present,
+        "to": target,
+        "chosen": chosen,
+        "proven": source.proven or "not proven before it is fetched",
+        "steps": [one.to_dict() for one in [*dokku_change.record_step(situation), step]],
+        "undo": [dokku_change.back_step("deploy", situation).to_dict()],
+        "afterwards": [one.to_dict() for one in dokku_change.afterwards(context, situation)],
+        "facts": {"hotfix": True} if staging.hotfix else {},
+        "also": [["staging", [tried]]] if tried else [],
+        "warnings": [*unproven, *source.warnings, *situation_warnings(situation)],
+    }
+
+
+def _refuse(refusal: Refusal | None) -> None:
+    if refusal is not None:
+        raise Refused(refusal)
+
+
+def _source(to: str, repository: str) -> Source:
+    if _PASSWORD.search(repository):
+        text = f"dokku_repository has a password in it, and would be on command lines: {health.display_url(repository)}"
+        way = ("dokku git:auth <host> <user>", "on the host, takes the password on stdin, once")
+        raise Refused(Refusal("secret_in_repository", text, (way,)))
+    found = dokku_source.source_of(to, repository)
+    if isinstance(found, Source) and found.kind == "git":
+        found = dokku_source.ask(
+            found, repository, health.display_url(repository) if "://" in repository else repository
+        )
+    if isinstance(found, Refusal):
+        raise Refused(found)
+    return found
+
+
+def _is_well(situation: Situation) -> bool:
+    """Whether what is live would still be after a restart or a rebuild; else the same release is deployed again."""
+    return situation.settled and not dokku_release.process_problems(situation.ps) and not situation.pending_rollback
+
+
+def _unchanged(present: Mapping[str, Any], chosen: str) -> dict[str, Any]:
+    return {
+        "from": present,
+        "to": present,
+        "chosen": chosen,
+        "proven": "it is the release that is live",
+        "steps": [],
+        "undo": [],
+        "warnings": [],
+    }
+
+
+def _no_room(app: str, reserve: int) -> Refusal | None:
+    way = (f"dokku cleanup {app}", "on the host, removes images that nothing uses; what is held stays")
+    return disk_room.refuse(disk_room.room_in(_ENGINE, 0, 0, reserve), f"an image of {app}", (way,))
+
+
+def deploy_step(source: Source, repository: str, situation: Situation) -> Step:
+    """The step that builds and goes live. newest: what was recorded last before it."""
+    newest = situation.releases[0].number if situation.releases else 0
+    data = {"kind": source.kind, "ref": source.ref, "repository": repository, "newest": newest}
+    if source.kind == "git":
+        title = f"dokku git:sync --build {situation.app} at {source.ref[:12]}"
+    else:
+        title = f"dokku git:from-image {situation.app} {source.ref}"
+    return Step("deploy", title, data=data)
+
+
+def situation_warnings(situation: Situation) -> list[str]:
+    """What a person should know before a deploy."""
+    lines = []
+    disabled = str(situation.checks.get("disabled-list") or "none")
+    if disabled != "none":
+        lines.append(
+            f"Dokku's checks are switched off for {disabled}: a release that does not come up takes the app down "
+            "before it is seen"
+        )
+    if situation.deployed and not situation.restart_is_safe:
+        lines.append(f"an earlier deploy failed: dokku/{situation.app}:latest is not what is live")
+    if situation.pending_rollback:
+        lines.append(f"a rollback to release {situation.pending_rollback} was begun and did not end")
+    return lines
+
+
+# -- staging first -----------------------------------------------------------------------------------
+
+
+class StagingWish:
+    """Whether the same release has to be well on staging. seen: what dokku_release_info found there."""
+
+    def __init__(self, app: str, seen: Any, required: bool, hotfix: bool) -> None:
+        self.app = app
+        self.seen: Mapping[str, Any] | None = seen if isinstance(seen, Mapping) else None
+        self.required = required
+        self.hotfix = hotfix
+
+
+def judge_staging(wish: StagingWish, wanted: str, app: str) -> tuple[str, list[str]]:
+    """One line for the plan, and what is not proven. Raises Refused where staging is required and does not prove it."""
+    if not wish.app or wish.app == app:
+        return "", []
+    if wish.hotfix:
+        text = f"hotfix=true: {wish.app} was not asked, and this goes to production without it"
+        return "", [text]
+    problem = _staging_problem(wish, wanted)
+    if not problem:
+        return f"the same release is live and well on {wish.app}", []
+    if wish.required:
+        ways: list[tuple[str, str]] = []
+        live = str(((wish.seen or {}).get("live") or {}).get("id") or "")
+        ways.append((f"dokku_deploy of {wish.app} first", "brings it there, with an inventory host that describes it"))
+        if live and not dokku_release.is_code(live, wanted):
+            ways.append((f"to={live}", f"deploys what is live on {wish.app}"))
+        ways.append(("hotfix=true", "goes to production without staging; the ledger says so"))
+        raise Refused(Refusal("not_on_staging", problem, tuple(ways)))
+    return "", [problem]
+
+
+def _staging_problem(wish: StagingWish, wanted: str) -> str:
+    seen = wish.seen
+    if seen is None or "live" not in seen:
+        why = str((seen or {}).get("msg") or "it gave no answer")
+        return f"{wish.app} could not be asked: {why}"
+    live = seen.get("live")
+    if not live:
+        return f"nothing is live on {wish.app}"
+    if not dokku_release.is_code(str(live["id"]), wanted):
+        return f"{wish.app} runs {str(live['id'])[:40]}, and not {wanted[:40]}"
+    problems = [str(problem) for problem in seen.get("problems") or []]
+    return f"{wish.app} runs the same release and is not well: {'; '.join(problems)}" if problems else ""
+
+
+# -- apply and verify --------------------------------------------------------------------------------
+
+
+class DeploySteps(dokku_change.Change):
+    """The steps of a deploy."""
+
+    def deploy(self, step: Step) -> object:
+        found = dokku_health.situation(self.service, "releases", "report", "ps")
+        done = deployed(found, str(step.data["ref"]), self._newest(step))
+        if done is not None:
+            return {"release": done.number}
+        if step.data["kind"] == "git":
+            self._sync(str(step.data["repository"]), str(step.data["ref"]))
+        else:
+            self._from_image(str(step.data["ref"]))
+        found = dokku_health.situation(self.service, "releases", "report", "ps")
+        if found.live is None:
+            # The plugin's trigger never fails a deploy; what it could not write down can't be gone back to.
+            raise CommandFailed(f"{self.app} was deployed, and the release was not recorded: dokku releases {self.app}")
+        return {"release": found.live.number, "revision": found.live.revision}
+
+    def _newest(self, step: Step) -> int:
+        """The newest release before the deploy; the operation itself may have recorded what was live."""
+        progress = self.context.guard.progress()
+        recorded = ((progress.notes if progress else {}).get("record") or {}).get("number") or 0
+        return max(int(step.data["newest"]), int(recorded))
+
+    def _sync(self, repository: str, ref: str) -> None:
+        self.dokku.run("git:sync", "--build", self.app, repository, ref)
+
+    def _from_image(self, image: str) -> None:
+        try:
+            self.dokku.run("git:from-image", self.app, image)
+        except DokkuError as error:
+            # Dokku compares with what it was given last, be it live or not: after a killed deploy, or a rollback.
+            if "No changes detected" not in str(error):
+                raise
+            asked = str(self.dokku.report(self.app, "git").get("source-image") or "")
+            if asked != image:
+                raise
+            self.dokku.run("ps:rebuild", self.app)
+
+
+def deployed(found: Situation, ref: str, newest: int) -> Release | None:
+    """The release that this deploy made, where it had ended before its journal said so."""
+    live = found.live
+    if live is None or live.number <= newest or not found.restart_is_safe:
+        return None
+    return live if dokku_release.is_code(dokku_release.code_of(live, found.releases), ref) else None
+
+
+def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+    """What does each step."""
+    change = DeploySteps(context, plan)
+    return {
+        "record": change.record,
+        "deploy": change.deploy,
+        "back": change.back,
+        "stop": change.stop,
+        "retention": change.retention,
+        "migrations": change.migrations,
+    }
+
+
+def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+    """Whether the wanted release is live and well."""
+    back = direction == "back"
+    wanted = plan["from"] if back else plan["to"]
+    try:
+        if wanted is None:
+            return dokku_health.verify(context.service, gate, stopped=True)
+        return dokku_health.verify(
+            context.service,
+            gate,
+            dokku_health.live_problems(plan, direction),
+            revision=dokku_health.reported(wanted),
+            probe_queue=not back and bool(plan["steps"]),
+        )
+    except DokkuError as error:
+        return {"ok": False, "reason": str(error), "health": []}

@@ -1,0 +1,279 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dokku_operation
+short_description: Plan an operation on an app of Dokku, and carry it out
+version_added: 0.3.0
+description:
+  - With O(phase=plan) takes the app's lease, starts the journal, reads the host and decides what will be done.
+    A plan that must not go on is refused. A refusal has changed nothing, is recorded in the ledger, and has given the
+    lease back; the result says why, and each way forward as the input to give.
+  - In check mode nothing is written, and the whole plan is returned.
+  - With O(phase=apply) does what the journal of the operation says is still to do, verifies the result, goes back
+    where it is not good and that is asked for, and closes the operation, in one call.
+  - Each step is journalled before it is done, so that a kill at any point leaves a record of what was done;
+    each may be done again after it was cut off.
+notes:
+  - C(dokku) is called as its own user. Whoever else runs this module needs a rule of sudo,
+    C(deploy ALL=(dokku\) NOPASSWD) for C(/usr/bin/dokku).
+  - Values of the app's configuration are never on a command line, in a result or in a record.
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation
+  - ops.runbook.operation.open
+  - ops.runbook.operation.attributes
+  - ops.runbook.dokku
+  - ops.runbook.health
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: partial
+    details: O(phase=plan) only. An operation is never open in check mode, so there is nothing to apply.
+  diff_mode:
+    description: Returns the names of the settings that change, and never a value.
+    support: full
+options:
+  phase:
+    description: What to do.
+    type: str
+    choices: [plan, apply]
+    required: true
+  procedure:
+    description: What is planned, as the ledger names it. Needed for O(phase=plan).
+    type: str
+    choices: [deploy, rollback]
+  inputs:
+    description:
+      - What the operator asks for, by name. The role's argument specs say which inputs a procedure has.
+    type: dict
+    default: {}
+  secrets:
+    description: Values that a procedure needs and that may stand nowhere, by name.
+    type: dict
+    default: {}
+  direction:
+    description: V(forward) does the steps of the plan, V(back) goes back to where it came from.
+    type: str
+    choices: [forward, back]
+    default: forward
+  cause:
+    description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
+    type: str
+    default: ""
+  on_unhealthy:
+    description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
+    type: str
+    choices: [revert, hold]
+    default: hold
+  close:
+    description: Record the outcome and give the lease back at once. Otherwise M(ops.runbook.operation_close) does.
+    type: bool
+    default: false
+  deadline:
+    description: Seconds after which the health gate gives up.
+    type: float
+    default: 60
+  interval:
+    description: Seconds between two rounds of the health gate.
+    type: float
+    default: 0.5
+  successes:
+    description: Rounds in a row that must be good.
+    type: int
+    default: 2
+seealso:
+  - module: ops.runbook.operation_close
+"""
+
+EXAMPLES = r"""
+- name: Plan a rollback to the previous good release
+  ops.runbook.dokku_operation: &rollback
+    phase: plan
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/restant-main
+    procedure: rollback
+    inputs:
+      to: previous
+      migrations: refuse
+    service:
+      app: restant-main
+      repository: https://git.example.com/restant/app.git
+      migrations_command: php artisan migrate:status
+    endpoints:
+      - name: health
+        url: https://restant.example.com/health
+  register: planned
+
+- name: Carry it out
+  ops.runbook.dokku_operation:
+    <<: *rollback
+    phase: apply
+    close: true
+  when: planned.refusal is none
+"""
+
+RETURN = r"""
+refusal:
+  description: Why the operation does not go on; V(null) when it does.
+  returned: for O(phase=plan)
+  type: dict
+  contains:
+    code:
+      description: Stable name of the refusal, such as V(plugin_missing) or V(image_gone).
+      type: str
+    text:
+      description: One sentence for a person.
+      type: str
+    ways:
+      description: Each way forward. Its key C(input) is what to give, C(effect) what that does.
+      type: list
+      elements: dict
+    details:
+      description: Lines to read before choosing, such as the releases of the app.
+      type: list
+      elements: str
+plan:
+  description: What will be done; V(null) when refused.
+  returned: for O(phase=plan)
+  type: dict
+  contains:
+    from:
+      description: What runs now. V(null) where nothing does.
+      type: dict
+    to:
+      description: What is wanted.
+      type: dict
+    chosen:
+      description: How the target was chosen.
+      type: str
+    proven:
+      description: How the target was proven to exist.
+      type: str
+    steps:
+      description: The steps in their order. Empty when the host is there already.
+      type: list
+      elements: dict
+    migrations:
+      description: Verdict on the migrations between the two.
+      type: dict
+    warnings:
+      description: What a person should know before it is done.
+      type: list
+      elements: str
+operation:
+  description: Id of the operation.
+  returned: for O(phase=plan)
+  type: str
+direction:
+  description: V(back) when an interrupted operation is undone, otherwise V(forward).
+  returned: for O(phase=plan)
+  type: str
+continues:
+  description: Whether an interrupted operation is continued.
+  returned: for O(phase=plan)
+  type: bool
+healthy:
+  description: Whether what was wanted was done and verified.
+  returned: for O(phase=apply)
+  type: bool
+reverted:
+  description: Whether it went back to where it came from, and that was verified.
+  returned: for O(phase=apply)
+  type: bool
+error:
+  description: Why it is not healthy; empty otherwise.
+  returned: for O(phase=apply)
+  type: str
+verified:
+  description:
+    - The last verification. Keys are ok, reason, health, note, seconds, and what the procedure adds.
+    - V(null) when a step failed before it.
+  returned: for O(phase=apply)
+  type: dict
+closed:
+  description: With O(close=true) the outcome, error, settled and record of M(ops.runbook.operation_close).
+  returned: for O(phase=apply)
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_operation import PROCEDURES, carry_out, open_and_plan
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import describe
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
+
+OPTIONS: dict[str, Any] = {
+    **argument_specs.OPEN,
+    **argument_specs.DOKKU,
+    "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
+    "procedure": {"type": "str", "choices": list(PROCEDURES)},
+    "inputs": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
+    "cause": {"type": "str", "default": ""},
+    "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
+    "close": {"type": "bool", "default": False},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health.ENDPOINT_OPTIONS},
+    "deadline": {"type": "float", "default": 60},
+    "interval": {"type": "float", "default": 0.5},
+    "successes": {"type": "int", "default": 2},
+}
+
+
+def plan(module: AnsibleModule) -> dict[str, Any]:
+    """Open and plan; changed says, in check mode, what would be."""
+    params = module.params
+    description = describe(params["service"])
+    request = argument_specs.request(params, description.app)
+    guard = Guard(params["state_dir"])
+    result = open_and_plan(guard, request, description, params["inputs"], params["secrets"], module.check_mode)
+    decided = result["plan"]
+    if module._diff and decided and decided.get("steps"):
+        result["diff"] = {"prepared": "\n".join(decided.get("diffstat", [])) + "\n"}
+    return {"changed": bool(module.check_mode and decided and decided["steps"]), **result}
+
+
+def apply(module: AnsibleModule) -> dict[str, Any]:
+    """Carry out what the journal says."""
+    params = module.params
+    orders = Orders(
+        operation=params["operation"],
+        direction=params["direction"],
+        revert=params["on_unhealthy"] == "revert",
+        close=params["close"],
+        cause=params["cause"],
+    )
+    checks = tuple(health.parse_checks(params["endpoints"])) if params["endpoints"] else ()
+    gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
+    return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders, params["secrets"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
+    )
+    # A short value in a body would blot itself out of every text; what is longer is redacted by value.
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= health.SECRET_LENGTH}
+    invocation = {"module_args": {**health.without_secrets(module.params), "secrets": None}}
+    if module.check_mode and module.params["phase"] == "apply":
+        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
+    try:
+        result = plan(module) if module.params["phase"] == "plan" else apply(module)
+    except (Refused, LedgerDamaged, OSError, health.HealthCheckError, DokkuError) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    module.exit_json(invocation=invocation, **result)
+
+
+if __name__ == "__main__":
+    main()
