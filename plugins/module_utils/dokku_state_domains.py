@@ -73,13 +73,8 @@ class DomainsState(State[DomainsPresent]):
 
     def read(self, dokku: Dokku) -> DomainsPresent:
         domains = _of(dokku, self.app)
-        elsewhere: dict[str, str] = {}
-        if self.how != "absent" and not {*self.domains} <= {*domains}:
-            # Dokku gives a domain to a second app without a word, and nginx then serves the one that it reads first.
-            for other in dokku.json("apps:list"):
-                if other != self.app:
-                    elsewhere.update(dict.fromkeys(_of_any(dokku, str(other)), str(other)))
-        return DomainsPresent(domains, elsewhere)
+        asked = self.how != "absent" and not {*self.domains} <= {*domains}
+        return DomainsPresent(domains, others(dokku, self.app) if asked else {})
 
     def plan(self, present: DomainsPresent) -> Plan:
         now = present.domains
@@ -113,6 +108,18 @@ class DomainsState(State[DomainsPresent]):
             verb, names = ("domains:add", added) if added else ("domains:remove", gone)
             commands = [Command((verb, self.app, *names))] if names else []
         return Plan(tuple(changes), tuple(commands))
+
+
+def others(dokku: Dokku, app: str) -> dict[str, str]:
+    """The app that has each domain, for those of other apps than this one.
+
+    Dokku gives a domain to a second app without a word, and nginx then serves the one that it reads first.
+    """
+    found: dict[str, str] = {}
+    for other in dokku.json("apps:list"):
+        if other != app:
+            found.update(dict.fromkeys(_of_any(dokku, str(other)), str(other)))
+    return found
 
 
 def _of(dokku: Dokku, app: str) -> dict[str, str]:

@@ -78,6 +78,14 @@ class LinkState(State[LinkPresent]):
             )
 
     def read(self, dokku: Dokku) -> LinkPresent:
+        apps = self.linked_apps(dokku)
+        values = dokku.json("config:export", self.app)
+        mine = tuple(sorted(key for key, value in values.items() if self._is_mine(str(value))))
+        others = tuple(app for app in apps if app != self.app)
+        return LinkPresent(self.app in apps, others, mine, frozenset(values))
+
+    def linked_apps(self, dokku: Dokku) -> list[str]:
+        """The apps that the service is linked to. Raises NotPossible where there is no such service."""
         try:
             links = dokku.run(f"{self.plugin}:links", self.service)
         except NotACommand as error:
@@ -98,11 +106,7 @@ class LinkState(State[LinkPresent]):
                     (f"dokku {self.plugin}:create {self.service}", "makes it"),
                 ) from error
             raise
-        apps = plain(links.out).split()
-        values = dokku.json("config:export", self.app)
-        mine = tuple(sorted(key for key, value in values.items() if self._is_mine(str(value))))
-        others = tuple(app for app in apps if app != self.app)
-        return LinkPresent(self.app in apps, others, mine, frozenset(values))
+        return plain(links.out).split()
 
     def plan(self, present: LinkPresent) -> Plan:
         link = (f"{self.plugin}:link", self.service, self.app, "--no-restart")

@@ -155,6 +155,8 @@ def main() -> None:
         result = dokku_module.settle(module.params, wanted, module.check_mode, described)
     except dokku_module.ERRORS as error:
         module.fail_json(**dokku_module.failure(error, module.params))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     module.exit_json(**result)
 
 
