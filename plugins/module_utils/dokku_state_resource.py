@@ -114,6 +114,13 @@ class ResourcePresent:
     cpus: int = 0
     memory: int = 0
 
+    @classmethod
+    def of_host(
+        cls, limits: Mapping[str, Mapping[str, str]], reserve: Mapping[str, Mapping[str, str]]
+    ) -> ResourcePresent:
+        """With what this host has."""
+        return cls(limits, reserve, os.cpu_count() or 0, _host_memory())
+
 
 @dataclass(frozen=True)
 class ResourceState(State[ResourcePresent]):
@@ -136,8 +143,7 @@ class ResourceState(State[ResourcePresent]):
                     _measure(key, value)
 
     def read(self, dokku: Dokku) -> ResourcePresent:
-        limits, reserve = parse(dokku.report(self.app, "resource"))
-        return ResourcePresent(limits, reserve, os.cpu_count() or 0, _host_memory())
+        return ResourcePresent.of_host(*parse(dokku.report(self.app, "resource")))
 
     def plan(self, present: ResourcePresent) -> Plan:
         changes: list[Change] = []

@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person reads of the feature apps, from the results of the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_features import lines
+
+
+def dokku_features(results: Any) -> str:
+    if not isinstance(results, Mapping):
+        raise AnsibleFilterError(f"this filter takes results by host name, not {type(results).__name__}")
+    return "\n".join(lines(results))
+
+
+class FilterModule:
+    """Filters of Dokku's feature apps."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"dokku_features": dokku_features}
