@@ -106,13 +106,19 @@ def wish(context: Context) -> Wish:
             Service(str(raw["plugin"]), _put(raw["name"], words), str(raw.get("alias") or ""), bool(raw.get("create")))
             for raw in given.get("services") or ()
         ),
-        share=tuple(given.get("share") or ()),
+        share=_names(given.get("share")),
         destroy_services=bool(given.get("destroy_services")),
         limits={str(key).replace("_", "-"): str(value) for key, value in (given.get("limits") or {}).items()},
         deploy_branch=description.deploy_branch,
         tls=bool(given.get("tls", True)),
         email=str(given.get("email") or ""),
     )
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    """Names as a person types them, with commas between them, or as a survey has them, a list."""
+    found = given.split(",") if isinstance(given, str) else given or ()
+    return tuple(name for name in (str(one).strip() for one in found) if name)
 
 
 def _put(text: str, words: Mapping[str, str]) -> str:
@@ -183,7 +189,7 @@ def _create(context: Context, wanted: Wish, app: AppPresent) -> dict[str, Any]:
         # Where the name does not lead here yet no certificate is issued, and the rest is worth keeping.
         later = draft.afterwards if draft.steps else draft.steps
         later.append(dokku_parts.step("tls", "ask for a certificate", "letsencrypt", how))
-    if any(one.id == "config" for one in draft.steps):
+    if any(one.id == "config_back" for one in draft.undo):
         draft.afterwards.append(Step("forget", "forget the former values of its configuration"))
     return {
         "from": _end("present" if app.exists else "absent", wanted.app),

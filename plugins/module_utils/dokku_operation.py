@@ -72,9 +72,23 @@ def _rollback() -> ModuleType:
     return dokku_rollback
 
 
+def _feature() -> ModuleType:
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_feature
+
+    return dokku_feature
+
+
+def _tune() -> ModuleType:
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_tune
+
+    return dokku_tune
+
+
 PROCEDURES: dict[str, Callable[[], ModuleType]] = {
     "deploy": _deploy,
     "rollback": _rollback,
+    "feature": _feature,
+    "tune": _tune,
 }
 
 

@@ -152,8 +152,8 @@ def write_config(context: Context, plan: Mapping[str, Any], one: Step, values: M
     for other in glob.glob(os.path.join(glob.escape(context.guard.state_dir), "config-*.json")):
         if other != kept:
             durable_file.remove(other)
-    # What is there from the first time is what was there before.
-    if not os.path.exists(kept):
+    # What is there from the first time is what was there before. An app that is new has nothing to go back to.
+    if any(step["id"] == "config_back" for step in plan["undo"]) and not os.path.exists(kept):
         former = {key: present.values[key] for key in keys if key in present.values}
         durable_file.replace(kept, json.dumps(former).encode())
     brought = dokku_state.bring(context.service.dokku, state)

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 MASK = "********"
 
@@ -58,6 +58,12 @@ def secret_values(settings: dict[str, str]) -> list[str]:
         if is_secret_name(name):
             values += [value, *(line.strip() for line in value.splitlines())]
     return [value for value in dict.fromkeys(values) if len(value) >= _SHORTEST]
+
+
+def plain_words(settings: Mapping[str, object], longest: int = 16) -> set[str]:
+    """Short values of settings that are not secret by their names: to mask `staging` would spoil every text."""
+    secret = {str(value) for name, value in settings.items() if is_secret_name(name)}
+    return {str(value) for value in settings.values() if len(str(value)) < longest} - secret
 
 
 class Redactor:

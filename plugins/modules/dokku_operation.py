@@ -45,7 +45,7 @@ options:
   procedure:
     description: What is planned, as the ledger names it. Needed for O(phase=plan).
     type: str
-    choices: [deploy, rollback]
+    choices: [deploy, rollback, feature, tune]
   inputs:
     description:
       - What the operator asks for, by name. The role's argument specs say which inputs a procedure has.
@@ -204,7 +204,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health, redact
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_operation import PROCEDURES, carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import describe
@@ -265,6 +265,8 @@ def main() -> None:
     )
     # A short value in a body would blot itself out of every text; what is longer is redacted by value.
     module.no_log_values = {value for value in module.no_log_values if len(value) >= health.SECRET_LENGTH}
+    # Of a configuration no value is in a result; one such as `staging` would blot itself out of the names of apps.
+    module.no_log_values -= redact.plain_words(module.params["secrets"].get("config") or {})
     invocation = {"module_args": {**health.without_secrets(module.params), "secrets": None}}
     if module.check_mode and module.params["phase"] == "apply":
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)

@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.redact import (
     MASK,
     Redactor,
     parse_dotenv,
+    plain_words,
     secret_values,
 )
 
@@ -140,3 +141,14 @@ def test_short_values_would_mask_every_sentence() -> None:
 def test_the_password_in_an_address_is_secret_by_itself() -> None:
     settings = {"REDIS_ADDRESS": "redis://:hunter2222@cache.example.com:6379", "APP_URL": "https://example.com:8080/a"}
     assert secret_values(settings) == ["hunter2222"]
+
+
+def test_plain_words_are_short_values_that_no_secret_has() -> None:
+    settings = {
+        "APP_ENV": "staging",
+        "DB_PASSWORD": "hunter2",
+        "COPY": "hunter2",
+        "URL": "https://shop.example.com",
+        "N": 5,
+    }
+    assert plain_words(settings) == {"staging", "5"}
