@@ -9,13 +9,14 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_screen
-
 
 def compose_diagnosis(results: Any) -> str:
     """What is wrong with a Compose service on each host, as text."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"compose_diagnosis takes results by host name, not {type(results).__name__}")
+    # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
+    from ansible_collections.ops.runbook.plugins.module_utils import compose_screen
+
     return "\n".join(compose_screen.diagnosis_lines(results))
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_features import lines
-
 
 def dokku_features(results: Any) -> str:
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"this filter takes results by host name, not {type(results).__name__}")
+    # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku_features import lines
+
     return "\n".join(lines(results))
 
 

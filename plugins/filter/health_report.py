@@ -11,8 +11,6 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import health, health_report
-
 Hosts = Mapping[str, Any]
 
 
@@ -22,15 +20,24 @@ def _mapping(value: Any, name: str) -> Hosts:
     return value
 
 
+# Ansible compiles every filter of a collection anew to find one of them: what one needs is loaded by its call.
+
+
 def report(outcomes: Any) -> str:
+    from ansible_collections.ops.runbook.plugins.module_utils import health_report
+
     return "\n".join(health_report.health_lines(_mapping(outcomes, "health_report")))
 
 
 def safety_report(outcomes: Any) -> str:
+    from ansible_collections.ops.runbook.plugins.module_utils import health_report
+
     return "\n".join(health_report.safety_lines(_mapping(outcomes, "data_safety_report")))
 
 
 def problem(endpoints: Any, deadline: float = 0, interval: float = 1, successes: int = 1) -> str:
+    from ansible_collections.ops.runbook.plugins.module_utils import health
+
     try:
         health.parse_checks(endpoints if isinstance(endpoints, Sequence) else [endpoints])
         health.require_rounds(float(deadline), float(interval), int(successes))

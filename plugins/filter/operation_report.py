@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report, status_report
+from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -94,10 +94,14 @@ def operation_trouble(results: Any, system: str = "") -> str:
 
 
 def operation_history(results: Any) -> str:
+    from ansible_collections.ops.runbook.plugins.module_utils import status_report
+
     return "\n".join(status_report.history_lines(_checked(results)))
 
 
 def operation_history_document(results: Any) -> dict[str, Any]:
+    from ansible_collections.ops.runbook.plugins.module_utils import status_report
+
     return status_report.history_document(_checked(results))
 
 

@@ -63,8 +63,9 @@ class ReleasePlanner:
             if head == target.commit:
                 right.result()
                 return self._unchanged(wish, source, chosen)
-            self._refuse_unsafe_release(head, goal)
+            # The framework boots while git is asked.
             asked = pool.submit(self._ask, target.commit, wish)
+            self._refuse_unsafe_release(head, goal)
             picture = self._picture(wish, head, target.commit)
             abrupt = self._abrupt_reload()
             right.result()

@@ -46,6 +46,17 @@ def test_a_module_reads_of_ansible_only_what_is_sent_along_with_it(path: str) ->
     assert {name for name in theirs if not name.startswith("ansible.module_utils.")} == set()
 
 
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("plugins/filter/")])
+def test_a_filter_loads_rules_when_it_is_called(path: str) -> None:
+    """Ansible loads all filters of a collection to find one, in each run; those of the guard are called in each run."""
+    if path.endswith("operation_report.py"):
+        pytest.skip("the guard's own")
+    tops = [
+        node for node in ast.parse((ROOT / path).read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    assert not [node for node in tops if "ansible_collections" in ast.unparse(node)]
+
+
 def test_the_rules_import_each_other_in_no_circle() -> None:
     prefix = f"{PLUGINS}module_utils."
     rules = {path.stem: imported(path.read_text()) for path in ROOT.glob("plugins/module_utils/*.py")}
