@@ -58,10 +58,6 @@ echo 'this container has neither curl, wget nor python' >&2
 exit 127
 """
 
-#: A setting that is no secret by its name is masked too, unless it is a word, a number, a path or a plain address.
-_HARMLESS = re.compile(r"[A-Za-z]+([-_. ][A-Za-z]+)*|[\d.:]*|(?:https?://)?[\w.-]+(?::\d+)?(?:/[\w./-]*)?|/[\w./-]*")
-_SHORTEST = 8
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -146,11 +142,11 @@ class _Look:
             settings = {item.key: item.literal or "" for item in env_file.parse(text)}
         except (OSError, env_file.NotRead):
             settings = self.service.settings()
-        self.service.hide(maskable(settings))
+        self.service.hide(redact.maskable(settings))
 
     def _hide_environment(self, raw: Mapping[str, Any]) -> None:
         entries = (raw.get("Config") or {}).get("Env") or []
-        self.service.hide(maskable(dict(entry.partition("=")[::2] for entry in entries), by_name=True))
+        self.service.hide(redact.maskable(dict(entry.partition("=")[::2] for entry in entries), by_name=True))
 
     # -- containers ------------------------------------------------------------------------------
 
@@ -384,18 +380,6 @@ class _Look:
 
 def _status(raw: Mapping[str, Any]) -> str:
     return str((raw.get("State") or {}).get("Status") or "")
-
-
-def maskable(settings: Mapping[str, str], by_name: bool = False) -> list[str]:
-    """The values that are taken out of every text.
-
-    by_name: only where the name says that it is a secret, and passwords in addresses; an image's own environment
-    is full of versions and paths.
-    """
-    values = redact.secret_values(dict(settings))
-    if not by_name:
-        values += [value for value in settings.values() if len(value) >= _SHORTEST and not _HARMLESS.fullmatch(value)]
-    return list(dict.fromkeys(values))
 
 
 def without_environment(node: Any) -> Any:

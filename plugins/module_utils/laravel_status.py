@@ -23,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     laravel_health,
     laravel_probe,
     operation_history,
+    redact,
     systemd_units,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
@@ -33,10 +34,21 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import
     LaravelService,
     strip_credentials,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import (
+    BAD,
+    OK,
+    ORDER,
+    WARN,
+    Disk,
+    Row,
+    clock,
+    disk_row,
+    disks,
+    operation_rows,
+    verdict,
+    who,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.systemd_units import UnitState
-
-OK, WARN, BAD = "ok", "warn", "bad"
-_ORDER = (OK, WARN, BAD)
 
 #: A crontab is worth nothing without one of these; which one a distribution has differs.
 _CRON = ("cron", "crond", "cronie")
@@ -59,16 +71,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the screen. level: ok, warn or bad. details: lines below it."""
-
-    topic: str
-    level: str
-    text: str
-    details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Release:
     """What the checkout says. problem: why it can't be read."""
 
@@ -84,16 +86,6 @@ class Release:
     def label(self) -> str:
         short = self.commit[:10]
         return f"{self.tags[0]} ({short})" if self.tags else short
-
-
-@dataclass(frozen=True)
-class Disk:
-    """One file system. paths: what of the service lies on it. inodes_percent: None where it has no such limit."""
-
-    paths: tuple[str, ...]
-    percent: float
-    free_bytes: int
-    inodes_percent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +158,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[health.Check], 
         # Behind a maintenance page the endpoints are asked with a cookie that only the application can make.
         asked = None if down else pool.submit(_endpoints, checks, release.result().commit, False, None)
         history, history_problem = _history(guard)
-        disks = _disks((service.description.path, service.file("storage"), guard.state_dir, tempfile.gettempdir()))
+        found_disks = disks((service.description.path, service.file("storage"), guard.state_dir, tempfile.gettempdir()))
         log = read_log(service.file("storage", "logs"), limits, time.time())
         results, note = (
             asked.result() if asked else _endpoints(checks, release.result().commit, True, app.result().get("bypass"))
@@ -186,7 +178,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[health.Check], 
         scheduler_problem=scheduler.result(),
         health=tuple(results),
         health_note=note,
-        disks=tuple(disks),
+        disks=tuple(found_disks),
         log=log if _settings_known(service) else replace(log, last=_UNSHOWN if log.last else ()),
         history=history,
         history_problem=history_problem,
@@ -292,36 +284,6 @@ def _migration_files(service: LaravelService) -> list[str]:
     return sorted(os.path.basename(file)[:-4] for file in files)
 
 
-def _disks(paths: Sequence[str]) -> list[Disk]:
-    found: dict[int, list[str]] = {}
-    for path in dict.fromkeys(paths):
-        there = path
-        while not os.path.exists(there) and os.path.dirname(there) != there:
-            there = os.path.dirname(there)
-        try:
-            found.setdefault(os.stat(there).st_dev, []).append(path)
-        except OSError:
-            continue
-    disks: list[Disk] = []
-    for members in found.values():
-        # A folder inside another one on the same file system says nothing new.
-        shown = tuple(path for path in members if not any(path.startswith(f"{other}/") for other in members))
-        there = shown[0]
-        while not os.path.exists(there) and os.path.dirname(there) != there:
-            there = os.path.dirname(there)
-        try:
-            state = os.statvfs(there)
-        except OSError:
-            continue
-        used, available = state.f_blocks - state.f_bfree, state.f_bavail
-        percent = 100.0 * used / (used + available) if used + available else 100.0
-        inodes = 100.0 * (state.f_files - state.f_ffree) / state.f_files if state.f_files else None
-        disks.append(
-            Disk(shown, round(percent, 1), available * state.f_frsize, None if inodes is None else round(inodes, 1))
-        )
-    return disks
-
-
 # -- the log -------------------------------------------------------------------------------------
 
 _ENTRY = re.compile(
@@ -331,10 +293,6 @@ _ENTRY = re.compile(
 _ERRORS = ("EMERGENCY", "ALERT", "CRITICAL", "ERROR")
 #: What follows is data of visitors: context, and the values bound to a query.
 _DATA = re.compile(r"""\s*(\{["}]|\((?:Connection: |SQL: )).*$""")
-_NAMED_SECRET = re.compile(
-    r"""(?i)\b([\w-]*(?:password|passwd|secret|token|api[_-]?key|authorization)[\w-]*["']?\s*(?:=|:|=>)\s*["']?)"""
-    r"""(?:(?:bearer|basic)\s+)?[^\s"',;&)]+"""
-)
 
 
 def read_log(folder: str, limits: Limits, now: float) -> Log:
@@ -420,28 +378,11 @@ def summarise(
 
 def clean_message(message: str) -> str:
     """A log message without context, without the values of a query, and without what is named a secret."""
-    plain = _NAMED_SECRET.sub(r"\1********", _DATA.sub("", message)).strip()
+    plain = redact.mask_named(_DATA.sub("", message)).strip()
     return (plain[:159] + "…" if len(plain) > 160 else plain) or "(no text)"
 
 
 # -- judging -------------------------------------------------------------------------------------
-
-
-def verdict(rows: Sequence[Row]) -> dict[str, Any]:
-    """The worst level, and the topics that have it."""
-    bad = [row.topic for row in rows if row.level == BAD]
-    warn = [row.topic for row in rows if row.level == WARN]
-    parts = []
-    if bad:
-        parts.append(f"bad: {', '.join(bad)}")
-    if warn:
-        parts.append(f"to look at: {', '.join(warn)}")
-    return {
-        "level": max((row.level for row in rows), key=_ORDER.index, default=OK),
-        "text": "; ".join(parts) or "all is well",
-        "bad": bad,
-        "warn": warn,
-    }
 
 
 def judge(description: Description, reading: Reading, limits: Limits) -> list[Row]:
@@ -454,10 +395,10 @@ def judge(description: Description, reading: Reading, limits: Limits) -> list[Ro
         _scheduler_row(reading, description.scheduler),
         _release_row(reading, description),
         _previous_row(reading),
-        *_operation_rows(reading),
+        *operation_rows("laravel", reading.history, reading.history_problem),
         _migration_row(reading),
         *_queue_rows(reading, limits),
-        *(_disk_row(disk, limits) for disk in reading.disks),
+        *(disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks),
         _log_row(reading.log, limits),
     ]
 
@@ -504,7 +445,7 @@ def _maintenance_row(reading: Reading) -> Row:
     for record in reversed(records):
         if record.get("procedure") == "maintenance" and record.get("outcome") == "succeeded":
             if (record.get("facts") or {}).get("maintenance") == "down":
-                since = f" since {_clock(record.get('finished'))} by {_who(record)}"
+                since = f" since {clock(record.get('finished'))} by {who(record)}"
                 since += f": {record['reason']}" if record.get("reason") else ""
             break
     return Row("maintenance", WARN, f"DOWN{since}; laravel_maintenance -e state=up ends it")
@@ -559,7 +500,7 @@ def _release_row(reading: Reading, description: Description) -> Row:
         level = BAD
         details.append(f"the checkout is of {strip_credentials(release.repository) or 'nothing'}, not the service's")
     if release.changes:
-        level = max(level, WARN, key=_ORDER.index)
+        level = max(level, WARN, key=ORDER.index)
         details.append(f"{len(release.changes)} files differ from the commit: {', '.join(release.changes[:5])}")
     return Row("release", level, f"{release.label}, {release.committed[:10]}: {release.subject}", tuple(details))
 
@@ -589,40 +530,6 @@ def _previous_row(reading: Reading) -> Row:
     if not history.get("releases"):
         return Row("rollback", WARN, "no release was ever recorded here; laravel_adopt records the present one")
     return Row("rollback", WARN, f"nowhere by itself: {previous.get('why_none')}")
-
-
-def _operation_rows(reading: Reading) -> Iterator[Row]:
-    if reading.history_problem:
-        yield Row("ledger", BAD, reading.history_problem)
-        return
-    history = reading.history
-    chain = history.get("chain") or {"ok": True, "problems": []}
-    if not chain["ok"]:
-        yield Row("ledger", BAD, "it was edited or is incomplete", tuple(chain["problems"][:5]))
-    unfinished, lease = history.get("interrupted"), history.get("lease")
-    if unfinished:
-        ways = " or ".join(f"-e interrupted={way}" for way in unfinished["ways"])
-        yield Row(
-            "operation",
-            BAD,
-            f"{unfinished['procedure']} {unfinished['operation']} was interrupted: {unfinished['text']}",
-            (f"laravel_{unfinished['procedure']} with {ways}",),
-        )
-    if lease and lease["standing"] in ("running", "waiting"):
-        word = (
-            "is at work now" if lease["standing"] == "running" else f"holds the lease until {_clock(lease['expires'])}"
-        )
-        yield Row("lease", WARN, f"{lease['holder']} {word}")
-    else:
-        yield Row("lease", OK, "free")
-    # A refusal changed nothing, so it says nothing about how the service is.
-    records = [record for record in history.get("records") or [] if record.get("outcome") != "refused"]
-    if records and not unfinished:
-        record = records[-1]
-        level = OK if record.get("outcome") == "succeeded" else WARN
-        text = f"{record.get('procedure')} {record.get('outcome')} {_clock(record.get('finished'))} by {_who(record)}"
-        details = (str(record["error"])[:300],) if record.get("error") else ()
-        yield Row("last operation", level, f"{text} ({record.get('id')})", details)
 
 
 def _migration_row(reading: Reading) -> Row:
@@ -674,15 +581,6 @@ def _queue_rows(reading: Reading, limits: Limits) -> Iterator[Row]:
     else:
         count = int(failed or 0)
         yield Row("failed jobs", WARN if count >= limits.failed_jobs_warn else OK, str(count))
-
-
-def _disk_row(disk: Disk, limits: Limits) -> Row:
-    worst = max(disk.percent, disk.inodes_percent or 0.0)
-    level = BAD if worst >= limits.disk_bad else WARN if worst >= limits.disk_warn else OK
-    text = f"{disk.percent:.0f} % used, {_size(disk.free_bytes)} free"
-    if disk.inodes_percent is not None:
-        text += f", {disk.inodes_percent:.0f} % of inodes"
-    return Row("disk", level, f"{text}: {', '.join(disk.paths)}")
 
 
 def _log_row(log: Log, limits: Limits) -> Row:
@@ -743,18 +641,6 @@ def _redacted(value: Any, service: LaravelService) -> Any:
 def _label(release: Mapping[str, Any]) -> str:
     short = str(release.get("id") or "")[:10]
     return f"{release['name']} ({short})" if release.get("name") else short
-
-
-def _who(record: Mapping[str, Any]) -> str:
-    return str((record.get("actor") or {}).get("user") or "someone")
-
-
-def _clock(moment: Any) -> str:
-    return str(moment or "?")[:16].replace("T", " ") + " UTC"
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 def _ago(minutes: float | None) -> str:

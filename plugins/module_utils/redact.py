@@ -25,8 +25,18 @@ _SETTING = re.compile(
 #: The password in an address.
 _IN_ADDRESS = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
 
+#: A secret that a program shows with its name; the word of an authorization stays.
+_NAMED_SECRET = re.compile(
+    r"""(?i)\b([\w-]*(?:password|passwd|secret|token|api[_-]?key|authorization)[\w-]*["']?\s*(?:=|:|=>)\s*["']?)"""
+    r"""(?:(?:bearer|basic)\s+)?[^\s"',;&)]+"""
+)
+
 #: Shorter values ("null", "root", "true") would mask half of every sentence.
 _SHORTEST = 6
+
+#: A setting that is no secret by its name is masked too, unless it is a word, a number, a path or a plain address.
+_HARMLESS = re.compile(r"[A-Za-z]+([-_. ][A-Za-z]+)*|[\d.:]*|(?:https?://)?[\w.-]+(?::\d+)?(?:/[\w./-]*)?|/[\w./-]*")
+_SHORTEST_ODD = 8
 
 
 def parse_dotenv(text: str) -> dict[str, str]:
@@ -64,6 +74,25 @@ def plain_words(settings: Mapping[str, object], longest: int = 16) -> set[str]:
     """Short values of settings that are not secret by their names: to mask `staging` would spoil every text."""
     secret = {str(value) for name, value in settings.items() if is_secret_name(name)}
     return {str(value) for value in settings.values() if len(str(value)) < longest} - secret
+
+
+def maskable(settings: Mapping[str, str], by_name: bool = False) -> list[str]:
+    """The values that are taken out of every text.
+
+    by_name: only where the name says that it is a secret, and passwords in addresses; an image's own environment
+    is full of versions and paths.
+    """
+    values = secret_values(dict(settings))
+    if not by_name:
+        values += [
+            value for value in settings.values() if len(value) >= _SHORTEST_ODD and not _HARMLESS.fullmatch(value)
+        ]
+    return list(dict.fromkeys(values))
+
+
+def mask_named(text: str) -> str:
+    """Values that stand beside a name that says that they are secret, whatever they are."""
+    return _NAMED_SECRET.sub(rf"\1{MASK}", text)
 
 
 class Redactor:

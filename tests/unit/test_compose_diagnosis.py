@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_diagnose
+from ansible_collections.ops.runbook.plugins.module_utils import compose_diagnose, redact
 from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
     Answer,
     DiskUse,
@@ -242,7 +242,7 @@ def test_whatever_is_seen_there_is_a_verdict(
     ],
 )
 def test_what_is_masked(settings: dict[str, str], by_name: bool, masked: list[str]) -> None:
-    assert compose_diagnose.maskable(settings, by_name) == masked
+    assert redact.maskable(settings, by_name) == masked
 
 
 def test_no_value_of_a_variable_is_in_the_bundle() -> None:

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils import laravel_status as status
-from ansible_collections.ops.runbook.plugins.module_utils import status_report
+from ansible_collections.ops.runbook.plugins.module_utils import status_report, status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health import Result
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_status import Disk, Limits, Log, Reading, Release, Row
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_status import Limits, Log, Reading, Release
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Disk, Row
 from ansible_collections.ops.runbook.plugins.module_utils.systemd_units import UnitState
 
 HEAD, OTHER = "a" * 40, "b" * 40
@@ -267,9 +268,9 @@ def test_a_tail_begins_at_the_beginning_of_a_line(tmp_path_factory: Any, content
 def test_disks_are_told_once(tmp_path: Path) -> None:
     inner, missing = tmp_path / "storage", tmp_path / "not" / "yet"
     inner.mkdir()
-    disks = status._disks((str(tmp_path), str(inner), str(missing)))
-    assert [disk.paths for disk in disks] == [(str(tmp_path),)]
-    assert 0 <= disks[0].percent <= 100
+    found = status_rows.disks((str(tmp_path), str(inner), str(missing)))
+    assert [disk.paths for disk in found] == [(str(tmp_path),)]
+    assert 0 <= found[0].percent <= 100
 
 
 # -- the screen ----------------------------------------------------------------------------------
