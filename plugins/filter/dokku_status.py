@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person, and what a program, reads of the status of an app of Dokku."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_screen
+
+
+def dokku_status(results: Any) -> str:
+    """One screen of 80 columns."""
+    return "\n".join(dokku_screen.status_lines(_checked("dokku_status", results)))
+
+
+def dokku_status_document(results: Any) -> dict[str, Any]:
+    """The same for a program."""
+    return dokku_screen.document(_checked("dokku_status_document", results))
+
+
+def _checked(name: str, results: Any) -> Mapping[str, Any]:
+    if not isinstance(results, Mapping):
+        raise AnsibleFilterError(f"{name} takes results by host name, not {type(results).__name__}")
+    return results
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"dokku_status": dokku_status, "dokku_status_document": dokku_status_document}

@@ -1,0 +1,501 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the apps of a Dokku host are, from what was read: one row for each thing that the morning looks at. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_holds, health, status_rows
+from ansible_collections.ops.runbook.plugins.module_utils.log_errors import Found
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import BAD, OK, WARN, Disk, Row
+
+PRODUCTION, STAGING = "production", "staging"
+
+#: What Docker takes for --cpus. Dokku takes any text, and the next deploy fails.
+_CPUS = re.compile(r"\d+(?:\.\d+)?|\.\d+|\d+/[1-9]\d*")
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmg]?)b?", re.I)
+_UNITS = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+#: How many releases are shown of the app that matters.
+_RELEASES = 5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a figure becomes worth a word: days of certificates, percent of memory and disk, lines of logs."""
+
+    certificate_warn: int = 14
+    certificate_critical: int = 7
+    memory_warn: int = 85
+    disk_warn: int = 85
+    disk_bad: int = 95
+    log_lines: int = 500
+    log_shown: int = 3
+    log_errors_warn: int = 1
+    maintenance_days: int = 8
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one container uses. limit: bytes that it is held to; None without. cores: at work just now."""
+
+    memory: int | None = None
+    limit: int | None = None
+    cores: float | None = None
+    oom_kills: int = 0
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The certificate that an app has on the host. days: left; None where there is no certificate.
+
+    renews: whether letsencrypt made it, and so can renew it. scheduled: whether it is renewed by itself.
+    """
+
+    days: int | None = None
+    renews: bool = False
+    scheduled: bool = False
+
+
+@dataclass(frozen=True)
+class App:
+    """What was read of one app. problems: why a part could not be read, by the name of the part.
+
+    processes: by name, such as web.1, what each is. limits: of resource:report. usage: by process.
+    releases: of the plugin, the newest first; None where the host has no such plugin. report: its report.
+    builds: of Dokku itself, where the plugin is missing. log_shown: whether lines of the log may be shown.
+    """
+
+    name: str
+    role: str = PRODUCTION
+    missing: bool = False
+    deployed: bool = True
+    running: str = ""
+    processes: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    certificate: Certificate | None = None
+    releases: Sequence[Mapping[str, Any]] | None = None
+    report: Mapping[str, str] = field(default_factory=dict)
+    builds: Sequence[Mapping[str, Any]] = ()
+    log: Found | None = None
+    log_shown: bool = True
+    locked: bool = False
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A database or a cache. status: of its container. linked: to the app; None where that was not asked.
+
+    answer: milliseconds for a question; None where it was not asked or did not answer. problem: why.
+    """
+
+    plugin: str
+    name: str
+    status: str = ""
+    linked: bool | None = None
+    answer: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything that was read on the host. Nothing in it is judged.
+
+    call_problem: why dokku can't be called at all, and way: what to type then. now: seconds since the epoch.
+    """
+
+    apps: tuple[App, ...] = ()
+    services: tuple[Service, ...] = ()
+    endpoints: tuple[health.Result, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    history: Mapping[str, Any] = field(default_factory=dict)
+    history_problem: str = ""
+    call_problem: str = ""
+    way: str = ""
+    now: float = 0.0
+
+
+def judge(reading: Reading, limits: Limits) -> list[Row]:
+    """The rows of the screen, in the order in which a person wants them."""
+    rows: list[Row] = []
+    if reading.call_problem:
+        rows.append(Row("dokku", BAD, reading.call_problem, (reading.way,) if reading.way else ()))
+    for app in reading.apps:
+        # Staging that is down stops no visitor: it is worth a word, and no alarm.
+        own = list(_app_rows(app, reading, limits))
+        rows += own if app.role == PRODUCTION else [replace(row, level=min(row.level, WARN, key=_order)) for row in own]
+    rows += _endpoint_rows("host", reading.endpoints, limits, bool(reading.apps or reading.call_problem))
+    rows += [_service_row(service) for service in reading.services]
+    rows += [status_rows.disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks]
+    rows += status_rows.operation_rows("dokku", reading.history, reading.history_problem)
+    rows += _maintenance_rows(reading, limits)
+    return rows
+
+
+def _order(level: str) -> int:
+    return status_rows.ORDER.index(level)
+
+
+def outside_rows(results: Sequence[health.Result], limits: Limits) -> list[Row]:
+    """The same endpoints, as the controller saw them."""
+    return list(_endpoint_rows("controller", results, limits, False))
+
+
+def verdict(rows: Sequence[Row]) -> dict[str, Any]:
+    """The worst level, what is bad in words, and the topics that are worth a look."""
+    found = status_rows.verdict(rows)
+    parts = [f"{row.topic}: {row.text}" for row in rows if row.level == BAD]
+    if found["warn"]:
+        parts.append(f"to look at: {', '.join(dict.fromkeys(found['warn']))}")
+    return {**found, "text": "; ".join(parts) or "all is well"}
+
+
+# -- one app -------------------------------------------------------------------------------------
+
+
+def _app_rows(app: App, reading: Reading, limits: Limits) -> Iterator[Row]:
+    if reading.call_problem:
+        return
+    if app.missing:
+        way = "dokku_app" if app.role == PRODUCTION else "dokku_staging_app"
+        yield Row(f"{app.name} processes", BAD, f"there is no app of that name on this host ({way})")
+        return
+    yield _process_row(app)
+    yield _release_row(app, reading.now)
+    yield from _hold_rows(app)
+    yield from _pending_rows(app, reading)
+    yield _certificate_row(app, limits)
+    yield _resource_row(app, limits)
+    yield _log_row(app, limits)
+
+
+def _process_row(app: App) -> Row:
+    topic = f"{app.name} processes"
+    if "ps" in app.problems:
+        return Row(topic, BAD, f"not known: {app.problems['ps']}")
+    if not app.deployed:
+        return Row(topic, BAD, "nothing was ever deployed to it")
+    stopped = {name: state for name, state in app.processes.items() if state != "running"}
+    if stopped:
+        said = ", ".join(f"{name} is {state}" for name, state in stopped.items())
+        return Row(topic, BAD, f"{said}; {len(app.processes) - len(stopped)} of {len(app.processes)} run")
+    if app.running != "true" or not app.processes:
+        return Row(topic, BAD, "stopped, or scaled to nothing: none of it runs")
+    return Row(topic, OK, f"all run: {', '.join(app.processes)}")
+
+
+def _release_row(app: App, now: float) -> Row:
+    topic = f"{app.name} release"
+    if app.releases is None:
+        if "releases" in app.problems:
+            return Row(topic, WARN, f"not known: {app.problems['releases']}")
+        text = "the plugin `releases` is missing, so none can be gone back to: dokku_releases.yml installs it"
+        return Row(topic, WARN, text, tuple(_build_lines(app.builds)))
+    shown = app.releases[: _RELEASES if app.role == PRODUCTION else 1]
+    lines = tuple(_release_line(release) for release in shown) if len(shown) > 1 else ()
+    if not app.releases:
+        return Row(topic, WARN, f"none is recorded yet: dokku releases:record {app.name}")
+    live = app.report.get("live", "")
+    if not live:
+        return Row(topic, WARN, f"what is live is not recorded: dokku releases:record {app.name}", lines)
+    newest = next((release for release in app.releases if str(release.get("number")) == live), app.releases[0])
+    since = f" since {_clock(newest.get('recorded_at'))}" if newest.get("recorded_at") else ""
+    back = app.report.get("previous", "")
+    return Row(
+        topic,
+        OK if back else WARN,
+        f"{live}{since} by {newest.get('by') or 'somebody'}; "
+        + (f"a rollback goes to {back}" if back else "there is none to go back to"),
+        lines,
+    )
+
+
+def _release_line(release: Mapping[str, Any]) -> str:
+    what = str(release.get("source_image") or "") or str(release.get("revision") or "")[:8]
+    parts = [
+        f"{release.get('number')!s:>4}",
+        f"{release.get('state')!s:<6}",
+        _clock(release.get("recorded_at")),
+        str(release.get("source") or "-"),
+        what,
+        f"rollback to {release['rollback_to']}" if release.get("rollback_to") else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _build_lines(builds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for build in builds[:_RELEASES]:
+        # A restart is never finalised: Dokku shows it as abandoned, and later as failed with -1, though it went well.
+        known = build.get("source") != "ps:restart" and build.get("exit_code") != -1
+        state = build.get("display_status") if known else "not known"
+        yield f"{_clock(build.get('started_at'))} {build.get('source')} {state}"
+
+
+def _hold_rows(app: App) -> Iterator[Row]:
+    """Whether a restart, or a cleanup, would take something away."""
+    if app.releases is None or not app.report:
+        return
+    topic, live = f"{app.name} image", app.report.get("live", "")
+    if app.report.get("latest-is-live") == "false" and app.report.get("live-image"):
+        text = (
+            f"dokku/{app.name}:latest is not what runs, as after a deploy that failed: the next restart puts it live"
+            if app.report.get("latest-image")
+            else f"dokku/{app.name}:latest is gone: the next restart fails"
+        )
+        yield Row(topic, BAD, text, (f"dokku releases:rollback {app.name} {live or 'NUMBER'}   puts it right",))
+    holds = dokku_holds.judge(app.name, app.releases, app.report)
+    if holds.missing:
+        numbers = ", ".join(map(str, holds.missing))
+        text = f"not held, so the next cleanup removes them: {numbers}"
+        yield Row(f"{app.name} holds", WARN, text, ("dokku_maintenance -e cadence=weekly holds them again",))
+    elif holds.gone:
+        text = f"the image of {', '.join(map(str, holds.gone))} is gone: there is no way back to it"
+        yield Row(f"{app.name} holds", WARN, text)
+
+
+def _pending_rows(app: App, reading: Reading) -> Iterator[Row]:
+    to = app.report.get("pending-rollback", "")
+    if to:
+        text = f"a rollback to {to} began and did not end"
+        yield Row(f"{app.name} rollback", BAD, text, (f"dokku releases:rollback {app.name} {to}   finishes it",))
+    drift = app.report.get("config-drift", "")
+    if drift:
+        names = ", ".join(drift.split())
+        yield Row(f"{app.name} config", WARN, f"changed since the release, and not in its record: {names}")
+    if app.locked and not _at_work(reading.history):
+        text = "the deploy lock is there: a deploy is under way, or one was killed (then dokku apps:unlock)"
+        yield Row(f"{app.name} lock", WARN, text)
+
+
+def _at_work(history: Mapping[str, Any]) -> bool:
+    return (history.get("lease") or {}).get("standing") in ("running", "waiting")
+
+
+def _certificate_row(app: App, limits: Limits) -> Row:
+    topic = f"{app.name} certificate"
+    if app.certificate is None:
+        return Row(topic, WARN, f"not known: {app.problems.get('certificate', 'not read')}")
+    found = app.certificate
+    if found.days is None:
+        return Row(topic, WARN, "there is none: the app is served without TLS")
+    how = "renewed by itself" if found.renews and found.scheduled else "NOT renewed by itself"
+    text = f"{_left(found.days)}, {how}"
+    level = certificate_level(found.days, limits.certificate_warn, limits.certificate_critical)
+    if found.renews and not found.scheduled:
+        text += " (dokku letsencrypt:cron-job --add)"
+        level = max(level, WARN, key=_order)
+    return Row(topic, level, text)
+
+
+def certificate_level(days: int, warn: int, critical: int) -> str:
+    """How bad it is that a certificate ends in so many days."""
+    return BAD if days <= critical else WARN if days <= warn else OK
+
+
+def _resource_row(app: App, limits: Limits) -> Row:
+    topic = f"{app.name} resources"
+    if "resources" in app.problems:
+        return Row(topic, WARN, f"not known: {app.problems['resources']}")
+    level, parts, details = OK, [], []
+    for name, usage in sorted(app.usage.items()):
+        wanted = memory_bytes(limit_of(app.limits, name, "memory"))
+        cpu = limit_of(app.limits, name, "cpu")
+        parts.append(f"{name} {_used(usage, wanted, cpu)}")
+        held = usage.limit or wanted
+        if usage.memory is not None and held and 100.0 * usage.memory / held >= limits.memory_warn:
+            level = WARN
+            details.append(f"{name} uses {100.0 * usage.memory / held:.0f} % of its memory")
+        if usage.oom_kills:
+            level = WARN
+            details.append(f"{name}: {usage.oom_kills} processes were killed for want of memory")
+        if wanted and usage.memory is not None and usage.limit != wanted:
+            level = WARN
+            now = status_rows.size(usage.limit) if usage.limit else "no limit"
+            details.append(f"{name} runs with {now}: a new limit counts from the next deploy on")
+    for key, value in refused_limits(app.limits):
+        level = WARN
+        details.append(f"Docker refuses {key} {value}, so the next deploy fails: dokku_tune")
+    if not parts:
+        return Row(topic, level, "what it uses was not seen", tuple(details))
+    text = "; ".join(parts)
+    return Row(topic, level, text if app.limits else f"{text} (no limits are set)", tuple(details))
+
+
+def _used(usage: Usage, wanted: int | None, cpu: str) -> str:
+    memory = "memory not seen" if usage.memory is None else status_rows.size(usage.memory)
+    held = usage.limit or wanted
+    if held and usage.memory is not None:
+        memory = f"{memory} of {status_rows.size(held)}"
+    if usage.cores is None:
+        return memory
+    return f"{memory}, {usage.cores:.2f}{f' of {cpu}' if cpu else ''} cores"
+
+
+def limit_of(report: Mapping[str, str], process: str, what: str) -> str:
+    """The limit that counts for a process (web.1): that of its kind, or else the one for all."""
+    kind = process.partition(".")[0]
+    return report.get(f"{kind}.limit.{what}") or report.get(f"_default_.limit.{what}") or ""
+
+
+def memory_bytes(text: str) -> int | None:
+    """The bytes of a memory limit; without a unit Dokku means MiB. None for no limit, or none that Docker takes."""
+    match = _BYTES.fullmatch(text.strip())
+    if match is None:
+        return None
+    return int(float(match[1]) * _UNITS[(match[2] or "m").lower()]) or None
+
+
+def refused_limits(report: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The limits that Dokku took and Docker will not."""
+    found = []
+    for key, value in sorted(report.items()):
+        what = key.rpartition(".")[2]
+        bad = (what == "cpu" and not _CPUS.fullmatch(value)) or (what == "memory" and not _BYTES.fullmatch(value))
+        if value and bad and ".limit." in f".{key}":
+            found.append((f"{key.partition('.')[0]} {what}".replace("_default_ ", ""), value))
+    return found
+
+
+def _log_row(app: App, limits: Limits) -> Row:
+    topic = f"{app.name} log"
+    if app.log is None:
+        return Row(topic, WARN, f"not read: {app.problems.get('log', 'not asked')}")
+    span = f"in the last {app.log.lines} lines"
+    counts = app.log.counts
+    errors = counts.get("error", 0) + counts.get("5xx", 0)
+    said = ", ".join(
+        f"{count} {word}{'' if count == 1 or word == '5xx' else 's'}" for word, count in sorted(counts.items())
+    )
+    last = app.log.last if app.log_shown else ("the lines are not shown: the secrets to mask could not be read",)
+    return Row(
+        topic,
+        WARN if errors >= limits.log_errors_warn else OK,
+        f"{said} {span}" if said else f"no error {span}",
+        last if errors else (),
+    )
+
+
+# -- around the apps -----------------------------------------------------------------------------
+
+
+def _endpoint_rows(where: str, results: Sequence[health.Result], limits: Limits, wanted: bool) -> Iterator[Row]:
+    if not results and wanted:
+        yield Row("endpoints", WARN, "no health check is described (dokku_health): the answers are not seen")
+    for result in results:
+        parts = [f"{result.status or 'no answer'} in {result.seconds * 1000:.0f} ms from the {where}"]
+        level = OK if result.ok else BAD
+        if result.release:
+            parts.append(f"release {result.release[:10]}")
+        if result.request_id and not result.ok:
+            parts.append(f"request id {result.request_id}")
+        if result.tls_days is not None:
+            parts.append(f"certificate: {_left(result.tls_days)}")
+            level = max(
+                level,
+                certificate_level(result.tls_days, limits.certificate_warn, limits.certificate_critical),
+                key=_order,
+            )
+        yield Row(f"endpoint {result.name}", level, ", ".join(parts), (result.reason,) if result.reason else ())
+
+
+def _service_row(service: Service) -> Row:
+    topic = f"{service.plugin} {service.name}"
+    if service.problem and not service.status:
+        return Row(topic, BAD, service.problem)
+    if service.status != "running":
+        return Row(topic, BAD, f"its container is {service.status or 'not known'}: dokku {service.plugin}:start")
+    if service.problem:
+        return Row(topic, BAD, f"its container runs, but it does not answer: {service.problem}")
+    said = "runs" if service.answer is None else f"runs, answered in {service.answer:.0f} ms"
+    if service.linked is False:
+        return Row(topic, WARN, f"{said}; it is not linked to the app")
+    return Row(topic, OK, said)
+
+
+def _maintenance_rows(reading: Reading, limits: Limits) -> Iterator[Row]:
+    records = [
+        record
+        for record in reading.history.get("records") or []
+        if record.get("procedure") == "maintenance" and record.get("outcome") in ("succeeded", "failed")
+    ]
+    if not records:
+        return
+    record = records[-1]
+    ended = _epoch(str(record.get("finished") or ""))
+    days = int((reading.now - ended) // 86400) if ended is not None else None
+    cadence = (record.get("facts") or {}).get("cadence") or "maintenance"
+    text = f"the last was {cadence}, {record['outcome']}, {_clock(record.get('finished'))}"
+    late = days is not None and days > limits.maintenance_days
+    if late:
+        text += f": {days} days ago, and due each week"
+    yield Row("maintenance", WARN if late or record["outcome"] == "failed" else OK, text)
+
+
+# -- facts for programs --------------------------------------------------------------------------
+
+
+def facts(reading: Reading) -> dict[str, Any]:
+    """The figures behind the rows."""
+    records = reading.history.get("records") or []
+    return {
+        "apps": {app.name: _app_facts(app) for app in reading.apps},
+        "services": {f"{one.plugin}:{one.name}": asdict(one) for one in reading.services},
+        "endpoints": {"host": [result.to_dict() for result in reading.endpoints], "controller": []},
+        "disks": [asdict(disk) for disk in reading.disks],
+        "lease": reading.history.get("lease"),
+        "interrupted": reading.history.get("interrupted"),
+        "last_operation": records[-1] if records else None,
+    }
+
+
+def _app_facts(app: App) -> dict[str, Any]:
+    return {
+        "role": app.role,
+        "exists": not app.missing,
+        "deployed": app.deployed,
+        "running": app.running == "true" and all(state == "running" for state in app.processes.values()),
+        "processes": dict(app.processes),
+        "release": int(app.report["live"]) if app.report.get("live", "").isdigit() else None,
+        "previous": int(app.report["previous"]) if app.report.get("previous", "").isdigit() else None,
+        "releases": None if app.releases is None else [dict(release) for release in app.releases[:_RELEASES]],
+        "latest_is_live": {"true": True, "false": False}.get(app.report.get("latest-is-live", "")),
+        "holds_missing": list(dokku_holds.judge(app.name, app.releases or (), app.report).missing),
+        "pending_rollback": app.report.get("pending-rollback") or None,
+        "certificate_days": app.certificate.days if app.certificate else None,
+        "limits": dict(app.limits),
+        "usage": {name: asdict(usage) for name, usage in app.usage.items()},
+        "log": None if app.log is None else {"lines": app.log.lines, "counts": dict(app.log.counts)},
+        "problems": dict(app.problems),
+    }
+
+
+# -- words ---------------------------------------------------------------------------------------
+
+
+def _clock(moment: Any) -> str:
+    """To the minute; what is no RFC 3339 time in UTC is shown as it is."""
+    text = str(moment or "")
+    match = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)", text)
+    return f"{match[1]} {match[2]}" if match else text[:16]
+
+
+def _epoch(text: str) -> float | None:
+    try:
+        return datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
+
+
+def _left(days: int) -> str:
+    if days < 0:
+        return "ended" if days == -1 else f"ended {-days - 1} days ago"
+    return "1 day left" if days == 1 else f"{days} days left"

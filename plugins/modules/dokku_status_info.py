@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dokku_status_info
+short_description: Read how an app of Dokku is
+version_added: 0.3.0
+description:
+  - Reads processes, releases and their holds, certificates, resources, log, endpoints, databases and caches, disks and
+    ledger of an app and of its staging app in one call, and judges each. Nothing is changed.
+  - What can't be read is a row of the screen. An app that is down, a plugin that is missing, or a host on which
+    C(dokku) can't be called is a result, not a failure.
+  - The values of the apps' configuration are masked in the lines of the log, except words, numbers and plain addresses;
+    where they can't be read, no line is shown. Of databases only the state is asked, never the address, which has the
+    password.
+  - Each endpoint is asked from the host, and by the action of this module from the controller too. From there an
+    endpoint is left out whose address is the host's own, such as C(localhost).
+  - Staging that is not well is at most a warning.
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation.attributes
+  - ops.runbook.dokku
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+    details: Nothing on the host is ever written.
+  diff_mode:
+    description: Shows what would change.
+    support: none
+    details: There is nothing to change.
+  idempotent:
+    description: When run twice with the same arguments, the second run changes nothing.
+    support: full
+options:
+  state_dir:
+    description: Folder on the host that holds the lease, the journal and the ledger of this app.
+    type: path
+    required: true
+  staging_app:
+    description: The staging app on the same host. Empty where there is none.
+    type: str
+    default: ""
+  checks:
+    description: Health checks, each an endpoint of M(ops.runbook.health_check). Each is asked once from each place.
+    type: list
+    elements: dict
+    default: []
+  from_controller:
+    description: Ask the endpoints from the controller too.
+    type: bool
+    default: true
+  certificate_warn:
+    description: Days that a certificate should have left.
+    type: int
+    default: 14
+  certificate_critical:
+    description: Days of a certificate at which it is bad.
+    type: int
+    default: 7
+  memory_warn:
+    description: Percent of its memory limit whose use is worth a word.
+    type: int
+    default: 85
+  disk_warn:
+    description: Percent of a file system, or of its inodes, whose use is worth a word.
+    type: int
+    default: 85
+  disk_bad:
+    description: Percent of a file system, or of its inodes, whose use is bad.
+    type: int
+    default: 95
+  log_lines:
+    description: Last lines of each app's log in which errors are counted.
+    type: int
+    default: 500
+  log_shown:
+    description: Last distinct errors of each log that are shown.
+    type: int
+    default: 3
+  log_errors_warn:
+    description: Errors in those lines that are worth a word.
+    type: int
+    default: 1
+  maintenance_days:
+    description: Days after which the next maintenance is late, once there was one.
+    type: int
+    default: 8
+seealso:
+  - module: ops.runbook.dokku_operation
+  - module: ops.runbook.health_check
+"""
+
+EXAMPLES = r"""
+- name: Read how the app is
+  ops.runbook.dokku_status_info:
+    state_dir: /var/lib/ops-runbook/restant-main
+    service:
+      app: restant-main
+      databases:
+        - plugin: mysql
+          name: restant-db
+        - plugin: redis
+          name: restant-cache
+    staging_app: restant-staging
+    checks:
+      - name: health
+        url: https://restant.example.com/health
+  register: found
+"""
+
+RETURN = r"""
+verdict:
+  description: The worst of all rows.
+  returned: success
+  type: dict
+  contains:
+    level:
+      description: V(ok), V(warn) or V(bad).
+      type: str
+    text:
+      description: What is bad, in words, and what is worth a look.
+      type: str
+      sample: 'restant-main processes: web.1 is exited; 0 of 1 run; to look at: restant-main log'
+    bad:
+      description: Topics that are bad.
+      type: list
+      elements: str
+    warn:
+      description: Topics that are worth a look.
+      type: list
+      elements: str
+rows:
+  description: The screen, a row for each topic. Keys are topic, level, text and details.
+  returned: success
+  type: list
+  elements: dict
+facts:
+  description: The figures behind the rows. V(null) where a figure could not be had.
+  returned: success
+  type: dict
+  contains:
+    apps:
+      description:
+        - By name, of each app role, exists, deployed, running, processes, release, previous, releases, latest_is_live,
+          holds_missing, pending_rollback, certificate_days, limits, usage (bytes and cores), log, problems.
+      type: dict
+    services:
+      description: By plugin and name, of each service status, linked, answer (milliseconds), problem.
+      type: dict
+    endpoints:
+      description: The results of M(ops.runbook.health_check), from the C(host) and from the C(controller).
+      type: dict
+    disks:
+      description: Percent used, bytes free and percent of inodes, by file system.
+      type: list
+      elements: dict
+    lease:
+      description: Who works on the app, or V(null).
+      type: dict
+    interrupted:
+      description: The operation that did not end, with the ways to go on, or V(null).
+      type: dict
+    last_operation:
+      description: The newest record of the ledger, or V(null).
+      type: dict
+seconds:
+  description: How long the reading took on the host.
+  returned: success
+  type: float
+"""
+
+from dataclasses import fields
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, dokku_look, dokku_status, health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+
+_LIMITS = {
+    item.name: {"type": "int", "default": getattr(dokku_status.Limits, item.name)}
+    for item in fields(dokku_status.Limits)
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **argument_specs.DOKKU,
+            "state_dir": {"type": "path", "required": True},
+            "staging_app": {"type": "str", "default": ""},
+            "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "from_controller": {"type": "bool", "default": True},
+            **_LIMITS,
+        },
+        supports_check_mode=True,
+    )
+    params: dict[str, Any] = module.params
+    # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
+    module.no_log_values = set()
+    invocation = {"module_args": {**params, "checks": health.without_secrets(params["checks"])}}
+    try:
+        checks = health.parse_checks(params["checks"]) if params["checks"] else []
+        description = describe(params["service"])
+        scope = dokku_look.Scope(
+            app=description.app,
+            staging_app=params["staging_app"],
+            services=tuple((one.plugin, one.name) for one in description.databases),
+        )
+        limits = dokku_status.Limits(**{name: params[name] for name in _LIMITS})
+        service, guard = DokkuService(description), Guard(params["state_dir"])
+        found = dokku_look.status(service.dokku, scope, guard, checks, limits)
+    except (health.HealthCheckError, OSError) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    module.exit_json(changed=False, invocation=invocation, **found)
+
+
+if __name__ == "__main__":
+    main()
