@@ -301,6 +301,13 @@ def certificate_level(days: int, warn: int, critical: int) -> str:
     return BAD if days <= critical else WARN if days <= warn else OK
 
 
+def resource_rows(app: App, limits: Limits) -> list[Row]:
+    """What an app uses and may use; what could not be read of it is a row too."""
+    if app.missing:
+        return [Row(f"{app.name} resources", WARN, "there is no such app")]
+    return [_resource_row(app, limits)]
+
+
 def _resource_row(app: App, limits: Limits) -> Row:
     topic = f"{app.name} resources"
     if "resources" in app.problems:

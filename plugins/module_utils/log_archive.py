@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Archives of logs: compressed, for their owner only, and only so many of each."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections.abc import Iterable
+
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+
+_NAME = re.compile(r"(?P<app>.+)-(?P<day>\d{8})\.log\.gz")
+
+
+def name(app: str, day: str) -> str:
+    """The name of an app's archive of a day (YYYYMMDD)."""
+    return f"{app}-{day}.log.gz"
+
+
+def write(folder: str, app: str, day: str, lines: Iterable[str]) -> str:
+    """Write the archive of a day, in the place of an earlier one of that day. Returns its path."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    # Without a time stamp of its own: the same log makes the same file.
+    content = gzip.compress("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), mtime=0)
+    path = os.path.join(folder, name(app, day))
+    durable_file.replace(path, content)
+    os.chmod(path, 0o600)
+    return path
+
+
+def outdated(names: Iterable[str], app: str, keep: int) -> list[str]:
+    """The archives of an app beyond the newest so many. Those of other apps, and other files, are never named."""
+    mine = sorted(
+        (match["day"], match.string) for match in map(_NAME.fullmatch, names) if match and match["app"] == app
+    )
+    return [found for _, found in (mine[:-keep] if keep > 0 else [])]
+
+
+def rotate(folder: str, app: str, keep: int) -> list[str]:
+    """Remove the outdated archives of an app. Returns their names."""
+    gone = outdated(os.listdir(folder), app, keep)
+    for one in gone:
+        os.unlink(os.path.join(folder, one))
+    return gone
