@@ -11,6 +11,8 @@ none failed. What was done in the present week, month or quarter is not done aga
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -40,14 +42,15 @@ def plan(context: Context) -> dict[str, Any]:
     service.must_exist()
     left_out = _left_out(inputs.get("maintenance_without") or ())
     now = datetime.fromtimestamp(moment.now().utc, timezone.utc)
-    before = {} if inputs.get("again") else items.settled(context.guard.ledger().records, now)
     settings = Settings.of(inputs, service.description)
+    mark = _mark(settings, left_out)
+    before = {} if inputs.get("again") else items.settled(context.guard.ledger().records, now, mark)
     work = Work(context, settings, "")
     due = [item for item in items.items_of(cadence) if item.id not in before]
     steps, also = [], []
     backups = {item.id: _backup(context, item.id) for item in due if item.id in _BACKUPS and item.id not in left_out}
     for item in due:
-        data: dict[str, Any] = {"settings": settings.document()}
+        data: dict[str, Any] = {"settings": settings.document(), "mark": mark}
         if item.id in left_out:
             data["left_out"] = True
         if item.id in backups:
@@ -57,8 +60,8 @@ def plan(context: Context) -> dict[str, Any]:
         also.append([title, lines])
     done = [f"{name}: {note['text']} ({note['when'][:16]}, {note['operation']})" for name, note in _of(cadence, before)]
     if done:
-        also.append(["done in this period already (again=true does it again)", done])
-    also.append(["for a person", list(items.checklist(cadence))])
+        also.append(["done", [*done, "again=true does these once more"]])
+    also.append(["by hand", list(items.checklist(cadence))])
     present = _present(context)
     return {
         "from": present,
@@ -117,6 +120,12 @@ def _left_out(asked: Any) -> frozenset[str]:
     return frozenset(named)
 
 
+def _mark(settings: Settings, left_out: frozenset[str]) -> str:
+    """A sign for what the inventory says of the maintenance."""
+    document = json.dumps([settings.document(), sorted(left_out)], sort_keys=True)
+    return hashlib.sha256(document.encode()).hexdigest()[:12]
+
+
 def _of(cadence: str, before: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
     return [(item.id, before[item.id]) for item in items.items_of(cadence) if item.id in before]
 
@@ -140,17 +149,20 @@ def _preview(work: Work, due: Sequence[str], backups: Mapping[str, Mapping[str, 
         "certificates": work.certificate_lines,
         "logs": work.log_lines,
     }
+    titles = {"certificates": "renewals", "full_backup": "backup"}
     for name, look in looks.items():
         if name in due:
             try:
                 lines = look()
             except (DokkuError, OSError, ValueError, KeyError) as error:
                 lines = [f"not known: {error}"]
-            found.append((name, lines or ["nothing"]))
+            found.append((titles.get(name, name), lines or ["nothing"]))
     for name, backup in backups.items():
         inner = backup.get("backup_plan")
-        lines = [str(step["title"]) for step in inner["steps"]] if inner else [f"can't be made: {backup['refused']}"]
-        found.append((name, lines))
+        lines = [str(step["title"]) for step in inner["steps"]] if inner else []
+        lines += [f"can't be made: {backup['refused']}"] if "refused" in backup else []
+        lines += [str(backup["nothing"])] if "nothing" in backup else []
+        found.append((titles.get(name, name), lines))
     return found
 
 
@@ -173,8 +185,14 @@ def _backup(context: Context, item: str) -> dict[str, Any]:
     from ansible_collections.ops.runbook.plugins.module_utils import dokku_backup
 
     inputs = {**context.inputs, "parts": _BACKUPS[item]}
+    if item == "backup" and not context.service.description.databases:
+        return {"nothing": "no database is described (dokku_databases)"}
     try:
-        return {"backup_plan": dokku_backup.plan(replace(context, inputs=inputs))}
+        planned = dokku_backup.plan(replace(context, inputs=inputs))
+        if [raw["id"] for raw in planned["steps"]] == ["seal"]:
+            # A seal on nothing is no backup, whatever the procedure itself makes of it.
+            return {"refused": "; ".join(["there is nothing to back up", *planned.get("warnings", ())])}
+        return {"backup_plan": planned}
     except Refused as refused:
         ways = "; ".join(f"{way}: {effect}" for way, effect in refused.refusal.ways[:2])
         return {"refused": f"{refused.refusal.text}{f' ({ways})' if ways else ''}"}
@@ -186,6 +204,8 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
     """Make the backup that was planned, step by step; one that fails leaves nothing half-made behind."""
     from ansible_collections.ops.runbook.plugins.module_utils import dokku_backup
 
+    if "nothing" in step.data:
+        return items.Outcome(items.SKIPPED, str(step.data["nothing"]))
     if "refused" in step.data:
         return items.Outcome(items.FAILED, str(step.data["refused"]))
     inner = {**step.data["backup_plan"], "saved_as": outer["saved_as"], "procedure": "backup"}
@@ -222,13 +242,15 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
 def _guarded(context: Context, plan: Mapping[str, Any]) -> Callable[[Step], object]:
     def do(step: Step) -> object:
         if step.data.get("left_out"):
-            return items.Outcome(items.SKIPPED, "left out by the inventory (dokku_maintenance_without)").note()
+            text = "left out by the inventory (dokku_maintenance_without)"
+            return {**items.Outcome(items.SKIPPED, text).note(), "mark": step.data["mark"]}
         work = Work(context, Settings(**step.data["settings"]), str(plan["cadence"]))
         try:
             outcome = _make_backup(context, step, plan) if step.id in _BACKUPS else work.do(step.id)
         except Exception as error:
             outcome = items.Outcome(items.FAILED, f"{error}" or type(error).__name__)
-        return {key: _redacted(context, value) for key, value in outcome.note().items()}
+        note = {key: _redacted(context, value) for key, value in outcome.note().items()}
+        return {**note, "mark": step.data["mark"]}
 
     return do
 

@@ -122,8 +122,11 @@ def period(cadence: str, moment: datetime) -> str:
     return f"{moment.year}-Q{(moment.month - 1) // 3 + 1}"
 
 
-def settled(records: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, dict[str, Any]]:
-    """The items that were done, or skipped for good, in their present period; with when, and by which operation."""
+def settled(records: Iterable[Mapping[str, Any]], now: datetime, mark: str = "") -> dict[str, dict[str, Any]]:
+    """The items that were done, or skipped for good, in their present period; with when, and by which operation.
+
+    mark: stands for what the inventory says. What was skipped under another one may not be skipped now.
+    """
     found: dict[str, dict[str, Any]] = {}
     for record in records:
         ended = _moment(record.get("finished"))
@@ -134,7 +137,8 @@ def settled(records: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, di
             if item is None or not isinstance(note, Mapping):
                 continue
             same = period(item.cadence, ended) == period(item.cadence, now)
-            if same and note.get("status") in (DONE, SKIPPED) and not note.get("again"):
+            skipped = note.get("status") == SKIPPED and not note.get("again") and note.get("mark", "") == mark
+            if same and (note.get("status") == DONE or skipped):
                 found[name] = {**note, "when": str(record["finished"]), "operation": str(record.get("id") or "")}
             elif same:
                 # A later attempt that failed says more than an earlier one that went well.

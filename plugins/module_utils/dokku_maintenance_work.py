@@ -180,9 +180,7 @@ class Work:
             return Outcome(FAILED, "it took what was held", (*lost, *loose))
         kept = sum(len(one.images) for one in before)
         gained = max(_free() - free, 0)
-        text = (
-            f"{status_rows.size(gained)} more are free; {kept} images of releases were there before and are there now"
-        )
+        text = f"{status_rows.size(gained)} more are free; {kept} images of releases were there before and are still"
         return Outcome(DONE, text, data={"bytes": gained, "images": kept})
 
     # -- certificates ----------------------------------------------------------------------------

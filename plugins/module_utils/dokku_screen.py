@@ -37,9 +37,9 @@ def status_lines(results: Results) -> list[str]:
 def _groups(rows: Sequence[Mapping[str, Any]], apps: Sequence[str]) -> Iterator[str]:
     """Rows under the name of the app that they are about, then those about the host."""
     named = [(*_split(str(row["topic"]), apps), row) for row in rows]
-    width = min(max((len(topic) for _, topic, _ in named), default=0), 22)
     for app in (*apps, ""):
         group = [(topic, row) for owner, topic, row in named if owner == app]
+        width = min(max((len(topic) for topic, _ in group), default=0), 22)
         if group:
             yield ""
             yield app or "host"

@@ -212,7 +212,7 @@ def _release_row(app: App, now: float) -> Row:
     back = app.report.get("previous", "")
     return Row(
         topic,
-        OK if back else WARN,
+        OK if back or app.role != PRODUCTION else WARN,
         f"{live}{since} by {newest.get('by') or 'somebody'}; "
         + (f"a rollback goes to {back}" if back else "there is none to go back to"),
         lines,

@@ -79,6 +79,11 @@ def test_a_later_failure_makes_it_due_again() -> None:
     assert "logs" in items.settled(records[::-1], WEDNESDAY)
 
 
+def test_what_was_skipped_under_other_settings_is_due() -> None:
+    records = [record("schedule", "2026-11-17T09:00:00.000Z", "skipped"), record("logs", "2026-11-17T09:00:00.000Z")]
+    assert set(items.settled(records, WEDNESDAY, "other")) == {"logs"}
+
+
 def test_other_procedures_are_no_maintenance() -> None:
     assert items.settled([record("logs", "2026-11-17T09:00:00.000Z", procedure="deploy")], WEDNESDAY) == {}
 
