@@ -129,7 +129,8 @@ class Work:
             before = self.all_holds()
         except NotACommand:
             return Outcome(SKIPPED, "the plugin `releases` is not installed: nothing is held (dokku_releases.yml)")
-        held, failed = [], []
+        held: list[str] = []
+        failed: list[str] = []
         for holds in before:
             for number in dokku_holds.to_hold(holds):
                 problem = self._hold(holds, number)

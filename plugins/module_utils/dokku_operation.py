@@ -84,11 +84,18 @@ def _tune() -> ModuleType:
     return dokku_tune
 
 
+def _maintenance() -> ModuleType:
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance
+
+    return dokku_maintenance
+
+
 PROCEDURES: dict[str, Callable[[], ModuleType]] = {
     "deploy": _deploy,
     "rollback": _rollback,
     "feature": _feature,
     "tune": _tune,
+    "maintenance": _maintenance,
 }
 
 
