@@ -111,6 +111,11 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text).replace("\r\n", "\n")
 
 
+def ending(text: str, lines: int = 6) -> str:
+    """The last lines of an output that are no errors: of a build, what it said before it failed."""
+    return " | ".join(_last("\n".join(line for line in plain(text).splitlines() if not _MARK.match(line)), lines))
+
+
 def problems(text: str) -> tuple[str, ...]:
     """The lines that Dokku marks as errors, without the mark; the same line once."""
     marked = (line for line in plain(text).splitlines() if _MARK.match(line))

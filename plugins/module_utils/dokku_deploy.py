@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     health,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, ending
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
@@ -202,10 +202,15 @@ class DeploySteps(dokku_change.Change):
         done = deployed(found, str(step.data["ref"]), self._newest(step))
         if done is not None:
             return {"release": done.number}
-        if step.data["kind"] == "git":
-            self._sync(str(step.data["repository"]), str(step.data["ref"]))
-        else:
-            self._from_image(str(step.data["ref"]))
+        try:
+            if step.data["kind"] == "git":
+                self.dokku.run("git:sync", "--build", self.app, str(step.data["repository"]), str(step.data["ref"]))
+            else:
+                self._from_image(str(step.data["ref"]))
+        except DokkuError as error:
+            # The marked lines say that the build failed; why stands before them.
+            said = self.service.redact(ending(error.answer.out)) if error.answer else ""
+            raise CommandFailed(f"{error}. Before that: {said}" if said else str(error)) from error
         found = dokku_health.situation(self.service, "releases", "report", "ps")
         if found.live is None:
             # The plugin's trigger never fails a deploy; what it could not write down can't be gone back to.
@@ -217,9 +222,6 @@ class DeploySteps(dokku_change.Change):
         progress = self.context.guard.progress()
         recorded = ((progress.notes if progress else {}).get("record") or {}).get("number") or 0
         return max(int(step.data["newest"]), int(recorded))
-
-    def _sync(self, repository: str, ref: str) -> None:
-        self.dokku.run("git:sync", "--build", self.app, repository, ref)
 
     def _from_image(self, image: str) -> None:
         try:

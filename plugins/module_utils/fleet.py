@@ -256,7 +256,9 @@ def label(release: Mapping[str, Any] | None) -> str:
     """A release for people: its name and the beginning of its id."""
     if not release or not release.get("id"):
         return "-"
-    short = str(release["id"])[:10]
+    identity = str(release["id"])
+    # An image is known by its name, a commit by its beginning.
+    short = re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1", identity) if ":" in identity else identity[:10]
     return f"{release['name']} ({short})" if release.get("name") else short
 
 

@@ -29,6 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     NotACommand,
     NotDeployed,
     StillRuns,
+    ending,
     error_of,
     short_keys,
 )
@@ -132,6 +133,11 @@ def test_a_good_end_is_no_error_whatever_was_printed() -> None:
     answer = Answer(("ps:restart", "web"), 0, "", " !     App web has not been deployed\n")
     assert error_of(answer) is None
     assert answer.problems == ("App web has not been deployed",)
+
+
+def test_what_a_build_said_before_it_failed_is_quoted_apart() -> None:
+    out = "Step 2/3 : RUN false\nThe command returned a non-zero code: 1\n !     App build failed\n"
+    assert ending(out) == "Step 2/3 : RUN false | The command returned a non-zero code: 1"
 
 
 REPORTS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {

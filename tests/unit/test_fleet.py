@@ -385,6 +385,8 @@ def test_a_mix_of_releases_is_seen(name: str) -> None:
 LABELS: dict[str, tuple[dict[str, str] | None, str]] = {
     "named": (OLD, f"v1 ({'a' * 10})"),
     "without a name": (OLDER, "c" * 10),
+    "an image": ({"id": "registry.example.com/acme/app:1.4"}, "registry.example.com/acme/app:1.4"),
+    "an image by its digest": ({"id": f"acme/app@sha256:{'0' * 64}"}, f"acme/app@sha256:{'0' * 12}"),
     "none": (None, "-"),
     "empty": ({}, "-"),
 }
