@@ -67,9 +67,11 @@ class Apps(Host):
     def state(self) -> str:
         """Everything that these modules can change, for a comparison."""
         return self.root(
-            "cd / && for part in home/dokku var/lib/dokku/config var/lib/dokku/services; do "
-            "find $part -type f ! -path '*/.git/*' ! -name '*.log' -exec sha256sum {} + 2>/dev/null | sort -k 2; done; "
-            "docker ps -a --no-trunc --format '{{.Names}} {{.ID}} {{.State}}' | sort"
+            "cd / && for part in home/dokku var/lib/dokku/config var/lib/dokku/services var/lib/dokku/data; do "
+            "find $part -type f ! -path '*/services/*/data/*' ! -path '*/scheduler-docker-local/*' ! -name '*.lo[gc]*' "
+            "-exec sha256sum {} + 2>/dev/null | sort -k 2; done; "
+            # What was replaced is retired in its own time.
+            "docker ps --no-trunc --format '{{.Names}} {{.ID}}' | grep -E '[.][0-9]{1,2} ' | sort"
         )
 
     def module(self, name: str, *options: str, **arguments: Any) -> Result:

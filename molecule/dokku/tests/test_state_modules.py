@@ -156,6 +156,7 @@ def test_certificates_are_renewed_once(host: Apps) -> None:
     found = host.module("dokku_letsencrypt", app=MAIN, state="unchanged").found
     assert found["auto_renew"] and not found["active"] and found["days_left"] is None
     settles(host, "dokku_letsencrypt", app=MAIN, state="unchanged", auto_renew=False)
+    host.dokku("letsencrypt:set", MAIN, "email")
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -246,8 +247,8 @@ def test_a_locked_app_is_not_destroyed(host: Apps, app: str) -> None:
     assert app in host.apps()
 
 
-def test_a_configuration_that_nginx_refuses_already_is_not_added_to(host: Apps, app: str) -> None:
-    folder = f"/home/dokku/{app}/nginx.conf.d"
+def test_a_configuration_that_nginx_refuses_already_is_not_added_to(host: Apps) -> None:
+    folder = "/home/dokku/restant-staging/nginx.conf.d"
     host.root(f"mkdir -p {folder} && echo 'nonsense on;' > {folder}/bad.conf")
     try:
         refused = host.module("dokku_nginx", app=MAIN, properties={"client-max-body-size": "2m"})

@@ -38,7 +38,7 @@ def expires(app: str) -> int:
 def values(app: str) -> dict[str, str]:
     found = three(app, "letsencrypt", KEYS, DEFAULTS)
     is_active = active(app)
-    shown = {"active": str(is_active).lower(), "autorenew": str(is_active and cron_enabled()).lower()}
+    shown = {"active": str(is_active).lower(), "autorenew": str(cron_enabled()).lower()}
     for key in ("dns-provider", "email", "expiration", "graceperiod", "lego-args", "lego-docker-options", "server"):
         if key == "expiration":
             shown[key] = str(expires(app)) if is_active else ""

@@ -56,11 +56,14 @@ def change(argv: list[str], verb: str) -> None:
             verbose(f"{kind}: {now.get(kind, '')}")
         return
     with state(app) as value:
-        value.setdefault("resources", {}).setdefault(process or DEFAULT, {}).setdefault(verb, {}).update(flags)
+        kept = value.setdefault("resources", {}).setdefault(process or DEFAULT, {}).setdefault(verb, {})
+        kept.update(flags)
+        for kind in [kind for kind, amount in flags.items() if amount == "clear"]:
+            del kept[kind]
     what = {"limit": "limits", "reserve": "reservation"}[verb]
     header(f"Setting resource {what} for {app}" + (f" ({process})" if process else ""))
     for kind, amount in sorted(flags.items()):
-        verbose(f"{kind}: {amount}")
+        verbose(f"{kind}: {'cleared' if amount == 'clear' else amount}")
 
 
 def clear(argv: list[str], verb: str) -> None:
@@ -68,7 +71,11 @@ def clear(argv: list[str], verb: str) -> None:
     app = verify(words[0] if words else "")
     process = flags.get("process-type", "")
     with state(app) as value:
-        value.setdefault("resources", {}).get(process or DEFAULT, {}).pop(verb, None)
+        if process:
+            value.setdefault("resources", {}).get(process, {}).pop(verb, None)
+        else:
+            # Limits and reservations alike, and of every process.
+            value["resources"] = {}
     what = {"limit": "limits", "reserve": "reservation"}[verb]
     header(f"clearing {app} {what}" + (f" ({process})" if process else ""))
 
