@@ -417,7 +417,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
         values = dokku_parts.filled(context.secrets.get("config") or {}, plan["words"])
         return dokku_parts.write_config(context, plan, one, values)
 
-    return {
+    acts: dict[str, Callable[[Step], object]] = {
         "create": create,
         "destroy": destroy,
         "branch": branch,
@@ -428,6 +428,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
         "forget": lambda _one: dokku_parts.forget_config(context, plan),
         **dict.fromkeys(("domains", "domains_back", "link", "link_back", "limits", "limits_back", "tls"), part),
     }
+    return dokku_parts.told(acts)
 
 
 def _made_here(plan: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import dokku_state, durable_file
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, Plan, State
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import ConfigPresent, ConfigState, texts
@@ -53,6 +53,21 @@ def step(name: str, title: str, part: str, wanted: Mapping[str, Any], after: str
     """A step that brings a part to a state. after: it only undoes what that step began."""
     data = {"part": part, "wanted": dict(wanted), **({"after": after} if after else {})}
     return Step(name, title, data=data)
+
+
+def told(acts: Mapping[str, Callable[[Step], object]]) -> dict[str, Callable[[Step], object]]:
+    """The same acts, with what to do in the errors that they end with."""
+
+    def telling(act_of: Callable[[Step], object]) -> Callable[[Step], object]:
+        def run(one: Step) -> object:
+            try:
+                return act_of(one)
+            except NotPossible as error:
+                raise DokkuError(error.paragraph(whole=False)) from error
+
+        return run
+
+    return {name: telling(one) for name, one in acts.items()}
 
 
 def act(context: Context, one: Step) -> object:

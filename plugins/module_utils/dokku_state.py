@@ -33,9 +33,9 @@ class NotPossible(Exception):
         self.ways = ways
         self.touched = touched
 
-    def paragraph(self) -> str:
-        """The text, what was changed, and what to do, as one paragraph."""
-        still = [] if self.touched else ["Nothing was changed."]
+    def paragraph(self, whole: bool = True) -> str:
+        """The text and what to do, as one paragraph. whole: this was all, so that it also says what was changed."""
+        still = ["Nothing was changed."] if whole and not self.touched else []
         return " ".join([f"{self}.", *still, *(f"{what}: {effect}." for what, effect in self.ways)])
 
 

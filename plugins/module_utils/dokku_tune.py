@@ -251,7 +251,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     def config(one: Step) -> object:
         return dokku_parts.write_config(context, plan, one, texts(context.secrets.get("config") or {}))
 
-    return {
+    acts: dict[str, Callable[[Step], object]] = {
         **dict.fromkeys(("limits", "limits_back", "nginx", "nginx_back"), part),
         "config": config,
         "config_back": lambda one: dokku_parts.put_config_back(context, plan, one),
@@ -259,6 +259,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
         "restart_back": restart,
         "forget": lambda _one: dokku_parts.forget_config(context, plan),
     }
+    return dokku_parts.told(acts)
 
 
 def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
