@@ -69,7 +69,12 @@ def settle(
     """
     state = make(params)
     dokku = caller(params, disposable=bool(params.get("confirm")))
-    brought = dokku_state.bring(dokku, state, check_mode)
+
+    def beforehand() -> object:
+        # What must not be restarted is told while nothing is changed.
+        return params.get("redeploy") and dokku_state_ps.may_restart(dokku, params["app"])
+
+    brought = dokku_state.bring(dokku, state, check_mode, beforehand)
     found = dokku_state.result(brought, f"{params['app']} on this host")
     if "redeploy" in params:
         restarted = False

@@ -11,7 +11,7 @@ modules bring one part to a state; the procedures bring several, each as one ste
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -108,13 +108,21 @@ class Brought(Generic[Present]):
         return bool(self.plan.changes)
 
 
-def bring(dokku: Dokku, state: State[Present], check_mode: bool = False) -> Brought[Present]:
+def bring(
+    dokku: Dokku,
+    state: State[Present],
+    check_mode: bool = False,
+    beforehand: Callable[[], object] = lambda: None,
+) -> Brought[Present]:
     """Bring a part of an app to a state, and look whether it is in it: dokku's own "0" is no proof.
 
+    beforehand: where there is something to change, refuses by NotPossible what is to follow it.
     Raises DokkuError, or NotPossible.
     """
     before = state.read(dokku)
     plan = state.plan(before)
+    if plan.changes:
+        beforehand()
     if check_mode or not plan.changes:
         return Brought(plan, before, before)
     state.apply(dokku, plan, before)

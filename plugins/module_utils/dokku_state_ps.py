@@ -19,6 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import (
     NotPossible,
     Plan,
     State,
+    bring,
     listed,
     text_of,
 )
@@ -213,15 +214,28 @@ def _state(present: PsPresent) -> str:
     return {"true": "running", "false": "stopped", "mixed": "partly running"}.get(present.running, present.running)
 
 
-def restart(dokku: Dokku, app: str, deadline: float = 60.0) -> bool:
-    """Restart an app that runs, so that it takes what was set; False where none of it runs.
-
-    Raises DokkuError, or NotPossible.
-    """
-    state = PsState(app, "restarted", deadline=deadline)
+def may_restart(dokku: Dokku, app: str) -> bool:
+    """Whether an app runs, and so is to be restarted for what was set. Raises NotPossible where it must not be."""
+    state = PsState(app, "restarted")
     present = state.read(dokku)
     if not present.deployed or present.running == "false":
         return False
-    plan = state.plan(present)
-    state.apply(dokku, plan, present)
+    state.plan(present)
+    return True
+
+
+def restart(dokku: Dokku, app: str, deadline: float = 60.0) -> bool:
+    """Restart an app that runs, so that it takes what was set; False where none of it runs. Raises NotPossible."""
+    if not may_restart(dokku, app):
+        return False
+    try:
+        bring(dokku, PsState(app, "restarted", deadline=deadline))
+    except (DokkuError, NotPossible) as error:
+        raise NotPossible(
+            "restart_failed",
+            f"what was wanted of {app} is set, and its containers do not have it: {error}",
+            (f"dokku logs {app} -n 100 -q", "shows what its processes say"),
+            (f"dokku ps:report {app}", "shows which of them run; until a restart succeeds, the old ones do"),
+            touched=True,
+        ) from error
     return True
