@@ -84,9 +84,8 @@ def apps_list(argv: list[str]) -> None:
     if flags.get("format") == "json":
         show_json(apps())
         return
-    if not some_apps():
-        return
     header("My Apps")
+    some_apps()
     for app in apps():
         say(app)
 

@@ -72,6 +72,12 @@ NO_FLAGS = {
 
 
 NOT_BARE = {
+    "enter",
+    "domains:clear",
+    "domains:reset",
+    "certs:add",
+    "proxy:disable",
+    "proxy:enable",
     "ps:restart",
     "ps:rebuild",
     "run",
@@ -90,6 +96,10 @@ NOT_BARE = {
 
 
 NO_GLOBAL = {
+    "builds:report",
+    "cron:list",
+    "storage:report",
+    "logs",
     "ps:report",
     "apps:report",
     "checks:report",
@@ -212,6 +222,8 @@ def answer(argv: list[str], typed: list[str]) -> int:
             refuse(" ".join(argv))
         if command in NOT_BARE and not rest:
             refuse(command)
+        if "--help" in rest[:1]:
+            refuse(" ".join(argv))
         if command in NO_GLOBAL and "--global" in rest:
             refuse(" ".join(argv))
         known(rest)

@@ -8,7 +8,23 @@ import time
 from pathlib import Path
 
 from .certs import drop, openssl
-from .core import HOME, HOST, LIB, Command, Failure, apps, header, info, parse, read_state, refuse, say, verbose, warn
+from .core import (
+    HOME,
+    HOST,
+    LIB,
+    Command,
+    Failure,
+    apps,
+    header,
+    info,
+    parse,
+    read_state,
+    refuse,
+    say,
+    some_apps,
+    verbose,
+    warn,
+)
 from .nginx import configure_proxy, has_certificate
 from .properties import app_and_pair, only_known, properties, reporter, set_property, three
 
@@ -91,6 +107,7 @@ def let_list(argv: list[str]) -> None:
             verbose(text[:-1])
         else:
             info(text[:-1])
+            some_apps()
 
 
 def enable(argv: list[str]) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-from .core import LIB, Failure, apps, header, parse, read_state, replace, report, some_apps, state, verify
+from .core import LIB, Failure, apps, header, parse, read_state, refuse, replace, report, some_apps, state, verify
 
 Values = Callable[[str], dict[str, str]]
 
@@ -67,6 +67,8 @@ def reporter(plugin: str, values: Values, short: bool = False, title: str = "") 
 
     def run(argv: list[str]) -> None:
         words, flags = parse(argv, "format=", lenient=True)
+        if "global" in flags:
+            refuse(f"{plugin}:report --global")
         if not words and not some_apps():
             return
         for app in [verify(words[0])] if words else apps():
