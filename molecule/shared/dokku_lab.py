@@ -137,7 +137,7 @@ class DokkuLab(Host):
         """`dokku` by its own user, with an environment: what sits between it and its tools."""
         given = [word for key, value in env.items() for word in ("-e", f"{key}={value}")]
         done = subprocess.run(
-            ["docker", "exec", "-u", "dokku", *given, self.name, "dokku", *argv],
+            ["docker", "exec", "-w", "/", "-u", "dokku", *given, self.name, "/usr/bin/dokku", *argv],
             capture_output=True,
             text=True,
             timeout=180,

@@ -8,7 +8,10 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
 from stand import Stand
+
+pytestmark = pytest.mark.xdist_group("engine")
 
 
 def numbers(dokku: Stand, app: str) -> list[tuple[int, str]]:

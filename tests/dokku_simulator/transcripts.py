@@ -16,7 +16,7 @@ from typing import Any
 from stand import Result, Stand
 
 ROOT = Path(__file__).resolve().parents[2]
-REFUSED = 97
+REFUSED = 99
 # What changes nothing: where such a step is refused, the steps after it can still be compared.
 READING = re.compile(
     r"dokku (--quiet |-+\w+|\S+:(report|list|info|get|export|show|keys|exists|locked|help|logs|output|inspect|links"

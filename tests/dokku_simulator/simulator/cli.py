@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from . import builds
-from .core import COMMAND, ENABLED, HOST, LIB, Command, Failure, plugin_environment, refuse, warn
+from .core import COMMAND, ENABLED, HOME, HOST, LIB, Command, Failure, plugin_environment, refuse, warn
 
 # Where the command's name does not say the plugin.
 PLUGINS = {
@@ -31,6 +31,7 @@ PLUGINS = {
     "apps:set": "simple",
     "builder:set": "simple",
     "urls": "nginx",
+    "ps:retire": "retire",
     "proxy": "nginx",
     "enter": "run",
     "mysql": "services",
@@ -188,6 +189,9 @@ def main(argv: list[str]) -> int:
     try:
         if HOST:
             become_dokku(argv)
+            # The caller's folder may be closed to Dokku, and then the engine's client fails in it.
+            if not os.access(".", os.X_OK):
+                os.chdir(HOME)
         return answer(list(argv), argv)
     except BrokenPipeError:
         # Whoever listened has gone: the connection of a deploy was lost, or a list went into `head`.

@@ -2,7 +2,7 @@
 
 A stand-in for the `dokku` command, for tests only. It keeps its state in files, builds and runs real images and
 containers on the Docker engine that is there, and calls the triggers of the plugins in plugins/enabled as plugn does.
-What it says, its exit codes and its quirks are those of Dokku 0.38.27, as recorded; what it does not know ends with 97
+What it says, its exit codes and its quirks are those of Dokku 0.38.27, as recorded; what it does not know ends with 99
 and says so. A module beside this one is a plugin; its COMMANDS are what `dokku` is called with.
 
 Differences that are meant: time (checks last $DOKKU_SIMULATOR_UPTIME seconds, old containers are stopped at once,
@@ -34,7 +34,7 @@ ENABLED = LIB / "plugins/enabled"
 UPTIME = float(os.environ.get("DOKKU_SIMULATOR_UPTIME", "0.6"))
 OWNER = "com.example.dokku-simulator=" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
 DOCKER = os.environ.get("DOCKER_BIN", "docker")
-NOT_IMPLEMENTED = 97
+NOT_IMPLEMENTED = 99
 SCRIPTS = "/var/lib/dokku/plugins/available/scheduler-docker-local/bin"
 
 Command = Callable[[list[str]], object]
