@@ -10,8 +10,8 @@ VENV ?= .venv
 PYTHONS ?= 3.11 3.12 3.13
 # What `make molecule` runs, on hosts that are made once.
 SCENARIOS ?= laravel releases fleet load faults
-# These have hosts of their own. They take twenty minutes more, so they are asked for: make molecule SCENARIOS=compose
-OWN_HOSTS := compose
+# These have hosts of their own. They take twenty minutes more, so they are asked for: make molecule SCENARIOS="compose dokku"
+OWN_HOSTS := compose dokku
 BIN := $(abspath $(VENV))/bin
 # A world-writable checkout or an exported collections path would switch ansible.cfg off.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -73,6 +73,10 @@ types: venv ## mypy --strict on plugins/
 .PHONY: unit
 unit: venv ## Unit tests of the rules, and the documentation of every plugin
 	@pytest -q -n 2 tests/unit tests/sanity
+
+.PHONY: simulator
+simulator: venv engine ## Hold the stand-in for Dokku against what a real one answered
+	@pytest -q -n 2 --dist loadgroup tests/dokku_simulator/test_facts.py tests/dokku_simulator/test_quirks.py tests/dokku_simulator/test_replay.py
 
 .PHONY: packaging
 packaging: venv ## Build the wheel and the Galaxy tarball, install both, run a procedure from each

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("lint", "types", "unit", "packaging", "molecule")
+PARTS = ("lint", "types", "unit", "simulator", "packaging", "molecule")
 COUNTS = Path(".cache/counts")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Molecule draws a box around what its verifier prints.

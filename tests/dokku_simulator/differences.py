@@ -32,3 +32,6 @@ KNOWN: dict[str, dict[int, str]] = {
     },
     "22-killed-deploy": {11: OTHERS_CLEANED, 13: OTHERS_CLEANED},
 }
+
+# How many steps of a recording are of commands that nobody here asks for: help texts, plugin:*, report, terminals.
+REFUSED_AT_MOST: dict[str, int] = dict.fromkeys(KNOWN, 99)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,16 @@ def test_the_stand_in_answers_as_recorded(group: str, tmp_path: Path) -> None:
 
 def test_there_are_as_many_facts_as_were_written_down() -> None:
     assert sum(len(group["typed"]) for group in FACTS.values()) >= 390
+
+
+def test_every_command_of_every_plugin_is_found_by_its_name() -> None:
+    from simulator import cli
+
+    folder = Path(cli.__file__).parent
+    lost = [
+        f"{command} of {path.name}"
+        for path in sorted(folder.glob("*.py"))
+        for command in getattr(importlib.import_module(f"simulator.{path.stem}"), "COMMANDS", {})
+        if cli.find(command) is None
+    ]
+    assert lost == []

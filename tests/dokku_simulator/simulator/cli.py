@@ -32,6 +32,7 @@ PLUGINS = {
     "builder:set": "simple",
     "urls": "nginx",
     "ps:retire": "retire",
+    "ps:rebuild": "git",
     "proxy": "nginx",
     "enter": "run",
     "mysql": "services",
