@@ -18,9 +18,14 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def engine() -> None:
     if not stands.engine_answers():
         pytest.skip("no Docker engine answers")
+
+
+@pytest.fixture(scope="session")
+def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For the one group of tests that shares them: its worker makes them, and removes them when it has done."""
     client = stands.clients()[0]
     versions = ("1", "2", "3", "4", "crash", "worker")
     for version in versions:

@@ -8,7 +8,7 @@ import time
 import pytest
 from stand import Stand, client_for
 
-pytestmark = pytest.mark.xdist_group("engine")
+pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.usefixtures("demo_images")]
 
 
 @pytest.fixture(scope="module")
