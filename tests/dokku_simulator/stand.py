@@ -28,21 +28,28 @@ my $port = defined $ENV{PORT} ? $ENV{PORT} : 5000;
 if ($port eq '') { print STDERR "fatal: no port\n"; exit 1 }
 my $greeting = defined $ENV{GREETING} ? $ENV{GREETING} : '-';
 my $listener = IO::Socket::INET->new(LocalPort => $port, Listen => 16, ReuseAddr => 1) or die;
-$SIG{TERM} = sub { exit 0 };
+$SIG{TERM} = sub { print "got SIGTERM, bye\n"; exit 0 };
 print "boot version=$version port=$port\n";
 print STDERR "warn: demo line on stderr\n";
 while (my $client = $listener->accept) {
   my $line = <$client>; my (undef, $path) = split ' ', $line;
   while (my $head = <$client>) { last if $head =~ /^\r?$/ }
   my $body = "version=$version path=$path greeting=$greeting\n";
-  print $client "HTTP/1.0 200 OK\r\nContent-Length: " . length($body) . "\r\n\r\n" . $body; close $client;
-  print "GET $path 200\n";
+  my $status = $version eq 'hc-bad' && $path eq '/health' ? 500 : 200;
+  print $client "HTTP/1.0 $status X\r\nContent-Length: " . length($body) . "\r\n\r\n" . $body; close $client;
+  print "GET $path $status\n";
 }
 """
 
 
 # Another's image of the same name is not taken for ours.
 OURS = "com.example.demo=" + hashlib.sha256(SERVER.encode()).hexdigest()[:12]
+CHECK = {"type": "startup", "name": "health endpoint", "path": "/health", "attempts": 2, "timeout": 2, "wait": 1}
+APP_JSON: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("hc-ok", "hc-bad"), {"healthchecks": {"web": [CHECK]}}),
+    "rel": {"scripts": {"dokku": {"predeploy": "echo predeploy-ran", "postdeploy": "echo postdeploy-ran"}}},
+    "rel-bad": {"scripts": {"dokku": {"predeploy": "echo predeploy-fails; exit 4"}}},
+}
 PROCFILES = {"worker": "web: perl /app/server.pl\nworker: sleep 1000\n"}
 
 
@@ -95,6 +102,8 @@ def demo_image(folder: Path, version: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "server.pl").write_text(SERVER)
     (folder / "VERSION").write_text(f"{version}\n")
+    if version in APP_JSON:
+        (folder / "app.json").write_text(json.dumps(APP_JSON[version]))
     procfile = PROCFILES.get(version, "")
     (folder / "Procfile").write_text(procfile)
     keep = "" if procfile else "RUN rm /app/Procfile\n"
