@@ -6,6 +6,7 @@ OTHERS_LISTED = "another scenario's app had put the same source image on the lis
 EARLY = "the early rebuild of the proxy shows its lines or not, on the same path; why is not known"
 PYTHON = "what the recorded demo, written in Python, says when it has no port"
 OTHERS_CLEANED = "another scenario's cleanup or retire ran in between"
+MARIADB = "MariaDB stands in for MySQL, and words its dump in its own way"
 
 ARTEFACT = "an artefact of the recording, as its own note says"
 CORE_EVENTS = "core's own hundreds of triggers are not called, so they are not logged"
@@ -18,6 +19,7 @@ KNOWN: dict[str, dict[int, str]] = {
     "11-resource": {12: ARTEFACT, 13: OTHER_BUILDS},
     "15-events-plugins": {6: CORE_EVENTS, 10: CORE_EVENTS},
     "11b-resource-failed-restart": {6: "builds that other scenarios had made"},
+    "16-mysql": {60: MARIADB, 123: MARIADB},
     "13-cleanup-retention": {
         15: OTHERS_LISTED,
         32: "a line about another scenario's held image",

@@ -65,8 +65,10 @@ PATTERNS = {
     "TIME": r"[^\s\"]+",
     "DURATION": r"[^\s\"]+",
     "RANDOM": r"\w+",
+    "SECRET": r"[0-9a-f]{16}",
+    "DIGEST": r"[0-9a-f]{64}",
 }
-TOKEN = re.compile(r"<(CID|IMG|SHA|GIT7|BUILD|EPOCH|N|PID|TIME|DURATION|RANDOM)(:\d+)?>")
+TOKEN = re.compile(r"<(CID|IMG|SHA|GIT7|BUILD|EPOCH|N|PID|TIME|DURATION|RANDOM|SECRET|DIGEST)(:\d+)?>")
 
 
 @dataclass
@@ -128,6 +130,7 @@ def plain(text: str, app: str, listing: bool = False) -> str:
         if line.startswith("time="):
             continue
         line = line.replace("failed to create task for container: ", "")
+        line = re.sub(r"\b172\.17\.\d+\.\d+\b", "172.17.0.n", line)
         line = re.sub(r"restarted \d+ times", "restarted some times", line)
         if kept and kept[-1] == line and "fatal:" in line:
             continue

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import services
 from .builder import cleanup_app
 from .core import (
     COMMAND,
@@ -156,6 +157,7 @@ def apps_destroy(argv: list[str]) -> None:
 
 def unmake_app(app: str) -> None:
     info(f"Destroying {app} (including all add-ons)")
+    services.unlink_all(app)
     for cid in containers(app).values():
         docker("container", "rm", "--force", cid, check=False)
     found = docker(

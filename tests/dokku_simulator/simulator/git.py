@@ -234,9 +234,10 @@ def sync(argv: list[str]) -> None:
         "--tags",
         remote,
         "+refs/heads/*:refs/sync/*",
-        "+HEAD:refs/synced-head",
         check=False,
     )
+    # A bundle may have no HEAD.
+    git(app, "fetch", "--quiet", "--force", remote, "+HEAD:refs/synced-head", check=False)
     names = (f"refs/tags/{reference}", f"refs/sync/{reference}", reference) if reference else ("refs/synced-head",)
     found = (git(app, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False) for name in names)
     fetched = next((revision for revision in found if revision), "")
