@@ -90,12 +90,33 @@ def _maintenance() -> ModuleType:
     return dokku_maintenance
 
 
+def _backup() -> ModuleType:
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_backup
+
+    return dokku_backup
+
+
+def _restore() -> ModuleType:
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_restore
+
+    return dokku_restore
+
+
+def _rebuild() -> ModuleType:
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_rebuild
+
+    return dokku_rebuild
+
+
 PROCEDURES: dict[str, Callable[[], ModuleType]] = {
     "deploy": _deploy,
     "rollback": _rollback,
     "feature": _feature,
     "tune": _tune,
     "maintenance": _maintenance,
+    "backup": _backup,
+    "restore": _restore,
+    "rebuild": _rebuild,
 }
 
 

@@ -41,6 +41,13 @@ INPUTS = (
     "emergency",
     "keep",
     "restore",
+    "parts",
+    "backup",
+    "backup_from",
+    "backup_key_file",
+    "verify_only",
+    "overwrite",
+    "fetch_to",
 )
 
 

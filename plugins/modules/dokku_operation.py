@@ -45,7 +45,7 @@ options:
   procedure:
     description: What is planned, as the ledger names it. Needed for O(phase=plan).
     type: str
-    choices: [deploy, rollback, feature, tune, maintenance]
+    choices: [deploy, rollback, feature, tune, maintenance, backup, restore, rebuild]
   inputs:
     description:
       - What the operator asks for, by name. The role's argument specs say which inputs a procedure has.

@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The manifest of a backup: what it is of, what is in it, and what proves each part."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import moment
+
+SCHEMA = 1
+NAME = "manifest.json"
+KINDS = ("database", "config", "settings", "properties", "storage", "repository", "image")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: What a name of an app or a service may be: it becomes a part of paths and commands.
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*:[A-Za-z0-9_][A-Za-z0-9._-]*")
+#: A backup's folder: the id of the operation that made it.
+SAFE_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}(-before)?")
+
+
+class BadManifest(Exception):
+    """A manifest that can't be trusted. The text says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a backup.
+
+    kind: one of KINDS. name: of the service, the storage folder or the image; empty for what an app has once.
+    size and sha256: of the file as it lies there, encrypted or not. key: the file with its wrapped key, empty where it
+    is not encrypted. facts: what was counted or read while it was made (rows, keys, alias, version of the server).
+    """
+
+    kind: str
+    name: str
+    file: str
+    size: int
+    sha256: str
+    key: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.name}".strip()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "file": self.file,
+            "size": self.size,
+            "sha256": self.sha256,
+            "key": self.key,
+            "facts": self.facts,
+        }
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """id: the folder's name. made: UTC, RFC 3339. reason: requested, before_restore. recipient: fingerprint of the
+    public key that it is encrypted to, empty where it is not. versions: of Dokku and its plugins. release: what ran.
+    left_out: what the app has and this backup has not, each with why.
+    """
+
+    id: str
+    app: str
+    host: str
+    environment: str
+    made: str
+    reason: str
+    recipient: str
+    versions: dict[str, str]
+    release: dict[str, str]
+    parts: tuple[Part, ...]
+    left_out: tuple[str, ...] = ()
+
+    def of(self, *kinds: str) -> list[Part]:
+        return [part for part in self.parts if part.kind in kinds]
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "id": self.id,
+            "app": self.app,
+            "host": self.host,
+            "environment": self.environment,
+            "made": self.made,
+            "reason": self.reason,
+            "recipient": self.recipient,
+            "versions": self.versions,
+            "release": self.release,
+            "parts": [part.to_dict() for part in self.parts],
+            "left_out": list(self.left_out),
+        }
+
+    def to_bytes(self) -> bytes:
+        """As it lies on the disk: a person reads it too."""
+        return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def parse(content: bytes) -> Manifest:
+    """A manifest from its file. Raises BadManifest."""
+    try:
+        raw = json.loads(content)
+    except ValueError as error:
+        raise BadManifest(f"{NAME} is no JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise BadManifest(f"{NAME} is no JSON object")
+    if raw.get("schema") != SCHEMA:
+        raise BadManifest(f"{NAME} has schema {raw.get('schema')!r}; this version reads {SCHEMA}")
+    texts = {key: _text(raw, key) for key in ("id", "app", "host", "environment", "made", "reason", "recipient")}
+    if not SAFE_ID.fullmatch(texts["id"]):
+        raise BadManifest(f"{NAME}: id is no id of an operation: {texts['id']!r}")
+    if not SAFE_NAME.fullmatch(texts["app"]):
+        raise BadManifest(f"{NAME}: app is no name of an app: {texts['app']!r}")
+    if moment.seconds(texts["made"]) is None:
+        raise BadManifest(f"{NAME}: made is no time: {texts['made']!r}")
+    if texts["recipient"] and not _SHA256.fullmatch(texts["recipient"]):
+        raise BadManifest(f"{NAME}: recipient is no fingerprint: {texts['recipient']!r}")
+    listed = raw.get("parts")
+    if not isinstance(listed, list) or not listed:
+        raise BadManifest(f"{NAME} names no parts")
+    parts = tuple(_part(item, number, bool(texts["recipient"])) for number, item in enumerate(listed))
+    for what in ("file", "title"):
+        seen = [getattr(part, what) for part in parts]
+        double = next((item for item in seen if seen.count(item) > 1), None)
+        if double is not None:
+            raise BadManifest(f"{NAME} names {double} twice")
+    return Manifest(
+        **texts,
+        versions=_texts(raw, "versions"),
+        release=_texts(raw, "release"),
+        parts=parts,
+        left_out=tuple(str(item) for item in raw.get("left_out") or ()),
+    )
+
+
+def _part(raw: Any, number: int, encrypted: bool) -> Part:
+    where = f"{NAME}: part {number + 1}"
+    if not isinstance(raw, dict):
+        raise BadManifest(f"{where} is no object")
+    kind, name, file, key = (_text(raw, what, where) for what in ("kind", "name", "file", "key"))
+    if kind not in KINDS:
+        raise BadManifest(f"{where} is of an unknown kind: {kind!r}")
+    if name and not (_IMAGE if kind == "image" else SAFE_NAME).fullmatch(name):
+        raise BadManifest(f"{where} has a name that is none: {name!r}")
+    for path in (file, key) if key else (file,):
+        # A manifest must not lead out of its folder.
+        if not _FILE.fullmatch(path) or path == NAME:
+            raise BadManifest(f"{where} has a file name that is none: {path!r}")
+    if bool(key) != encrypted:
+        raise BadManifest(
+            f"{where} is {'' if key else 'not '}encrypted, and the backup is {'' if encrypted else 'not'}"
+        )
+    size, digest, facts = raw.get("size"), raw.get("sha256"), raw.get("facts", {})
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise BadManifest(f"{where} has a size that is none: {size!r}")
+    if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+        raise BadManifest(f"{where} has a sha256 that is none: {digest!r}")
+    if not isinstance(facts, dict):
+        raise BadManifest(f"{where} has facts that are none")
+    for table, count in (facts.get("rows") or {}).items():
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise BadManifest(f"{where} has a number of rows for {table} that is none: {count!r}")
+    return Part(kind, name, file, size, digest, key, facts)
+
+
+def _text(raw: Mapping[str, Any], key: str, where: str = NAME) -> str:
+    value = raw.get(key, "")
+    if not isinstance(value, str):
+        raise BadManifest(f"{where}: {key} is no text: {value!r}")
+    return value
+
+
+def _texts(raw: Mapping[str, Any], key: str) -> dict[str, str]:
+    value = raw.get(key, {})
+    if not isinstance(value, dict):
+        raise BadManifest(f"{NAME}: {key} is no object")
+    return {str(name): str(one) for name, one in value.items()}
+
+
+# -- which one -----------------------------------------------------------------------------------------------------
+
+
+def choose(manifests: Iterable[Manifest], wanted: str, app: str) -> Manifest | None:
+    """The backup that is asked for: an id, or `latest`, which is never one that a restore made for its way back."""
+    own = sorted((one for one in manifests if one.app == app), key=lambda one: (one.made, one.id))
+    if wanted == "latest":
+        return next((one for one in reversed(own) if one.reason != "before_restore"), None)
+    return next((one for one in own if one.id == wanted), None)
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How many backups stay: the newest ones, and the newest of each day, week and month that has one.
+
+    before_restore: days for which what stood before a restore stays.
+    """
+
+    last: int = 7
+    daily: int = 7
+    weekly: int = 4
+    monthly: int = 6
+    before_restore: int = 30
+
+
+def expired(manifests: Iterable[Manifest], keep: Keep, now: str, protected: Iterable[str] = ()) -> list[str]:
+    """The ids of whole backups that no rule keeps, oldest first.
+
+    The newest requested one always stays, whatever the rules say, and so do the protected ones. A half-made backup is
+    not among the manifests, and so is never counted.
+    """
+    everything = sorted(manifests, key=lambda one: (one.made, one.id), reverse=True)
+    requested = [one for one in everything if one.reason != "before_restore"]
+    staying = set(protected) | {one.id for one in requested[: max(keep.last, 1)]}
+    for length, wanted in ((10, keep.daily), (0, keep.weekly), (7, keep.monthly)):
+        periods: dict[str, str] = {}
+        for one in requested:
+            periods.setdefault(one.made[:length] if length else _week(one.made), one.id)
+        staying |= set(list(periods.values())[: max(wanted, 0)])
+    limit = (moment.seconds(now) or 0.0) - keep.before_restore * 86400
+    staying |= {
+        one.id for one in everything if one.reason == "before_restore" and (moment.seconds(one.made) or 0.0) >= limit
+    }
+    return [one.id for one in reversed(everything) if one.id not in staying]
+
+
+def _week(made: str) -> str:
+    import datetime
+
+    year, week, _ = datetime.date(int(made[:4]), int(made[5:7]), int(made[8:10])).isocalendar()
+    return f"{year}-{week:02d}"

@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The backups of one app on a host: one folder each, which is whole or not there.
+
+<folder>/<id>/              a whole backup: manifest.json, SHA256SUMS, the parts
+<folder>/.making-<id>/      one that is being made; it counts for nothing
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import backup_manifest, durable_file, sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest, Part
+
+_MAKING = ".making-"
+_REMOVING = ".removing-"
+SUMS = "SHA256SUMS"
+
+
+class Store:
+    """The folder of backups."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def path(self, identity: str, *names: str) -> str:
+        return os.path.join(self.folder, identity, *names)
+
+    def making(self, identity: str, *names: str) -> str:
+        return os.path.join(self.folder, _MAKING + identity, *names)
+
+    def has(self, identity: str) -> bool:
+        return os.path.isdir(self.path(identity))
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def look(self) -> tuple[list[Manifest], dict[str, str]]:
+        """The whole backups, and by folder why another one is none. Half-made ones are neither."""
+        found: list[Manifest] = []
+        bad: dict[str, str] = {}
+        for name in sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []:
+            if name.startswith("."):
+                continue
+            try:
+                found.append(self.manifest(name))
+            except (BadManifest, OSError) as error:
+                bad[name] = str(error)
+        return found, bad
+
+    def manifest(self, identity: str) -> Manifest:
+        """The manifest of a whole backup. Raises BadManifest or OSError."""
+        with open(self.path(identity, backup_manifest.NAME), "rb") as handle:
+            found = backup_manifest.parse(handle.read())
+        if found.id != identity:
+            raise BadManifest(f"the manifest in the folder {identity} is of {found.id}")
+        return found
+
+    def problems(self, manifest: Manifest, parts: Iterable[Part] | None = None) -> list[str]:
+        """What of a backup is not as its manifest says; empty where everything is."""
+        lines = []
+        for part in manifest.parts if parts is None else parts:
+            path = self.path(manifest.id, part.file)
+            try:
+                size, sha256 = sealed_file.digest(path)
+            except OSError as error:
+                lines.append(f"{part.title}: {part.file} can't be read: {error.strerror}")
+                continue
+            if size != part.size:
+                lines.append(f"{part.title}: {part.file} has {size} bytes; the manifest says {part.size}")
+            elif sha256 != part.sha256:
+                lines.append(f"{part.title}: {part.file} was changed: its SHA-256 is not the manifest's")
+            if part.key and not os.path.isfile(self.path(manifest.id, part.key)):
+                lines.append(f"{part.title}: its key {part.key} is missing")
+        return lines
+
+    def read(self, manifest: Manifest, part: Part, private_key: str = "") -> Iterator[bytes]:
+        """The content of a part, decrypted. Raises SealError or OSError."""
+        wrapped = durable_file.read_bytes(self.path(manifest.id, part.key)) if part.key else b""
+        return sealed_file.read(self.path(manifest.id, part.file), wrapped, private_key)
+
+    # -- making ----------------------------------------------------------------------------------
+
+    def begin(self, identity: str) -> None:
+        """Make room for a new backup; what a killed one left of the same id stays."""
+        for folder in (self.folder, self.making(identity)):
+            # makedirs gives its mode to the last folder only.
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        durable_file.sync_folder(self.folder)
+
+    def write(
+        self,
+        identity: str,
+        file: str,
+        public_key: str,
+        fill: Callable[[Callable[[bytes], None]], dict[str, Any]],
+        kind: str,
+        name: str,
+    ) -> Part:
+        """Write one part of a backup that is being made. fill: writes its content, and returns its facts.
+
+        The part is noted beside it, so that a killed operation goes on with the next one.
+        """
+        path = self.making(identity, file + (".enc" if public_key else ""))
+        writer = sealed_file.Writer(path, public_key)
+        try:
+            facts = fill(writer.write)
+            writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
+        key = os.path.basename(path) + ".key" if public_key else ""
+        part = Part(kind, name, os.path.basename(path), writer.size, writer.sha256, key, facts)
+        durable_file.replace(self.making(identity, f".{file}.part"), durable_file.encode(part.to_dict()))
+        return part
+
+    def noted(self, identity: str, file: str) -> Part:
+        """A part that was written earlier. Raises OSError where it was not."""
+        import json
+
+        with open(self.making(identity, f".{file}.part"), "rb") as handle:
+            return Part(**json.load(handle))
+
+    def seal(self, manifest: Manifest, files: Iterable[str]) -> None:
+        """Make a backup whole: from here on it is there. Done once more, it changes nothing."""
+        if os.path.isdir(self.path(manifest.id)):
+            return
+        folder = self.making(manifest.id)
+        sums = "".join(f"{part.sha256}  {part.file}\n" for part in manifest.parts)
+        durable_file.replace(os.path.join(folder, SUMS), sums.encode())
+        durable_file.replace(os.path.join(folder, backup_manifest.NAME), manifest.to_bytes())
+        for file in files:
+            durable_file.remove(os.path.join(folder, f".{file}.part"))
+        durable_file.sync_folder(folder)
+        os.rename(folder, self.path(manifest.id))
+        durable_file.sync_folder(self.folder)
+
+    # -- removing --------------------------------------------------------------------------------
+
+    def discard(self, identity: str) -> None:
+        """Remove what there is of a half-made backup."""
+        shutil.rmtree(self.making(identity), ignore_errors=True)
+
+    def remove(self, identity: str) -> None:
+        """Remove a whole backup. It stops being one first."""
+        gone = os.path.join(self.folder, _REMOVING + identity)
+        if os.path.isdir(self.path(identity)):
+            os.rename(self.path(identity), gone)
+            durable_file.sync_folder(self.folder)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def sweep(self, but: Iterable[str] = ()) -> list[str]:
+        """Remove what operations that have ended left half-made or half-removed. Returns the names."""
+        spared = {_MAKING + identity for identity in but}
+        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        left = [name for name in names if name.startswith((_MAKING, _REMOVING)) and name not in spared]
+        for name in left:
+            shutil.rmtree(os.path.join(self.folder, name), ignore_errors=True)
+        return sorted(left)
