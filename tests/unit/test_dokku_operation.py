@@ -1,0 +1,236 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole operations on a Dokku app, through the guard: what is called, what is undone, and what a second run does.
+
+In dokku's place stands a program that keeps its state in a file and writes down each call; what Dokku really does is
+looked at on a host (molecule/dokku).
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_client
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_operation import carry_out, open_and_plan
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
+
+PROGRAM = """#!{python}
+import fcntl, json, sys
+path = {state!r}
+# Reads come at the same time, and each writes down that it came.
+lock = open(path + ".lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+state = json.load(open(path))
+words = [word for word in sys.argv[1:] if word not in ("--format", "json")]
+flags = [word for word in words if word.startswith("--")]
+command, rest = words[0], [word for word in words[1:] if not word.startswith("--")]
+state["calls"].append(" ".join(words))
+def end(rc=0, out=None, err=""):
+    json.dump(state, open(path, "w"))
+    if out is not None: print(out if isinstance(out, str) else json.dumps(out))
+    if err: print(" !     " + err, file=sys.stderr)
+    sys.exit(rc)
+live = state["releases"][-1] if state["releases"] else None
+def record(code, source, **more):
+    number = len(state["releases"]) + 1
+    found = dict(number=number, revision=code, source=source, source_image=code, image_id="sha256:" + code)
+    found.update(recorded_at="2026-11-21T03:15:02Z", by="deploy", left_by_rollback=False, **more)
+    state["releases"].append(found)
+    state["latest"] = code
+    return number
+if command in ("apps:exists", "ps:stop"): end()
+if command == "apps:list": end(out="web")
+if command == "releases":
+    end(out=[dict(one, state="live" if one is live else "held") for one in reversed(state["releases"])])
+if command == "releases:report":
+    end(out={{"live": str(live["number"]) if live else "", "live-image": live["image_id"] if live else "",
+             "latest-is-live": str(bool(live) and state["latest"] == live["revision"]).lower(), "keep-images": "5",
+             "previous": str(state.get("previous", "")), "config-drift": "", "pending-rollback": ""}})
+if command == "ps:report":
+    end(out={{"deployed": str(bool(live)).lower(), "running": str(bool(live) and not state["broken"]).lower()}})
+if command == "git:report": end(out={{"sha": state["branch"], "source-image": state["latest"]}})
+if command == "checks:report": end(out={{"disabled-list": "none"}})
+if command == "builds:list": end(out=state["builds"])
+if command == "config:export": end(out={{"DB_PASSWORD": "hunter2222"}})
+if command == "git:from-image":
+    code = rest[1]
+    if state["branch"] == code: end(1, out=" !     No changes detected, skipping git commit")
+    state["latest"] = state["branch"] = code
+    if code.endswith("fails"): end(1, out="psql: password hunter2222 is wrong\\n !     App build failed")
+    record(code, "git:from-image"); state["broken"] = code.endswith("broken"); end()
+if command == "ps:rebuild": record(state["branch"], "git:from-image"); end()
+if command == "releases:rollback":
+    to = int(rest[1])
+    if "--dry-run" in flags: end(out={{"config": {{"changed": ["GIT_REV"]}}, "files": [], "drift": []}})
+    code = state["releases"][to - 1]["revision"]
+    number = record(code, "rollback", rollback_to=to); state["branch"] = code; state["broken"] = False
+    end(out={{"number": number, "to": to, "deploy_branch_moved": True}})
+end(1, err="`%s` is not a dokku command." % command)
+"""
+
+
+class Stand:
+    """A host with one app."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state = folder, folder / "state.json"
+        program = folder / "dokku"
+        program.write_text(PROGRAM.format(python=sys.executable, state=str(self.state)))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        self.description = Description("web", command=str(program), user=dokku_client._user_name(), disk_reserve=0)
+        self.number = 0
+        self.set(releases=[], latest="", branch="", broken=False, builds=[], calls=[])
+
+    def get(self) -> dict[str, Any]:
+        return json.loads(self.state.read_text())  # type: ignore[no-any-return]
+
+    def set(self, **values: Any) -> None:
+        known = self.get() if self.state.exists() else {}
+        self.state.write_text(json.dumps({**known, **values}))
+
+    def live(self) -> str:
+        releases = self.get()["releases"]
+        return str(releases[-1]["revision"]) if releases else ""
+
+    def plan(self, procedure: str, **inputs: Any) -> dict[str, Any]:
+        self.number += 1
+        self.set(calls=[])
+        request = Request(
+            f"20991231T000000Z-{self.number:06d}", "web", procedure, interrupted=inputs.pop("interrupted", "")
+        )
+        check = bool(inputs.pop("check", False))
+        return open_and_plan(Guard(str(self.folder / "ops")), request, self.description, inputs, {}, check)
+
+    def apply(self, planned: dict[str, Any], revert: bool = True) -> dict[str, Any]:
+        orders = Orders(planned["operation"], planned["direction"], revert, close=True)
+        guard = Guard(str(self.folder / "ops"))
+        return carry_out(guard, self.description, GateSettings((), 0.3, 0.1, 1), orders, {})
+
+    def run(self, procedure: str, **inputs: Any) -> dict[str, Any]:
+        planned = self.plan(procedure, **inputs)
+        assert planned["plan"], planned["refusal"]
+        return self.apply(planned)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Stand:
+    return Stand(tmp_path)
+
+
+def outcome(result: dict[str, Any]) -> str:
+    return str(result["closed"]["outcome"])
+
+
+def test_an_image_is_deployed_once(stand: Stand) -> None:
+    first = stand.run("deploy", to="acme/app:1")
+    assert (outcome(first), first["changed"], stand.live()) == ("succeeded", True, "acme/app:1")
+    second = stand.run("deploy", to="acme/app:1")
+    assert (outcome(second), second["changed"], len(stand.get()["releases"])) == ("unchanged", False, 1)
+
+
+@pytest.mark.parametrize("image", ["acme/app:broken", "acme/app:fails"])
+def test_what_is_not_well_goes_back_and_no_secret_is_told(stand: Stand, image: str) -> None:
+    stand.run("deploy", to="acme/app:1")
+    result = stand.run("deploy", to=image)
+    found = stand.get()
+    assert (outcome(result), stand.live(), found["latest"], found["branch"]) == ("reverted", *["acme/app:1"] * 3)
+    assert "hunter2222" not in json.dumps(result) + (stand.folder / "ops/ledger.jsonl").read_text()
+
+
+def test_a_first_deploy_that_fails_stops_what_never_ran(stand: Stand) -> None:
+    result = stand.run("deploy", to="acme/app:fails")
+    assert outcome(result) == "reverted" and "ps:stop web" in stand.get()["calls"]
+
+
+def test_what_dokku_was_given_last_is_rebuilt(stand: Stand) -> None:
+    """A killed deploy leaves its image as the newest, and the same one again is answered: No changes detected."""
+    stand.run("deploy", to="acme/app:1")
+    stand.set(latest="acme/app:2", branch="acme/app:2")
+    assert outcome(stand.run("deploy", to="acme/app:2")) == "succeeded"
+    assert "ps:rebuild web" in stand.get()["calls"] and stand.live() == "acme/app:2"
+
+
+def test_a_rollback_is_two_calls_of_the_module_and_few_of_dokku(stand: Stand) -> None:
+    for image in ("acme/app:1", "acme/app:2"):
+        stand.run("deploy", to=image)
+    stand.set(previous=1)
+    planned = stand.plan("rollback", to="previous")
+    # Those that read are made at the same time; one more looks ahead.
+    assert len(stand.get()["calls"]) == 6, stand.get()["calls"]
+    stand.set(calls=[])
+    result = stand.apply(planned, revert=False)
+    assert (outcome(result), stand.live()) == ("succeeded", "acme/app:1")
+    assert len(stand.get()["calls"]) <= 7, stand.get()["calls"]
+
+
+def test_an_emergency_reads_less(stand: Stand) -> None:
+    for image in ("acme/app:1", "acme/app:2"):
+        stand.run("deploy", to=image)
+    stand.set(previous=1)
+    assert stand.plan("rollback", to="previous", emergency=True, check=True)["plan"]
+    assert stand.get()["calls"][0] == "apps:exists web" and len(stand.get()["calls"]) == 4
+
+
+def test_check_mode_changes_nothing(stand: Stand) -> None:
+    stand.run("deploy", to="acme/app:1")
+    before = {**stand.get(), "calls": []}
+    planned = stand.plan("deploy", to="acme/app:2", check=True)
+    assert planned["plan"]["steps"] and {**stand.get(), "calls": []} == before
+    assert not list((stand.folder / "ops").glob("lease*"))
+
+
+@pytest.mark.parametrize(("way", "image"), [("resume", "acme/app:2"), ("undo", "acme/app:1")])
+def test_a_deploy_that_was_cut_is_ended_once(stand: Stand, way: str, image: str) -> None:
+    stand.run("deploy", to="acme/app:1")
+    planned = stand.plan("deploy", to="acme/app:2")
+    guard = Guard(str(stand.folder / "ops"))
+    with guard.phase(planned["operation"], "apply", "forward"):
+        guard.write({"event": "begin", "step": "deploy"})
+    guard.leave()
+    # dokku had gone on to its end, though nobody was there to write it down.
+    found = stand.get()
+    new = {**found["releases"][0], "number": 2, "revision": "acme/app:2", "source_image": "acme/app:2"}
+    stand.set(releases=[*found["releases"], {**new, "image_id": "sha256:acme/app:2"}], latest="acme/app:2")
+    (stand.folder / "ops/lease.json").unlink()
+    told = stand.plan("deploy", to="acme/app:2")
+    assert told["refusal"]["code"] == "interrupted", told
+    ended = stand.apply(stand.plan("deploy", to="acme/app:2", interrupted=way))
+    assert (outcome(ended), stand.live()) == ({"resume": "succeeded", "undo": "reverted"}[way], image)
+    # What had ended was not done a second time.
+    assert len(stand.get()["releases"]) == {"resume": 2, "undo": 3}[way]
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str, dict[str, Any], str]] = {
+    "another deploy": (
+        {"builds": [{"id": "1", "display_status": "running", "source": "git-hook"}]},
+        "deploy",
+        {"to": "acme/app:2"},
+        "deploy_running",
+    ),
+    "nothing to go back to": ({"releases": []}, "rollback", {"to": "previous"}, "not_deployed"),
+    "staging was not asked": (
+        {},
+        "deploy",
+        {"to": "acme/app:2", "staging_app": "staging", "staging_required": True},
+        "not_on_staging",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_a_refusal_changes_nothing(stand: Stand, case: tuple[dict[str, Any], str, dict[str, Any], str]) -> None:
+    values, procedure, inputs, code = case
+    stand.run("deploy", to="acme/app:1")
+    stand.set(**values)
+    before = {**stand.get(), "calls": []}
+    planned = stand.plan(procedure, **inputs)
+    assert planned["refusal"]["code"] == code and {**stand.get(), "calls": []} == before
