@@ -126,6 +126,9 @@ def plain(text: str, app: str, listing: bool = False) -> str:
             continue
         # Without a registry each network says it in its own words.
         line = re.sub(r"(Error response from daemon: Get) .*", r"\1 ...", line)
+        # What the plugin that recorded the triggers made Dokku say.
+        if line.startswith(" ! Deprecated: please upgrade plugin"):
+            continue
         # Engines word it differently.
         if line.startswith("time="):
             continue
@@ -147,7 +150,13 @@ def plain(text: str, app: str, listing: bool = False) -> str:
     return "\n".join(unordered(kept))
 
 
-CHANCE = re.compile(r" (Running healthcheck|Healthcheck succeeded) |-----> Setting config var ")
+# A container's two streams, as a log or a check shows them.
+STREAMS = r"(?:.*app\[web\.1\]:\S* )?(?:boot version=|warn: demo line)|"
+CHANCE = re.compile(STREAMS + r" (Running healthcheck|Healthcheck succeeded) |-----> Setting config var ")
+
+
+def untimed(line: str) -> str:
+    return re.sub(r"\S+ app\[", "app[", line)
 
 
 def unordered(lines: list[str]) -> Iterator[str]:
@@ -159,7 +168,7 @@ def unordered(lines: list[str]) -> Iterator[str]:
             inside = False
         now = "output" if inside else "chance" if CHANCE.match(line) else ""
         if now != kind:
-            yield from sorted(set(block)) if kind == "output" else sorted(block)
+            yield from sorted(set(block)) if kind == "output" else sorted(block, key=untimed)
             block = []
         kind = now
         if now:
@@ -168,7 +177,7 @@ def unordered(lines: list[str]) -> Iterator[str]:
             yield line
         if line.startswith("=====> Start of "):
             inside = True
-    yield from sorted(block)
+    yield from sorted(block, key=untimed)
 
 
 @dataclass
@@ -190,6 +199,7 @@ class Replay:
             or "started_at" in step
             or step["stdin"] == "<binary>"
             or TOKEN.search(" ".join(argv))
+            or "<KEY>" in (step["stdin"] or "")
         ):
             return None
         if argv[0] == "dokku":
@@ -208,7 +218,7 @@ class Replay:
             path = "/" + argv[-1].partition("//")[2].partition("/")[2]
             body = self.dokku.answer(host.partition(".")[0], path)
             return Result(0, f"{body}\n[http 200]\n", "") if body else None
-        if re.search("/home/dokku|/var/lib/dokku", " ".join(argv)):
+        if re.search("/home/dokku|/var/lib/dokku|crontab", " ".join(argv)):
             return None
         environment = {**self.dokku.env, "PATH": f"{self.dokku.root}/bin:{self.dokku.env['PATH']}"}
         link = self.dokku.root / "bin/docker"
