@@ -24,7 +24,7 @@ class Cared(Host):
 
     @property
     def inputs(self) -> dict[str, Any]:
-        address = self.root("hostname -I").split()[0]
+        address = self.root("hostname -i").split()[0]
         return {
             "dokku_app": APP,
             "dokku_staging_app": STAGING,
