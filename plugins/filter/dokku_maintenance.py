@@ -11,14 +11,15 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_report
-
 
 def dokku_maintenance_document(planned: Any, applied: Any, host: str, app: str) -> dict[str, Any]:
     """The report as data."""
     for one in (planned, applied):
         if not isinstance(one, Mapping):
             raise AnsibleFilterError(f"dokku_maintenance_document takes results, not {type(one).__name__}")
+    # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_report
+
     return dokku_maintenance_report.document(host, app, planned, applied)
 
 
@@ -26,6 +27,9 @@ def dokku_maintenance_markdown(report: Any) -> str:
     """The same for a person."""
     if not isinstance(report, Mapping):
         raise AnsibleFilterError(f"dokku_maintenance_markdown takes a report, not {type(report).__name__}")
+    # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_report
+
     return dokku_maintenance_report.markdown(report)
 
 

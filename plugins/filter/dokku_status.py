@@ -11,16 +11,20 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_screen
-
 
 def dokku_status(results: Any) -> str:
     """One screen of 80 columns."""
+    # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_screen
+
     return "\n".join(dokku_screen.status_lines(_checked("dokku_status", results)))
 
 
 def dokku_status_document(results: Any) -> dict[str, Any]:
     """The same for a program."""
+    # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
+    from ansible_collections.ops.runbook.plugins.module_utils import dokku_screen
+
     return dokku_screen.document(_checked("dokku_status_document", results))
 
 

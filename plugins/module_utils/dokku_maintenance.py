@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    dokku_backup,
     dokku_health,
     dokku_holds,
     dokku_release,
@@ -182,12 +183,6 @@ _BACKUPS: dict[str, str] = {"backup": "database", "full_backup": ""}
 
 def _backup(context: Context, item: str) -> dict[str, Any]:
     """The plan of a backup, or why there can be none."""
-    try:
-        from ansible_collections.ops.runbook.plugins.module_utils import (  # type: ignore[attr-defined, unused-ignore]
-            dokku_backup,
-        )
-    except ImportError:
-        return {"refused": "there is no backup procedure in this version"}
     inputs = {**context.inputs, "parts": _BACKUPS[item]}
     if item == "backup" and not context.service.description.databases:
         return {"nothing": "no database is described (dokku_databases)"}
@@ -210,10 +205,6 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
         return items.Outcome(items.SKIPPED, str(step.data["nothing"]))
     if "refused" in step.data:
         return items.Outcome(items.FAILED, str(step.data["refused"]))
-    from ansible_collections.ops.runbook.plugins.module_utils import (  # type: ignore[attr-defined, unused-ignore]
-        dokku_backup,
-    )
-
     inner = {**step.data["backup_plan"], "saved_as": outer["saved_as"], "procedure": "backup"}
     acts = dokku_backup.steps(context, inner)
 

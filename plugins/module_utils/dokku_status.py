@@ -267,9 +267,10 @@ def _pending_rows(app: App, reading: Reading) -> Iterator[Row]:
     if to:
         text = f"a rollback to {to} began and did not end"
         yield Row(f"{app.name} rollback", BAD, text, (f"dokku releases:rollback {app.name} {to}   finishes it",))
-    drift = app.report.get("config-drift", "")
+    # Dokku's own note of the revision moves with each attempt to deploy; the image tells what came of it.
+    drift = [name for name in app.report.get("config-drift", "").split() if name != "GIT_REV"]
     if drift:
-        names = ", ".join(drift.split())
+        names = ", ".join(drift)
         yield Row(f"{app.name} config", WARN, f"changed since the release, and not in its record: {names}")
     if app.locked and not _at_work(reading.history):
         text = "the deploy lock is there: a deploy is under way, or one was killed (then dokku apps:unlock)"

@@ -122,6 +122,7 @@ def test_an_app_that_is_well_has_nothing_to_say() -> None:
         ({"report": {**REPORT, "latest-is-live": "false", "latest-image": ""}}, {"restant-main image": "bad"}),
         ({"report": {**REPORT, "pending-rollback": "12"}}, {"restant-main rollback": "bad"}),
         ({"report": {**REPORT, "config-drift": "APP_KEY"}}, {"restant-main config": "warn"}),
+        ({"report": {**REPORT, "config-drift": "GIT_REV"}}, {}),
         ({"releases": [RELEASES[0], release(13, "unheld")]}, {"restant-main holds": "warn"}),
         ({"releases": [RELEASES[0], release(13, "gone")]}, {"restant-main holds": "warn"}),
         ({"locked": True}, {"restant-main lock": "warn"}),
