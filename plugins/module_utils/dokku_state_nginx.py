@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku, DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer, Dokku, DokkuError, plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import (
     Change,
     Command,
@@ -191,9 +191,9 @@ class NginxState(State[NginxPresent]):
             after = dokku.run("nginx:validate-config", check=False)
             if after.rc == 0:
                 return
-            why = after.said
+            why = _why(after)
         except DokkuError as error:
-            why = str(error)
+            why = _why(error.answer) if error.answer else str(error)
         self._put_back(dokku, plan, present)
         raise NotPossible(
             "nginx_refuses",
@@ -236,6 +236,12 @@ class NginxState(State[NginxPresent]):
                 f"proxy-buffer-size {found['proxy-buffer-size']} and one of proxy-buffers {found['proxy-buffers']}, "
                 "and at most all of these but one: nginx refuses anything else",
             )
+
+
+def _why(answer: Answer) -> str:
+    """What nginx itself said, which stands among the lines of the whole configuration, or else what Dokku marks."""
+    found = re.search(r"\[emerg\][^\n]*", plain(answer.err) + plain(answer.out))
+    return found[0] if found else answer.said
 
 
 def _bytes(text: str) -> int:

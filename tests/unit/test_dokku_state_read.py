@@ -206,7 +206,8 @@ def test_processes_that_do_not_come_up_are_named(host: Host) -> None:
 
 def test_nginx_that_refuses_has_what_was_set_before_again(host: Host, tmp_path: Path) -> None:
     report = {"access-log-format": "", "computed-access-log-format": "", "hsts": "true", "computed-hsts": "true"}
-    refused = (1, "", 'nginx: [emerg] unknown log format "nosuch"\n')
+    emerg = 'nginx: [emerg] unknown log format "nosuch" in /home/dokku/store/nginx.conf:9\n'
+    refused = (1, "-----> Creating http nginx.conf\n", f" !     Failed to validate nginx config for store.\n{emerg}")
     dokku = host(
         {
             "nginx:report store --format json": json.dumps(report),
