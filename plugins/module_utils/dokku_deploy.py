@@ -209,7 +209,8 @@ class DeploySteps(dokku_change.Change):
                 self._from_image(str(step.data["ref"]))
         except DokkuError as error:
             # The marked lines say that the build failed; why stands before them.
-            said = self.service.redact(ending(error.answer.out)) if error.answer else ""
+            answer = error.answer
+            said = self.service.redact(ending(answer.out)) if answer and answer.problems else ""
             raise CommandFailed(f"{error}. Before that: {said}" if said else str(error)) from error
         found = dokku_health.situation(self.service, "releases", "report", "ps")
         if found.live is None:
