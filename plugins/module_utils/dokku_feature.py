@@ -195,7 +195,7 @@ def _create(context: Context, wanted: Wish, app: AppPresent) -> dict[str, Any]:
         "from": _end("present" if app.exists else "absent", wanted.app),
         "to": _end("present", wanted.app),
         "chosen": f"feature={wanted.name}",
-        "proven": f"its name begins with {wanted.prefix}, and it is none of {listed(wanted.production) or 'no others'}",
+        "proven": _proof(wanted),
         "steps": [one.to_dict() for one in draft.steps],
         "undo": [one.to_dict() for one in draft.undo],
         "afterwards": [one.to_dict() for one in draft.afterwards],
@@ -341,7 +341,7 @@ def _destroy(context: Context, wanted: Wish, app: AppPresent) -> dict[str, Any]:
         "chosen": f"feature={wanted.name}, confirmed by confirm={wanted.confirm}"
         if wanted.confirm
         else f"feature={wanted.name}",
-        "proven": f"its name begins with {wanted.prefix}, and it is none of {listed(wanted.production) or 'no others'}",
+        "proven": _proof(wanted),
         "steps": [one.to_dict() for one in draft.steps],
         # Nothing brings it back: the way back is to make it anew.
         "undo": [],
@@ -373,6 +373,11 @@ def _what_is_lost(dokku: Dokku, app: str, present: AppPresent) -> list[str]:
     lines += [f"domains {listed(domains)}"] if domains else []
     names = sorted(dokku.json("config:export", app))
     return lines + ([f"variables {listed(names)}"] if names else [])
+
+
+def _proof(wanted: Wish) -> str:
+    others = f", and it is none of {listed(wanted.production)}" if wanted.production else ""
+    return f"its name begins with {wanted.prefix}{others}"
 
 
 def _end(what: str, app: str) -> dict[str, str]:
