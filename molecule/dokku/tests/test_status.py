@@ -100,7 +100,7 @@ def test_the_days_of_a_certificate(host: Cared, tmp_path: Path, days: int, level
         f"mkdir -p {folder}; openssl req -x509 -newkey rsa:2048 -nodes -keyout {folder}/server.key "
         f"-out {folder}/server.crt -days {days} -subj /CN={APP}.dokku.example.com 2>/dev/null; chown -R dokku: {folder}"
     )
-    with host.changed(make, f"rm -rf {folder}"):
+    with host.changed(make, f"rm -rf {folder}; dokku proxy:build-config {APP}"):
         code, found = figures(host, tmp_path)
     row = next(row for row in found["rows"] if row["topic"] == f"{APP} certificate")
     assert (row["level"], code != 0) == (level, level == "bad")
