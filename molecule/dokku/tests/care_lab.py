@@ -62,6 +62,13 @@ class Cared(Host):
         self.root(f"docker rm {name}")
         return image
 
+    def loose_image(self, name: str) -> str:
+        """An image without a tag, which a cleanup takes. The stand-in's takes only those that bear its own label."""
+        shown = self.root(f"docker image inspect --format '{{{{json .Config.Labels}}}}' dokku/{APP}:latest")
+        labels = {key: value for key, value in json.loads(shown).items() if key.startswith("com.example.")}
+        words = " ".join(f"{key}={value}" for key, value in {"care": name, **labels}.items())
+        return self.root(f"printf 'FROM scratch\\nLABEL {words}\\n' | docker build -q -")
+
     def everything(self) -> str:
         """All that a procedure which only looks might change."""
         return self.root(

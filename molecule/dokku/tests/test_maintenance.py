@@ -67,7 +67,7 @@ def test_a_week_is_done_once_and_says_when(host: Cared, tmp_path: Path) -> None:
 def test_a_cleanup_takes_what_nobody_needs_and_nothing_that_is_held(host: Cared, tmp_path: Path) -> None:
     image = host.drop_hold()
     held = set(host.holds().values())
-    loose = host.root("printf 'FROM scratch\\nLABEL care=loose\\n' | docker build -q -")
+    loose = host.loose_image("loose")
     run, report = maintain(host, tmp_path)
     assert run.green, run.text
     # The one that nothing held was held again, before the cleanup came to it.
@@ -80,7 +80,7 @@ def test_a_cleanup_takes_what_nobody_needs_and_nothing_that_is_held(host: Cared,
 
 def test_without_the_plugin_there_is_no_cleanup(host: Cared, tmp_path: Path) -> None:
     link = "/var/lib/dokku/plugins/enabled/releases"
-    loose = host.root("printf 'FROM scratch\\nLABEL care=kept\\n' | docker build -q -")
+    loose = host.loose_image("kept")
     with host.changed(f"mv {link} /root/releases-away", f"mv /root/releases-away {link}"):
         run, report = maintain(host, tmp_path)
     assert run.green, run.text
