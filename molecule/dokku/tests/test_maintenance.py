@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Iterator
@@ -123,7 +124,7 @@ def test_archives_are_for_their_owner_masked_and_only_so_many(host: Cared, tmp_p
     assert len(names) == 2
     assert names[0] == f"{APP}-20260103.log.gz"
     assert host.root(f"stat -c '%a %U' {folder}/{names[1]}") == "600 deploy"
-    content = gzip.decompress(bytes.fromhex(host.root(f"xxd -p {folder}/{names[1]} | tr -d '\\n'"))).decode()
+    content = gzip.decompress(base64.b64decode(host.root(f"base64 -w 0 {folder}/{names[1]}"))).decode()
     assert "the key is ********" in content
     surfaces = content + run.text + json.dumps(report) + json.dumps(host.ledger())
     surfaces += "".join(path.read_text() for path in tmp_path.iterdir())
