@@ -93,7 +93,9 @@ class Backed(Apps):
 
     def data(self) -> dict[str, Any]:
         """All that a restore is about."""
-        rows = self.sql("SHOW TABLES; SELECT * FROM customers ORDER BY id; SELECT * FROM orders ORDER BY id;")
+        rows = self.sql(
+            "SHOW TABLES; SELECT id, name, HEX(photo) FROM customers ORDER BY id; SELECT * FROM orders ORDER BY id;"
+        )
         files = self.root(f"cd {STORAGE} && find . -type f -printf '%p %U %m ' -exec sha256sum {{}} +; ls -A ..")
         keys = {key: value for key, value in self.config(APP).items() if key != "GIT_REV"}
         services = self.dokku("mysql:list"), self.dokku("redis:list")
