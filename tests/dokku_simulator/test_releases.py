@@ -191,6 +191,10 @@ def test_drift_is_told_and_put_back_only_when_asked(dokku: Stand, app: str) -> N
     told = dokku.ok("releases:rollback", app, "1")
     assert "scale stays web=2; release 1 was recorded with web=1" in told.stderr and "domains stays" in told.stderr
     assert dokku.ok("ps:scale", app, "--format", "json").json() == [{"process_type": "web", "quantity": 2}]
+    # Of what Dokku tells of a part, only what is another now.
+    dokku.ok("checks:set", app, "wait-to-retire", "3")
+    plan = dokku.ok("releases:rollback", app, "2", "--dry-run", "--format", "json").json()
+    assert {"what": "checks", "now": "wait-to-retire=3", "recorded": "wait-to-retire="} in plan["drift"]
     dokku.ok("releases:rollback", app, "2", "--restore-scale", "--restore-domains")
     assert dokku.ok("ps:scale", app, "--format", "json").json() == [{"process_type": "web", "quantity": 1}]
     assert dokku.ok("domains:report", app, "--format", "json").json()["app-vhosts"] == f"{app}.dokku.example.com"

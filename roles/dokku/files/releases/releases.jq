@@ -86,13 +86,22 @@ def text: if . == null or . == "" then "-" else tostring end;
 
 def scale_text: to_entries | map("\(.key)=\(.value)") | join(" ");
 
+def report_text($keys): . as $o | [$keys[] | "\(.)=\($o[.] // "" | if type == "string" then . else tojson end)"] | join(" ");
+
 # What a rollback leaves as it is, though the release was recorded with something else.
 def drift($n): . as $s
   | ($s | record($n)) as $r
   | def differs($name; f): if $r[$name] == null or $s.now[$name] == null or $r[$name] == $s.now[$name] then empty
       else {what: $name, now: ($s.now[$name] | f), recorded: ($r[$name] | f)} end;
+    # A report says most things several times: as they are set, as they apply, with its own name before them, as a list.
+    def said_again($name): startswith("computed-") or endswith("-list") or startswith("\($name | gsub("_"; "-"))-");
+    def report_differs($name): $r[$name] as $before | $s.now[$name] as $now
+      | if $before == null or $now == null or $before == $now then empty
+        else ([$before + $now | keys[] | select($before[.] != $now[.])] | (map(select(said_again($name) | not)) | select(. != [])) // .) as $keys
+          | {what: $name, now: ($now | masked_options | report_text($keys)), recorded: ($before | masked_options | report_text($keys))}
+        end;
     [differs("scale"; scale_text), differs("domains"; join(" ")), differs("ports"; join(" ")),
-     differs("docker_options"; masked_options | tojson), differs("resource"; tojson), differs("checks"; tojson)];
+     report_differs("docker_options"), report_differs("resource"), report_differs("checks")];
 
 # The names whose value a rollback changes.
 def config_difference($n): . as $s
