@@ -65,6 +65,12 @@ def operation_batches(batch: Any) -> list[str]:
         raise AnsibleFilterError(str(error)) from error
 
 
+def operation_target(hosts: Sequence[str], target: str) -> list[str]:
+    if not hosts:
+        raise AnsibleFilterError(f"target is '{target}'; the inventory has no such host or group. Nothing was contacted.")
+    return ["100%"]
+
+
 def operation_decision(results: Any, orders: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return fleet.decision(_checked(results), _orders(orders), check_mode)
 
@@ -125,6 +131,7 @@ class FilterModule:
             "operation_results": operation_results,
             "operation_outcomes": operation_outcomes,
             "operation_batches": operation_batches,
+            "operation_target": operation_target,
             "operation_decision": operation_decision,
             "operation_halted": operation_halted,
             "operation_course": operation_course,

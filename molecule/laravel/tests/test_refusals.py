@@ -110,6 +110,9 @@ CASES = {
         "laravel_rollback", {"interrupted": "maybe"}, ("maybe", "resume"), contacted=False
     ),
     "a mistyped input": Case("laravel_rollback", {"too": "v1.0.0"}, ("did you mean 'to'",), contacted=False),
+    "no such target": Case(
+        "laravel_rollback", {"target": "laravel9"}, ("target is 'laravel9'", "Nothing was contacted"), contacted=False
+    ),
     "deploy without a release": Case("laravel_deploy", {}, ("-e to=",), contacted=False),
     "maintenance without a state": Case("laravel_maintenance", {}, ("down", "up"), contacted=False),
 }
