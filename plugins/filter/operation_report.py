@@ -67,7 +67,9 @@ def operation_batches(batch: Any) -> list[str]:
 
 def operation_target(hosts: Sequence[str], target: str) -> list[str]:
     if not hosts:
-        raise AnsibleFilterError(f"target is '{target}'; the inventory has no such host or group. Nothing was contacted.")
+        raise AnsibleFilterError(
+            f"target is '{target}'; the inventory has no such host or group. Nothing was contacted."
+        )
     return ["100%"]
 
 
