@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: github_branch_protection
+short_description: Protect a branch of a GitHub repository
+version_added: 0.3.0
+description:
+  - Sets the protection of one branch. What an option does not name stays as it is; GitHub itself would remove it,
+    because each change replaces the whole protection.
+  - Who may dismiss reviews or merge without one, and which app a check must come from, is carried over as it is.
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.github
+  - ops.runbook.github.repository
+options:
+  branch:
+    description: Name of the branch. Patterns are for M(ops.runbook.github_ruleset).
+    type: str
+    required: true
+  state:
+    description: Whether the branch is protected.
+    type: str
+    choices: [present, absent]
+    default: present
+  required_checks:
+    description:
+      - Names of the checks that must be green before a merge, as GitHub shows them. They replace all that there are.
+    type: list
+    elements: str
+  strict_checks:
+    description: Whether a branch must be up to date with this one before it is merged.
+    type: bool
+  required_approvals:
+    description: Approving reviews that a merge needs, from 0 to 6. With V(-1) no pull request is needed.
+    type: int
+  dismiss_stale_reviews:
+    description: Whether new commits end the approvals that there are.
+    type: bool
+  require_code_owner_reviews:
+    description: Whether owners of the changed code must approve.
+    type: bool
+  require_last_push_approval:
+    description: Whether somebody else than who pushed last must approve.
+    type: bool
+  enforce_admins:
+    description: Whether all of this holds for administrators too.
+    type: bool
+  restrict_pushes:
+    description: Whether only those who are named in O(push_users), O(push_teams) and O(push_apps) may push.
+    type: bool
+  push_users:
+    description: Logins that may push. Needs O(restrict_pushes=true).
+    type: list
+    elements: str
+    default: []
+  push_teams:
+    description: Slugs of teams that may push.
+    type: list
+    elements: str
+    default: []
+  push_apps:
+    description: Slugs of apps that may push.
+    type: list
+    elements: str
+    default: []
+  required_signatures:
+    description: Whether commits must be signed.
+    type: bool
+  required_linear_history:
+    description: Whether merge commits are refused.
+    type: bool
+  allow_force_pushes:
+    description: Whether history may be rewritten.
+    type: bool
+  allow_deletions:
+    description: Whether the branch may be deleted.
+    type: bool
+  block_creations:
+    description: Whether, with O(restrict_pushes=true), making a matching branch is restricted too.
+    type: bool
+  required_conversation_resolution:
+    description: Whether all conversations of a pull request must be resolved.
+    type: bool
+  lock_branch:
+    description: Whether nobody may push.
+    type: bool
+  allow_fork_syncing:
+    description: Whether a locked branch of a fork may be brought up to date.
+    type: bool
+attributes:
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+seealso:
+  - module: ops.runbook.github_ruleset
+"""
+
+EXAMPLES = r"""
+- name: Let nothing onto main that is not reviewed and green
+  ops.runbook.github_branch_protection:
+    repository: example/shop
+    branch: main
+    required_checks: [test, build]
+    strict_checks: true
+    required_approvals: 1
+    dismiss_stale_reviews: true
+    enforce_admins: true
+    allow_force_pushes: false
+    allow_deletions: false
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+changes:
+  description: What differed. Keys are C(subject), C(before) and C(after); an empty text stands for "not set".
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - subject: enforce_admins
+      before: "no"
+      after: "yes"
+requests:
+  description: The requests that changed something, or in check mode would.
+  returned: success
+  type: list
+  elements: str
+  sample: ["PUT /repos/example/shop/branches/main/protection"]
+protection:
+  description: The protection as it was read in the end, in check mode as it is. Empty where there is none.
+  returned: success
+  type: dict
+code:
+  description: Stable name of what was refused or failed, such as V(forbidden), V(branch_missing) or V(not_taken).
+  returned: failure
+  type: str
+ways:
+  description: Each way forward. Its key C(input) is what to give or type, C(effect) what that does.
+  returned: failure
+  type: list
+  elements: dict
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.ops.runbook.plugins.module_utils import github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github_branch_protection import (
+    SWITCHES,
+    Protection,
+    ProtectionPresent,
+    Wanted,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
+
+#: Options by the names that the rules have for them.
+NAMES = {
+    "checks": "required_checks",
+    "strict": "strict_checks",
+    "approvals": "required_approvals",
+    "dismiss_stale": "dismiss_stale_reviews",
+    "code_owners": "require_code_owner_reviews",
+    "last_push": "require_last_push_approval",
+    "enforce_admins": "enforce_admins",
+    "signatures": "required_signatures",
+    **{key: key for key in SWITCHES},
+}
+
+
+def protection(params: Mapping[str, Any]) -> Protection:
+    values = {name: params[option] for name, option in NAMES.items() if params[option] is not None}
+    pushers = {kind: sorted({one.lower() for one in params[f"push_{kind}"]}) for kind in ("users", "teams", "apps")}
+    if params["restrict_pushes"]:
+        values["pushers"] = pushers
+    elif any(pushers.values()):
+        raise GitHubError(
+            "bad_input",
+            "who may push is named, and restrict_pushes is not true",
+            ("restrict_pushes=true", "nobody else may push"),
+        )
+    elif params["restrict_pushes"] is False:
+        values["pushers"] = None
+    return Protection(Wanted(params["repository"], params["branch"], params["state"] == "present", values))
+
+
+def described(present: ProtectionPresent) -> dict[str, Any]:
+    return {"protection": dict(present.values) if present.there else {}}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **github_module.REPOSITORY,
+            "branch": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "required_checks": {"type": "list", "elements": "str"},
+            "strict_checks": {"type": "bool"},
+            "required_approvals": {"type": "int"},
+            "dismiss_stale_reviews": {"type": "bool"},
+            "require_code_owner_reviews": {"type": "bool"},
+            "require_last_push_approval": {"type": "bool"},
+            "enforce_admins": {"type": "bool"},
+            "restrict_pushes": {"type": "bool"},
+            "push_users": {"type": "list", "elements": "str", "default": []},
+            "push_teams": {"type": "list", "elements": "str", "default": []},
+            "push_apps": {"type": "list", "elements": "str", "default": []},
+            "required_signatures": {"type": "bool"},
+            **{key: {"type": "bool"} for key in SWITCHES},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = github_module.settle(module.params, protection, module.check_mode, open_url, os.environ, described)
+    except GitHubError as error:
+        module.fail_json(**github_module.failure(error))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
