@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which files sshd reads an account's keys from, by its own word, and whether it would refuse them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+#: What OpenSSH does where its configuration says nothing.
+DEFAULT_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+
+_SECONDS = 20
+
+
+class NotRead(Exception):
+    """sshd did not say what it does. The text says why."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as the host knows it. real_home: the folder with its links followed."""
+
+    name: str
+    uid: int
+    home: str
+    real_home: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What sshd does for one account.
+
+    files: paths as they stand there, with their tokens. command: a program that gives keys too.
+    strict: whether StrictModes is on. public_keys: whether keys are taken at all.
+    authorities: the file of CAs whose certificates are let in, which no authorized_keys shows.
+    known: whether sshd said so; the defaults of OpenSSH otherwise. doubts: what the reader should know about it.
+    """
+
+    files: tuple[str, ...] = DEFAULT_FILES
+    command: str = ""
+    strict: bool = True
+    public_keys: bool = True
+    authorities: str = ""
+    known: bool = True
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One component of a path, with its links followed."""
+
+    path: str
+    uid: int
+    mode: int
+
+
+# -- what sshd says ------------------------------------------------------------------------------
+
+
+def parse(dump: str) -> Configuration:
+    """The answer of `sshd -T`. Raises NotRead where it is none."""
+    said: dict[str, str] = {}
+    for line in dump.splitlines():
+        name, _, value = line.strip().partition(" ")
+        said.setdefault(name.lower(), value.strip())
+    if "authorizedkeysfile" not in said:
+        raise NotRead("sshd -T did not say which AuthorizedKeysFile it reads")
+    return Configuration(
+        files=tuple(path for path in said["authorizedkeysfile"].split() if path.lower() != "none"),
+        command=_named(said.get("authorizedkeyscommand", "")),
+        strict=said.get("strictmodes", "yes") != "no",
+        public_keys=said.get("pubkeyauthentication", "yes") != "no",
+        authorities=_named(said.get("trustedusercakeys", "")),
+    )
+
+
+def _named(value: str) -> str:
+    return "" if value.lower() == "none" else value
+
+
+def expand(pattern: str, account: Account) -> str:
+    """The path that a word of AuthorizedKeysFile means for this account: one that is not absolute lies in its home."""
+    tokens = {"%": "%", "h": account.home, "u": account.name, "U": str(account.uid)}
+    path, position = "", 0
+    while position < len(pattern):
+        if pattern[position] == "%":
+            token = pattern[position + 1 : position + 2]
+            if token not in tokens:
+                raise NotRead(f"AuthorizedKeysFile has %{token}, which sshd does not know there")
+            path += tokens[token]
+            position += 2
+        else:
+            path += pattern[position]
+            position += 1
+    return path if path.startswith("/") else f"{account.home}/{path}"
+
+
+def paths(configuration: Configuration, account: Account) -> list[str]:
+    """The files, each once, in the order in which sshd asks them."""
+    return list(dict.fromkeys(expand(pattern, account) for pattern in configuration.files))
+
+
+# -- what StrictModes refuses --------------------------------------------------------------------
+
+
+def strict_problems(facts: Sequence[Fact], account: Account) -> list[str]:
+    """Why sshd refuses the file. facts: the file, then its folders upwards; sshd stops at the account's home."""
+    found = []
+    for number, fact in enumerate(facts):
+        what = "file" if number == 0 else "folder"
+        if fact.uid not in (0, account.uid):
+            found.append(f"{what} {fact.path} belongs to uid {fact.uid}, which is neither root nor {account.name}")
+        writers = [who for bit, who in ((0o020, "its group"), (0o002, "everybody")) if fact.mode & bit]
+        if writers:
+            text = f"{what} {fact.path} has mode {fact.mode:04o}: {' and '.join(writers)} may write"
+            if writers == ["its group"]:
+                text += " (Debian's sshd takes it where that group has no other member)"
+            found.append(text)
+        if number and fact.path == account.real_home:
+            break
+    return found
+
+
+# -- the host ------------------------------------------------------------------------------------
+
+
+def account(name: str) -> Account:
+    """Raises NotRead for an account that the host does not have."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError as error:
+        raise NotRead(f"this host has no account {name}") from error
+    return Account(name, entry.pw_uid, entry.pw_dir, os.path.realpath(entry.pw_dir))
+
+
+def facts(path: str) -> list[Fact]:
+    """The file and its folders up to the root, links followed, as sshd walks them. Raises OSError."""
+    current = os.path.realpath(path)
+    found = []
+    while True:
+        state = os.stat(current)
+        found.append(Fact(current, state.st_uid, stat.S_IMODE(state.st_mode)))
+        if current == "/":
+            return found
+        current = os.path.dirname(current)
+
+
+def program() -> str:
+    """Where sshd is; an account that is not root's often has no sbin on its path. Empty where it is not found."""
+    return (
+        shutil.which("sshd", path=os.pathsep.join(["/usr/sbin", "/sbin", "/usr/local/sbin", os.environ["PATH"]])) or ""
+    )
+
+
+def ask(
+    name: str,
+    environment: Mapping[str, str],
+    sshd: str = "",
+    config: str = "",
+    run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run,
+) -> Configuration:
+    """What sshd does for this account; what it does by default, and why that is not sure, where it can't be asked.
+
+    environment: that of the session; its SSH_CONNECTION says from where Match blocks are judged.
+    """
+    connection = environment.get("SSH_CONNECTION", "").split()
+    address = connection[0] if len(connection) == 4 else "127.0.0.1"
+    doubts = []
+    if len(connection) != 4:
+        doubts.append(
+            "Match blocks on an address were judged for 127.0.0.1: this session does not say where it is from"
+        )
+    spec = f"user={name},host={address},addr={address}"
+    if len(connection) == 4:
+        spec += f",laddr={connection[2]},lport={connection[3]}"
+    try:
+        read = parse(_dump(sshd or program(), config, spec, run))
+    except NotRead as error:
+        doubt = f"which files sshd reads is not known, its defaults were taken: {error}"
+        return Configuration(known=False, doubts=(doubt,))
+    return Configuration(read.files, read.command, read.strict, read.public_keys, read.authorities, True, tuple(doubts))
+
+
+def _dump(sshd: str, config: str, spec: str, run: Callable[..., subprocess.CompletedProcess[str]]) -> str:
+    if not sshd:
+        raise NotRead("there is no sshd in /usr/sbin, /sbin or /usr/local/sbin")
+    argv = [sshd, "-T", "-C", spec, *(["-f", config] if config else [])]
+    # sshd reads its host keys first, which only root can. A key that is thrown away does as well.
+    with tempfile.TemporaryDirectory(prefix="ops-runbook-") as folder:
+        if os.geteuid() != 0:
+            argv += ["-h", _throwaway_key(folder, run)]
+        try:
+            ran = run(argv, check=False, capture_output=True, text=True, errors="replace", timeout=_SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotRead(f"{sshd} -T could not be run: {error}") from error
+    if ran.returncode != 0:
+        said = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
+        hint = "" if os.geteuid() == 0 else "; with become this is read as root"
+        raise NotRead(f"{sshd} -T ended with {ran.returncode}: {said[-1][:300] if said else 'it said nothing'}{hint}")
+    return ran.stdout
+
+
+def _throwaway_key(folder: str, run: Callable[..., subprocess.CompletedProcess[str]]) -> str:
+    path = os.path.join(folder, "key")
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path]
+    try:
+        ran = run(argv, check=False, capture_output=True, text=True, errors="replace", timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotRead(f"ssh-keygen could not be run: {error}") from error
+    if ran.returncode != 0:
+        raise NotRead(f"ssh-keygen ended with {ran.returncode}, and without a host key sshd does not answer")
+    return path

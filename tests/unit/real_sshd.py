@@ -1,0 +1,89 @@
+"""A real sshd as an ordinary process on a free port of this machine, with keys and a configuration of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SSHD = shutil.which("sshd", path=f"/usr/sbin:/sbin:{os.environ.get('PATH', '')}")
+MISSING = SSHD is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None
+#: As root sshd wants this folder; /run is empty in a container.
+PRIVSEP = Path("/run/sshd")
+
+
+def make_key(path: Path, kind: str = "ed25519", comment: str = "x") -> str:
+    """The public line of a new key; the private half is at the path."""
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", comment, "-f", str(path)], check=True)
+    return path.with_name(f"{path.name}.pub").read_text()
+
+
+@dataclass
+class Server:
+    port: int
+    folder: Path
+    authorized: Path
+    known_hosts: Path
+    config: Path
+    user: str
+
+    def log(self) -> str:
+        return (self.folder / "sshd.log").read_text(errors="replace")
+
+
+@contextlib.contextmanager
+def running(folder: Path, *extra: str) -> Iterator[Server]:
+    """Serves the user of the test. StrictModes is off: pytest's folders lie in one that everybody may write."""
+    host_key = folder / "host_key"
+    public = make_key(host_key)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    authorized, known = folder / "authorized_keys", folder / "known_hosts"
+    authorized.touch(0o600)
+    known.write_text(f"[127.0.0.1]:{port} {' '.join(public.split()[:2])}\n")
+    config = folder / "sshd_config"
+    config.write_text(
+        "\n".join(
+            [
+                *extra,
+                f"Port {port}",
+                "ListenAddress 127.0.0.1",
+                f"HostKey {host_key}",
+                f"AuthorizedKeysFile {authorized}",
+                f"PidFile {folder / 'sshd.pid'}",
+                "PasswordAuthentication no",
+                "KbdInteractiveAuthentication no",
+                "PermitRootLogin prohibit-password",
+                "StrictModes no",
+                "UsePAM no",
+                "LogLevel VERBOSE",
+                "",
+            ]
+        )
+    )
+    if os.geteuid() == 0:
+        PRIVSEP.mkdir(mode=0o755, exist_ok=True)
+    process = subprocess.Popen([str(SSHD), "-D", "-f", str(config), "-E", str(folder / "sshd.log")])
+    try:
+        _await(port, process)
+        yield Server(port, folder, authorized, known, config, pwd.getpwuid(os.geteuid()).pw_name)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"sshd does not answer on {port}")

@@ -1,0 +1,127 @@
+"""Which authorized_keys sshd reads is asked of sshd, and what StrictModes refuses is said."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import real_sshd
+
+from ansible_collections.ops.runbook.plugins.module_utils import sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Fact, NotRead
+
+DEPLOY = Account("deploy", 1000, "/home/deploy", "/srv/home/deploy")
+ME = pwd.getpwuid(os.geteuid()).pw_name
+FROM = {"SSH_CONNECTION": "192.0.2.7 50000 192.0.2.1 22"}
+needs_sshd = pytest.mark.skipif(real_sshd.MISSING, reason="sshd is not there")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        (".ssh/authorized_keys", "/home/deploy/.ssh/authorized_keys"),
+        ("%h/keys", "/home/deploy/keys"),
+        ("/etc/ssh/keys/%u", "/etc/ssh/keys/deploy"),
+        ("/etc/ssh/keys/%U.pub", "/etc/ssh/keys/1000.pub"),
+        ("/keys/100%%/%u", "/keys/100%/deploy"),
+        ("/keys/%%u", "/keys/%u"),
+    ],
+)
+def test_a_pattern_means_a_path(pattern: str, path: str) -> None:
+    assert sshd_files.expand(pattern, DEPLOY) == path
+
+
+@pytest.mark.parametrize("pattern", ["/keys/%x", "/keys/%"])
+def test_a_token_that_sshd_does_not_know_is_refused(pattern: str) -> None:
+    with pytest.raises(NotRead, match="does not know"):
+        sshd_files.expand(pattern, DEPLOY)
+
+
+def test_an_answer_is_read() -> None:
+    read = sshd_files.parse(
+        "port 22\nstrictmodes no\npubkeyauthentication yes\nauthorizedkeysfile .ssh/a /etc/b/%u .ssh/a\n"
+        "authorizedkeyscommand /usr/bin/keys %u\ntrustedusercakeys /etc/ssh/ca.pub\n"
+    )
+    assert sshd_files.paths(read, DEPLOY) == ["/home/deploy/.ssh/a", "/etc/b/deploy"]
+    assert (read.command, read.strict, read.authorities) == ("/usr/bin/keys %u", False, "/etc/ssh/ca.pub")
+
+
+def test_none_is_no_file() -> None:
+    read = sshd_files.parse("authorizedkeysfile none\nauthorizedkeyscommand none\ntrustedusercakeys none\n")
+    assert (read.files, read.command, read.authorities, read.strict) == ((), "", "", True)
+
+
+def test_an_answer_without_the_file_is_none() -> None:
+    with pytest.raises(NotRead):
+        sshd_files.parse("port 22\n")
+
+
+STRICT = {
+    "all is well": ([("/srv/home/deploy/.ssh/a", 1000, 0o600), ("/srv/home/deploy/.ssh", 1000, 0o700)], []),
+    "root's file": ([("/etc/keys/deploy", 0, 0o644), ("/etc/keys", 0, 0o755), ("/etc", 0, 0o755)], []),
+    "somebody else's file": ([("/srv/home/deploy/.ssh/a", 1001, 0o600)], ["belongs to uid 1001"]),
+    "everybody writes": ([("/srv/home/deploy/.ssh/a", 1000, 0o666)], ["its group and everybody may write"]),
+    "the group writes to the folder": (
+        [("/srv/home/deploy/.ssh/a", 1000, 0o600), ("/srv/home/deploy/.ssh", 1000, 0o770)],
+        ["folder /srv/home/deploy/.ssh has mode 0770: its group may write (Debian"],
+    ),
+    "the home counts, what is above does not": (
+        [("/srv/home/deploy/a", 1000, 0o600), ("/srv/home/deploy", 1000, 0o777), ("/srv/home", 5, 0o777)],
+        ["folder /srv/home/deploy has mode 0777"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("walk", "said"), STRICT.values(), ids=STRICT)
+def test_what_strictmodes_refuses_is_said(walk: list[tuple[str, int, int]], said: list[str]) -> None:
+    found = sshd_files.strict_problems([Fact(*one) for one in walk], DEPLOY)
+    assert len(found) == len(said)
+    assert all(part in text for part, text in zip(said, found, strict=True))
+
+
+def test_the_walk_follows_links(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o750)
+    (tmp_path / "real/keys").touch(0o640)
+    (tmp_path / "link").symlink_to("real")
+    walk = sshd_files.facts(str(tmp_path / "link/keys"))
+    assert [fact.path for fact in walk[:3]] == [str(tmp_path / "real/keys"), str(tmp_path / "real"), str(tmp_path)]
+    assert walk[-1].path == "/"
+
+
+def failing(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.CompletedProcess([], 1, "", "/etc/ssh/sshd_config.d/50.conf: Permission denied\n")
+
+
+def test_where_sshd_does_not_answer_its_defaults_are_taken_and_that_is_said() -> None:
+    read = sshd_files.ask("deploy", FROM, sshd="/usr/sbin/sshd", run=failing)
+    assert not read.known and read.files == sshd_files.DEFAULT_FILES
+    assert "is not known" in read.doubts[0]
+    assert sshd_files.ask("deploy", FROM, sshd="/nowhere/sshd").known is False
+
+
+def test_an_account_that_is_not_there_is_named() -> None:
+    with pytest.raises(NotRead, match="no account nobody-here"):
+        sshd_files.account("nobody-here")
+
+
+@needs_sshd
+def test_sshd_itself_says_which_files_it_reads_for_whom_and_from_where(tmp_path: Path) -> None:
+    real_sshd.make_key(tmp_path / "host_key")
+    config = tmp_path / "sshd_config"
+    config.write_text(
+        f"HostKey {tmp_path / 'host_key'}\nAuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%u\n"
+        f"Match User {ME} Address 192.0.2.0/24\n  AuthorizedKeysFile %h/far\n"
+    )
+    if os.geteuid() == 0:
+        real_sshd.PRIVSEP.mkdir(mode=0o755, exist_ok=True)
+    me = sshd_files.account(ME)
+    near = sshd_files.ask(ME, {}, config=str(config))
+    far = sshd_files.ask(ME, FROM, config=str(config))
+    assert near.known, near.doubts
+    assert sshd_files.paths(near, me) == [f"{me.home}/.ssh/authorized_keys", f"/etc/ssh/keys/{ME}"]
+    assert sshd_files.paths(far, me) == [f"{me.home}/far"]
+    assert "127.0.0.1" in near.doubts[0] and far.doubts == ()
