@@ -168,3 +168,10 @@ def test_a_name_is_one_that_github_takes_or_is_refused(name: str) -> None:
 
 def test_a_value_is_in_no_representation() -> None:
     assert "hidden-value" not in repr(Wanted("KEY", "a/b", value="hidden-value"))
+
+
+def test_a_yes_that_left_the_old_value_is_seen(hub: FakeGitHub, run: Run) -> None:
+    run("github_secret", name="KEY", value=VALUE)
+    hub.faults = [("PUT", "secrets", "ignore")]
+    found = run("github_secret", name="KEY", value=VALUE, failing=True)
+    assert found["code"] == "not_taken" and "written now" in found["msg"]
