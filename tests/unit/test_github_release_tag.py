@@ -1,0 +1,124 @@
+"""Tags of releases: on a green commit of an allowed branch, once, and never moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from github_fake import FakeGitHub
+from github_run import Run, hub, run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ops.runbook.plugins.module_utils.github_release_tag import problems
+
+MODULE = "github_release_tag"
+MAIN, OLD, STRAY = "a" * 40, "b" * 40, "c" * 40
+
+
+def check(name: str, conclusion: str | None = "success", status: str = "completed") -> dict[str, Any]:
+    return {"name": name, "status": status, "conclusion": conclusion}
+
+
+@pytest.fixture(autouse=True)
+def commits(hub: FakeGitHub) -> None:
+    hub.commits = {"main": MAIN}
+    hub.behind = {OLD: "behind", STRAY: "diverged"}
+    hub.checks = {sha: [check("test"), check("build")] for sha in (MAIN, OLD, STRAY)}
+
+
+@pytest.mark.parametrize("message", ["", "Release 1.4.0"])
+def test_a_tag_is_made_once(hub: FakeGitHub, run: Run, message: str) -> None:
+    options = {"tag": "v1.4.0", "message": message, "required_checks": ["test"]}
+    assert run(MODULE, check=True, **options)["commit"] == MAIN
+    assert hub.writes() == []
+    assert run(MODULE, **options)["changed"]
+    target = hub.refs["tags/v1.4.0"]["sha"]
+    assert (hub.tags[target]["object"]["sha"] if message else target) == MAIN
+    count = len(hub.writes())
+    assert not run(MODULE, **options)["changed"]
+    # Once it is there, checks that fail later say nothing about it.
+    hub.checks[MAIN].append(check("late", "failure"))
+    assert not run(MODULE, **options)["changed"]
+    assert len(hub.writes()) == count == (2 if message else 1)
+
+
+def test_an_older_commit_of_the_branch_is_tagged(hub: FakeGitHub, run: Run) -> None:
+    run(MODULE, tag="v1.3.1", commit=OLD)
+    assert hub.refs["tags/v1.3.1"]["sha"] == OLD
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"commit": STRAY}, "not_on_branch"),
+        ({"commit": "abc1234"}, "bad_input"),
+        ({"branch": "feature"}, "branch_not_allowed"),
+        ({"branch": "release/9.x"}, "branch_missing"),
+        ({"required_checks": ["deploy"]}, "not_green"),
+        ({"tag": "v1.0.0"}, "tag_exists"),
+        ({"tag": "v 1"}, "bad_input"),
+        ({"tag": "v1..2"}, "bad_input"),
+        ({"tag": "v1.lock"}, "bad_input"),
+        ({"tag": "v0.9.0"}, "invalid"),
+        ({"repository": "example/nothing"}, "branch_missing"),
+        ({"token": "some-other-token"}, "bad_token"),
+    ],
+)
+def test_what_must_not_be_tagged_is_not(hub: FakeGitHub, run: Run, options: dict[str, Any], code: str) -> None:
+    hub.refs["tags/v1.0.0"] = {"sha": OLD, "type": "commit"}
+    hub.burned = {"tags/v0.9.0"}
+    before = dict(hub.refs)
+    found = run(MODULE, failing=True, **{"tag": "v1.4.0", **options})
+    assert found["code"] == code, found["msg"]
+    assert "Nothing was changed" in found["msg"]
+    assert hub.refs == before
+
+
+@pytest.mark.parametrize("kind", ["lose", "late"])
+def test_a_lost_answer_is_read_back_and_nothing_is_repeated(hub: FakeGitHub, run: Run, kind: str) -> None:
+    hub.faults = [("POST", "git/refs", kind)]
+    assert "read back" in str(run(MODULE, tag="v1.4.0")["warnings"])
+    assert len(hub.writes()) == 1
+
+
+@pytest.mark.parametrize(("kind", "code"), [("refuse", "uncertain"), ("drop", "uncertain"), ("ignore", "not_taken")])
+def test_what_was_not_taken_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
+    hub.faults = [("POST", "git/refs", kind)]
+    assert run(MODULE, failing=True, tag="v1.4.0")["code"] == code
+    assert len(hub.writes()) == 1 and hub.refs == {}
+
+
+@pytest.mark.parametrize(
+    ("runs", "required", "expected"),
+    [
+        ([], (), ("no check has succeeded",)),
+        ([check("a", "skipped")], (), ("no check has succeeded",)),
+        ([check("a"), check("b", "neutral")], (), ()),
+        ([check("a"), check("b", "failure")], (), ("b is failure",)),
+        ([check("a"), check("b", None, "in_progress")], (), ("b is in_progress",)),
+        ([check("a"), check("b", "failure")], ("a",), ()),
+        ([check("a", "skipped")], ("a",), ("a is skipped",)),
+        ([check("a"), check("a", "failure")], ("a",), ("a is failure",)),
+        ([check("a")], ("b",), ("b did not run",)),
+    ],
+)
+def test_what_is_green(runs: list[dict[str, Any]], required: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert problems(runs, required) == expected
+
+
+RUNS = st.lists(
+    st.builds(
+        check,
+        st.sampled_from("abc"),
+        st.sampled_from(["success", "failure", "skipped", "cancelled", None]),
+        st.sampled_from(["completed", "queued"]),
+    )
+)
+
+
+@given(RUNS, st.sets(st.sampled_from("abc"), min_size=1))
+def test_green_means_that_every_required_check_succeeded(runs: list[dict[str, Any]], required: set[str]) -> None:
+    good = {run["name"] for run in runs if run == check(run["name"])}
+    bad = {run["name"] for run in runs if run != check(run["name"])}
+    assert (problems(runs, sorted(required)) == ()) is (required <= good - bad)
