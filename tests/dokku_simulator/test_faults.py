@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -130,6 +131,27 @@ def test_a_rollback_that_is_killed_is_seen_and_finished(
     assert newest["rollback_to"] == 1 and newest["state"] == "live"
     assert "did not end" not in dokku.ok("releases", app).stderr
     assert not (dokku.root / "lib/data/apps" / app / ".deploy.lock").exists()
+
+
+def test_a_killed_rollback_that_then_fails_leaves_what_was_set_before_it(
+    dokku: Stand, app: str, assassin: Path
+) -> None:
+    dokku.ok("config:set", "--no-restart", app, "GREETING=g1", "CRASH_ON_BOOT=")
+    dokku.deploy(app, 1)
+    dokku.ok("config:set", "--no-restart", app, "GREETING=g2")
+    dokku.deploy(app, 2)
+    killed = dokku.run("releases:rollback", app, "1", VICTIM="dokku ps:restart", VICTIM_WHEN="before")
+    assert killed.rc == -9 and dokku.ok("config:get", app, "GREETING").stdout.strip() == "g1"
+    # Now release 1 would come up no more.
+    record = dokku.records / app / "1.json"
+    document = json.loads(record.read_text())
+    document["config"]["CRASH_ON_BOOT"] = "1"
+    record.write_text(json.dumps(document))
+    failed = dokku.run("releases:rollback", app, "1")
+    assert failed.rc == 1 and "did not come up" in failed.stderr, failed
+    assert dokku.answer(app) == "version=2 path=/ greeting=g2\n" and dokku.latest(app) == dokku.live(app)
+    assert dokku.ok("config:get", app, "GREETING").stdout.strip() == "g2"
+    assert dokku.ok("config:get", app, "CRASH_ON_BOOT").stdout.strip() == ""
 
 
 @pytest.fixture
