@@ -10,6 +10,7 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report
@@ -66,7 +67,9 @@ def operation_batches(batch: Any) -> list[str]:
 
 
 def operation_target(hosts: Sequence[str], target: str) -> list[str]:
-    if not hosts:
+    # A listing and a syntax check contact nobody, and may be asked for without an inventory.
+    only_read = any(context.CLIARGS.get(name) for name in ("syntax", "listtasks", "listtags", "listhosts"))
+    if not hosts and not only_read:
         raise AnsibleFilterError(
             f"target is '{target}'; the inventory has no such host or group. Nothing was contacted."
         )
