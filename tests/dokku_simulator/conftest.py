@@ -35,6 +35,17 @@ def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         subprocess.run([client, "image", "rm", f"local/demo:{version}"], capture_output=True)
 
 
+@pytest.fixture(scope="session")
+def service_images() -> None:
+    """The database servers behind the plugins mysql and redis, made once for a machine."""
+    client, made = stands.clients()[0], "ops-runbook/dokku-services:trixie"
+    subprocess.run([client, "image", "build", "--tag", made, str(stands.HERE / "service_image")], check=True)
+    for name in ("mysql:9.7.0", "redis:8.8.0"):
+        # One of the real images, pulled by somebody, is left as it is.
+        if subprocess.run([client, "image", "inspect", name], capture_output=True).returncode:
+            subprocess.run([client, "image", "tag", made, name], check=True)
+
+
 @pytest.fixture(scope="session", params=["buildkit", "legacy"])
 def builder(request: pytest.FixtureRequest) -> str:
     return str(request.param)

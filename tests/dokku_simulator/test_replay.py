@@ -26,10 +26,14 @@ BEFORE = dict.fromkeys(
     "08-deploy-base",
 )
 
+SERVICES = ("16-mysql", "17-redis")
+
 
 @pytest.mark.skipif(transcripts.folder() is None, reason="no recordings: name their folder in DOKKU_TRANSCRIPTS")
 @pytest.mark.parametrize("name", transcripts.names())
-def test_a_transcript(name: str, tmp_path: Path) -> None:
+def test_a_transcript(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if name in SERVICES:
+        request.getfixturevalue("service_images")
     # What was recorded was built by BuildKit, and the ids of its images show it.
     client = client_for("buildkit", tmp_path / "probe")
     if client is None:
