@@ -30,16 +30,19 @@ RATE = 40.0
 RUN = f"docker compose --progress quiet -f {COMPOSE}"
 # A person asks until it answers; a script that asks once would fail while the backend starts.
 VERIFY = "until curl -sf -o /dev/null http://localhost/api/v1/health; do sleep 0.1; done"
+# What our deploy has pinned has a digest after its tag.
+PIN = "sed -Ei 's/{old}(@sha256:[0-9a-f]+)?/{new}/' " + COMPOSE
 DEPLOY = (
-    "sed -i 's/{old}/{new}/' " + COMPOSE,
+    PIN,
     f"{RUN} pull --quiet",
-    f"{RUN} run --rm -T backend alembic upgrade head",
+    # Else it would read the rest of the script that comes on standard input.
+    f"{RUN} run --rm -T backend alembic upgrade head </dev/null",
     f"{RUN} up -d --remove-orphans",
     "docker image prune -f",
     VERIFY,
 )
 # Without its step back: that one fails wherever there is something to undo.
-ROLLBACK = ("sed -i 's/{old}/{new}/' " + COMPOSE, f"{RUN} pull --quiet", f"{RUN} up -d --remove-orphans", VERIFY)
+ROLLBACK = (PIN, f"{RUN} pull --quiet", f"{RUN} up -d --remove-orphans", VERIFY)
 
 
 class Stack(Hosts):

@@ -114,8 +114,9 @@ def test_every_request_is_recorded_also_those_that_nobody_answers() -> None:
             thread.join()
             server.socket.close()
             with traffic.change("closed", OLD, OLD):
+                # On a busy machine some that were due before it are answered only now.
                 seen = len(traffic.answers)
-                traffic.settle(lambda: len(traffic.answers) >= seen + 20, seconds=0.0, limit=10.0)
+                traffic.settle(lambda: len(traffic.answers) >= seen + 200, seconds=0.0, limit=20.0)
     report = traffic.report()
     assert report.total == len(traffic.answers)
     assert len(report.changes[1].lost) >= 20
