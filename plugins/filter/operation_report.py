@@ -73,6 +73,8 @@ def operation_target(hosts: Sequence[str], target: str) -> list[str]:
         raise AnsibleFilterError(
             f"target is '{target}'; the inventory has no such host or group. Nothing was contacted."
         )
+    # This is asked by the keyword of the guard's first play, before any worker is forked; in no other playbook.
+    _lighten_workers()
     return ["100%"]
 
 
@@ -130,8 +132,6 @@ class FilterModule:
     """Filters of the guard."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        # The keywords of the guard's first play load this file before any worker is forked.
-        _lighten_workers()
         return {
             "operation_results": operation_results,
             "operation_outcomes": operation_outcomes,
