@@ -76,11 +76,11 @@ unit: venv ## Unit tests of the rules, and the documentation of every plugin
 
 .PHONY: simulator
 simulator: venv engine ## Hold the stand-in for Dokku against what a real one answered
-	@pytest -q -n 2 --dist loadgroup tests/dokku_simulator/test_facts.py tests/dokku_simulator/test_quirks.py
+	@pytest -q -n 2 --dist loadfile tests/dokku_simulator/test_facts.py tests/dokku_simulator/test_quirks.py
 
 .PHONY: replay
 replay: venv engine ## Replay recorded sessions of a real Dokku against the stand-in, where DOKKU_TRANSCRIPTS has them
-	@pytest -q -n 2 --dist loadgroup tests/dokku_simulator/test_replay.py
+	@pytest -q tests/dokku_simulator/test_replay.py
 
 .PHONY: packaging
 packaging: venv ## Build the wheel and the Galaxy tarball, install both, run a procedure from each

@@ -25,7 +25,7 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """For the one group of tests that shares them: its worker makes them, and removes them when it has done."""
+    """For the tests of one file, which one worker runs: it makes them, and removes them when it has done."""
     client = stands.clients()[0]
     versions = ("1", "2", "3", "4", "crash", "worker")
     for version in versions:

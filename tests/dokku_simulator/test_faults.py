@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from stand import HERE, Result, Stand
 
-pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.usefixtures("demo_images")]
+pytestmark = pytest.mark.usefixtures("demo_images")
 
 # A tool of the same name that stands before the real one, and kills the process group of its caller at the call that
 # the test names. The group is that of the trigger, or of the command.

@@ -8,7 +8,7 @@ import time
 import pytest
 from stand import Stand, client_for
 
-pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.usefixtures("demo_images")]
+pytestmark = pytest.mark.usefixtures("demo_images")
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,9 @@ def test_a_limit_that_the_engine_refuses_is_taken_and_fails_later(server: Stand,
 
 def test_a_failed_deploy_leaves_its_image_for_the_next_restart(server: Stand, odd: str) -> None:
     server.load("crash")
+    before = server.live(odd)
     assert server.run("git:from-image", odd, "local/demo:crash").rc == 1
-    assert server.latest(odd) != server.live(odd) and server.answer(odd).startswith("version=2 ")
+    assert server.latest(odd) != server.live(odd) == before != "" and server.answer(odd).startswith("version=")
     assert server.ok("git:report", odd, "--git-source-image").stdout == "local/demo:crash\n"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from stand import Stand
 
-pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.usefixtures("demo_images")]
+pytestmark = pytest.mark.usefixtures("demo_images")
 
 
 def numbers(dokku: Stand, app: str) -> list[tuple[int, str]]:

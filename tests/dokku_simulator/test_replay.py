@@ -9,7 +9,7 @@ import transcripts
 from differences import KNOWN, REFUSED_AT_MOST
 from stand import Stand, client_for
 
-pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.usefixtures("demo_images")]
+pytestmark = pytest.mark.usefixtures("demo_images")
 
 # The recordings begin where these left the server.
 BEFORE = dict.fromkeys(
