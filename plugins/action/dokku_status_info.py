@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_outside, health
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_outside, health, health_endpoint
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -24,7 +24,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         arguments = self._task.args
         try:
             checks = dokku_outside.checks(arguments.get("checks") or [], arguments.get("from_controller", True))
-        except health.HealthCheckError:
+        except health_endpoint.HealthCheckError:
             # The module says what is wrong with them.
             checks = []
         with ThreadPoolExecutor(max_workers=8) as pool:

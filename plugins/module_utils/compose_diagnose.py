@@ -23,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     env_file,
     health,
+    health_endpoint,
     image_reference,
     moment,
     operation_history,
@@ -74,7 +75,7 @@ class Limits:
 
 
 def look(
-    service: ComposeService, guard: Guard, checks: Sequence[health.Check], limits: Limits, bundle: bool
+    service: ComposeService, guard: Guard, checks: Sequence[health_endpoint.Check], limits: Limits, bundle: bool
 ) -> dict[str, Any]:
     """Everything that was seen, and the verdict. Returns verdict, facts, seconds, and with bundle its files."""
     return _Look(service, guard, limits).at(checks, bundle)
@@ -87,7 +88,7 @@ class _Look:
         self.limits = limits
         self.raw: list[dict[str, Any]] = []
 
-    def at(self, checks: Sequence[health.Check], bundle: bool) -> dict[str, Any]:
+    def at(self, checks: Sequence[health_endpoint.Check], bundle: bool) -> dict[str, Any]:
         started = time.monotonic()
         self._hide_settings()
         engine_problem = self._read_containers()
@@ -302,7 +303,7 @@ class _Look:
 
     def _ask_inside(self, container: str, check: InsideCheck) -> Answer:
         """Ask from inside a container, by its id: the compose files may be what is broken."""
-        name = health.display_url(check.url)
+        name = health_endpoint.display_url(check.url)
         try:
             found = self._docker("exec", container, "sh", "-c", _ASK, "sh", check.url)
         except CommandFailed as error:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import health, moment
+from ansible_collections.ops.runbook.plugins.module_utils import health, health_endpoint, moment
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import digest_in
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import images_of
@@ -185,7 +185,7 @@ def ask_inside(service: ComposeService, check: InsideCheck) -> Inside:
 def _asked_inside(service: ComposeService, deadline: float, gate: GateSettings) -> dict[str, str]:
     found: dict[str, str] = {}
     for check in service.description.inside_health:
-        name = f"inside {check.service} {health.display_url(check.url)}"
+        name = f"inside {check.service} {health_endpoint.display_url(check.url)}"
         while True:
             found[name] = ask_inside(service, check).problem
             if not found[name] or time.monotonic() >= deadline:

@@ -22,13 +22,13 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_health,
     dokku_release,
     dokku_source,
-    health,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, ending
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
+from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import display_url
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
@@ -81,14 +81,12 @@ def _refuse(refusal: Refusal | None) -> None:
 
 def _source(to: str, repository: str) -> Source:
     if _PASSWORD.search(repository):
-        text = f"dokku_repository has a password in it, and would be on command lines: {health.display_url(repository)}"
+        text = f"dokku_repository has a password in it, and would be on command lines: {display_url(repository)}"
         way = ("dokku git:auth <host> <user>", "on the host, takes the password on stdin, once")
         raise Refused(Refusal("secret_in_repository", text, (way,)))
     found = dokku_source.source_of(to, repository)
     if isinstance(found, Source) and found.kind == "git":
-        found = dokku_source.ask(
-            found, repository, health.display_url(repository) if "://" in repository else repository
-        )
+        found = dokku_source.ask(found, repository, display_url(repository) if "://" in repository else repository)
     if isinstance(found, Refusal):
         raise Refused(found)
     return found

@@ -44,6 +44,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_status import (
     Usage,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
 
 #: Seconds for one call. A person waits for the screen, and a part that hangs is itself an answer.
 CALL_TIMEOUT = 30.0
@@ -71,7 +72,7 @@ class Scope:
     services: tuple[tuple[str, str], ...] = ()
 
 
-def status(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[health.Check], limits: Limits) -> dict[str, Any]:
+def status(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limits: Limits) -> dict[str, Any]:
     """The whole screen as data: verdict, rows, facts, seconds. A broken host gives a screen too."""
     started = time.monotonic()
     reading = read(dokku, scope, guard, checks, limits)
@@ -89,7 +90,7 @@ def row_document(row: status_rows.Row) -> dict[str, Any]:
     return {"topic": row.topic, "level": row.level, "text": row.text, "details": list(row.details)}
 
 
-def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[health.Check], limits: Limits) -> Reading:
+def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limits: Limits) -> Reading:
     """Read the host; apps, services and endpoints are asked at the same time."""
     history: Mapping[str, Any] = {}
     history_problem = problem = way = ""

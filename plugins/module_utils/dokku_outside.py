@@ -13,20 +13,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils import dokku_status, health
+from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check, parse_checks, split_host_port
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
 _NO = (False, "false", "False", "no", "off", "0", 0)
 
 
-def checks(raws: Sequence[Mapping[str, Any]], wanted: object) -> list[health.Check]:
+def checks(raws: Sequence[Mapping[str, Any]], wanted: object) -> list[Check]:
     """The checks that mean the same from another machine: an address of the host itself would be the controller's."""
-    parsed = health.parse_checks(raws) if raws and wanted not in _NO else []
+    parsed = parse_checks(raws) if raws and wanted not in _NO else []
     return [check for check in parsed if not is_own_address(check)]
 
 
-def is_own_address(check: health.Check) -> bool:
+def is_own_address(check: Check) -> bool:
     """Whether a check asks whatever machine it is made on."""
-    place = health.split_host_port(check.connect_to)[0] if check.connect_to else urlsplit(check.url).hostname or ""
+    place = split_host_port(check.connect_to)[0] if check.connect_to else urlsplit(check.url).hostname or ""
     if place == "localhost" or place.endswith(".localhost"):
         return True
     try:

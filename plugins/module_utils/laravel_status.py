@@ -29,6 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import (
     Description,
     LaravelService,
@@ -135,7 +136,7 @@ class Reading:
 # -- reading -------------------------------------------------------------------------------------
 
 
-def status(service: LaravelService, guard: Guard, checks: Sequence[health.Check], limits: Limits) -> dict[str, Any]:
+def status(service: LaravelService, guard: Guard, checks: Sequence[Check], limits: Limits) -> dict[str, Any]:
     """The whole screen as data: verdict, rows, facts, seconds. A broken service gives a screen too."""
     started = time.monotonic()
     reading = read(service, guard, checks, limits)
@@ -146,7 +147,7 @@ def status(service: LaravelService, guard: Guard, checks: Sequence[health.Check]
     return {**found, "seconds": round(time.monotonic() - started, 3)}
 
 
-def read(service: LaravelService, guard: Guard, checks: Sequence[health.Check], limits: Limits) -> Reading:
+def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits: Limits) -> Reading:
     """Read the host. PHP, git, systemd and the endpoints are asked at the same time."""
     path_problem = _path_problem(service.description.path)
     down = not path_problem and laravel_health.is_down(service)
@@ -258,9 +259,7 @@ def _scheduler(service: LaravelService, path_problem: str) -> str:
     return path_problem or laravel_health.scheduler_problem(service)
 
 
-def _endpoints(
-    checks: Sequence[health.Check], commit: str, down: bool, cookie: object
-) -> tuple[list[health.Result], str]:
+def _endpoints(checks: Sequence[Check], commit: str, down: bool, cookie: object) -> tuple[list[health.Result], str]:
     if not checks:
         return [], ""
     headers, note = None, ""

@@ -11,7 +11,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import health, laravel_probe, release_choice, vendor_store
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    health_endpoint,
+    laravel_probe,
+    release_choice,
+    vendor_store,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -28,7 +33,7 @@ class LaravelSteps:
         guard: Guard,
         plan: dict[str, Any],
         secret: str = "",
-        checks: Sequence[health.Check] = (),
+        checks: Sequence[health_endpoint.Check] = (),
     ) -> None:
         self.service = service
         self.guard = guard

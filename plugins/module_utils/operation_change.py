@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import health
+from ansible_collections.ops.runbook.plugins.module_utils import health_endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, Step
 
@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, S
 class GateSettings:
     """deadline and interval in seconds; successes: rounds in a row that must be good."""
 
-    checks: tuple[health.Check, ...]
+    checks: tuple[health_endpoint.Check, ...]
     deadline: float
     interval: float
     successes: int

@@ -128,7 +128,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_diagnose, health
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_diagnose, health_endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 
@@ -153,9 +153,9 @@ def main() -> None:
     params: dict[str, Any] = module.params
     # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
     module.no_log_values = set()
-    invocation = {"module_args": {**params, "checks": health.without_secrets(params["checks"])}}
+    invocation = {"module_args": {**params, "checks": health_endpoint.without_secrets(params["checks"])}}
     try:
-        checks = health.parse_checks(params["checks"]) if params["checks"] else []
+        checks = health_endpoint.parse_checks(params["checks"]) if params["checks"] else []
         limits = compose_diagnose.Limits(**{name: params[name] for name in _LIMITS})
         # A part that hangs is itself an answer, and a person waits for it.
         description = replace(describe(params["service"]), command_timeout=limits.timeout)
@@ -166,7 +166,7 @@ def main() -> None:
             limits,
             bool(params["bundle"]),
         )
-    except (health.HealthCheckError, OSError) as error:
+    except (health_endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 

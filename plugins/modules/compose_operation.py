@@ -276,7 +276,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.compose_operation import carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
@@ -309,7 +309,7 @@ OPTIONS: dict[str, Any] = {
     "cause": {"type": "str", "default": ""},
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
     "close": {"type": "bool", "default": False},
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health.ENDPOINT_OPTIONS},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health_endpoint.ENDPOINT_OPTIONS},
     "deadline": {"type": "float", "default": 60},
     "interval": {"type": "float", "default": 0.5},
     "successes": {"type": "int", "default": 2},
@@ -338,7 +338,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         close=params["close"],
         cause=params["cause"],
     )
-    checks = tuple(health.parse_checks(params["endpoints"])) if params["endpoints"] else ()
+    checks = tuple(health_endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
     password = params["registry_password"] or ""
     values = {key: str(value) for key, value in (params["secret_values"] or {}).items()}
@@ -350,14 +350,16 @@ def main() -> None:
         argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
     )
     # A short value in a body would blot itself out of every text; what is longer is redacted by value.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health.SECRET_LENGTH}
-    invocation = {"module_args": {**health.without_secrets(module.params), "registry_password": None, "staging": None}}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
+    invocation = {
+        "module_args": {**health_endpoint.without_secrets(module.params), "registry_password": None, "staging": None}
+    }
     invocation["module_args"]["secret_values"] = None
     if module.check_mode and module.params["phase"] == "apply":
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
     try:
         result = plan(module) if module.params["phase"] == "plan" else apply(module)
-    except (Refused, LedgerDamaged, OSError, health.HealthCheckError, EngineError, EngineUnreachable) as error:
+    except (Refused, LedgerDamaged, OSError, health_endpoint.HealthCheckError, EngineError, EngineUnreachable) as error:
         module.fail_json(msg=str(error), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 

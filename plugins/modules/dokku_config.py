@@ -96,7 +96,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module, health
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_module, health_endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import (
     ConfigPresent,
     ConfigState,
@@ -125,7 +125,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     # No value is in a result in any case. A short one ("1", "set") would blot itself out of every name.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health.SECRET_LENGTH}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
     invocation = {"module_args": {**module.params, "values": dict.fromkeys(module.params["values"], MASK)}}
     try:
         result = dokku_module.settle(module.params, wanted, module.check_mode, described)

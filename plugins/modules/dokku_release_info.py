@@ -111,17 +111,23 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, dokku_health, dokku_release, health
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    argument_specs,
+    dokku_health,
+    dokku_release,
+    health,
+    health_endpoint,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.DOKKU,
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health.ENDPOINT_OPTIONS},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health_endpoint.ENDPOINT_OPTIONS},
 }
 
 
-def read(service: DokkuService, checks: list[health.Check]) -> dict[str, Any]:
+def read(service: DokkuService, checks: list[health_endpoint.Check]) -> dict[str, Any]:
     """What the plugin and Dokku say, and what the endpoints answer."""
     found = dokku_health.situation(service, "releases", "report", "ps")
     problems = dokku_release.process_problems(found.ps)
@@ -156,11 +162,11 @@ def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     service = DokkuService(describe(module.params["service"]))
     try:
-        checks = health.parse_checks(module.params["endpoints"]) if module.params["endpoints"] else []
+        checks = health_endpoint.parse_checks(module.params["endpoints"]) if module.params["endpoints"] else []
         result = read(service, list(checks))
     except DokkuError as error:
         module.fail_json(msg=service.refusal(error).text)
-    except health.HealthCheckError as error:
+    except health_endpoint.HealthCheckError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)
 

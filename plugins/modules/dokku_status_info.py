@@ -178,7 +178,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, dokku_look, dokku_status, health
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    argument_specs,
+    dokku_look,
+    dokku_status,
+    health_endpoint,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 
@@ -203,9 +208,9 @@ def main() -> None:
     params: dict[str, Any] = module.params
     # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
     module.no_log_values = set()
-    invocation = {"module_args": {**params, "checks": health.without_secrets(params["checks"])}}
+    invocation = {"module_args": {**params, "checks": health_endpoint.without_secrets(params["checks"])}}
     try:
-        checks = health.parse_checks(params["checks"]) if params["checks"] else []
+        checks = health_endpoint.parse_checks(params["checks"]) if params["checks"] else []
         description = describe(params["service"])
         scope = dokku_look.Scope(
             app=description.app,
@@ -215,7 +220,7 @@ def main() -> None:
         limits = dokku_status.Limits(**{name: params[name] for name in _LIMITS})
         service, guard = DokkuService(description), Guard(params["state_dir"])
         found = dokku_look.status(service.dokku, scope, guard, checks, limits)
-    except (health.HealthCheckError, OSError) as error:
+    except (health_endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 

@@ -165,13 +165,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import health
+from ansible_collections.ops.runbook.plugins.module_utils import health, health_endpoint
 
 
 def ask(params: Mapping[str, Any]) -> dict[str, Any]:
     """What the module returns."""
-    checks = health.parse_checks(params["endpoints"])
-    health.require_rounds(params["deadline"], params["interval"], params["successes"])
+    checks = health_endpoint.parse_checks(params["endpoints"])
+    health_endpoint.require_rounds(params["deadline"], params["interval"], params["successes"])
     results = health.gate(
         checks,
         deadline=params["deadline"],
@@ -198,7 +198,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": health.ENDPOINT_OPTIONS,
+                "options": health_endpoint.ENDPOINT_OPTIONS,
             },
             "deadline": {"type": "float", "default": 0},
             "interval": {"type": "float", "default": 1},
@@ -210,11 +210,11 @@ def main() -> None:
     )
     # A body with {"remember": 1} would blot every 1 out of the result. The results are redacted already, and
     # the invocation, which is not, is returned without the secrets.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health.SECRET_LENGTH}
-    invocation = {"module_args": health.without_secrets(module.params)}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
+    invocation = {"module_args": health_endpoint.without_secrets(module.params)}
     try:
         answer = ask(module.params)
-    except health.HealthCheckError as error:
+    except health_endpoint.HealthCheckError as error:
         module.fail_json(msg=str(error), invocation=invocation)
     if module.params["fail_on_unhealthy"] and not answer["healthy"]:
         module.fail_json(msg=f"unhealthy: {summary(answer)}", changed=False, invocation=invocation, **answer)

@@ -148,7 +148,7 @@ from dataclasses import fields, replace
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health, laravel_status
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint, laravel_status
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService, describe
 
@@ -174,15 +174,15 @@ def main() -> None:
     params = module.params
     # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
     module.no_log_values = set()
-    invocation = {"module_args": {**params, "checks": health.without_secrets(params["checks"])}}
+    invocation = {"module_args": {**params, "checks": health_endpoint.without_secrets(params["checks"])}}
     try:
-        checks = health.parse_checks(params["checks"]) if params["checks"] else []
+        checks = health_endpoint.parse_checks(params["checks"]) if params["checks"] else []
         description = replace(describe(params["service"]), command_timeout=COMMAND_TIMEOUT)
         limits = laravel_status.Limits(**{name: params[name] for name in _LIMITS})
         found = laravel_status.status(
             LaravelService(description, params["state_dir"]), Guard(params["state_dir"]), checks, limits
         )
-    except (health.HealthCheckError, OSError) as error:
+    except (health_endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 

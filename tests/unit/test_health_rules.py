@@ -13,24 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.health import (
-    CHECK_FIELDS,
-    ENDPOINT_OPTIONS,
-    Answer,
-    Check,
-    HealthCheckError,
     Redactor,
     Result,
     evaluate,
     gate,
     healthy,
+    same_release,
+    same_value,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import (
+    CHECK_FIELDS,
+    ENDPOINT_OPTIONS,
+    Check,
+    HealthCheckError,
     parse_check,
     parse_checks,
     require_rounds,
-    same_release,
-    same_value,
     without_secrets,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.health_report import health_lines, safety_lines
+from ansible_collections.ops.runbook.plugins.module_utils.http_fetch import Answer
 
 URL = "https://api.example.com/up"
 
