@@ -88,6 +88,11 @@ class FakeGitHub:
         self.logs: dict[int, str] = {}
         self.jobs: dict[int, list[dict[str, Any]]] = {}
         self.run_details = True
+        # Whose token it is; empty for an app's.
+        self.login = "deployer"
+        self.actor = "deployer"
+        # Runs that a look at the list does not show yet, by the number of looks.
+        self.unseen = 0
         self.on_dispatch: Callable[[dict[str, Any]], None] = lambda run: None
         self.refs: dict[str, dict[str, str]] = {}
         self.tags: dict[str, dict[str, Any]] = {}
@@ -515,7 +520,14 @@ def dispatch(hub: FakeGitHub, query: Any, body: Any, name: str) -> Any:
     unknown = {*body.get("inputs", {})} - {*hub.workflows[name].get("inputs", [])}
     if unknown:
         raise invalid(f"Unexpected inputs provided: {sorted(unknown)}")
+    if "workflow_dispatch" not in hub.workflows[name].get("on", ["workflow_dispatch"]):
+        raise Answer(422, {"message": "Workflow does not have 'workflow_dispatch' trigger"})
+    if body["ref"] not in hub.commits:
+        raise Answer(422, {"message": f"No ref found for: {body['ref']}"})
     run = start_run(hub, name, body["ref"])
+    run["inputs"] = body.get("inputs", {})
+    if title := hub.workflows[name].get("run-name"):
+        run["display_title"] = title.format(**run["inputs"])
     hub.on_dispatch(run)
     if body.get("return_run_details"):
         return {"workflow_run_id": run["id"], "html_url": run["html_url"]}
@@ -536,6 +548,7 @@ def start_run(hub: FakeGitHub, name: str, ref: str, event: str = "workflow_dispa
         "conclusion": None,
         "created_at": hub.tick(),
         "run_attempt": 1,
+        "triggering_actor": {"login": hub.actor},
         # What its status becomes, one for each look.
         "course": [("in_progress", None), ("completed", "success")],
     }
@@ -548,9 +561,13 @@ def start_run(hub: FakeGitHub, name: str, ref: str, event: str = "workflow_dispa
 def workflow_runs(hub: FakeGitHub, query: Any, body: Any, name: str) -> Any:
     number = hub.workflows[name]["id"]
     found = [one for one in hub.runs.values() if one["workflow_id"] == number]
-    if "event" in query:
-        found = [one for one in found if one["event"] == query["event"]]
-    return {"workflow_runs": list(reversed(found))}
+    for asked, key in {"event": "event", "head_sha": "head_sha", "branch": "head_branch", "status": "status"}.items():
+        if asked in query:
+            found = [one for one in found if one[key] == query[asked]]
+    if hub.unseen:
+        hub.unseen -= 1
+        found = [one for one in found if one["status"] == "completed"]
+    return {"total_count": len(found), "workflow_runs": list(reversed(found))}
 
 
 @route("GET", f"{REPO_PATH}/actions/runs/(\\d+)")
@@ -563,16 +580,34 @@ def workflow_run(hub: FakeGitHub, query: Any, body: Any, number: str) -> Any:
     return run
 
 
-@route("GET", f"{REPO_PATH}/actions/runs/(\\d+)/jobs")
-def run_jobs(hub: FakeGitHub, query: Any, body: Any, number: str) -> Any:
+@route("GET", f"{REPO_PATH}/actions/runs/(\\d+)/attempts/(\\d+)")
+def run_attempt(hub: FakeGitHub, query: Any, body: Any, number: str, attempt: str) -> Any:
+    return hub.runs[int(number)]["attempts"][int(attempt)]
+
+
+@route("GET", f"{REPO_PATH}/actions/runs/(\\d+)/attempts/(\\d+)/jobs")
+def run_jobs(hub: FakeGitHub, query: Any, body: Any, number: str, attempt: str) -> Any:
     run = hub.runs[int(number)]
-    return {
-        "jobs": [{"status": run["status"], "conclusion": run["conclusion"], **job} for job in hub.jobs[int(number)]]
-    }
+    jobs = [job for job in hub.jobs[int(number)] if job["run_attempt"] == int(attempt)]
+    return {"jobs": [{"status": run["status"], "conclusion": run["conclusion"], **job} for job in jobs]}
+
+
+@route("GET", f"{REPO_PATH}/actions/runs/(\\d+)/pending_deployments")
+def pending_deployments(hub: FakeGitHub, query: Any, body: Any, number: str) -> Any:
+    return hub.runs[int(number)].get("pending", [])
+
+
+@route("GET", "/user")
+def myself(hub: FakeGitHub, query: Any, body: Any) -> Any:
+    if not hub.login:
+        raise Answer(403, {"message": "Resource not accessible by integration"})
+    return {"login": hub.login}
 
 
 @route("GET", f"{REPO_PATH}/actions/jobs/(\\d+)/logs")
 def job_logs(hub: FakeGitHub, query: Any, body: Any, number: str) -> Any:
+    if int(number) not in hub.logs:
+        raise Answer(410, {"message": "Server Error"})
     raise Answer(302, None, Location=f"{hub.store_url}/logs/{number}?sig=x")
 
 
