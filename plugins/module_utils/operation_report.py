@@ -273,7 +273,11 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
         if result.get("outcome") != "refused":
             words.append(f"The lease could not be given back: {_why(result, 'unknown')}. It {ends}".rstrip())
     elif outcome == "reverted":
-        words.append(f"{host} runs {label(record.get('from'))} again, verified.")
+        before = label(record.get("from"))
+        # A first deploy has no release to go back to.
+        words.append(
+            f"{host} is as it was before, verified." if before == "-" else f"{host} runs {before} again, verified."
+        )
     elif outcome in ("unreachable", "unknown"):
         known = f"It was at {label(plan.get('from'))}, on its way to {label(plan.get('to'))}. " if plan else ""
         words.append(f"{known}It may have gone on by itself.")

@@ -322,11 +322,37 @@ def test_the_history_goes_with_a_renamed_app(dokku: Stand, app: str) -> None:
         dokku.deploy(app, version)
     # The simulator renames no deployed app; the trigger is called as Dokku does, after the new app was made.
     new = dokku.create(f"{app}-new")
-    plugin = dokku.root / "lib/plugins/enabled/releases"
-    environment = {**dokku.env, "DOKKU_ROOT": str(dokku.root / "home"), "DOKKU_LIB_ROOT": str(dokku.root / "lib")}
-    subprocess.run([str(plugin / "post-app-rename-setup"), app, new], check=True, env=environment)
+    call_trigger(dokku, "post-app-rename-setup", app, new)
     assert not (dokku.records / app).exists() and sorted(
         path.name for path in (dokku.records / new).glob("*.json")
     ) == ["1.json", "2.json"]
     assert dokku.docker("container", "ls", "-aq", "--filter", f"label=com.dokku.releases.app={app}") == ""
     assert len(dokku.docker("container", "ls", "-aq", "--filter", f"label=com.dokku.releases.app={new}").split()) == 2
+
+
+def test_the_build_of_a_rename_is_recorded_with_what_it_built(dokku: Stand, app: str) -> None:
+    """Dokku builds the branch, and leaves the revision that a push before it had tried in vain."""
+    dokku.deploy(app, 1)
+    new = dokku.create(f"{app}-new")
+    link = dokku.root / "lib/plugins/enabled/releases"
+    plugin = link.readlink()
+    link.unlink()
+    dokku.deploy(new, 2)
+    link.symlink_to(plugin)
+    built = dokku.ok("config:get", new, "GIT_REV").stdout.strip()
+    call_trigger(dokku, "post-app-rename-setup", app, new, DOKKU_PID="77")
+    dokku.ok("config:set", "--no-restart", new, f"GIT_REV={'f' * 40}")
+    call_trigger(dokku, "post-deploy", new, "", "", "latest", DOKKU_PID="77", DOKKU_BUILD_SOURCE="git-hook")
+    newest = dokku.releases(new)[0]
+    assert (newest["number"], newest["source"], newest["revision"]) == (2, "apps:rename", built)
+    # Said of that one only.
+    call_trigger(dokku, "post-deploy", new, "", "", "latest", DOKKU_PID="77", DOKKU_BUILD_SOURCE="git-hook")
+    newest = dokku.releases(new)[0]
+    assert (newest["number"], newest["source"], newest["revision"]) == (3, "git-hook", "f" * 40)
+
+
+def call_trigger(dokku: Stand, name: str, *argv: str, **env: str) -> None:
+    """The plugin's trigger, as Dokku calls it."""
+    plugin = dokku.root / "lib/plugins/enabled/releases"
+    roots = {"DOKKU_ROOT": str(dokku.root / "home"), "DOKKU_LIB_ROOT": str(dokku.root / "lib")}
+    subprocess.run([str(plugin / name), *argv], check=True, env={**dokku.env, **roots, **env})

@@ -280,6 +280,10 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "succeeded": (closed(), []),
     "unchanged": (closed("unchanged"), []),
     "reverted": (closed("reverted"), ["web1: reverted: status 500", f"  web1 runs {NEW_TEXT} again, verified."]),
+    "reverted to nothing": (
+        {**closed("reverted"), "record": {**closed("reverted")["record"], "from": None}},
+        ["web1: reverted: status 500", "  web1 is as it was before, verified."],
+    ),
     "failed and held": (closed("failed"), ["web1: failed: status 500", f"  web1 is at {NEW_TEXT}, and not well."]),
     "between two releases": (
         closed("failed", settled=False),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,17 @@ from lab import HOSTS, Run
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[Cared]:
-    yield Cared(HOSTS[0])
+def kept() -> Cared:
+    found = Cared(HOSTS[0])
+    found.root("lab-reset apps")
+    return found
 
 
 @pytest.fixture
-def host(kept: Cared) -> Iterator[Cared]:
+def host(kept: Cared) -> Cared:
     """Nothing was ever done here; what these tests do is forgotten."""
     kept.root(f"rm -rf {kept.state}/ledger.jsonl {kept.state}/journal.jsonl {kept.state}/lease.json {kept.state}/logs")
-    yield kept
+    return kept
 
 
 def maintain(host: Cared, folder: Path, *options: str, **inputs: object) -> tuple[Run, dict[str, Any]]:

@@ -6,11 +6,14 @@ done. One command ends what was begun, and then exactly one release is live and 
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from controller import Controller
 from dokku_lab import REPOSITORY, STATE, DokkuLab
 from kills import kill
 from module_driver import ModuleDriver, install
@@ -81,7 +84,42 @@ def test_what_can_t_be_done_is_refused_and_nothing_changes(
     assert fingerprint(deployed) == before
 
 
-# -- kills ---------------------------------------------------------------------
+def test_an_image_that_is_gone_is_refused_with_the_nearest_that_can_be_had(lab: DokkuLab) -> None:
+    lab.root("lab-reset apps")
+    assert lab.push(MAIN, "v3").rc == 0
+    lab.root(f"docker container rm $(docker container ls -aq --filter label=com.dokku.releases.app={MAIN})")
+    lab.ok("cleanup", MAIN)
+    run = lab.play("dokku_rollback", migrations="keep")
+    assert not run.green and "image_gone" in run.text and "dokku_deploy with -e to=" in run.text, run.text
+    assert lab.serves(MAIN) == "3"
+
+
+def test_a_host_without_the_plugin_is_told_how_to_get_it(deployed: DokkuLab) -> None:
+    enabled = "/var/lib/dokku/plugins/enabled/releases"
+    deployed.root(f"mv {enabled} /srv/lab/releases-link")
+    try:
+        run = deployed.play("dokku_rollback")
+        assert not run.green and "plugin_missing" in run.text and "dokku_releases" in run.text, run.text
+    finally:
+        deployed.root(f"mv /srv/lab/releases-link {enabled}")
+
+
+def test_a_user_without_the_right_is_told_the_rule(deployed: DokkuLab) -> None:
+    deployed.root("mv /etc/sudoers.d/deploy /srv/lab/sudoers-deploy; rm -f /etc/sudoers.d/ops-runbook-dokku")
+    try:
+        run = deployed.play("dokku_rollback")
+        assert not run.green and "deploy ALL=(dokku) NOPASSWD: /usr/bin/dokku" in run.text, run.text
+    finally:
+        deployed.root("mv /srv/lab/sudoers-deploy /etc/sudoers.d/deploy")
+
+
+def test_an_app_without_a_deploy_has_nothing_to_go_back_to(lab: DokkuLab) -> None:
+    lab.app("empty")
+    run = lab.play("dokku_rollback", dokku_app="empty")
+    assert not run.green and "not_deployed" in run.text, run.text
+
+
+# -- others at work, and kills ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -157,3 +195,43 @@ def test_kill_at_the_step(lab: DokkuLab, driver: DokkuDriver, name: str, way: st
     verified(lab, driver, story.second if way == "resume" else story.first, (name, way, moment))
     # What had ended before the kill was not done a second time.
     assert len(lab.releases(MAIN)) <= {"resume": 3, "undo": 4}[way]
+
+
+def test_a_lease_that_is_held_is_not_worked_beside(lab: DokkuLab, driver: DokkuDriver) -> None:
+    lab.root("lab-reset apps")
+    operation = driver.new_operation()
+    assert driver.plan(STORIES["deploy"], operation)["plan"]
+    told = driver.run(STORIES["rollback"])
+    assert told["refusal"] == "lease_held" and lab.serves(MAIN) == "2", told
+    driver.module("operation_close", operation, refused="test")
+
+
+def test_a_deploy_of_somebody_else_is_not_worked_beside(lab: DokkuLab, driver: DokkuDriver) -> None:
+    lab.root("lab-reset apps")
+    # dokku's own lock, and a record of a build whose process lives.
+    lab.root("lab-images v3")
+    lab.root(
+        f"runuser -u dokku -- sh -c 'exec dokku git:from-image {MAIN} local/restant:v3' >/dev/null 2>&1 & sleep 1.5",
+    )
+    told = driver.run(STORIES["rollback"])
+    assert told["refusal"] == "deploy_running" and any("builds:cancel" in way for way in told["ways"]), told
+    deadline = time.monotonic() + 60
+    while lab.serves(MAIN) != "3" and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert lab.serves(MAIN) == "3"
+
+
+def test_a_module_that_is_killed_in_a_deploy_does_not_cut_it(lab: DokkuLab) -> None:
+    """dokku goes on to its end and keeps the guard's lock; the run waits for it, and then goes back."""
+    lab.root("lab-reset apps")
+    with Controller(lab.name, "dokku_deploy", to="v3", hotfix=True) as run:
+        began = f'grep -q \'"event":"begin","step":"deploy"\' {STATE}/journal.jsonl'
+        lab.root(f"for i in $(seq 600); do {began} 2>/dev/null && exit 0; sleep 0.1; done; exit 1")
+        time.sleep(1)
+        lab.root("pgrep -u deploy -x python3 | xargs kill -9")
+        done = run.wait()
+    text = done.text
+    assert not done.green and "reverted" in text, text
+    assert (lab.serves(MAIN), lab.latest(MAIN)) == ("2", lab.live(MAIN)), text
+    record = json.loads(lab.root(f"tail -n 1 {STATE}/ledger.jsonl"))
+    assert (record["outcome"], record["left"]["number"]) == ("reverted", 2)

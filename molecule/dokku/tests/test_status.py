@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,10 @@ from lab import HOSTS
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[Cared]:
-    yield Cared(HOSTS[0])
+def host() -> Cared:
+    found = Cared(HOSTS[0])
+    found.root("lab-reset apps")
+    return found
 
 
 def figures(host: Cared, folder: Path, **inputs: object) -> tuple[int, dict[str, Any]]:

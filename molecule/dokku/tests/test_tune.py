@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,14 +19,17 @@ WANTED = {
 
 
 @pytest.fixture(scope="module")
-def host() -> Apps:
-    return Apps(HOSTS[0])
+def kept() -> Apps:
+    found = Apps(HOSTS[0])
+    found.root("lab-reset apps")
+    return found
 
 
-@pytest.fixture(autouse=True)
-def fresh(host: Apps) -> Iterator[None]:
-    host.root(f"lab-reset apps; rm -rf {STATE}")
-    yield
+@pytest.fixture
+def host(kept: Apps) -> Apps:
+    """As it was made: what was tuned before is forgotten."""
+    kept.root("lab-reset apps")
+    return kept
 
 
 def tune(host: Apps, *options: str, **inputs: Any) -> Run:
@@ -71,11 +73,11 @@ def test_what_is_wanted_holds_with_one_restart(host: Apps) -> None:
         ({"dokku_app": "restant-mian"}, "there is no app restant-mian"),
     ],
 )
-def test_what_is_not_true_is_refused(host: Apps, inputs: dict[str, Any], said: str) -> None:
-    before = host.state()
-    refused = tune(host, **inputs)
+def test_what_is_not_true_is_refused(kept: Apps, inputs: dict[str, Any], said: str) -> None:
+    before = kept.state()
+    refused = tune(kept, **inputs)
     assert not refused.green and said in refused.text and "Nothing was changed." in refused.text, refused.text
-    assert host.state() == before
+    assert kept.state() == before
 
 
 def test_what_makes_the_app_unwell_is_put_back(host: Apps) -> None:
