@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,33 +21,14 @@ HostVars = Mapping[str, Mapping[str, Any]]
 
 def operation_results(hostvars: HostVars, hosts: Sequence[str], name: str) -> dict[str, dict[str, Any]]:
     """A registered result of each host by host name; empty where a host has none."""
-    return {host: _registered(hostvars[host], name) for host in hosts}
+    return {host: fleet.registered(hostvars[host], name) for host in hosts}
 
 
 def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: float) -> dict[str, dict[str, Any]]:
     """How the operation ended on each host; with the plan, and what was verified, beside it."""
-    outcomes: dict[str, dict[str, Any]] = {}
     # The lease of a host that is lost now was renewed some time before.
     ends = moment.later(moment.now(), float(lease_ttl)).text[:16].replace("T", " ") + " UTC"
-    for host in hosts:
-        known = hostvars[host]
-        applied, recovered = _registered(known, "operation_applied"), _registered(known, "operation_recovered")
-        closed = applied.get("closed") or _registered(known, "operation_closed")
-        course = _registered(known, "operation_course")
-        outcomes[host] = {
-            **closed,
-            "planned": _registered(known, "operation_planned"),
-            "verified": recovered.get("verified") or applied.get("verified") or {},
-            "untouched": course["why"] if host in course.get("untouched", []) else "",
-            "lease_ends": "" if closed.get("outcome") else ends,
-        }
-    return outcomes
-
-
-def _registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
-    result = known.get(name)
-    # A task that is skipped leaves a result too, and has done nothing.
-    return dict(result) if isinstance(result, Mapping) and not result.get("skipped") else {}
+    return fleet.outcomes({host: hostvars[host] for host in hosts}, ends)
 
 
 def _checked(results: Any) -> fleet.Results:
@@ -79,11 +61,17 @@ def operation_target(hosts: Sequence[str], target: str) -> list[str]:
 
 
 def operation_decision(results: Any, orders: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    return fleet.decision(_checked(results), _orders(orders), check_mode)
+    return fleet.decision(_checked(results), _orders(orders), check_mode, _stopped())
 
 
 def operation_halted(results: Any) -> bool:
-    return fleet.halted(_checked(results))
+    return fleet.halted(_checked(results), _stopped())
+
+
+def _stopped() -> bool:
+    """Whether the command that started this run was told to end: it makes this file, and waits."""
+    named = os.environ.get("OPS_RUNBOOK_STOP")
+    return bool(named) and os.path.exists(str(named))
 
 
 def operation_course(results: Any, applied: Any, orders: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ Results = Mapping[str, Mapping[str, Any]]
 #: One host alone, then the rest together.
 CANARY_FIRST: tuple[str, ...] = ("1", "100%")
 
+#: Why a host was left alone where nobody failed.
+STOPPED = "the run was asked to stop"
+
 _SIZE = re.compile(r"[1-9][0-9]*|(?:[1-9][0-9]?|100)%")
 
 
@@ -82,16 +85,19 @@ class Orders:
     migrate_on: str = "each"
 
 
-def decision(planned: Results, orders: Orders, check_mode: bool) -> dict[str, Any]:
+def decision(planned: Results, orders: Orders, check_mode: bool, stopped: bool = False) -> dict[str, Any]:
     """Whether the hosts go on: all do, or none.
 
     go: change the hosts. planned: there is a plan to show. refused: at least one host does not go on.
     code and refusal: of the first of them, for the records of the others. together: a refusal that concerns
     no single host, or None. close_at_once: no host can be asked to go back after it was well, so each
-    records its own outcome and gives its lease back without another round trip.
+    records its own outcome and gives its lease back without another round trip. stopped: whoever started the run
+    wants it to end.
     """
     refused = [host for host, result in planned.items() if problem(result)]
     together = None if refused else _refuse_together(planned, orders)
+    if stopped and not check_mode and not refused:
+        together = Refusal("stopped", f"{STOPPED} before anything was changed", (), ("The same line again does it.",))
     if together is not None:
         code, text = together.code, together.text
     else:
@@ -175,9 +181,9 @@ def migrating(planned: Results) -> bool:
 # -- while it is changed -------------------------------------------------------------------------
 
 
-def halted(applied: Results) -> bool:
-    """Whether a host that was worked on is not well, so that the following batches are left alone."""
-    return any(result and not result.get("healthy") for result in applied.values())
+def halted(applied: Results, stopped: bool = False) -> bool:
+    """Whether a host that was worked on is not well, or the run is to end: the following batches are left alone."""
+    return stopped or any(result and not result.get("healthy") for result in applied.values())
 
 
 def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]:
@@ -188,8 +194,10 @@ def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]
     """
     tried = [host for host, result in applied.items() if result]
     failed = [host for host in tried if not applied[host].get("healthy")]
+    untouched = [host for host in applied if host not in tried]
     if not failed:
-        return {"back": {}, "untouched": [], "why": ""}
+        # Where all are well, only a run that was asked to stop leaves hosts out.
+        return {"back": {}, "untouched": untouched, "why": STOPPED if untouched else ""}
     why = f"{failed[0]} {_fault(applied[failed[0]])}"
     batches = split(orders.batch, list(planned))
     # A canary is there to be looked at: what was asked for it is done, and its failure concerns no other host.
@@ -209,7 +217,7 @@ def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]
                 back[host] = ""
         elif forward and orders.on_unhealthy == "hold" and not canary and orders.on_partial == "revert":
             back[host] = ""
-    return {"back": back, "untouched": [host for host in applied if host not in tried], "why": why}
+    return {"back": back, "untouched": untouched, "why": why}
 
 
 def _fault(result: Mapping[str, Any]) -> str:
@@ -219,6 +227,33 @@ def _fault(result: Mapping[str, Any]) -> str:
 
 
 # -- after it ------------------------------------------------------------------------------------
+
+
+def outcomes(known: Mapping[str, Mapping[str, Any]], ends: str = "") -> dict[str, dict[str, Any]]:
+    """How the operation ended on each host; with the plan, and what was verified, beside it.
+
+    known: by host, what the guard registered. ends: when the lease of a host that is lost ends.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for host, names in known.items():
+        applied, recovered = registered(names, "operation_applied"), registered(names, "operation_recovered")
+        closed = applied.get("closed") or registered(names, "operation_closed")
+        course = registered(names, "operation_course")
+        found[host] = {
+            **closed,
+            "planned": registered(names, "operation_planned"),
+            "verified": recovered.get("verified") or applied.get("verified") or {},
+            "untouched": course["why"] if host in course.get("untouched", []) else "",
+            "lease_ends": "" if closed.get("outcome") else ends,
+        }
+    return found
+
+
+def registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What a task registered; empty where it did not run."""
+    result = known.get(name)
+    # A task that is skipped leaves a result too, and has done nothing.
+    return dict(result) if isinstance(result, Mapping) and not result.get("skipped") else {}
 
 
 def standing(result: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -39,7 +39,7 @@ def plan_lines(results: Results, migrate_on: str = "each") -> list[str]:
         lines += ["", f"migrations: once, on {next(iter(results))}, for all of these hosts"]
     shown: list[tuple[list[str], list[str]]] = []
     for host, result in planned.items():
-        details = _plan_details(result)
+        details = plan_details(result)
         for hosts, known in shown:
             if known == details:
                 hosts.append(host)
@@ -59,7 +59,8 @@ def _amount(plan: Mapping[str, Any]) -> str:
     return f"{len(plan['steps'])} steps"
 
 
-def _plan_details(result: Mapping[str, Any]) -> list[str]:
+def plan_details(result: Mapping[str, Any]) -> list[str]:
+    """What is known of one host's plan beside the two releases."""
     plan = result["plan"]
     lines = [f"{plan['procedure']}, operation {result['operation']}", f"chosen    {plan['chosen']}"]
     back = result.get("direction") == "back"
@@ -183,34 +184,53 @@ def summary_lines(results: Results, system: str = "") -> list[str]:
     rows = []
     for host, result in results.items():
         record, plan = result.get("record") or {}, (result.get("planned") or {}).get("plan") or {}
-        # Of a release that failed, the failed answer is what the incident notes want.
-        answers = record.get("failed_health") or record.get("health") or []
-        answers = answers or (result.get("verified") or {}).get("health") or []
-        ids = [check["request_id"] for check in answers if check.get("request_id")]
-        steps = record.get("steps") or []
         rows.append(
             (
                 host,
                 label(record.get("from") or plan.get("from")),
                 label(record.get("to") or plan.get("to")),
-                _outcome(result),
-                f"{sum(step['seconds'] for step in steps):.1f}" if record and not result.get("untouched") else "-",
-                ", ".join(dict.fromkeys(ids)) or "-",
+                outcome_of(result),
+                seconds_of(result),
+                ", ".join(request_ids(result)) or "-",
             )
         )
-    lines = table(("host", "from", "to", "outcome", "seconds", "request id"), rows)
+    lines = table(("host", "from", "to", "outcome", "seconds", "request id"), rows) + notes(results)
     operations = sorted({str(result["operation"]) for result in results.values() if result.get("operation")})
-    for record in (result["record"] for result in results.values() if result.get("record")):
-        operations.append(record["id"])
-        lines += [note for note in _notes(record) if note not in lines]
-    for result in results.values():
-        note = (result.get("verified") or {}).get("note")
-        if note and note not in lines:
-            lines.append(note)
+    operations += [result["record"]["id"] for result in results.values() if result.get("record")]
     if operations:
         lines.append(f"recorded as operation {operations[-1]}")
     # Where the run is not green, the last word has it.
     return lines if trouble_lines(results) else lines + _mix_lines(results, system)
+
+
+def request_ids(result: Mapping[str, Any]) -> list[str]:
+    """The ids of the answers that count."""
+    record = result.get("record") or {}
+    # Of a release that failed, the failed answer is what the incident notes want.
+    answers = record.get("failed_health") or record.get("health") or []
+    answers = answers or (result.get("verified") or {}).get("health") or []
+    return list(dict.fromkeys(str(check["request_id"]) for check in answers if check.get("request_id")))
+
+
+def seconds_of(result: Mapping[str, Any]) -> str:
+    """What the steps of a host took."""
+    record = result.get("record") or {}
+    if not record or result.get("untouched"):
+        return "-"
+    return f"{sum(step['seconds'] for step in record.get('steps') or []):.1f}"
+
+
+def notes(results: Results) -> list[str]:
+    """What needs a word beside the outcomes."""
+    lines: list[str] = []
+    for result in results.values():
+        said = [*_notes(result["record"])] if result.get("record") else []
+        lines += [note for note in said if note not in lines]
+    for result in results.values():
+        note = (result.get("verified") or {}).get("note")
+        if note and note not in lines:
+            lines.append(note)
+    return lines
 
 
 def _notes(record: Mapping[str, Any]) -> list[str]:
@@ -234,7 +254,8 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _outcome(result: Mapping[str, Any]) -> str:
+def outcome_of(result: Mapping[str, Any]) -> str:
+    """The one word for how it ended on a host."""
     if result.get("untouched"):
         return "untouched"
     if result.get("unreachable"):
@@ -260,7 +281,7 @@ def trouble_lines(results: Results, system: str = "") -> list[str]:
 
 
 def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
-    outcome, planned = _outcome(result), result.get("planned") or {}
+    outcome, planned = outcome_of(result), result.get("planned") or {}
     plan, record = planned.get("plan") or {}, result.get("record") or {}
     undone = outcome == "reverted" and planned.get("direction") == "back"
     if outcome in ("succeeded", "unchanged") or undone:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.filter.operation_report import operation_results
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import (
+    STOPPED,
     BatchInvalid,
     Orders,
     batch_sizes,
@@ -308,6 +309,23 @@ def test_a_single_host_follows_on_unhealthy_alone(name: str) -> None:
     assert course({"a": planned()}, {"a": result}, orders)["back"] == back
 
 
+def test_a_run_that_is_asked_to_stop_begins_nothing() -> None:
+    plans = {"a": planned(), "b": planned()}
+    found = decision(plans, Orders(), check_mode=False, stopped=True)
+    assert (found["go"], found["code"], found["together"]["code"]) == (False, "stopped", "stopped")
+    assert decision(plans, Orders(), check_mode=True, stopped=True)["refused"] is False, "a check changes nothing"
+
+
+def test_a_run_that_is_asked_to_stop_leaves_the_next_batches_alone() -> None:
+    plans, applied = {"a": planned(), "b": planned()}, {"a": WELL, "b": {}}
+    assert not halted(applied) and halted(applied, stopped=True)
+    assert course(plans, applied, Orders(["1"], on_partial="revert")) == {
+        "back": {},
+        "untouched": ["b"],
+        "why": STOPPED,
+    }
+
+
 RESULTS = st.sampled_from([{}, WELL, REVERTED, HELD, CRASHED, UNREACHABLE])
 
 
@@ -324,7 +342,9 @@ def test_no_host_is_taken_back_that_was_never_begun(
     plans, applied = {host: planned() for host in hosts}, dict(zip(hosts, results))
     found = course(plans, applied, Orders(sizes, on_unhealthy, on_partial))
     if not halted(applied):
-        assert found == {"back": {}, "untouched": [], "why": ""}
+        # Nobody failed: those that were left out are so because the run was asked to stop.
+        waiting = [host for host in hosts if not applied[host]]
+        assert found == {"back": {}, "untouched": waiting, "why": STOPPED if waiting else ""}
         return
     assert found["why"]
     assert not set(found["back"]) & set(found["untouched"])

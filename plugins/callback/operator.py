@@ -1,0 +1,405 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A screen that shows an operation instead of the tasks that it is made of."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: operator
+type: stdout
+short_description: Show an operation, and not its tasks
+version_added: 0.1.0
+author: ops.runbook contributors (@ops-runbook)
+description:
+  - Shows the plan of an operation as a table, the phase that is under way, a refusal with what to type next, and how it
+    ended on each host. What a procedure that changes nothing has to say is shown as it is.
+  - A cause is shown once. Nothing is folded in the middle of a word, so that ids and commands can be copied.
+  - On a terminal there are colours and a line with the time that passed. A log is plain.
+  - Tasks that are not of this collection look as they always do, and with C(-v) all do.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+options:
+  live:
+    description: Whether a terminal gets a line with the phase that is under way and its seconds.
+    type: bool
+    default: true
+    env:
+      - name: OPS_RUNBOOK_LIVE
+    ini:
+      - section: callback_operator
+        key: live
+  width:
+    description: Columns to fill. V(0) means those of the terminal, and 120 in a log.
+    type: int
+    default: 0
+    env:
+      - name: OPS_RUNBOOK_WIDTH
+    ini:
+      - section: callback_operator
+        key: width
+requirements:
+  - Set as C(stdout_callback) in the configuration.
+"""
+
+EXAMPLES = r"""
+# In ansible.cfg. For one run: ANSIBLE_STDOUT_CALLBACK=ops.runbook.operator ansible-playbook ...
+ansible.cfg: |
+  [defaults]
+  stdout_callback = ops.runbook.operator
+"""
+
+import atexit
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.callback.default import CallbackModule as Default
+
+from ansible_collections.ops.runbook.plugins.module_utils import operation_screen as screen
+from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
+from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
+
+OWN = Path(__file__).resolve().parents[2]
+CENSORED = "its output is hidden, since it holds a secret"
+
+
+class Progress:
+    """One line at the bottom of a terminal: what is under way, and since when."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._phase, self._hosts, self._since = "", [], 0.0  # type: tuple[str, list[str], float]
+        self._thread: threading.Thread | None = None
+
+    def show(self, phase: str, hosts: Sequence[str]) -> None:
+        """Another phase begins, or a host of it; the clock runs on within a phase."""
+        with self.lock:
+            if phase != self._phase:
+                self._since = time.monotonic()
+            self._phase, self._hosts = phase, list(hosts)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._turn, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        with self.lock:
+            self._phase = ""
+            self.wipe()
+
+    def wipe(self) -> None:
+        # Not through sys.stdout: a worker that is forked while its lock is held would wait for it for ever.
+        if self._thread is not None:
+            os.write(1, b"\r\x1b[K")
+
+    def _turn(self) -> None:
+        for mark in _marks():
+            time.sleep(0.2)
+            with self.lock:
+                if self._phase:
+                    took = screen.duration(time.monotonic() - self._since)
+                    text = f"{mark} {self._phase}  {', '.join(self._hosts)}  {took}"
+                    room = shutil.get_terminal_size().columns - 1
+                    # The cursor stays in front, so that whoever else writes overwrites this line.
+                    os.write(1, f"\r\x1b[K{text[:room]}\r".encode())
+
+
+def _marks() -> Any:
+    while True:
+        yield from "|/-\\"
+
+
+class CallbackModule(Default):  # type: ignore[misc]
+    """Keeps what the guard's tasks found, and shows it when a person has to know it."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "ops.runbook.operator"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watch = Watch()
+        self._progress = Progress()
+        self._clock = time.monotonic
+        self._began: float | None = None
+        self._host_began: dict[str, float] = {}
+        self._running: list[str] = []
+        self._phase = ""
+        self._play_due = False
+        self._others = False
+        self._diffs: list[str] = []
+        # A host that could not be planned: the guard says so, unless there is no host left to say it on.
+        self._unsaid: dict[str, Mapping[str, Any]] = {}
+        self._open = False
+        self._told = ""
+        self._process = os.getpid()
+        atexit.register(self._left)
+
+    # -- who is asked ----------------------------------------------------------------------------
+
+    @property
+    def _tasks_shown(self) -> bool:
+        return bool(self._display.verbosity > 0)
+
+    def _ours(self, task: Any) -> bool:
+        """Whether a task is of this collection, and is not to be seen."""
+        if self._tasks_shown:
+            return False
+        role = getattr(task, "_role", None)
+        if role is not None:
+            return str(role.get_name()).startswith("ops.runbook.")
+        path = str(task.get_path() or "").rpartition(":")[0]
+        return bool(path) and OWN / "playbooks" in Path(path).resolve().parents
+
+    def _columns(self) -> int:
+        wanted = int(self.get_option("width"))
+        if wanted > 0:
+            return wanted
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else screen.LOG_WIDTH
+
+    def _live(self) -> bool:
+        terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        return terminal and bool(self.get_option("live"))
+
+    def _say(self, *lines: Line) -> None:
+        colours = {
+            screen.GOOD: C.COLOR_OK,
+            screen.BAD: C.COLOR_ERROR,
+            screen.WARNING: C.COLOR_CHANGED,
+            screen.HEAD: C.COLOR_HIGHLIGHT,
+        }
+        with self._progress.lock:
+            self._progress.wipe()
+            for line in lines:
+                self._display.display(line.text, color=colours.get(line.tone))
+
+    # -- plays and tasks -------------------------------------------------------------------------
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        if self._tasks_shown:
+            super().v2_playbook_on_play_start(play)
+            return
+        self._began = self._began or self._clock()
+        # Its title is shown when a task of it is.
+        self._play, self._play_due = play, True
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        if not self._ours(task):
+            self._title_of_play()
+            super().v2_playbook_on_task_start(task, is_conditional)
+            return
+        if task.action == "ops.runbook.operation_begin":
+            self._watch = Watch()
+        self._running = []
+        self._phase = PHASES.get(first_word(task.get_name()), self._phase)
+        if self._phase and self._live():
+            self._progress.show(self._phase, self._running)
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        if not self._ours(task):
+            self._title_of_play()
+            super().v2_playbook_on_handler_task_start(task)
+
+    def _title_of_play(self) -> None:
+        self._progress.stop()
+        self._phase = ""
+        if self._play_due:
+            self._play_due = False
+            super().v2_playbook_on_play_start(self._play)
+        self._others = True
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        if not self._ours(task):
+            super().v2_runner_on_start(host, task)
+            return
+        self._host_began[host.get_name()] = self._clock()
+        self._running.append(host.get_name())
+        # In a check the task is only skipped.
+        changing = first_word(task.get_name()) in ("apply", "recover") and bool(self._watch.decision.get("go"))
+        if changing:
+            self._open = True
+        if self._live() and self._phase:
+            self._progress.show(self._phase, self._running)
+        elif changing:
+            self._say(Line(f"{host.get_name()}: {self._phase}"))
+
+    # -- results ---------------------------------------------------------------------------------
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_on_ok(result)
+            return
+        kept = self._take(result)
+        if kept == "operation_decision":
+            self._show_plan()
+        elif kept in ("operation_applied", "operation_recovered"):
+            self._show_end(result)
+        elif result.task.action in C._ACTION_DEBUG:
+            self._show_message(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_on_failed(result, ignore_errors)
+            return
+        kept = self._take(result)
+        if kept in ("operation_applied", "operation_recovered"):
+            self._show_end(result)
+        elif kept == "operation_planned":
+            self._unsaid[result.host.get_name()] = result.result
+        elif not ignore_errors and kept in ("", "operation_named"):
+            self._show_cause(result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_on_unreachable(result)
+            return
+        kept = self._take(result, unreachable=True)
+        if kept in ("operation_applied", "operation_recovered"):
+            self._show_end(result)
+        elif not kept and not result.task.ignore_unreachable:
+            self._show_cause(result, "can't be reached: ")
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_on_skipped(result)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_item_on_ok(result)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_item_on_failed(result)
+
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_item_on_skipped(result)
+
+    def v2_runner_retry(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_runner_retry(result)
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        if not self._ours(included_file._task):
+            super().v2_playbook_on_include(included_file)
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        if not self._ours(result.task):
+            super().v2_on_file_diff(result)
+        elif result.result.get("changed") and result.result.get("diff"):
+            # It belongs below the plan, which comes later.
+            self._diffs.append(self._get_diff(result.result["diff"]).rstrip("\n"))
+
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        if self._tasks_shown or self._others:
+            super().v2_playbook_on_no_hosts_remaining()
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._progress.stop()
+        for host, failed in self._unsaid.items():
+            self._say(*screen.block(f"FAILED on {host}: {_cause(failed)}", self._columns()))
+        self._unsaid, self._open = {}, False
+        if self._watch.operation:
+            took = screen.duration(self._clock() - (self._began or self._clock()))
+            checked = "Nothing was changed: this was a check. " if context.CLIARGS["check"] else ""
+            self._say(Line(""), Line(f"{checked}{took} in all"))
+        if self._tasks_shown or self._others:
+            super().v2_playbook_on_stats(stats)
+
+    # -- what is shown ---------------------------------------------------------------------------
+
+    def _take(self, result: Any, unreachable: bool = False) -> str:
+        self._handle_warnings(result.result)
+        found = {**result.result, **({"unreachable": True} if unreachable else {})}
+        kept = self._watch.take(result.task.get_name(), result.task.action, result.host.get_name(), found)
+        if kept == "operation_decision":
+            self._unsaid = {}
+        return kept
+
+    def _show_plan(self) -> None:
+        watch, lines = self._watch, []
+        if watch.decision.get("planned"):
+            actor = watch.actor
+            by = f", by {actor['user']} from {actor['controller']}" if actor.get("user") else ""
+            lines = [Line(f"{watch.procedure}, operation {watch.operation}{by}", screen.HEAD), Line("")]
+            lines += screen.plan_screen(watch.planned, self._columns())
+            for diff in self._diffs:
+                lines += [Line(""), *map(Line, diff.splitlines())]
+            lines.append(Line(""))
+        self._diffs = []
+        self._say(*lines)
+
+    def _show_end(self, result: Any) -> None:
+        """How a host came out of a phase; why is said at the end, once."""
+        host, found = result.host.get_name(), result.result
+        took = screen.duration(self._clock() - self._host_began.get(host, self._clock()))
+        self._running = [name for name in self._running if name != host]
+        if result.is_unreachable():
+            word, tone = "can't be reached", screen.BAD
+        elif found.get("healthy"):
+            word, tone = "verified", screen.GOOD
+        elif found.get("reverted"):
+            word, tone = "not well, went back, and is well there", screen.WARNING
+        else:
+            word, tone = "not well", screen.BAD
+        self._say(Line(f"{host}: {word}, {took}", tone))
+        if self._live() and self._running:
+            self._progress.show(self._phase, self._running)
+
+    def _show_message(self, result: Any) -> None:
+        task, found = result.task.get_name(), result.result
+        text = found.get("msg")
+        if task.endswith("open | Show the plan"):
+            # The table has the rest of it.
+            once = [line for line in str(text).splitlines() if line.startswith("migrations: once")]
+            self._say(*map(Line, once))
+        elif task.endswith("close | Show what happened"):
+            self._say(Line(""), *screen.summary_screen(self._watch.outcomes, self._columns()))
+        elif isinstance(text, str):
+            self._told += text
+            self._say(*map(Line, text.splitlines()))
+        elif "_ansible_no_log" not in found or not found["_ansible_no_log"]:
+            shown = {key: value for key, value in found.items() if not key.startswith("_") and key != "changed"}
+            self._say(Line(str(self._dump_results(shown)).strip("\n")))
+
+    def _show_cause(self, result: Any, prefix: str = "") -> None:
+        text = _cause(result.result)
+        if text in self._told:
+            text = "the reason stands above"
+        if result.task.action not in ("ansible.builtin.fail", "fail"):
+            text = f"FAILED on {result.host.get_name()}: {prefix}{text}"
+        self._say(Line(""), *screen.block(text, self._columns()))
+
+    def _left(self) -> None:
+        """Ansible ends without a word to its callbacks when it is interrupted."""
+        if os.getpid() != self._process:
+            return
+        self._progress.stop()
+        if self._open and self._watch.operation:
+            self._say(
+                Line(f"Interrupted while: {self._phase} on {', '.join(self._running) or '-'}", screen.BAD),
+                Line(f"Operation {self._watch.operation} may have gone on by itself. The same command again says what"),
+                Line("can be done; operation_history shows what was."),
+            )
+
+
+def _cause(result: Mapping[str, Any]) -> str:
+    """Why a task failed, in its own words."""
+    if result.get("_ansible_no_log") or result.get("censored"):
+        return CENSORED
+    failed = [_cause(item) for item in result.get("results") or [] if isinstance(item, Mapping) and item.get("failed")]
+    if failed:
+        return "\n".join(dict.fromkeys(failed))
+    text = str(result.get("msg") or result.get("stderr") or result.get("module_stderr") or "no reason was given")
+    for prefix in ("Task failed: ", "Action failed: "):
+        text = text.removeprefix(prefix)
+    return text

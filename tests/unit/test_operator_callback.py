@@ -1,0 +1,214 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The callback: it shows operations, leaves what is not of the collection alone, and keeps secrets to itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible import context
+from ansible.module_utils.common.collections import ImmutableDict
+from test_operation_screen import ID, LARAVEL, applied, planned
+
+from ansible_collections.ops.runbook.plugins.callback.operator import CENSORED, CallbackModule, _cause
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Shown:
+    """A display that keeps what it was given."""
+
+    verbosity = 0
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def display(self, text: str, **_: Any) -> None:
+        self.lines.append(text)
+
+    def banner(self, text: str, **_: Any) -> None:
+        self.lines.append(f"== {text}")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+class Run:
+    """A run that is played to the callback."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, check: bool = False) -> None:
+        monkeypatch.setattr(context, "CLIARGS", ImmutableDict({"check": check}))
+        self.callback, self.shown = CallbackModule(), Shown()
+        self.callback._display = self.shown
+        options = {"width": 80, "live": True, "display_failed_stderr": False}
+        self.callback.get_option = lambda name, hostvars=None: options.get(name, False)
+        self.callback.v2_playbook_on_play_start(SimpleNamespace(get_name=lambda: "Open and plan", strategy="linear"))
+
+    def task(self, name: str, action: str) -> Any:
+        role = SimpleNamespace(get_name=lambda: "ops.runbook.laravel")
+        task = SimpleNamespace(action=action, _role=role, get_name=lambda: name, ignore_unreachable=True, loop=None)
+        self.callback.v2_playbook_on_task_start(task, False)
+        return task
+
+    def result(self, name: str, action: str, found: dict[str, Any], how: str = "ok", host: str = "web1") -> None:
+        task = self.task(name, action)
+        target = SimpleNamespace(get_name=lambda: host)
+        self.callback.v2_runner_on_start(target, task)
+        result = SimpleNamespace(task=task, host=target, result=found, is_unreachable=lambda: how == "unreachable")
+        getattr(self.callback, f"v2_runner_on_{how}")(result)
+
+    def opened(self, decision: dict[str, Any] | None = None) -> None:
+        actor = {"user": "anna", "controller": "bastion"}
+        self.result("open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": actor})
+        self.result("plan | Take the lease", LARAVEL, planned())
+        fact = {"go": True, "planned": True, **(decision or {})}
+        self.result("open | Decide", "ansible.builtin.set_fact", {"ansible_facts": {"operation_decision": fact}})
+        self.result("open | Show the plan", "ansible.builtin.debug", {"msg": "the guard's own text"})
+
+    def closed(self, trouble: str = "") -> None:
+        self.result("close | Show what happened", "ansible.builtin.debug", {"msg": "the guard's own summary"})
+        if trouble:
+            self.result("close | Be green only", "ansible.builtin.fail", {"msg": trouble, "failed": True}, "failed")
+        self.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(monkeypatch)
+
+
+def test_an_operation_is_shown_once_and_no_task_is(run: Run) -> None:
+    run.opened()
+    run.result("apply | Do the steps", LARAVEL, applied())
+    run.closed()
+    assert "rollback, operation " + ID + ", by anna from bastion" in run.shown.text
+    assert "web1: verified" in run.shown.text
+    assert run.shown.text.count("request ids") == 1
+    for unwanted in ("==", "the guard's own", "Do the steps", "RECAP"):
+        assert unwanted not in run.shown.text
+
+
+def test_a_cause_is_said_once(run: Run) -> None:
+    run.opened()
+    run.result("apply | Do the steps", LARAVEL, applied("reverted", "status 500"))
+    run.closed("web1: reverted: status 500\n  web1 runs v1.5.0 again, verified.")
+    assert run.shown.text.count("status 500") == 1
+    assert "web1: not well, went back, and is well there" in run.shown.text
+
+
+def test_a_host_that_is_lost_is_named(run: Run) -> None:
+    run.opened()
+    run.result("apply | Do the steps", LARAVEL, {"msg": "timed out"}, "unreachable")
+    run.closed("web1: unreachable: timed out")
+    assert run.shown.text.count("timed out") == 1
+    assert "web1: can't be reached" in run.shown.text
+
+
+def test_a_plan_that_broke_off_is_said_although_the_guard_has_no_host_to_say_it_on(run: Run) -> None:
+    run.result("open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": {}})
+    run.result("plan | Take the lease", LARAVEL, {"msg": "Task failed: no python", "failed": True}, "failed")
+    run.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
+    assert run.shown.text.count("no python") == 1
+    assert "FAILED on web1: no python" in run.shown.text
+
+
+def test_a_cause_that_a_status_screen_has_is_not_said_again(run: Run) -> None:
+    run.result("status | Show", "ansible.builtin.debug", {"msg": "BAD   web1 can't be reached: timed out"})
+    run.result("status | Fail", "ansible.builtin.assert", {"msg": "Task failed: timed out", "failed": True}, "failed")
+    assert run.shown.text.count("timed out") == 1
+    assert "FAILED on web1: the reason stands above" in run.shown.text
+
+
+def test_a_wrong_input_is_said(run: Run) -> None:
+    wrong = {"msg": "Task failed: 'too' is no input of a procedure", "failed": True}
+    run.result("open | Check", "ops.runbook.operation_begin", wrong, "failed")
+    assert run.shown.text.count("'too' is no input") == 1
+
+
+def test_a_check_says_that_it_was_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, check=True)
+    run.opened({"go": False})
+    task = run.task("apply | Do the steps", LARAVEL)
+    run.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda: "web1"), task)
+    assert "apply" not in run.shown.text
+    run.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
+    assert "Nothing was changed: this was a check." in run.shown.lines[-1]
+
+
+def test_what_a_task_hides_is_not_shown(run: Run) -> None:
+    run.result(
+        "status | Ask",
+        "ops.runbook.health_check",
+        {"censored": "x", "_ansible_no_log": True, "msg": "canary"},
+        "failed",
+    )
+    run.result("status | Show", "ansible.builtin.debug", {"_ansible_no_log": True, "value": "canary"})
+    assert "canary" not in run.shown.text
+    assert CENSORED in run.shown.text
+
+
+def test_the_causes_of_a_loop_are_said_once_each() -> None:
+    items = [{"failed": True, "msg": "a"}, {"failed": True, "msg": "a"}, {"msg": "well"}, {"failed": True, "msg": "b"}]
+    assert _cause({"msg": "One or more items failed", "results": items}) == "a\nb"
+
+
+def test_an_interrupted_run_says_what_was_under_way(run: Run) -> None:
+    run.opened()
+    task = run.task("apply | Do the steps", LARAVEL)
+    run.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda: "web1"), task)
+    run.callback._left()
+    assert "Interrupted while: apply and verify on web1" in run.shown.text
+
+
+# -- with Ansible --------------------------------------------------------------------------------
+
+
+def ansible(*arguments: str, cwd: Path = ROOT) -> str:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    settings = {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(ROOT / "inventories/demo"), *arguments],
+        cwd=cwd,
+        env={**kept, **settings},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return ran.stdout + ran.stderr
+
+
+def test_a_procedure_that_only_looks_shows_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "composer.json").write_text('{"scripts": {"post-install-cmd": ["@php artisan migrate:fresh --force"]}}')
+    said = ansible("ops.runbook.data_safety_check", "-e", f"path={tmp_path}")
+    assert said.count("composer.json:1") == 1, said
+    assert "TASK" not in said and "RECAP" not in said and "\x1b" not in said
+
+
+def test_with_v_the_tasks_are_shown(tmp_path: Path) -> None:
+    said = ansible("ops.runbook.data_safety_check", "-e", f"path={tmp_path}", "-v")
+    assert "TASK [" in said and "PLAY RECAP" in said
+
+
+def test_what_is_not_of_the_collection_looks_as_always(tmp_path: Path) -> None:
+    (tmp_path / "own.yml").write_text(
+        "- name: Mine\n  hosts: localhost\n  connection: local\n  gather_facts: false\n"
+        "  tasks:\n    - name: Say it\n      ansible.builtin.debug: {msg: hello}\n"
+        "    - name: Check\n      ansible.builtin.include_role: {name: ops.runbook.data_safety}\n"
+        f"      vars: {{data_safety_path: {tmp_path}}}\n"
+    )
+    said = ansible(str(tmp_path / "own.yml"))
+    assert "PLAY [Mine]" in said and "TASK [Say it]" in said and "PLAY RECAP" in said, said
+    assert "TASK [ops.runbook" not in said
