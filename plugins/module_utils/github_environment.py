@@ -254,3 +254,17 @@ class Environment(State[EnvironmentPresent]):
                 ("reviewers" if kind == "User" else "reviewer_teams", "check how it is written"),
             )
         return int(found["id"])
+
+
+class ReviewedEnvironment(Environment):
+    """One that must have a reviewer in the end, named now or there already."""
+
+    def plan(self, present: EnvironmentPresent) -> Plan:
+        found = super().plan(present)
+        if self.wanted.present and not merged(self.wanted, present).reviewers:
+            raise GitHubError(
+                "no_reviewer",
+                f"{self.what} has no reviewer, and none is named, so anybody deploys to it without being asked",
+                ("reviewers or reviewer_teams", "who approves"),
+            )
+        return found

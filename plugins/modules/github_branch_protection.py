@@ -146,49 +146,14 @@ ways:
 """
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github_branch_protection import (
-    SWITCHES,
-    Protection,
-    ProtectionPresent,
-    Wanted,
-)
+from ansible_collections.ops.runbook.plugins.module_utils import github_module, github_options
+from ansible_collections.ops.runbook.plugins.module_utils.github_branch_protection import ProtectionPresent
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-
-#: Options by the names that the rules have for them.
-NAMES = {
-    "checks": "required_checks",
-    "strict": "strict_checks",
-    "approvals": "required_approvals",
-    "dismiss_stale": "dismiss_stale_reviews",
-    "code_owners": "require_code_owner_reviews",
-    "last_push": "require_last_push_approval",
-    "enforce_admins": "enforce_admins",
-    "signatures": "required_signatures",
-    **{key: key for key in SWITCHES},
-}
-
-
-def protection(params: Mapping[str, Any]) -> Protection:
-    values = {name: params[option] for name, option in NAMES.items() if params[option] is not None}
-    pushers = {kind: sorted({one.lower() for one in params[f"push_{kind}"]}) for kind in ("users", "teams", "apps")}
-    if params["restrict_pushes"]:
-        values["pushers"] = pushers
-    elif any(pushers.values()):
-        raise GitHubError(
-            "bad_input",
-            "who may push is named, and restrict_pushes is not true",
-            ("restrict_pushes=true", "nobody else may push"),
-        )
-    elif params["restrict_pushes"] is False:
-        values["pushers"] = None
-    return Protection(Wanted(params["repository"], params["branch"], params["state"] == "present", values))
 
 
 def described(present: ProtectionPresent) -> dict[str, Any]:
@@ -197,28 +162,13 @@ def described(present: ProtectionPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **github_module.REPOSITORY,
-            "branch": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "required_checks": {"type": "list", "elements": "str"},
-            "strict_checks": {"type": "bool"},
-            "required_approvals": {"type": "int"},
-            "dismiss_stale_reviews": {"type": "bool"},
-            "require_code_owner_reviews": {"type": "bool"},
-            "require_last_push_approval": {"type": "bool"},
-            "enforce_admins": {"type": "bool"},
-            "restrict_pushes": {"type": "bool"},
-            "push_users": {"type": "list", "elements": "str", "default": []},
-            "push_teams": {"type": "list", "elements": "str", "default": []},
-            "push_apps": {"type": "list", "elements": "str", "default": []},
-            "required_signatures": {"type": "bool"},
-            **{key: {"type": "bool"} for key in SWITCHES},
-        },
+        argument_spec={**github_module.REPOSITORY, **github_options.BRANCH_PROTECTION},
         supports_check_mode=True,
     )
     try:
-        result = github_module.settle(module.params, protection, module.check_mode, open_url, os.environ, described)
+        result = github_module.settle(
+            module.params, github_options.protection, module.check_mode, open_url, os.environ, described
+        )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))
     for warning in result.pop("warnings"):

@@ -115,45 +115,17 @@ ways:
 """
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module
+from ansible_collections.ops.runbook.plugins.module_utils import github_module, github_options
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github_environment import (
-    Environment,
     EnvironmentPresent,
-    Wanted,
     record,
 )
-
-
-def pairs(params: Mapping[str, Any], **options: str) -> tuple[tuple[str, str], ...] | None:
-    """Items of two options with their kind; None where neither is given."""
-    if all(params[option] is None for option in options.values()):
-        return None
-    return tuple((kind, item) for kind, option in options.items() for item in params[option] or ())
-
-
-def environment(params: Mapping[str, Any]) -> Environment:
-    reviewers = pairs(params, User="reviewers", Team="reviewer_teams")
-    return Environment(
-        Wanted(
-            repository=params["repository"],
-            name=params["name"],
-            present=params["state"] == "present",
-            # Logins and slugs are the same in small letters.
-            reviewers=None if reviewers is None else tuple((kind, name.lower()) for kind, name in reviewers),
-            wait_timer=params["wait_timer"],
-            prevent_self_review=params["prevent_self_review"],
-            policy=params["branch_policy"],
-            patterns=pairs(params, branch="branches", tag="tags"),
-            admins_bypass=params["admins_bypass"],
-        )
-    )
 
 
 def described(present: EnvironmentPresent) -> dict[str, Any]:
@@ -162,23 +134,13 @@ def described(present: EnvironmentPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **github_module.REPOSITORY,
-            "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "reviewers": {"type": "list", "elements": "str"},
-            "reviewer_teams": {"type": "list", "elements": "str"},
-            "wait_timer": {"type": "int"},
-            "prevent_self_review": {"type": "bool"},
-            "admins_bypass": {"type": "bool"},
-            "branch_policy": {"type": "str", "choices": ["all", "protected", "selected"]},
-            "branches": {"type": "list", "elements": "str"},
-            "tags": {"type": "list", "elements": "str"},
-        },
+        argument_spec={**github_module.REPOSITORY, **github_options.ENVIRONMENT},
         supports_check_mode=True,
     )
     try:
-        result = github_module.settle(module.params, environment, module.check_mode, open_url, os.environ, described)
+        result = github_module.settle(
+            module.params, github_options.environment, module.check_mode, open_url, os.environ, described
+        )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))
     for warning in result.pop("warnings"):

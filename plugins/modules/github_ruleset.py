@@ -144,32 +144,14 @@ ways:
 """
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module
+from ansible_collections.ops.runbook.plugins.module_utils import github_module, github_options
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_ruleset import Ruleset, RulesetPresent, Wanted, record
-
-
-def ruleset(params: Mapping[str, Any]) -> Ruleset:
-    actors = params["bypass_actors"]
-    return Ruleset(
-        Wanted(
-            repository=params["repository"],
-            name=params["name"],
-            target=params["target"],
-            present=params["state"] == "present",
-            enforcement=params["enforcement"],
-            include=None if params["include"] is None else tuple(params["include"]),
-            exclude=None if params["exclude"] is None else tuple(params["exclude"]),
-            rules=params["rules"],
-            actors=None if actors is None else tuple((one["type"], one["id"], one["mode"]) for one in actors),
-        )
-    )
+from ansible_collections.ops.runbook.plugins.module_utils.github_ruleset import RulesetPresent, record
 
 
 def described(present: RulesetPresent) -> dict[str, Any]:
@@ -180,33 +162,13 @@ def described(present: RulesetPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **github_module.REPOSITORY,
-            "name": {"type": "str", "required": True},
-            "target": {"type": "str", "choices": ["branch", "tag"], "default": "branch"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "enforcement": {"type": "str", "choices": ["active", "evaluate", "disabled"]},
-            "include": {"type": "list", "elements": "str"},
-            "exclude": {"type": "list", "elements": "str"},
-            "rules": {"type": "list", "elements": "dict"},
-            "bypass_actors": {
-                "type": "list",
-                "elements": "dict",
-                "options": {
-                    "type": {
-                        "type": "str",
-                        "required": True,
-                        "choices": ["RepositoryRole", "Team", "Integration", "OrganizationAdmin", "DeployKey"],
-                    },
-                    "id": {"type": "int"},
-                    "mode": {"type": "str", "choices": ["always", "pull_request"], "default": "always"},
-                },
-            },
-        },
+        argument_spec={**github_module.REPOSITORY, **github_options.RULESET},
         supports_check_mode=True,
     )
     try:
-        result = github_module.settle(module.params, ruleset, module.check_mode, open_url, os.environ, described)
+        result = github_module.settle(
+            module.params, github_options.ruleset, module.check_mode, open_url, os.environ, described
+        )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))
     for warning in result.pop("warnings"):

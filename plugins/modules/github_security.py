@@ -78,24 +78,16 @@ ways:
 """
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module
+from ansible_collections.ops.runbook.plugins.module_utils import github_module, github_options
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github_security import (
-    SETTINGS,
-    Security,
     SecurityPresent,
-    Wanted,
 )
-
-
-def security(params: Mapping[str, Any]) -> Security:
-    return Security(Wanted(params["repository"], {name: params[name] for name in SETTINGS if params[name] is not None}))
 
 
 def described(present: SecurityPresent) -> dict[str, Any]:
@@ -104,11 +96,13 @@ def described(present: SecurityPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.REPOSITORY, **{name: {"type": "bool"} for name in SETTINGS}},
+        argument_spec={**github_module.REPOSITORY, **github_options.SECURITY},
         supports_check_mode=True,
     )
     try:
-        result = github_module.settle(module.params, security, module.check_mode, open_url, os.environ, described)
+        result = github_module.settle(
+            module.params, github_options.security, module.check_mode, open_url, os.environ, described
+        )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))
     for warning in result.pop("warnings"):

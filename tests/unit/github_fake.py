@@ -559,6 +559,8 @@ def start_run(hub: FakeGitHub, name: str, ref: str, event: str = "workflow_dispa
 
 @route("GET", f"{REPO_PATH}/actions/workflows/([^/]+)/runs")
 def workflow_runs(hub: FakeGitHub, query: Any, body: Any, name: str) -> Any:
+    if name not in hub.workflows:
+        raise missing()
     number = hub.workflows[name]["id"]
     found = [one for one in hub.runs.values() if one["workflow_id"] == number]
     for asked, key in {"event": "event", "head_sha": "head_sha", "branch": "head_branch", "status": "status"}.items():
