@@ -95,6 +95,10 @@ molecule: venv engine ## Procedures on real hosts
 	@$(if $(filter-out $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s laravel >/dev/null 2>&1 || true; molecule test $(patsubst %,-s %,$(filter-out $(OWN_HOSTS),$(SCENARIOS))))
 	@$(foreach scenario,$(filter $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s $(scenario) >/dev/null 2>&1 || true; molecule test -s $(scenario);)
 
+.PHONY: screens
+screens: venv engine ## Record the screens of docs/ops-runbook.md anew, on the demo's host
+	@$(BIN)/python tests/screens/record.py
+
 .PHONY: bench
 bench: venv engine ## Measure a rollback side by side with what a person would do instead
 	@$(BIN)/python tests/bench/bench.py

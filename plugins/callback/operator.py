@@ -141,6 +141,8 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._unsaid: dict[str, Mapping[str, Any]] = {}
         self._open = False
         self._told = ""
+        # Whether the last line was empty, or there was none: two such in a row say nothing.
+        self._gap = True
         self._process = os.getpid()
         atexit.register(self._left)
 
@@ -180,6 +182,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         with self._progress.lock:
             self._progress.wipe()
             for line in lines:
+                if not line.text and self._gap:
+                    continue
+                self._gap = not line.text
                 self._display.display(line.text, color=colours.get(line.tone))
 
     # -- plays and tasks -------------------------------------------------------------------------
@@ -188,7 +193,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         if self._tasks_shown:
             super().v2_playbook_on_play_start(play)
             return
-        self._began = self._began or self._clock()
+        self._began = self._clock() if self._began is None else self._began
         # Its title is shown when a task of it is.
         self._play, self._play_due = play, True
 
@@ -309,7 +314,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             self._say(*screen.block(f"FAILED on {host}: {_cause(failed)}", self._columns()))
         self._unsaid, self._open = {}, False
         if self._watch.operation:
-            took = screen.duration(self._clock() - (self._began or self._clock()))
+            took = screen.duration(self._clock() - (self._began or 0.0))
             checked = "Nothing was changed: this was a check. " if context.CLIARGS["check"] else ""
             self._say(Line(""), Line(f"{checked}{took} in all"))
         if self._tasks_shown or self._others:

@@ -15,6 +15,7 @@ import yaml
 from installation import INSTALLED, Installation
 
 PARTS = ("meta", "playbooks", "plugins", "roles")
+COMMAND = "ops_runbook"
 DOCUMENTS = {"CHANGELOG.rst", "LICENSE", "README.md"}
 
 
@@ -52,12 +53,12 @@ def test_the_wheel_holds_the_parts_below_the_namespace(checkout: Path, wheel: Pa
     expected = known_to_git(checkout, *PARTS, "LICENSE", "README.md", "galaxy.yml")
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert names == {str(INSTALLED / name) for name in expected}
+    assert names == {str(INSTALLED / name) for name in expected} | known_to_git(checkout, COMMAND)
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_from(checkout: Path, sdist: Path) -> None:
     names = {name.split("/", 1)[1] for name in files_of_tar(sdist)}
-    expected = known_to_git(checkout, *PARTS, *DOCUMENTS, "galaxy.yml", "docs", "pyproject.toml", ".gitignore")
+    expected = known_to_git(checkout, *PARTS, *DOCUMENTS, COMMAND, "galaxy.yml", "docs", "pyproject.toml", ".gitignore")
     assert names == expected | {"PKG-INFO"}
 
 
@@ -71,7 +72,7 @@ def test_one_version_everywhere(checkout: Path, tarball: Path, wheel: Path) -> N
 
 def test_one_range_of_ansible_everywhere(checkout: Path) -> None:
     runtime = yaml.safe_load((checkout / "meta/runtime.yml").read_text())
-    (requirement,) = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["dependencies"]
+    requirement = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["dependencies"][0]
     name, wanted = requirement[:12], requirement[12:]
     assert name == "ansible-core"
     assert wanted.split(",") == [part.removesuffix(".0") for part in runtime["requires_ansible"].split(",")]
@@ -143,3 +144,13 @@ def test_a_procedure_fails_and_says_where(installation: Installation, destructiv
     assert ran.returncode != 0
     assert "composer.json:4" in ran.stdout, ran.stdout + ran.stderr
     assert "migrate:fresh" in ran.stdout
+
+
+def test_the_wheel_brings_the_command(from_wheel: Installation) -> None:
+    """It finds the collection beside itself, far from the checkout."""
+    command = from_wheel.python.parent / "ops-runbook"
+    listed = subprocess.run(
+        [command, "list", "--json"], cwd=from_wheel.home, env=from_wheel.env, check=True, capture_output=True, text=True
+    )
+    names = {procedure["name"] for procedure in json.loads(listed.stdout)}
+    assert names == {path.stem for path in (from_wheel.collection / "playbooks").glob("*.yml")} - {"operate"}

@@ -29,5 +29,8 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         if task.get_name().endswith(os.environ["LAB_DIE_AT"]):
             self._left -= 1
-            if not self._left:
+            if not self._left and os.environ.get("LAB_DIE_WHOM") == "parent":
+                # What started Ansible, and Ansible goes on.
+                os.kill(os.getppid(), signal.Signals[f"SIG{os.environ['LAB_DIE_SIGNAL']}"])
+            elif not self._left:
                 os.killpg(os.getpgid(0), signal.SIGKILL)

@@ -1,0 +1,219 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether this machine, and the hosts of its inventory, have what the procedures need; and what to do where not."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_runner import Runner, RunnerConfig
+
+from ops_runbook.run import environment
+
+#: Seconds by which a clock may be off: a lease lasts some minutes, and both sides look at their own clock.
+SKEW = 5.0
+OLDEST_PYTHON = (3, 9)
+
+#: What the variables of a host ask for; Ansible fills them in on each host.
+ASKED = {
+    "state_dir": (
+        "{{ operation_state_dir | default('/var/lib/ops-runbook/' ~ (laravel_service | default(compose_service"
+        " | default(dokku_app | default('')))) if laravel_service is defined or compose_service is defined"
+        " or dokku_app is defined else '') }}"
+    ),
+    "tools": (
+        "{{ ([[laravel_git | default('git'), '--version'], [(laravel_php | default('php')).split()[0], '--version'],"
+        " [(laravel_composer | default('composer')).split()[0], '--version']] if laravel_service is defined else [])"
+        " + ([['docker', '--version'], ['docker', 'compose', 'version']] if compose_service is defined else [])"
+        " + ([['dokku', 'version']] if dokku_app is defined else []) }}"
+    ),
+    "rights": (
+        "{{ [[laravel_systemctl | default('/usr/bin/systemctl'), 'reload',"
+        " laravel_php_fpm_unit | regex_replace('[.]service$', '') ~ '.service']]"
+        " if laravel_php_fpm_unit | default('') | length > 0 else [] }}"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. where: `here` or a host. remedy: what to do, empty where all is well."""
+
+    where: str
+    what: str
+    ok: bool
+    seen: str
+    remedy: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# -- this machine --------------------------------------------------------------------------------
+
+
+def here(root: Path) -> Iterator[Finding]:
+    """root: the folder of the collection."""
+    wanted = yaml.safe_load((root / "meta/runtime.yml").read_text())["requires_ansible"]
+    yield versions(platform.python_version(), ">=3.11", "Python", "install ops-runbook into a newer Python")
+    from ansible.release import __version__ as core
+
+    yield versions(core, wanted, "ansible-core", f"{Path(sys.executable).name} -m pip install 'ansible-core{wanted}'")
+    version = yaml.safe_load((root / "galaxy.yml").read_text())["version"]
+    yield Finding("here", "collection", True, f"ops.runbook {version} in {root}")
+    ssh = shutil.which("ssh")
+    yield Finding("here", "ssh", bool(ssh), ssh or "not found", "" if ssh else "install openssh-client")
+    agent = os.environ.get("SSH_AUTH_SOCK", "")
+    broken = bool(agent) and not os.path.exists(agent)
+    remedy = "unset SSH_AUTH_SOCK, or start ssh-agent anew" if broken else ""
+    yield Finding("here", "ssh agent", not broken, agent or "none, keys are read from files", remedy)
+
+
+def versions(found: str, wanted: str, what: str, remedy: str) -> Finding:
+    """Whether a version lies in a range such as `>=2.19.0,<2.22`."""
+    ok = all(_holds(found, part.strip()) for part in wanted.split(","))
+    return Finding("here", what, ok, f"{found}, {wanted} is supported", "" if ok else remedy)
+
+
+def _holds(found: str, part: str) -> bool:
+    operator, bound = re.match(r"([<>]=?)(.*)", part).groups()  # type: ignore[union-attr]
+    one, other = _numbers(found), _numbers(bound)
+    return {"<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other}[operator]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def inventory(inventories: Sequence[str]) -> tuple[list[str], Finding]:
+    """The hosts that describe a service, and what is to be said of the inventory."""
+    options = [part for one in inventories for part in ("-i", one)]
+    ran = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-inventory"), *options, "--list"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+    )
+    named = ", ".join(inventories) or "that of ansible.cfg"
+    if ran.returncode != 0:
+        last = (ran.stderr.strip().splitlines() or ["it can't be read"])[-1]
+        return [], Finding("here", "inventory", False, f"{named}: {last}", "give one that can be read: -i FILE")
+    hosts = described(json.loads(ran.stdout))
+    remedy = (
+        "" if hosts else "describe a service: inventories/example/hosts.yml in the collection's repository shows how"
+    )
+    return hosts, Finding("here", "inventory", bool(hosts), f"{named}, hosts with a service: {len(hosts)}", remedy)
+
+
+def described(listed: Mapping[str, Any]) -> list[str]:
+    """Hosts whose variables describe a service of one of the systems."""
+    marks = {"laravel_service", "compose_service", "dokku_app"}
+    return [host for host, known in listed.get("_meta", {}).get("hostvars", {}).items() if marks & {*known}]
+
+
+# -- the hosts -----------------------------------------------------------------------------------
+
+
+def ask(hosts: Sequence[str], inventories: Sequence[str]) -> list[dict[str, Any]]:
+    """The events of one call of host_check_info on all hosts."""
+    private = Path(tempfile.mkdtemp(prefix="ops-runbook-"))
+    raw: list[dict[str, Any]] = []
+    try:
+        config = RunnerConfig(
+            private_data_dir=str(private),
+            project_dir=os.getcwd(),
+            module="ops.runbook.host_check_info",
+            module_args=json.dumps(ASKED),
+            host_pattern=",".join(hosts),
+            cmdline=shlex.join([part for one in inventories for part in ("-i", one)]) or None,
+            envvars={**environment(private / "stop", 120, False), "ANSIBLE_STDOUT_CALLBACK": "minimal"},
+            quiet=True,
+        )
+        config.prepare()
+
+        def keep(event: dict[str, Any]) -> bool:
+            raw.append(event)
+            return True
+
+        Runner(config, event_handler=keep).run()
+        return raw
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def of_hosts(hosts: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """What the events say of each host."""
+    begun: dict[str, float] = {}
+    answered: set[str] = set()
+    for event in events:
+        data = event.get("event_data") or {}
+        host, result = str(data.get("host") or ""), data.get("res") or {}
+        if event["event"] == "runner_on_start":
+            begun[host] = _seconds(event)
+        elif event["event"] in ("runner_on_unreachable", "runner_on_failed"):
+            answered.add(host)
+            lost = event["event"] == "runner_on_unreachable"
+            remedy = f"ssh to {host} as Ansible does: ansible {host} -m ping -vvv"
+            yield Finding(host, "reachable", False, _short(result.get("msg", "")), remedy if lost else "see its text")
+        elif event["event"] == "runner_on_ok":
+            answered.add(host)
+            yield from of_host(host, result, begun.get(host, _seconds(event)), _seconds(event))
+    for host in hosts:
+        if host not in answered:
+            yield Finding(host, "reachable", False, "it did not answer", f"ansible {host} -m ping -vvv")
+
+
+def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float) -> Iterator[Finding]:
+    """asked and answered: when, by the clock of this machine; the host looked at its own in between."""
+    yield Finding(host, "reachable", True, f"as {result['user']}")
+    good = _numbers(result["python"])[:2] >= OLDEST_PYTHON
+    newer = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer, or name one: ansible_python_interpreter"
+    yield Finding(host, "python", good, result["python"], "" if good else newer)
+    off = max(asked - result["time"], result["time"] - answered, 0.0)
+    seen = f"off by {off:.0f} s" if off > SKEW else "agrees with this machine's"
+    remedy = "timedatectl set-ntp true, there or here; timedatectl says which is wrong" if off > SKEW else ""
+    yield Finding(host, "clock", off <= SKEW, seen, remedy)
+    state = result.get("state_dir")
+    if state:
+        made = f"sudo install -d -o {result['user']} -m 0700 {shlex.quote(os.path.dirname(state['path']))}"
+        seen = "can be written" if state["usable"] else "can't be written" if state["present"] else "can't be made"
+        yield Finding(
+            host,
+            "state folder",
+            state["usable"],
+            f"{state['path']} {seen}",
+            "" if state["usable"] else f"there: {made}",
+        )
+    for tool, version in (result.get("tools") or {}).items():
+        remedy = "" if version else f"install it there, or say where it is: laravel_{tool} and others in the inventory"
+        yield Finding(host, tool, bool(version), version or "does not run", remedy)
+    for right in result.get("rights") or []:
+        command = shlex.join(right["command"])
+        rule = f"{result['user']} ALL=(root) NOPASSWD: {command}"
+        remedy = "" if right["allowed"] else f"there, with visudo -f /etc/sudoers.d/ops-runbook: {rule}"
+        yield Finding(host, "sudo", right["allowed"], command, remedy)
+
+
+def _seconds(event: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(str(event["created"])).timestamp()
+
+
+def _short(text: str) -> str:
+    return " ".join(text.removeprefix("Task failed: ").split())

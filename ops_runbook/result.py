@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of a run, from the events of ansible-runner: a document, an exit code with a meaning, a JUnit report."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree
+
+from ansible_collections.ops.runbook.plugins.module_utils import operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
+
+SCHEMA = 1
+
+
+class Ending(enum.IntEnum):
+    """How a run ended, as the exit code of the command."""
+
+    VERIFIED = 0
+    FOUND = 1
+    USAGE = 2
+    REFUSED = 3
+    REVERTED = 4
+    FAILED = 5
+    UNREACHABLE = 6
+    INTERRUPTED = 7
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self]
+
+
+MEANINGS = {
+    Ending.VERIFIED: "verified",
+    Ending.FOUND: "a procedure that only looks has found something wrong",
+    Ending.USAGE: "wrong usage; nothing was contacted",
+    Ending.REFUSED: "refused; nothing was changed",
+    Ending.REVERTED: "failed and reverted",
+    Ending.FAILED: "failed and not reverted",
+    Ending.UNREACHABLE: "a host could not be reached",
+    Ending.INTERRUPTED: "interrupted",
+}
+
+#: What needs a person most comes first: of several hosts the run ends as the first of these that one of them has.
+GRAVITY = (Ending.FAILED, Ending.INTERRUPTED, Ending.UNREACHABLE, Ending.REVERTED, Ending.REFUSED, Ending.VERIFIED)
+
+_OF_OUTCOME = {
+    "succeeded": Ending.VERIFIED,
+    "unchanged": Ending.VERIFIED,
+    "reverted": Ending.REVERTED,
+    "refused": Ending.REFUSED,
+    "untouched": Ending.REFUSED,
+    "interrupted": Ending.INTERRUPTED,
+    "unreachable": Ending.UNREACHABLE,
+    "unknown": Ending.INTERRUPTED,
+}
+
+
+@dataclass
+class Events:
+    """A run, gathered while it goes on. said: what the procedure printed. causes: why it failed, by host."""
+
+    watch: Watch = field(default_factory=Watch)
+    said: list[str] = field(default_factory=list)
+    causes: dict[str, str] = field(default_factory=dict)
+    unreachable: set[str] = field(default_factory=set)
+    hosts: list[str] = field(default_factory=list)
+    phase: str = ""
+    begun: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        kind, data = event.get("event", ""), event.get("event_data") or {}
+        task, host = str(data.get("task") or ""), str(data.get("host") or "")
+        if kind in ("playbook_on_task_start", "runner_on_start"):
+            self.phase = PHASES.get(first_word(task), self.phase)
+            self.begun = self.begun or (kind == "runner_on_start" and first_word(task) == "apply")
+            if host and host not in self.hosts:
+                self.hosts.append(host)
+        elif kind in ("warning", "deprecated"):
+            self.warnings.append(str(event.get("stdout", "")))
+        if kind not in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
+            return
+        result: dict[str, Any] = dict(data.get("res") or {})
+        action = str(data.get("resolved_action") or data.get("task_action") or "")
+        if kind == "runner_on_unreachable":
+            result["unreachable"] = True
+            self.unreachable.add(host)
+        kept = self.watch.take(task, action, host, result)
+        if kind == "runner_on_ok" and action.endswith("debug") and not task.startswith(("open |", "close |")):
+            self.said += [str(result["msg"])] if result.get("msg") else []
+        elif kind == "runner_on_unreachable" and not kept:
+            self.causes[host] = f"it can't be reached: {result.get('msg', '')}"
+        elif kind == "runner_on_failed" and not data.get("ignore_errors") and kept in ("", "operation_named"):
+            self.causes[host] = cause(result)
+
+
+def cause(result: Mapping[str, Any]) -> str:
+    """Why a task failed; of a loop, each of its causes once."""
+    items = [cause(item) for item in result.get("results") or [] if isinstance(item, Mapping) and item.get("failed")]
+    return "\n".join(dict.fromkeys(items)) or str(result.get("msg") or result.get("censored") or "no reason was given")
+
+
+def ending(events: Events, code: int, stopped: bool, check: bool) -> Ending:
+    """code: of ansible-playbook. stopped: whether the run was told to end."""
+    watch = events.watch
+    found = _ending(events, code, check)
+    if stopped and found is not Ending.VERIFIED:
+        return Ending.INTERRUPTED
+    if found is Ending.REFUSED and watch.decision.get("code") == "stopped":
+        return Ending.INTERRUPTED
+    return found
+
+
+def _ending(events: Events, code: int, check: bool) -> Ending:
+    watch = events.watch
+    if watch.decision.get("refused"):
+        lost = [result for result in watch.planned.values() if result.get("unreachable")]
+        said = [result for result in watch.planned.values() if result.get("refusal")]
+        return Ending.UNREACHABLE if lost and not said else Ending.REFUSED
+    if watch.decision and check:
+        return Ending.VERIFIED if code == 0 else Ending.REFUSED
+    if watch.decision.get("go"):
+        return _of_outcomes(events, code)
+    if watch.operation:
+        # It was named and came to no decision: a host was lost, or its plan broke off, or an input was wrong.
+        if any(result.get("unreachable") for result in watch.planned.values()):
+            return Ending.UNREACHABLE
+        planning = any(watch.planned.values())
+        return Ending.REFUSED if planning else Ending.INTERRUPTED if not events.causes else Ending.USAGE
+    if code == 0:
+        return Ending.VERIFIED
+    if events.unreachable:
+        return Ending.UNREACHABLE
+    named = any("operation_named" in known for known in watch.known.values())
+    return Ending.USAGE if named or not events.hosts else Ending.FOUND
+
+
+def _of_outcomes(events: Events, code: int) -> Ending:
+    outcomes = events.watch.outcomes
+    found = []
+    for result in outcomes.values():
+        outcome = operation_report.outcome_of(result)
+        undone = outcome == "reverted" and (result.get("planned") or {}).get("direction") == "back"
+        settled = result.get("settled", True)
+        kind = Ending.VERIFIED if undone else _OF_OUTCOME.get(outcome, Ending.FAILED)
+        found.append(kind if settled else max(kind, Ending.FAILED))
+    worst = next(kind for kind in GRAVITY if kind in found)
+    # Every host is well, and yet the run is not: something after the operation failed, such as fetching a backup.
+    return Ending.FAILED if worst is Ending.VERIFIED and code else worst
+
+
+def document(events: Events, run: Mapping[str, Any], how: Ending) -> dict[str, Any]:
+    """One document for a program. run: what was asked for, and when."""
+    watch = events.watch
+    outcomes = watch.outcomes
+    names = list(dict.fromkeys([*events.hosts, *outcomes]))
+    return {
+        "schema": SCHEMA,
+        **run,
+        "exit_code": int(how),
+        "meaning": how.meaning,
+        "operation": watch.operation or None,
+        "refusal": watch.decision.get("together") or None,
+        "hosts": {name: _host(outcomes.get(name) or {}, events, name) for name in names},
+        "said": events.said,
+        "warnings": events.warnings,
+    }
+
+
+def _host(result: Mapping[str, Any], events: Events, name: str) -> dict[str, Any]:
+    planned = result.get("planned") or {}
+    plan, record = planned.get("plan") or {}, result.get("record") or {}
+    changed = bool(events.watch.decision.get("go"))
+    if changed and planned:
+        outcome: str | None = operation_report.outcome_of(result)
+    elif planned.get("refusal"):
+        outcome = "refused"
+    else:
+        outcome = "unreachable" if planned.get("unreachable") or name in events.unreachable else None
+    return {
+        "outcome": outcome,
+        "from": record.get("from") or plan.get("from"),
+        "to": record.get("to") or plan.get("to"),
+        "left": record.get("left"),
+        "seconds": round(sum(step["seconds"] for step in record.get("steps") or []), 3) if record else None,
+        "request_ids": operation_report.request_ids(result),
+        "ledger_id": record.get("id"),
+        "refusal": planned.get("refusal"),
+        "error": result.get("error") or events.causes.get(name) or planned.get("msg") or result.get("msg") or None,
+        "chosen": plan.get("chosen"),
+        "migrations": plan.get("migrations"),
+        "steps": [step["title"] for step in plan.get("steps") or []],
+        "settled": result.get("settled"),
+    }
+
+
+def junit(found: Mapping[str, Any]) -> str:
+    """The document as a report that CI systems show: one case for each host."""
+    hosts: Mapping[str, Any] = found["hosts"] or {"-": {}}
+    bad = found["exit_code"] != 0
+    suite = ElementTree.Element("testsuite", name=f"ops.runbook.{found['procedure']}", timestamp=str(found["started"]))
+    troubled = [name for name in hosts if bad and hosts[name].get("outcome") not in ("succeeded", "unchanged")]
+    # A refusal of all hosts together is the fault of none, and yet the run is red.
+    troubled = troubled or (list(hosts) if bad else [])
+    for name, host in hosts.items():
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=str(found["procedure"]), name=name, time=str(host.get("seconds") or 0)
+        )
+        if name in troubled:
+            refusal = host.get("refusal") or found.get("refusal") or {}
+            text = host.get("error") or refusal.get("text") or found["meaning"]
+            ways = [f"{way['input']}  {way['effect']}" for way in refusal.get("ways") or []]
+            failure = ElementTree.SubElement(case, "failure", message=_printable(str(text)), type=found["meaning"])
+            failure.text = _printable("\n".join([str(text), *ways]))
+    suite.set("tests", str(len(hosts)))
+    suite.set("failures", str(len(troubled)))
+    suite.set("time", str(found["seconds"]))
+    ElementTree.indent(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def _printable(text: str) -> str:
+    """Without the control characters that XML has no way to hold."""
+    return "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())

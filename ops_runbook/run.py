@@ -1,0 +1,225 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run of a procedure through ansible-runner: what it is given, what it keeps, and how it is told to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_runner import Runner, RunnerConfig
+
+from ops_runbook.catalogue import Procedure
+from ops_runbook.result import Ending, Events, document, ending
+
+#: Runs whose events are kept; older ones are removed.
+KEPT = 20
+MASK = "********"
+# Names of variables whose values are nobody's business, in the environment that ansible-runner writes down.
+_SECRET = re.compile(r"pass|secret|token|key|credential|auth|cookie", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. inputs: as typed. variables: further ones, as typed after -e."""
+
+    procedure: Procedure
+    inputs: Mapping[str, str]
+    inventories: Sequence[str] = ()
+    limit: str = ""
+    variables: Sequence[str] = ()
+    check: bool = False
+    diff: bool = False
+    verbosity: int = 0
+
+    def options(self) -> list[str]:
+        """What ansible-playbook gets beside the inputs."""
+        found = [part for inventory in self.inventories for part in ("-i", inventory)]
+        found += ["-l", self.limit] if self.limit else []
+        found += [part for variable in self.variables for part in ("-e", variable)]
+        found += ["--check"] if self.check else []
+        found += ["--diff"] if self.diff else []
+        return found + (["-" + "v" * self.verbosity] if self.verbosity else [])
+
+    def command(self) -> str:
+        """The same as a line of plain Ansible, with secrets left out."""
+        given = [f"-e {_assigned(name, value)}" for name, value in self.shown().items()]
+        return " ".join(["ansible-playbook", self.procedure.playbook, *given, shlex.join(self.options())]).rstrip()
+
+    def shown(self) -> dict[str, str]:
+        """The inputs, as they may be seen."""
+        secret = {known.name for known in self.procedure.inputs if known.secret}
+        return {name: MASK if name in secret else value for name, value in self.inputs.items()}
+
+
+def _assigned(name: str, value: str) -> str:
+    # Ansible takes it apart once more, after the shell did.
+    once = f"{name}={shlex.quote(value)}"
+    simple = once.count("'") == 2 and not re.search(r'["$`\\!]', once)
+    return f'"{once}"' if simple else shlex.quote(once)
+
+
+@dataclass
+class Stopping:
+    """How often the run was told to end, and where that is told to Ansible."""
+
+    flag: Path
+    asked: int = 0
+    say: Callable[[str], None] = field(default=lambda text: None)
+
+    def __call__(self, number: int, frame: object) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            self.flag.touch()
+            self.say(
+                f"{signal.Signals(number).name}: what is under way on a host is brought to its end, nothing else is "
+                "begun. Once more ends it at once."
+            )
+
+    @property
+    def at_once(self) -> bool:
+        return self.asked > 1
+
+
+@contextmanager
+def listening(stopping: Stopping) -> Iterator[None]:
+    """SIGTERM and SIGINT end the run in order."""
+    before = {number: signal.signal(number, stopping) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def runs_folder() -> Path:
+    """Where the events of the last runs are kept."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Path(state) / "ops-runbook/runs"
+
+
+def execute(
+    request: Request,
+    on_event: Callable[[Mapping[str, Any], Events], None],
+    say: Callable[[str], None],
+    width: int,
+    colour: bool,
+) -> dict[str, Any]:
+    """Run it to its end, and tell what became of it. on_event: called with each event after it was taken."""
+    events, started, clock = Events(), datetime.now(UTC), time.monotonic()
+    folder = runs_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ident = f"{started:%Y%m%dT%H%M%SZ}-{os.getpid()}"
+    # What is typed may be a secret: it is in a file that only this user can read, and only while the run lasts.
+    private = Path(tempfile.mkdtemp(prefix="ops-runbook-"))
+    stopping = Stopping(private / "stop", say=say)
+    try:
+        inputs = private / "inputs.json"
+        inputs.touch(mode=0o600)
+        inputs.write_text(json.dumps(dict(request.inputs)))
+        config = RunnerConfig(
+            private_data_dir=str(private),
+            project_dir=os.getcwd(),
+            artifact_dir=str(folder),
+            ident=ident,
+            rotate_artifacts=KEPT,
+            playbook=request.procedure.playbook,
+            cmdline=shlex.join([*request.options(), "-e", f"@{inputs}"]),
+            envvars=environment(stopping.flag, width, colour),
+            quiet=True,
+        )
+        config.prepare()
+        # How long a second signal may wait.
+        config.pexpect_timeout = 1
+
+        def handled(event: Mapping[str, Any]) -> bool:
+            events.take(event)
+            on_event(event, events)
+            # An event that its handler does not want is not kept.
+            return True
+
+        def status(found: Mapping[str, Any], runner_config: Any) -> None:
+            if found["status"] == "running":
+                mask_command(Path(runner_config.artifact_dir) / "command")
+
+        runner = Runner(config, event_handler=handled, status_handler=status, cancel_callback=lambda: stopping.at_once)
+        with listening(stopping):
+            runner.run()
+        how = ending(events, int(runner.rc or 0), stopping.asked > 0, request.check)
+        found = document(
+            events,
+            {
+                "procedure": request.procedure.name,
+                "check": request.check,
+                "inputs": request.shown(),
+                "command": request.command(),
+                "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+                "seconds": round(time.monotonic() - clock, 1),
+                "artifacts": str(folder / ident),
+            },
+            how,
+        )
+        kept = folder / ident / "result.json"
+        kept.touch(mode=0o600)
+        kept.write_text(json.dumps(found, indent=2) + "\n")
+        return found
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def environment(stop: Path, width: int, colour: bool) -> dict[str, str]:
+    """What the run is told by variables; what a person has set stays."""
+    from ansible import constants
+
+    return {
+        "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator",
+        "OPS_RUNBOOK_LIVE": "false",
+        "OPS_RUNBOOK_WIDTH": str(width),
+        "OPS_RUNBOOK_STOP": str(stop),
+        # The same interpreter finds the collection that this command belongs to.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        # ansible-runner would switch the check of host keys off where nothing is said.
+        "ANSIBLE_HOST_KEY_CHECKING": str(constants.config.get_config_value("HOST_KEY_CHECKING")),
+        **({"ANSIBLE_FORCE_COLOR": "1"} if colour else {"ANSIBLE_NOCOLOR": "1"}),
+    }
+
+
+def mask_command(path: Path) -> None:
+    """Take out of the kept command what an environment may hold: ansible-runner writes all of it."""
+    kept = json.loads(path.read_text())
+    kept["env"] = {
+        name: MASK if _SECRET.search(name) else value
+        for name, value in kept["env"].items()
+        if name.startswith(("ANSIBLE_", "OPS_RUNBOOK_", "LANG", "LC_"))
+    }
+    path.write_text(json.dumps(kept))
+
+
+def left_open(found: Mapping[str, Any]) -> list[str]:
+    """What a run that did not come to its end leaves behind, in words."""
+    if found["exit_code"] != Ending.INTERRUPTED:
+        return []
+    lines = []
+    for name, host in found["hosts"].items():
+        if host["outcome"] in ("succeeded", "unchanged", "reverted"):
+            lines.append(f"{name}: {host['outcome']}")
+        elif host["ledger_id"] or host["outcome"] in ("refused", "untouched"):
+            lines.append(f"{name}: nothing was changed there" if host["settled"] is not False else f"{name}: open")
+        else:
+            lines.append(f"{name}: may have gone on by itself, or may be open; the same command again says so")
+    return lines

@@ -1,0 +1,321 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command: what it knows of the procedures, what it refuses, and what each ending of a run means."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from test_operation_screen import CLOSE, FACT, ID, LARAVEL, applied, planned
+from typer.testing import CliRunner
+
+from ops_runbook import catalogue
+from ops_runbook.command_line import app
+from ops_runbook.result import Ending, Events, document, ending, junit
+from ops_runbook.run import MASK, Request, Stopping, environment, left_open, mask_command
+
+ROOT = Path(__file__).resolve().parents[2]
+PROCEDURES = catalogue.procedures(catalogue.collection())
+
+
+# -- what it knows -------------------------------------------------------------------------------
+
+
+def test_every_playbook_but_the_guard_is_a_procedure() -> None:
+    assert {*PROCEDURES} == {path.stem for path in ROOT.glob("playbooks/*.yml")} - {"operate"}
+
+
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_a_procedure_names_its_section_its_role_and_how_it_is_called(name: str) -> None:
+    procedure = PROCEDURES[name]
+    assert procedure.sections and procedure.title and procedure.description
+    assert any(f"playbooks/{name}.yml" in example for example in procedure.examples)
+    role, entry = procedure.role.rpartition(".")[2], procedure.entry
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    assert entry in specs
+
+
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_every_input_that_a_playbook_shows_is_known(name: str) -> None:
+    """What stands after -e in a header is an input, or a variable of the inventory."""
+    procedure = PROCEDURES[name]
+    typed = re.findall(r"-e \"?(\w+)=", "\n".join(procedure.examples))
+    assert {one for one in typed if procedure.input(one) is None and "_" not in one} == set()
+
+
+def test_an_input_is_described_by_the_argument_spec() -> None:
+    migrations = PROCEDURES["laravel_rollback"].input("migrations")
+    assert migrations is not None
+    assert migrations.choices == ("refuse", "keep", "down") and migrations.default == "refuse"
+    assert migrations.variable == "laravel_migrations" and "does not know" in migrations.description
+    assert PROCEDURES["laravel_rollback"].input("reason") is not None, "what the guard reads by itself"
+    assert PROCEDURES["laravel_rollback"].input("laravel_service") is None, "a variable of the inventory"
+
+
+def test_a_secret_input_is_known_as_one() -> None:
+    secret = {(name, one.name) for name, procedure in PROCEDURES.items() for one in procedure.inputs if one.secret}
+    assert {("laravel_maintenance", "secret"), ("compose_rotate_secrets", "role_password")} <= secret
+
+
+# -- what is typed -------------------------------------------------------------------------------
+
+
+def cli(*arguments: str) -> Any:
+    return CliRunner().invoke(app, [*arguments])
+
+
+USAGE = {
+    "a mistyped procedure": (("run", "laravel_rolback"), "did you mean laravel_rollback"),
+    "a mistyped input": (("run", "laravel_rollback", "too=v1"), "did you mean 'to'?"),
+    "an unknown value": (("plan", "laravel_rollback", "migrations=yes"), "must be one of: refuse, keep, down"),
+    "no value": (("run", "laravel_rollback", "v1"), "type name=value"),
+    "an unknown option": (("run", "laravel_rollback", "--chek"), "No such option"),
+}
+
+
+@pytest.mark.parametrize("name", USAGE)
+def test_wrong_usage_contacts_nobody(name: str) -> None:
+    arguments, says = USAGE[name]
+    ran = cli(*arguments)
+    assert ran.exit_code == Ending.USAGE
+    assert says in " ".join(ran.output.split()), ran.output
+
+
+def test_list_and_describe_are_for_programs_too() -> None:
+    listed = json.loads(cli("list", "--json").stdout)
+    assert {procedure["name"] for procedure in listed} == {*PROCEDURES}
+    described = json.loads(cli("describe", "laravel_deploy", "--json").stdout)
+    assert described in listed
+
+
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_describe_shows_every_input(name: str) -> None:
+    shown = cli("describe", name).stdout
+    assert all(one.name in shown for one in PROCEDURES[name].inputs)
+
+
+def test_the_command_is_shown_as_ansible_takes_it() -> None:
+    ran = cli("run", "laravel_rollback", "reason=INC-421 login loop", "to=v1.0.0", "-l", "web1", "--show-command")
+    assert ran.stdout.strip() == (
+        "ansible-playbook ops.runbook.laravel_rollback -e \"reason='INC-421 login loop'\" -e to=v1.0.0 -l web1"
+    )
+    assert cli("plan", "laravel_rollback", "--show-command").stdout.strip().endswith("laravel_rollback --check")
+
+
+def test_a_secret_is_not_shown() -> None:
+    ran = cli("run", "laravel_maintenance", "state=down", "secret=canary-7f", "--show-command")
+    assert "canary" not in ran.output and MASK in ran.stdout
+
+
+# -- what becomes of a run -----------------------------------------------------------------------
+
+
+def event(kind: str, task: str, action: str, result: dict[str, Any], host: str = "web1", **more: Any) -> dict[str, Any]:
+    return {
+        "event": f"runner_on_{kind}",
+        "event_data": {"task": task, "resolved_action": action, "host": host, "res": result, **more},
+    }
+
+
+def started(task: str, host: str = "web1") -> dict[str, Any]:
+    return {"event": "runner_on_start", "event_data": {"task": task, "host": host}}
+
+
+def decided(**facts: Any) -> dict[str, Any]:
+    found = {"go": False, "refused": False, "planned": True, "code": "", "together": None, **facts}
+    return event("ok", "open | Decide", FACT, {"ansible_facts": {"operation_decision": found}})
+
+
+NAMED = event("ok", "open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": {"user": "anna"}})
+PLANNED = event("ok", "plan | Take the lease", LARAVEL, planned())
+REFUSAL = {"code": "drift", "text": "somebody changed it", "ways": [{"input": "to=v1", "effect": "goes there"}]}
+REFUSED = event("ok", "plan | Take the lease", LARAVEL, {"plan": None, "refusal": REFUSAL})
+LOST = event("unreachable", "plan | Take the lease", LARAVEL, {"msg": "refused"})
+GO = [NAMED, PLANNED, decided(go=True), started("apply | Do the steps")]
+
+
+def did(outcome: str, error: str = "", **more: Any) -> dict[str, Any]:
+    result = applied(outcome, error)
+    result["closed"].update(more)
+    return event("ok", "apply | Do the steps", LARAVEL, result)
+
+
+ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
+    "verified": ([*GO, did("succeeded")], 0, Ending.VERIFIED),
+    "a refusal": ([NAMED, REFUSED, decided(refused=True)], 2, Ending.REFUSED),
+    "a host that was never reached": ([NAMED, LOST, decided(refused=True)], 2, Ending.UNREACHABLE),
+    "a single host that was never reached": ([NAMED, LOST], 4, Ending.UNREACHABLE),
+    "a wrong input": (
+        [event("failed", "open | Check", "ops.runbook.operation_begin", {"msg": "'too' is no input"})],
+        2,
+        Ending.USAGE,
+    ),
+    "what Ansible does not take": ([], 1, Ending.USAGE),
+    "reverted": ([*GO, did("reverted", "status 500")], 2, Ending.REVERTED),
+    "held": ([*GO, did("failed", "status 500")], 2, Ending.FAILED),
+    "between two releases": ([*GO, did("interrupted", settled=False)], 2, Ending.INTERRUPTED),
+    "lost while it was changed": (
+        [
+            *GO,
+            event("unreachable", "apply | Do the steps", LARAVEL, {"msg": "timed out"}),
+            event("unreachable", "settle | Record", CLOSE, {"msg": "timed out"}),
+        ],
+        2,
+        Ending.UNREACHABLE,
+    ),
+    "the controller's end": (GO, 254, Ending.INTERRUPTED),
+    "asked to stop": ([NAMED, PLANNED, decided(refused=True, code="stopped")], 2, Ending.INTERRUPTED),
+    "a backup that could not be fetched": ([*GO, did("succeeded")], 2, Ending.FAILED),
+    "a look at what is well": ([started("status | Ask")], 0, Ending.VERIFIED),
+    "a look at what is not": (
+        [started("status | Ask"), event("failed", "status | Fail", "ansible.builtin.assert", {"msg": "down"})],
+        2,
+        Ending.FOUND,
+    ),
+}
+
+
+def gathered(found: list[dict[str, Any]]) -> Events:
+    events = Events()
+    for one in found:
+        events.take(one)
+    return events
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_each_ending_has_its_exit_code(name: str) -> None:
+    found, code, expected = ENDINGS[name]
+    assert ending(gathered(found), code, stopped=False, check=False) is expected
+
+
+def test_a_check_that_shows_its_plan_is_green() -> None:
+    assert ending(gathered([NAMED, PLANNED, decided()]), 0, stopped=False, check=True) is Ending.VERIFIED
+
+
+def test_of_several_hosts_the_gravest_counts() -> None:
+    other = event("ok", "plan | Take the lease", LARAVEL, planned(), "web2")
+    bad = event("ok", "apply | Do the steps", LARAVEL, applied("failed", "x"), "web2")
+    assert ending(gathered([*GO, other, did("reverted"), bad]), 2, stopped=False, check=False) is Ending.FAILED
+
+
+def test_a_run_that_was_stopped_and_is_whole_is_verified() -> None:
+    assert ending(gathered([*GO, did("succeeded")]), 0, stopped=True, check=False) is Ending.VERIFIED
+    assert ending(gathered([*GO, did("reverted")]), 2, stopped=True, check=False) is Ending.INTERRUPTED
+
+
+def told(name: str) -> dict[str, Any]:
+    found, code, how = ENDINGS[name]
+    run = {"procedure": "laravel_rollback", "started": "2026-11-21T03:15:02Z", "seconds": 4.2, "artifacts": "runs/1"}
+    return document(gathered(found), run, how)
+
+
+def test_the_document_says_what_an_incident_wants() -> None:
+    host = told("verified")["hosts"]["web1"]
+    assert (host["outcome"], host["ledger_id"], host["from"]["name"]) == ("succeeded", ID, "v1.5.0")
+    assert host["request_ids"] and host["seconds"] == 1
+    assert told("a refusal")["hosts"]["web1"]["refusal"]["ways"] == REFUSAL["ways"]
+    assert told("a host that was never reached")["hosts"]["web1"]["outcome"] == "unreachable"
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_document_is_json_and_its_report_is_red_where_it_is(name: str) -> None:
+    found = told(name)
+    assert json.loads(json.dumps(found)) == found
+    suite = ElementTree.fromstring(junit(found).encode())
+    assert (int(suite.get("failures", "0")) > 0) is (found["exit_code"] != 0)
+    assert len(suite.findall("testcase")) == max(1, len(found["hosts"]))
+
+
+def test_a_report_holds_what_a_terminal_would_not() -> None:
+    found = told("reverted")
+    found["hosts"]["web1"]["error"] = "bad \x1b[31m byte \x00 <&"
+    (failure,) = ElementTree.fromstring(junit(found).encode()).iter("failure")
+    assert failure.get("message") == "bad [31m byte  <&"
+
+
+def test_an_interrupted_run_says_what_is_open() -> None:
+    assert left_open(told("the controller's end")) == [
+        "web1: may have gone on by itself, or may be open; the same command again says so"
+    ]
+    assert left_open(told("verified")) == []
+
+
+# -- what it keeps -------------------------------------------------------------------------------
+
+
+def test_the_kept_command_holds_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / "command"
+    env = {"ANSIBLE_VAULT_PASSWORD_FILE": "canary", "GITHUB_TOKEN": "canary", "HOME": "canary", "ANSIBLE_FORKS": "5"}
+    path.write_text(json.dumps({"command": ["ansible-playbook"], "env": env}))
+    mask_command(path)
+    assert json.loads(path.read_text())["env"] == {"ANSIBLE_VAULT_PASSWORD_FILE": MASK, "ANSIBLE_FORKS": "5"}
+
+
+def test_host_keys_are_checked_as_the_configuration_says(tmp_path: Path) -> None:
+    assert environment(tmp_path / "stop", 80, False)["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+
+
+def test_the_first_signal_asks_and_the_second_ends(tmp_path: Path) -> None:
+    said: list[str] = []
+    stopping = Stopping(tmp_path / "stop", say=said.append)
+    stopping(signal.SIGTERM, None)
+    assert (tmp_path / "stop").exists() and not stopping.at_once and "SIGTERM" in said[0]
+    stopping(signal.SIGTERM, None)
+    assert stopping.at_once
+
+
+def test_a_procedure_that_contacts_nobody_runs_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way through ansible-runner, with what it leaves behind."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("CANARY_TOKEN", "canary-9e")
+    monkeypatch.setenv("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(ROOT / "collections"))
+    (tmp_path / "composer.json").write_text('{"scripts": {"x": ["@php artisan migrate:fresh --force"]}}')
+    report = tmp_path / "report.xml"
+    ran = cli(
+        "run",
+        "data_safety_check",
+        f"path={tmp_path}",
+        "-i",
+        str(ROOT / "inventories/demo"),
+        "--json",
+        "--junit",
+        str(report),
+    )
+    assert ran.exit_code == Ending.FOUND, ran.output
+    found = json.loads(ran.stdout)
+    assert "composer.json:1" in "\n".join(found["said"])
+    assert "not safe" in found["hosts"]["localhost"]["error"]
+    assert "<failure" in report.read_text()
+    kept = Path(found["artifacts"])
+    assert json.loads((kept / "result.json").read_text()) == found
+    for path in kept.rglob("*"):
+        assert not path.is_file() or "canary-9e" not in path.read_text(errors="replace"), path
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o077 or path.suffix == "", path
+    assert not stat.S_IMODE(kept.parent.stat().st_mode) & 0o077
+
+
+def test_a_request_hands_its_inventories_on() -> None:
+    request = Request(PROCEDURES["laravel_status"], {}, ["a", "b"], "web1", ["x=1"], diff=True, verbosity=2)
+    assert request.options() == ["-i", "a", "-i", "b", "-l", "web1", "-e", "x=1", "--diff", "-vv"]
+
+
+def test_completion_knows_procedures_and_values() -> None:
+    asked = {**os.environ, "_OPS_RUNBOOK_COMPLETE": "complete_bash"}
+    for line, expected in (
+        ("ops-runbook run laravel_rol", "laravel_rollback"),
+        ("ops-runbook plan laravel_rollback mig", "migrations="),
+    ):
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+        ran = CliRunner().invoke(app, [], prog_name="ops-runbook", env={**asked, **words})
+        assert expected in ran.output, ran.output

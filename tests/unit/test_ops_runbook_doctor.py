@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the doctor looks at, on this machine and on a host, and that each fault has a remedy that can be typed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import host_check
+from ops_runbook import catalogue
+from ops_runbook.doctor import SKEW, described, here, of_host, of_hosts, versions
+
+
+def script(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+# -- on a host -----------------------------------------------------------------------------------
+
+VERSIONS = {
+    "git": ("echo git version 2.39.5", "2.39.5"),
+    "composer": ("echo Composer version 2.8.8 2025-04-04 >&2", "2.8.8"),
+    "one that prints none": ("echo hello", "?"),
+    "one that fails": ("echo 1.2.3; exit 1", None),
+}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_a_version_is_read(tmp_path: Path, name: str) -> None:
+    text, expected = VERSIONS[name]
+    assert host_check.version([script(tmp_path, "tool", text), "--version"]) == expected
+
+
+def test_what_is_not_installed_has_no_version(tmp_path: Path) -> None:
+    assert host_check.version([str(tmp_path / "none"), "--version"]) is None
+
+
+def test_a_tool_that_hangs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_check, "TIMEOUT", 0.2)
+    assert host_check.version([script(tmp_path, "tool", "exec sleep 60"), "--version"]) is None
+
+
+def test_the_state_folder_is_looked_at_and_not_made(tmp_path: Path) -> None:
+    there, missing = str(tmp_path), str(tmp_path / "vertex")
+    assert host_check.state_folder(there) == {"path": there, "present": True, "usable": True}
+    assert host_check.state_folder(missing) == {"path": missing, "present": False, "usable": True}
+    assert host_check.state_folder(str(tmp_path / "a/b"))["usable"] is False
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sudo_is_asked_and_the_command_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    script(tmp_path, "sudo", f'printf "%s\\n" "$*" >> {tmp_path}/asked; [ "$5" = reload ]')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert host_check.allowed(["systemctl", "reload", "php"]) is True
+    assert host_check.allowed(["systemctl", "stop", "php"]) is False
+    assert (tmp_path / "asked").read_text().splitlines()[0] == "-n -l -- systemctl reload php"
+
+
+def test_a_look_names_two_tools_of_one_command(tmp_path: Path) -> None:
+    docker = script(tmp_path, "docker", '[ "$1" = compose ] && echo 2.26.1 || echo 26.1.5')
+    found = host_check.look("", [[docker, "--version"], [docker, "compose", "version"]], [])
+    assert found["tools"] == {docker: "26.1.5", f"{docker} compose": "2.26.1"}
+    assert found["state_dir"] is None
+
+
+# -- what is said of it --------------------------------------------------------------------------
+
+
+def answer(**more: Any) -> dict[str, Any]:
+    return {
+        "user": "deploy",
+        "python": "3.13.5",
+        "time": 1000.0,
+        "state_dir": {"path": "/var/lib/ops-runbook/vertex", "present": True, "usable": True},
+        "tools": {"git": "2.47.3"},
+        "rights": [{"command": ["/usr/bin/systemctl", "reload", "php8.4-fpm.service"], "allowed": True}],
+        **more,
+    }
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "an old python": ({"python": "3.8.10"}, "python", "ansible_python_interpreter"),
+    "a clock that is ahead": ({"time": 1001.0 + SKEW + 1}, "clock", "timedatectl"),
+    "a clock that is behind": ({"time": 999.0 - SKEW - 1}, "clock", "timedatectl"),
+    "no state folder": (
+        {"state_dir": {"path": "/var/lib/ops-runbook/vertex", "present": False, "usable": False}},
+        "state folder",
+        "sudo install -d -o deploy -m 0700 /var/lib/ops-runbook",
+    ),
+    "a tool that is missing": ({"tools": {"composer": None}}, "composer", "laravel_composer"),
+    "no right": (
+        {"rights": [{"command": ["/usr/bin/systemctl", "reload", "php8.4-fpm.service"], "allowed": False}]},
+        "sudo",
+        "deploy ALL=(root) NOPASSWD: /usr/bin/systemctl reload php8.4-fpm.service",
+    ),
+}
+
+
+def test_a_host_that_has_everything_is_well() -> None:
+    assert [finding.what for finding in of_host("web1", answer(), 999.0, 1001.0) if not finding.ok] == []
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_is_named_with_what_to_do(name: str) -> None:
+    more, what, remedy = FAULTS[name]
+    (bad,) = [finding for finding in of_host("web1", answer(**more), 999.0, 1001.0) if not finding.ok]
+    assert (bad.where, bad.what) == ("web1", what)
+    assert remedy in bad.remedy
+
+
+def event(kind: str, host: str, **result: Any) -> dict[str, Any]:
+    return {"event": kind, "created": "2026-11-21T03:15:02+00:00", "event_data": {"host": host, "res": result}}
+
+
+def test_a_host_that_does_not_answer_is_named() -> None:
+    events = [event("runner_on_start", "web1"), event("runner_on_unreachable", "web1", msg="Task failed: timed out")]
+    found = list(of_hosts(["web1", "web2"], events))
+    assert [(finding.where, finding.ok, finding.seen) for finding in found] == [
+        ("web1", False, "timed out"),
+        ("web2", False, "it did not answer"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "ok"), [("2.19.0", True), ("2.21.4", True), ("2.18.9", False), ("2.22.0", False), ("2.20.0rc1", True)]
+)
+def test_the_supported_versions(version: str, ok: bool) -> None:
+    assert versions(version, ">=2.19.0,<2.22", "ansible-core", "x").ok is ok
+
+
+def test_this_machine_is_well() -> None:
+    assert [finding for finding in here(catalogue.collection()) if not finding.ok and finding.what != "ssh agent"] == []
+
+
+def test_hosts_without_a_service_are_not_asked() -> None:
+    listed = {"_meta": {"hostvars": {"web1": {"laravel_service": "vertex"}, "db1": {}, "app1": {"dokku_app": "x"}}}}
+    assert described(listed) == ["web1", "app1"]
