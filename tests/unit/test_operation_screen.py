@@ -131,6 +131,11 @@ def test_a_table_is_no_wider_than_it_may_be(rows: list[list[str]]) -> None:
     assert all(len(line) <= 80 for lines in fitted(["a", "b", "c", "d"], rows, 80) for line in lines)
 
 
+def test_the_host_leads_its_row_however_long_its_name_is() -> None:
+    name = "web" * 30
+    assert fitted(["host", "from"], [[name, "v1"]], 80)[1] == [name, "  from  v1"]
+
+
 def test_what_is_folded_continues_under_its_text() -> None:
     assert folded(["steps     1. " + "word " * 6 + "end"], 30) == [
         "steps     1. word word word",

@@ -299,6 +299,7 @@ def test_a_procedure_that_contacts_nobody_runs_to_its_end(tmp_path: Path, monkey
     assert "<failure" in report.read_text()
     kept = Path(found["artifacts"])
     assert json.loads((kept / "result.json").read_text()) == found
+    assert list(kept.glob("job_events/*.json")), "the events of a run are what is looked at after it"
     for path in kept.rglob("*"):
         assert not path.is_file() or "canary-9e" not in path.read_text(errors="replace"), path
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077 or path.suffix == "", path
