@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.command import Command
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Loss
 
 #: Which containers are ours, and what they do: one that outlived its module is found by it.
 LABEL = "ops.runbook.once"
@@ -90,10 +91,29 @@ try:
 
     seen = {"version_table": "alembic_version"}
 
+    def counted(connection, loss):
+        """How many rows a table has, or have a value in a column; bounded, so that nobody waits for a large one."""
+        from sqlalchemy import text
+
+        quote = connection.dialect.identifier_preparer.quote
+        rows = "select 1 as one from " + ".".join(quote(part) for part in loss["table"].split("."))
+        if loss["column"]:
+            rows += " where " + quote(loss["column"]) + " is not null"
+        try:
+            # One that fails takes nothing else of this transaction with it.
+            with connection.begin_nested():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("set local statement_timeout = 5000"))
+                limited = "select count(*) from (" + rows + " limit 10001) counted"
+                return int(connection.execute(text(limited)).scalar())
+        except Exception:
+            return None
+
     def look(heads, context):
         seen["heads"] = list(context.get_current_heads())
         seen["transactional"] = bool(context.impl.transactional_ddl)
         seen["version_table"] = getattr(context, "version_table", "alembic_version")
+        answer["counts"] = [counted(context.connection, loss) for loss in request["count"]]
         return []
 
     if request["database"]:
@@ -165,7 +185,8 @@ class Answer:
     """What an image says. heads: of the database; None where it was not asked or can't be read.
 
     downs and ups: by revision, as migration_verdict.undoing wants them, and the SQL of what an upgrade would run.
-    failed: the command that did not end with 0, and what it said.
+    failed: the command that did not end with 0, and what it said. counts: of what was to be counted; None where that
+    failed, and 10001 for more than can be told quickly.
     """
 
     graph: Graph
@@ -175,6 +196,7 @@ class Answer:
     downs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failed: str = ""
+    counts: tuple[int | None, ...] = ()
 
     @property
     def applied(self) -> list[str]:
@@ -194,8 +216,16 @@ def ask(
     database: also where the database stands. known: the revisions of the target, to be told how those that are
     applied and not among them would be undone. ups: the SQL of what is not applied.
     """
-    request = {"database": database, "known": None if known is None else list(known), "ups": ups, "commands": []}
+    request = {"database": database, "known": None if known is None else list(known), "ups": ups}
     return _asked(service, image, request, "probe", _PROBE_SECONDS)
+
+
+def count(service: ComposeService, image: Reference, losses: Sequence[Loss]) -> dict[str, str]:
+    """How many rows each loss concerns, by its text; what can't be counted is left out. Raises ProbeFailed."""
+    request = {"database": True, "count": [{"table": loss.table, "column": loss.column} for loss in losses]}
+    counts = _asked(service, image, request, "probe", _PROBE_SECONDS).counts
+    found = {loss.text: rows for loss, rows in zip(losses, counts) if rows is not None}
+    return {text: "more than 10000 rows" if rows > 10000 else f"{rows} rows" for text, rows in found.items()}
 
 
 def migrate(service: ComposeService, image: Reference, *arguments: Sequence[str]) -> Answer:
@@ -208,14 +238,15 @@ def migrate(service: ComposeService, image: Reference, *arguments: Sequence[str]
     commands = [[*description.alembic, *config, *some] for some in arguments]
     for argv in commands:
         service.commands.must_not_destroy(argv)
-    request = {"database": True, "known": None, "ups": False, "commands": commands}
+    request = {"database": True, "commands": commands}
     return _asked(service, image, request, "migration", _UNLIMITED)
 
 
 def _asked(
     service: ComposeService, image: Reference, request: Mapping[str, Any], purpose: str, timeout: float
 ) -> Answer:
-    full = {**request, "config": service.description.alembic_config}
+    full = {"known": None, "ups": False, "count": [], "commands": []}
+    full = {**full, **request, "config": service.description.alembic_config}
     source = _PROBE % {"request": json.dumps(full), "mark": _MARK}
     try:
         found = run(service, image, [*service.description.python, "-"], purpose, source, timeout)
@@ -241,6 +272,7 @@ def _asked(
         _on_one_line(answer.get("downs") or {}),
         _on_one_line(answer.get("ups") or {}),
         failed,
+        tuple(answer.get("counts") or ()),
     )
 
 

@@ -16,6 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import Co
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets import SecretsPlanner, SecretsWish
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Description
+from ansible_collections.ops.runbook.plugins.module_utils.compose_staging import Staging
 from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders, Work
@@ -41,9 +42,7 @@ def open_and_plan(
                     to=options["to"],
                     migrations=options["migrations"],
                     migrate_here=options["migrate_here"],
-                    staging_host=options["staging_host"],
-                    staging=options["staging"],
-                    staging_required=options["staging_required"],
+                    staging=Staging(options["staging_host"], options["staging"], options["staging_required"]),
                 )
             )
         return {**plan, "pin": description.pin, "saved_as": request.operation}

@@ -19,9 +19,11 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     alembic_position,
+    alembic_probe,
     compose_images,
     compose_pins,
     compose_release,
+    compose_staging,
     image_reference,
     migration_plan,
     migration_verdict,
@@ -31,6 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import A
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import Choice, Wanted
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Container
+from ansible_collections.ops.runbook.plugins.module_utils.compose_staging import Staging
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -43,18 +46,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_plan import 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked of a release procedure.
-
-    staging: records of the staging host's ledger; None where it could not be read, or none is named.
-    """
+    """What the operator asked of a release procedure. staging: what is known of it."""
 
     procedure: str
     to: str
     migrations: str
     migrate_here: bool = True
-    staging_host: str = ""
-    staging: Sequence[Mapping[str, Any]] | None = None
-    staging_required: bool = False
+    staging: Staging = field(default_factory=Staging)
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ class ComposePlanner:
             if not goal["name"] and goal["revision"]:
                 # Of images that were named by digest alone, people know the commit.
                 goal["name"] = f"{self.service.description.tag_prefix}{goal['revision'][:7]}"
-        staging, unproven = _staging(wish, goal)
+        staging, unproven, proof = compose_staging.judge(wish.staging, goal, self._good_here(wish, goal))
         schema = self._schema(wish, present, choice.images, goal, bool(missing))
         pins = compose_pins.prepare(self.service, config, choice.images)
         return {
@@ -134,10 +132,10 @@ class ComposePlanner:
             "undo": [step.to_dict() for step in self._undo(wish, present, schema, pins)],
             "afterwards": [self._retention(goal).to_dict()],
             "migrations": migration_plan.record(schema.migrations) if schema.migrations else None,
-            "facts": {"pin": self.service.description.pin, "files": {**self.service.hashes(), **pins.hashes}},
+            "facts": {"pin": self.service.description.pin, "files": {**self.service.hashes(), **pins.hashes}, **proof},
             "also": [
                 ["images", self._image_lines(choice.images, missing)],
-                *([["staging", [staging]]] if staging else []),
+                *([["staging", staging]] if staging else []),
             ],
             "diffstat": _pin_diff(pins),
             "warnings": [
@@ -406,6 +404,11 @@ class ComposePlanner:
         ]
         return ["the good releases of this host:", *lines] if lines else []
 
+    def _good_here(self, wish: Wish, goal: Mapping[str, Any]) -> str:
+        """The operation by which the target of a rollback was good on this host; empty where it never was."""
+        known = self.past.find(str(goal["id"]))
+        return known.operation if wish.procedure == "rollback" and known is not None and known.good else ""
+
     def _history_warnings(self, present: Present, goal: Mapping[str, Any]) -> list[str]:
         warnings: list[str] = []
         current = str((present.release or {}).get("id") or "")
@@ -521,7 +524,7 @@ class ComposePlanner:
         )
         comparison = self._ordered(migration_verdict.compare(position), {**known, **answer.graph})
         undoing = migration_verdict.undoing(comparison, answer.downs)
-        question = self._question(wish, goal, comparison, undoing=undoing)
+        question = self._question(wish, goal, comparison, undoing=undoing, row_counts=self._rows(wish, newer, undoing))
         refusal = migration_plan.refuse(question)
         if refusal is not None:
             raise Refused(refusal)
@@ -529,6 +532,15 @@ class ComposePlanner:
         if question.undoes:
             self._down_targets(schema)
         return schema
+
+    def _rows(self, wish: Wish, newer: Reference, undoing: migration_verdict.Undoing) -> dict[str, str]:
+        """How many rows each loss concerns, where the way down is open; one that can't be counted holds up nothing."""
+        if not undoing.losses or undoing.irreversible or wish.migrations == "keep":
+            return {}
+        try:
+            return alembic_probe.count(self.service, newer, undoing.losses)
+        except ProbeFailed:
+            return {}
 
     def _deploy_schema(self, wish: Wish, present: Present, target: Reference, goal: Mapping[str, Any]) -> _Schema:
         answer = ask(self.service, target, ups=wish.migrations != "skip")
@@ -657,7 +669,7 @@ class ComposePlanner:
         if present.release is None or not present.running:
             result.append(Step("stop", "stop what did not run before", data={"after": "up"}))
         else:
-            result.append(Step("up", "docker compose up -d --remove-orphans --wait", data={"after": "up"}))
+            result.append(Step("up", "docker compose up -d --remove-orphans --wait", data={"after": "pin"}))
         return result
 
     def _retention(self, goal: Mapping[str, Any]) -> Step:
@@ -679,24 +691,3 @@ def _pin_diff(pins: compose_pins.Pins) -> list[str]:
         )
         lines += [line for line in found if not line.startswith("@@")]
     return lines
-
-
-def _staging(wish: Wish, goal: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Whether the same digests passed on the staging host: a line of the plan, and warnings. Raises Refused."""
-    if not wish.staging_host:
-        return "", []
-    if wish.staging is None:
-        problem = f"{wish.staging_host} could not be asked, so it can't be told whether these images passed there"
-    else:
-        passed = compose_release.passed_on(wish.staging, goal)
-        if passed is not None:
-            when, operation = str(passed.get("finished"))[:16], passed.get("id")
-            return f"these digests passed on {wish.staging_host} at {when} (operation {operation})", []
-        problem = f"these digests never passed on {wish.staging_host}"
-    if wish.staging_required:
-        tag = str(goal["name"] or goal["id"])
-        first = (f"compose_deploy with target={wish.staging_host} to={tag}", "first; then the same command again")
-        raise Refused(
-            Refusal("not_on_staging", problem, (first, ("compose_staging_required=false", "goes on without it")))
-        )
-    return "", [problem]

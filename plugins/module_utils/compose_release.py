@@ -366,26 +366,3 @@ def _repository(name: str) -> str:
         return image_reference.parse(name).canonical
     except BadReference:
         return ""
-
-
-# -- staging -------------------------------------------------------------------------------------
-
-
-def passed_on(records: Iterable[Mapping[str, Any]], release: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The newest record of another host by which it ran the same digests, verified, and did not leave them as bad.
-
-    The services may be named otherwise there.
-    """
-    every = list(records)
-    past = release_choice.history(every)
-    needed = {str(image["digest"]) for image in release["images"].values()}
-    found: Mapping[str, Any] | None = None
-    for record in every:
-        target = record.get("to")
-        if record.get("outcome") != "succeeded" or not isinstance(target, Mapping):
-            continue
-        entry = past.find(str(target.get("id")))
-        ran = {str(image.get("digest")) for image in (target.get("images") or {}).values()}
-        if needed <= ran and entry is not None and entry.good:
-            found = record
-    return found

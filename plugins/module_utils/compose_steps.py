@@ -126,6 +126,8 @@ class ComposeSteps:
 
     def _do_up(self, step: Step) -> object:
         """Bring the containers to what the files say; nothing is downloaded or built by it."""
+        if "after" in step.data and self._never_left():
+            return {"said": "no container was changed"}
         wait = self.service.description.wait_timeout
         arguments = ["up", "-d", "--remove-orphans", "--wait", "--wait-timeout", str(wait), "--pull", "never"]
         deadline = time.monotonic() + wait
@@ -145,6 +147,18 @@ class ComposeSteps:
             # A service that has one thing to do and ends is a failure to --wait, and none to us.
             return {"said": said}
         raise CommandFailed("; ".join([*self._logs(troubled), f"docker compose up ended with {found.code}: {said}"]))
+
+    def _never_left(self) -> bool:
+        """Whether the containers still run what they ran before, and well; files alone were changed and put back.
+
+        Between a new pin and its `up` a run may have been cut off, and a person may have typed `docker compose up` since.
+        """
+        progress = self.guard.progress()
+        if progress is None or "up" in progress.ever_begun or not self.plan["from"]:
+            return False
+        containers = self.service.containers(str(self.plan["project"]))
+        images = compose_release.images_of(self.plan["from"])
+        return not any(compose_health.container_problems(self.service, containers, images).values())
 
     def _troubled(self) -> list[str]:
         """The containers that are not well, each with the last lines of its log."""

@@ -69,6 +69,7 @@ def picture(
     """The same from what was read. Pure."""
     past = release_choice.history(book.records)
     previous, why_none = _previous(past, bool(book.problems))
+    images = _images(book.records)
     return {
         "exists": exists,
         "records": list(book.records),
@@ -83,6 +84,7 @@ def picture(
         "releases": [
             {
                 **asdict(release),
+                "images": images.get(release.id, {}),
                 "current": release.id == past.left,
                 "previous": previous is not None and release.id == previous.id,
             }
@@ -95,6 +97,12 @@ def picture(
             "why_none": why_none,
         },
     }
+
+
+def _images(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The images of each release that is made of them, by its id."""
+    targets = [record["to"] for record in records if isinstance(record.get("to"), Mapping)]
+    return {str(target.get("id")): target["images"] for target in targets if target.get("images")}
 
 
 def _previous(past: release_choice.History, damaged: bool) -> tuple[release_choice.Release | None, str]:

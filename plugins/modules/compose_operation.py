@@ -77,15 +77,18 @@ options:
     description: Password or token of O(service.registry_user).
     type: str
   staging_host:
-    description: Name of the staging host, for people. Empty where there is none.
+    description: Name of the staging host, for people. Empty where there is none, or where this is it.
     type: str
     default: ""
   staging:
-    description: Records of the staging host's ledger. Not given where they could not be read.
-    type: list
-    elements: dict
+    description:
+      - What M(ops.runbook.operation_history_info) returned on the staging host; where it did not, its C(msg) is told.
+      - Images count as passed where a release of that ledger has the same digests, was verified, and is not condemned.
+    type: dict
   staging_required:
-    description: Refuse images that did not pass on the staging host.
+    description:
+      - Refuse images that did not pass on the staging host.
+      - A rollback to a release that was good on this very host goes on all the same, and says what staging knows.
     type: bool
     default: false
   secret_keys:
@@ -296,7 +299,7 @@ OPTIONS: dict[str, Any] = {
     "migrate_here": {"type": "bool", "default": True},
     "registry_password": {"type": "str", "no_log": True},
     "staging_host": {"type": "str", "default": ""},
-    "staging": {"type": "list", "elements": "dict"},
+    "staging": {"type": "dict"},
     "staging_required": {"type": "bool", "default": False},
     "secret_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "secret_values": {"type": "dict", "no_log": True},

@@ -157,9 +157,18 @@ releases:
     good:
       description: Whether a rollback may go to it.
       type: bool
+    since:
+      description: When the operation that brought it had ended, RFC 3339.
+      type: str
+    operation:
+      description: The operation that brought it.
+      type: str
     condemned_by:
       description: The operation that found it bad.
       type: str
+    images:
+      description: Its images by service, each with C(reference) and C(digest). Empty for a commit.
+      type: dict
     current:
       description: Whether the last operation left the host at it.
       type: bool

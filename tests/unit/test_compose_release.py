@@ -22,7 +22,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_release import
     images_of,
     needed,
     one_build,
-    passed_on,
     recorded_releases,
     release,
     removable,
@@ -280,6 +279,18 @@ def test_what_is_removed() -> None:
     ]
 
 
+def record(number: int, procedure: str, source: Any, target: Any, outcome: str = "succeeded") -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "procedure": procedure,
+        "outcome": outcome,
+        "from": source,
+        "to": target,
+        "left": target if outcome == "succeeded" else source,
+        "steps": [{"step": "up", "seconds": 1.0}],
+    }
+
+
 def test_the_previous_good_release_is_kept_whatever_the_count() -> None:
     first, second, third = release(built("a")), release(built("c")), release(built("d"))
     records = [record(1, "deploy", None, first), record(2, "deploy", first, second), record(3, "deploy", second, third)]
@@ -294,32 +305,3 @@ def test_what_runs_or_is_needed_stays(kept: list[str], used: list[str]) -> None:
     images = [image(letter, f"{HUB}/backend@{digest(letter)}") for letter in "abcdef"]
     found = removable(images, IMAGES.values(), map(digest, kept), used)
     assert {identity for identity, _ in found} == set("abcdef") - set(kept) - set(used)
-
-
-# -- staging -------------------------------------------------------------------------------------
-
-
-def record(number: int, procedure: str, source: Any, target: Any, outcome: str = "succeeded") -> dict[str, Any]:
-    return {
-        "id": str(number),
-        "procedure": procedure,
-        "outcome": outcome,
-        "from": source,
-        "to": target,
-        "left": target if outcome == "succeeded" else source,
-        "steps": [{"step": "up", "seconds": 1.0}],
-    }
-
-
-def test_what_passed_on_staging() -> None:
-    old, new = release(built("a")), release(built("c"))
-    deployed = [record(1, "deploy", None, old), record(2, "deploy", old, new)]
-    assert (passed_on(deployed, new) or {})["id"] == "2"
-    assert passed_on(deployed[:1], new) is None
-    assert passed_on([*deployed[:1], record(2, "deploy", old, new, "reverted")], new) is None
-    assert passed_on([*deployed, record(3, "rollback", new, old)], new) is None
-
-
-def test_services_may_be_named_otherwise_on_staging() -> None:
-    there = {name.upper(): reference for name, reference in built().items()}
-    assert passed_on([record(1, "deploy", None, release(there))], release(built())) is not None

@@ -1,4 +1,4 @@
-"""The host of this scenario."""
+"""The hosts of this scenario."""
 
 from __future__ import annotations
 
@@ -12,10 +12,20 @@ from lab import HOSTS
 FORGET = "find /srv/lab -maxdepth 1 -name 'state-*' ! -name state-initial -exec rm -rf {} +"
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[ComposeLab]:
-    host = ComposeLab(HOSTS[0])
+def _host(name: str) -> Iterator[ComposeLab]:
+    host = ComposeLab(name)
     host.root(FORGET)
     yield host
     host.root(FORGET)
     host.reset()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[ComposeLab]:
+    yield from _host(HOSTS[0])
+
+
+@pytest.fixture(scope="session")
+def other() -> Iterator[ComposeLab]:
+    """A second host with a stack of its own."""
+    yield from _host(HOSTS[1])

@@ -79,3 +79,18 @@ def test_kill_between_the_verification_and_the_record(lab: ComposeLab, driver: C
     fault = kill("before", "record")
     killed(driver, operation, fault, keep=False)
     ways(driver, story, fault, ("resume",), verified, "only its record is missing")
+
+
+def test_what_a_person_brings_up_by_hand_meanwhile_is_undone_too(lab: ComposeLab, driver: ComposeDriver) -> None:
+    """A new pin without its `up`: the next `docker compose up` of anybody brings the new release."""
+    story = STORIES["deploy"]
+    lab.at(*story.start)
+    operation = driver.new_operation()
+    assert driver.plan(story, operation).get("plan")
+    driver.keep(PLANNED)
+    killed(driver, operation, kill("before", "done:pin"), keep=False)
+    lab.deploy("cd /srv/shop && docker compose -f docker-compose.prod.yml up -d --wait")
+    assert lab.runs(story.second)
+    back = driver.run(story, interrupted="undo")
+    assert back["outcome"] == "reverted", back
+    verified(driver, story, True, "after `docker compose up` by hand")
