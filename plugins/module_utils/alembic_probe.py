@@ -245,8 +245,8 @@ def migrate(service: ComposeService, image: Reference, *arguments: Sequence[str]
 def _asked(
     service: ComposeService, image: Reference, request: Mapping[str, Any], purpose: str, timeout: float
 ) -> Answer:
-    full = {"known": None, "ups": False, "count": [], "commands": []}
-    full = {**full, **request, "config": service.description.alembic_config}
+    full: dict[str, Any] = {"known": None, "ups": False, "count": [], "commands": []}
+    full.update(request, config=service.description.alembic_config)
     source = _PROBE % {"request": json.dumps(full), "mark": _MARK}
     try:
         found = run(service, image, [*service.description.python, "-"], purpose, source, timeout)

@@ -151,7 +151,7 @@ class ComposeSteps:
     def _never_left(self) -> bool:
         """Whether the containers still run what they ran before, and well; files alone were changed and put back.
 
-        Between a new pin and its `up` a run may have been cut off, and a person may have typed `docker compose up` since.
+        A run may have been cut off between a new pin and its `up`, and a person have typed `docker compose up` since.
         """
         progress = self.guard.progress()
         if progress is None or "up" in progress.ever_begun or not self.plan["from"]:

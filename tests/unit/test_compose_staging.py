@@ -77,9 +77,7 @@ UNPROVEN = {
 def test_the_same_digests_passed() -> None:
     proof = prove(Staging("staging1", seen(*DEPLOYED)), NEW)
     assert proof.passed == "op2"
-    assert proof.text == (
-        "these digests passed on staging1 at 2026-11-21 03:02 UTC (operation op2), and run there now"
-    )
+    assert proof.text == ("these digests passed on staging1 at 2026-11-21 03:02 UTC (operation op2), and run there now")
     assert prove(Staging("staging1", seen(*DEPLOYED)), OLD).passed == "op1"
     assert "run there now" not in prove(Staging("staging1", seen(*DEPLOYED)), OLD).text
 
