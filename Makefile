@@ -82,6 +82,10 @@ simulator: venv engine ## Hold the stand-in for Dokku against what a real one an
 replay: venv engine ## Replay recorded sessions of a real Dokku against the stand-in, where DOKKU_TRANSCRIPTS has them
 	@pytest -q tests/dokku_simulator/test_replay.py
 
+.PHONY: contract
+contract: venv ## Hold every request to GitHub against its own description; fetches it and Prism with npm
+	@pytest -q -rs tests/contract
+
 .PHONY: packaging
 packaging: venv ## Build the wheel and the Galaxy tarball, install both, run a procedure from each
 	@pytest -q tests/packaging

@@ -178,7 +178,7 @@ class ReleaseTag(State[TagPresent]):
 
     def _at(self, github: GitHub) -> str:
         """The commit that the tag leads to; empty where there is no tag."""
-        found = github.find(f"{self.wanted.path}/git/ref/tags/{self.wanted.tag}")
+        found = github.find(f"{self.wanted.path}/git/ref/{part(f'tags/{self.wanted.tag}')}")
         target = (found or {}).get("object") or {}
         for _level in range(5):
             if target.get("type") != "tag":

@@ -29,6 +29,19 @@ Rules = Mapping[str, Mapping[str, Any]]
 Actor = tuple[str, "int | None", str]
 
 
+#: What GitHub's description requires of a rule's parameters. Each is what the rule is without it: it asks for nothing.
+NEEDED: dict[str, dict[str, Any]] = {
+    "pull_request": {
+        "required_approving_review_count": 0,
+        "dismiss_stale_reviews_on_push": False,
+        "require_code_owner_review": False,
+        "require_last_push_approval": False,
+        "required_review_thread_resolution": False,
+    },
+    "required_status_checks": {"strict_required_status_checks_policy": False},
+}
+
+
 @dataclass(frozen=True)
 class RulesetPresent:
     """A ruleset as it is. number: None where there is none. actors: None where GitHub hides them from the token."""
@@ -153,7 +166,8 @@ def merged(wanted: Wanted, present: RulesetPresent) -> RulesetPresent:
             there = present.rules.get(kind)
             # As it is where it already says so: then nothing that GitHub added is a difference.
             as_it_is = there is not None and covers(there, parameters)
-            rules[kind] = there if as_it_is and there is not None else {**(there or {}), **parameters}
+            filled = {**NEEDED.get(kind, {}), **(there or {}), **parameters}
+            rules[kind] = there if as_it_is and there is not None else filled
     return RulesetPresent(
         number=present.number,
         enforcement=wanted.enforcement or present.enforcement or "active",

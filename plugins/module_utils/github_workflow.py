@@ -554,7 +554,7 @@ def follow(
     """
     clock, sleep = clock or time.monotonic, sleep or time.sleep
     ends = clock() + timeout
-    run = _appeared(github, repository, run_id, sleep)
+    run = appeared(github, repository, run_id, sleep)
     attempt, said = run.attempt, ""
     while not run.done:
         if run.state() != said:
@@ -572,7 +572,7 @@ def follow(
     return run
 
 
-def _appeared(github: GitHub, repository: str, run_id: int, sleep: Callable[[float], None]) -> Run:
+def appeared(github: GitHub, repository: str, run_id: int, sleep: Callable[[float], None] | None = None) -> Run:
     """A run that may have been started a moment ago, and be in GitHub's answers a moment later."""
     for _look in range(SETTLE):
         try:
@@ -580,7 +580,7 @@ def _appeared(github: GitHub, repository: str, run_id: int, sleep: Callable[[flo
         except GitHubError as error:
             if error.code != "run_missing":
                 raise
-        sleep(LOOK_EVERY)
+        (sleep or time.sleep)(LOOK_EVERY)
     return look(github, repository, run_id)
 
 

@@ -45,6 +45,11 @@ options:
         the log.
     type: str
     default: ""
+  nonce:
+    description:
+      - The value for O(nonce_input); a random one where it is empty. With O(run_id) it must stand in the log.
+    type: str
+    default: ""
   wait:
     description: Whether to follow the run to its end.
     type: bool
@@ -135,8 +140,12 @@ evidence:
   returned: O(wait=true)
   type: list
   elements: dict
+nonce:
+  description: The value that must stand in the log of the run, since the run is known in no better way.
+  returned: with O(nonce_input), where C(known_by) is V(actor)
+  type: str
 progress:
-  description: What it went through, in words.
+  description: What it went through, in words. It is also shown while the run is followed.
   returned: always, once there is a run
   type: list
   elements: str
@@ -176,7 +185,7 @@ def dispatch(params: Mapping[str, Any]) -> Dispatch:
         ref=params["ref"],
         inputs={str(name): text(value) for name, value in params["inputs"].items()},
         nonce_input=params["nonce_input"],
-        nonce=secrets.token_hex(12) if params["nonce_input"] else "",
+        nonce=(params["nonce"] or secrets.token_hex(12)) if params["nonce_input"] else "",
         commit=params["commit"],
     )
 
@@ -202,7 +211,8 @@ class WorkflowRun:
         self.warnings: list[str] = []
         self.progress: list[str] = []
         self.result: dict[str, Any] = {"changed": False, "progress": self.progress}
-        self._nonce = ""
+        # What the log must have, where the run is known in no better way.
+        self._nonce = str(params["nonce"]) if params["run_id"] else ""
 
     def carry_out(self, github: GitHub) -> None:
         params = self._params
@@ -213,7 +223,7 @@ class WorkflowRun:
         if not run_id:
             return
         if self._check or not params["wait"]:
-            run = github_workflow.look(github, params["repository"], run_id)
+            run = github_workflow.appeared(github, params["repository"], run_id)
             self.result.update(run=described(run), commit=run.commit)
             return
         self._follow(github, run_id)
@@ -228,7 +238,7 @@ class WorkflowRun:
         self.result.update(changed=True, known_by=started.known_by, commit=started.commit)
         self.result["run"] = {"id": started.run_id, "url": started.url}
         if started.known_by == github_workflow.BY_ACTOR:
-            self._nonce = wanted.nonce
+            self._nonce = self.result["nonce"] = wanted.nonce
         return started.run_id
 
     def _follow(self, github: GitHub, run_id: int) -> None:
@@ -279,6 +289,7 @@ def main() -> None:
             "commit": {"type": "str", "default": ""},
             "inputs": {"type": "dict", "default": {}},
             "nonce_input": {"type": "str", "default": ""},
+            "nonce": {"type": "str", "default": ""},
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "float", "default": 1800},
             "interval": {"type": "float", "default": 10},

@@ -46,6 +46,7 @@ def run(hub: FakeGitHub, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
         given = {"api_url": hub.url, "token": hub.token, "repository": REPO, **arguments}
         given = {key: value for key, value in given.items() if value is not None}
         given |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_verbosity": 3}
+        hub.module = name
         # Ansible keeps warnings for the process, which has one module elsewhere.
         warnings._global_warnings.clear()
         with patch_module_args(given), pytest.raises(SystemExit):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,93 @@ def test_a_deployed_commit_is_verified(hub: FakeGitHub) -> None:
 def test_the_deployed_commit_is_read_of_the_ledger(hub: FakeGitHub, tmp_path: Path) -> None:
     done = play(hub, "deploy_verify.yml", target="localhost", operation_state_dir=str(tmp_path))
     assert done.returncode != 0 and "there is no one commit to verify" in done.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    (tmp_path / "a").write_text("1")
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def head(checkout: Path) -> str:
+    ran = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, check=True, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+def test_a_release_is_tagged_from_a_clean_checkout_of_a_green_commit(hub: FakeGitHub, checkout: Path) -> None:
+    commit = head(checkout)
+    hub.commits = {"main": commit}
+    inputs = {"tag": "v1.4.0", "path": str(checkout), "github_publish_workflow": "publish.yml", "wait": 0}
+    hub.workflows["publish.yml"] = {"id": 8}
+    done = play(hub, "release_tag.yml", **inputs)
+    assert done.returncode != 0 and "no check has succeeded" in done.stdout
+    hub.checks[commit] = [{"name": "test", "status": "completed", "conclusion": "success"}]
+    (checkout / "a").write_text("2")
+    done = play(hub, "release_tag.yml", **inputs)
+    assert done.returncode != 0 and "it is not clean: a" in done.stdout and hub.writes() == []
+    (checkout / "a").write_text("1")
+    assert play(hub, "release_tag.yml", "--check", **inputs).returncode == 0 and hub.writes() == []
+    # The tag is made and stays, though its workflow was not seen.
+    done = play(hub, "release_tag.yml", **inputs)
+    assert done.returncode != 0 and "It was not published: there is no run" in done.stdout
+    assert hub.refs == {"tags/v1.4.0": {"sha": commit, "type": "commit"}}
+    hub.commits["v1.4.0"] = commit
+    run = start_run(hub, "publish.yml", "v1.4.0", "push")
+    run.update(status="completed", conclusion="success", course=[])
+    done = play(hub, "release_tag.yml", **inputs)
+    assert done.returncode == 0 and "changed=0" in done.stdout, done.stdout
+    assert len(hub.writes()) == 1
+
+
+def test_a_release_without_its_images_is_refused(hub: FakeGitHub) -> None:
+    hub.checks[MAIN] = [{"name": "test", "status": "completed", "conclusion": "success"}]
+    # Nothing listens there.
+    images = {"github_release_images": ["127.0.0.1:9/shop/app:sha-{short}"], "github_registry_plain_http": True}
+    done = play(hub, "release_tag.yml", tag="v1.4.0", **images)
+    assert done.returncode != 0 and hub.writes() == []
+    assert "127.0.0.1:9/shop/app:sha-aaaaaaa: 127.0.0.1:9 can't be asked" in done.stdout
+
+
+def test_the_weekly_look_at_security(hub: FakeGitHub, tmp_path: Path) -> None:
+    hub.workflows["security-audit.yml"] = {"id": 9}
+    hub.alerts = True
+    hub.on_dispatch = lambda run: run.update(created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    done = play(hub, "security_audit.yml")
+    assert done.returncode != 0 and "security-audit.yml there is no run on main" in done.stdout
+    done = play(hub, "security_audit.yml", "-e", "rerun=true", "-e", "github_interval=0.01")
+    assert done.returncode == 0 and "no advisory" in done.stdout, done.stdout
+    assert len(hub.runs) == 1
+    # An empty folder has nothing to audit, which is no proof.
+    done = play(hub, "security_audit.yml", path=str(tmp_path))
+    assert done.returncode != 0 and "none of the lock files" in done.stdout
+    hub.alerts = False
+    done = play(hub, "security_audit.yml")
+    assert done.returncode != 0 and "Dependabot alerts are off" in done.stdout
+
+
+def test_a_run_is_shown_while_it_is_followed(hub: FakeGitHub, tmp_path: Path) -> None:
+    """Two calls: one that starts it, one that follows it; a server that does not tell which run it was."""
+    hub.workflows["deploy.yml"] = {"id": 7, "inputs": ["nonce"], "run-name": "Deploy {nonce}"}
+    hub.run_details = False
+    hub.on_dispatch = lambda run: run.update(course=[("queued", None), ("in_progress", None), ("completed", "failure")])
+    book = tmp_path / "book.yml"
+    task = {
+        "name": "Deploy",
+        "ops.runbook.github_workflow_run": {
+            "api_url": hub.url,
+            "repository": "example/shop",
+            "workflow": "deploy.yml",
+            "nonce_input": "nonce",
+            "interval": 0.01,
+        },
+    }
+    book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    done = play(hub, str(book))
+    assert done.returncode != 0 and len(hub.runs) == 1, done.stdout
+    shown = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith("https://github.com/")]
+    assert shown == ["waits for a runner", "is running", "ended with failure"][-len(shown) :] and len(shown) >= 2
+    assert "ended with failure (deploy failure)" in done.stdout
+    assert play(hub, str(book), "--check").returncode == 0 and len(hub.runs) == 1

@@ -11,6 +11,7 @@ from github_run import Run, hub, run
 from ansible_collections.ops.runbook.plugins.module_utils import github_report
 
 MODULE = "github_protection"
+MOMENT = "2026-11-01T00:00:00Z"
 WHOLE: dict[str, Any] = {
     "security": {"push_protection": True, "dependabot_alerts": True},
     "environments": [{"name": "production", "reviewer_teams": ["operators"], "admins_bypass": False}],
@@ -26,7 +27,7 @@ def levels(found: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def test_an_audit_shows_everything_and_writes_nothing(hub: FakeGitHub, run: Run) -> None:
-    hub.secrets["repo"]["TOKEN"] = {"name": "TOKEN", "created_at": "x", "updated_at": "2026-11-01T00:00:00Z"}
+    hub.secrets["repo"]["TOKEN"] = {"name": "TOKEN", "created_at": MOMENT, "updated_at": MOMENT}
     found = run(MODULE, check=True, **WHOLE)
     assert found["changed"] and hub.writes() == []
     assert levels(found) == {

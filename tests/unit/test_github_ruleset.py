@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.github_ruleset import (
+    NEEDED,
     RulesetPresent,
     Wanted,
     body_of,
@@ -62,6 +63,7 @@ def test_parameters_that_github_added_are_kept(hub: FakeGitHub, run: Run) -> Non
     assert run(MODULE, **{**REVIEWS, "rules": rules})["changed"]
     (kept,) = hub.rulesets.values()
     assert kept["rules"][0]["parameters"] == {
+        **NEEDED["pull_request"],
         "required_approving_review_count": 2,
         "allowed_merge_methods": ["merge", "squash", "rebase"],
     }

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether an image is in its registry, asked over the registry's own API: no engine, nothing is downloaded.
+
+Only "there" and "not there" are answers. A registry that refuses, or can't be reached, leaves it unknown: GHCR answers
+"denied" for an image that does not exist as for one that the login may not see.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import urllib.error
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import DOCKER_HUB, parse
+
+#: Manifests of one image and of an index, by Docker's and by OCI's names.
+ACCEPT = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+PRESENT, MISSING, UNKNOWN = "present", "missing", "unknown"
+
+#: Ansible's open_url. The rules know no Ansible, so it is handed in.
+Open = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a registry says of an image. why: empty where it is there."""
+
+    image: str
+    state: str
+    digest: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """How registries are asked. password: with username, for all registries that are asked."""
+
+    open_url: Open
+    username: str = ""
+    password: str = field(default="", repr=False)
+    plain_http: bool = False
+    validate_certs: bool = True
+    timeout: float = 30
+
+    def look(self, image: str) -> Look:
+        """Whether an image is there. Raises BadReference for a text that is none."""
+        reference = parse(image)
+        host, _slash, path = reference.canonical.partition("/")
+        if host == DOCKER_HUB:
+            host = "registry-1.docker.io"
+        scheme = "http" if self.plain_http else "https"
+        url = f"{scheme}://{host}/v2/{path}/manifests/{reference.digest or reference.tag or 'latest'}"
+        try:
+            status, headers = self._head(url, "")
+            if status == 401:
+                authorization = self._authorization(headers.get("www-authenticate", ""))
+                if not authorization:
+                    return Look(image, UNKNOWN, why=f"{host} asks for a login that is not known here")
+                status, headers = self._head(url, authorization)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = " ".join(str(getattr(error, "reason", None) or error).split())
+            return Look(image, UNKNOWN, why=f"{host} can't be asked: {self.hide(reason)}")
+        return judged(image, host, status, headers)
+
+    def hide(self, text: str) -> str:
+        return text.replace(self.password, "********") if self.password else text
+
+    def _head(self, url: str, authorization: str) -> tuple[int, Mapping[str, str]]:
+        status, headers, _body = self._send("HEAD", url, {"Accept": ACCEPT}, authorization)
+        return status, headers
+
+    def _authorization(self, asked: str) -> str:
+        """The header for a challenge; empty where it can't be met."""
+        scheme, values = challenge(asked)
+        basic = ""
+        if self.username or self.password:
+            basic = "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+        if scheme == "basic":
+            return basic
+        realm = values.get("realm", "")
+        wanted = "http" if self.plain_http else "https"
+        if scheme != "bearer" or urlsplit(realm).scheme not in (wanted, "https"):
+            # A login goes over an encrypted connection, unless the registry itself is asked without one.
+            return ""
+        query = urlencode([(key, values[key]) for key in ("service", "scope") if key in values])
+        url = f"{realm}{'&' if '?' in realm else '?'}{query}"
+        status, _headers, body = self._send("GET", url, {"Accept": "application/json"}, basic)
+        if status != 200:
+            return ""
+        answer = json.loads(body)
+        token = str(answer.get("token") or answer.get("access_token") or "")
+        return f"Bearer {token}" if token else ""
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], authorization: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        try:
+            answer = self.open_url(
+                url,
+                method=method,
+                headers={**headers, **({"Authorization": authorization} if authorization else {})},
+                timeout=self.timeout,
+                validate_certs=self.validate_certs,
+                http_agent="ops.runbook",
+                follow_redirects="none",
+                unredirected_headers=["Authorization"],
+                use_netrc=False,
+            )
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            found = {name.lower(): value for name, value in answer.headers.items()}
+            status = answer.code if isinstance(answer, urllib.error.HTTPError) else answer.status
+            return int(status), found, answer.read(1 << 20)
+
+
+def challenge(text: str) -> tuple[str, dict[str, str]]:
+    """Scheme and parameters of a WWW-Authenticate header. Pure."""
+    scheme, _space, rest = text.strip().partition(" ")
+    return scheme.lower(), {key.lower(): value for key, value in re.findall(r'(\w+)="([^"]*)"', rest)}
+
+
+def judged(image: str, host: str, status: int, headers: Mapping[str, str]) -> Look:
+    """What an answer says. Pure."""
+    if status == 200:
+        return Look(image, PRESENT, headers.get("docker-content-digest", ""))
+    if status == 404:
+        return Look(image, MISSING, why=f"{host} does not have it")
+    if status in (401, 403):
+        return Look(image, UNKNOWN, why=f"{host} answered {status}: it does not exist, or the login may not see it")
+    return Look(image, UNKNOWN, why=f"{host} answered {status}")

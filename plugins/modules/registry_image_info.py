@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_image_info
+short_description: Say whether images are in their registry
+version_added: 0.3.0
+description:
+  - Asks each image's registry for its manifest. No engine is needed and nothing is downloaded.
+  - An image is there, or is not, or is unknown because the registry refuses or can't be reached. GHCR refuses for an
+    image that does not exist as for one that the login may not see.
+author: ops.runbook contributors (@ops-runbook)
+options:
+  images:
+    description: The images, with a tag or a digest.
+    type: list
+    elements: str
+    required: true
+  username:
+    description: Login of the registry; for GHCR that of the owner of O(password).
+    type: str
+    default: ""
+  password:
+    description: Password or token of O(username), from a vault. For GHCR a classic token with C(read:packages).
+    type: str
+    default: ""
+  plain_http:
+    description: Whether the registry is asked without encryption, as one on the own machine.
+    type: bool
+    default: false
+  validate_certs:
+    description: Whether the certificate of the registry is verified.
+    type: bool
+    default: true
+  timeout:
+    description: Seconds after which one request counts as lost.
+    type: float
+    default: 30
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+    details: Nothing is ever changed.
+  diff_mode:
+    description: Returns what differs.
+    support: none
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look whether the images of a commit are published
+  ops.runbook.registry_image_info:
+    images:
+      - ghcr.io/example/shop-backend:sha-abc1234
+      - ghcr.io/example/shop-worker:sha-abc1234
+    username: robot
+    password: "{{ vault_registry_token }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+complete:
+  description: Whether all of them are there.
+  returned: success
+  type: bool
+images:
+  description:
+    - Each image. Keys are C(image), C(state), which is V(present), V(missing) or V(unknown), C(digest) and C(why).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
+from ansible_collections.ops.runbook.plugins.module_utils.image_registry import PRESENT, Registry
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "images": {"type": "list", "elements": "str", "required": True},
+            "username": {"type": "str", "default": ""},
+            "password": {"type": "str", "default": "", "no_log": True},
+            "plain_http": {"type": "bool", "default": False},
+            "validate_certs": {"type": "bool", "default": True},
+            "timeout": {"type": "float", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    registry = Registry(
+        open_url,
+        params["username"],
+        params["password"],
+        params["plain_http"],
+        params["validate_certs"],
+        params["timeout"],
+    )
+    try:
+        found = [registry.look(image) for image in params["images"]]
+    except BadReference as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=False, complete=all(one.state == PRESENT for one in found), images=[asdict(one) for one in found]
+    )
+
+
+if __name__ == "__main__":
+    main()
