@@ -98,7 +98,8 @@ def _going_lines(plan: Mapping[str, Any]) -> list[str]:
 
 
 def _titled(title: str, entries: Sequence[str]) -> list[str]:
-    return [f"{title if index == 0 else '':<10}{entry}" for index, entry in enumerate(entries)]
+    width = max(10, len(title) + 2)
+    return [f"{title if index == 0 else '':<{width}}{entry}" for index, entry in enumerate(entries)]
 
 
 def _migration_lines(migrations: Mapping[str, Any] | None) -> list[str]:

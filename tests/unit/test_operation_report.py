@@ -234,6 +234,13 @@ def test_a_host_that_cannot_be_reached_or_crashed_is_named() -> None:
     ]
 
 
+def test_a_long_title_stands_apart_from_what_it_titles() -> None:
+    also = [["config", ["one"]], ["configuration", ["A changes", "B is added"]]]
+    lines = plan_lines({"web1": planned(also=also)})
+    start = lines.index("config    one")
+    assert lines[start + 1 : start + 3] == ["configuration  A changes", f"{'':<15}B is added"]
+
+
 # -- the end ---------------------------------------------------------------------------------------
 
 

@@ -72,6 +72,7 @@ class Backed(Apps):
                 self.dokku(f"{plugin}:link", name, APP, "--no-restart")
         self.sql(DATA)
         self.dokku("config:set", "--no-restart", APP, f"API_SECRET={CANARIES[0]}", "GREETING=hello")
+        self.dokku("config:unset", "--no-restart", APP, "LATER", check=False)
         self.root(f"rm -rf {STORAGE}/up; mkdir -p {STORAGE}/up; echo {CANARIES[2]} > {STORAGE}/up/one")
         self.root(f"chmod 600 {STORAGE}/up/one; chown -R 33:33 {STORAGE}/up")
 
@@ -117,7 +118,9 @@ class Backed(Apps):
         """A run whose process on the host is killed once it has begun a step, and that is left as it is then."""
         journal = f"{STATE}/journal.jsonl"
         begun = f'"event":"begin","step":"{step}"'
-        wait = f"until grep -qF '{begun}' {journal} 2>/dev/null; do sleep 0.05; done; pkill -9 -u deploy python3"
+        # Woken by the journal's very write: a step may last a twentieth of a second.
+        seen = f"grep -qF {shlex.quote(begun)} < <(exec timeout 110 tail --lines +1 -s 0.01 -F {journal} 2>/dev/null)"
+        wait = f"{seen} && pkill -9 -u deploy python3"
         killer = threading.Thread(target=lambda: self.root(f"timeout 110 bash -c {shlex.quote(wait)}", check=False))
         killer.start()
         run = self.play(procedure, **{"on_unhealthy": "hold", **inputs})
