@@ -9,13 +9,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from lab import ROOT, Run
+from lab import Run
 from state_driver import Apps
 
 APP, STAGING = "restant-main", "restant-staging"
 STATE = f"/var/lib/ops-runbook/{APP}"
 STORAGE = f"/var/lib/dokku/data/storage/{APP}"
-IMAGE = "ops-runbook/dokku-services:trixie"
 #: What is secret in these tests: in the configuration, a row, and a file.
 CANARIES = ("canary-config-5ecret", "canary-row-5ecret", "canary-file-5ecret")
 DATA = f"""
@@ -49,17 +48,7 @@ class Backed(Apps):
 
     def equip(self) -> None:
         """Database servers in the engine, and what a backup needs root for."""
-        if not self.root("docker image ls --quiet mysql:9.7.0"):
-            image = ["docker", "image", "inspect", IMAGE]
-            if subprocess.run(image, capture_output=True, check=False).returncode:
-                folder = str(ROOT / "tests/dokku_simulator/service_image")
-                subprocess.run(["docker", "build", "--quiet", "--tag", IMAGE, folder], check=True)
-            saved = subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE)
-            subprocess.run(
-                ["docker", "exec", "-i", self.name, "docker", "load", "--quiet"], stdin=saved.stdout, check=True
-            )
-            saved.wait()
-            self.root(f"docker tag {IMAGE} mysql:9.7.0; docker tag {IMAGE} redis:8.8.0")
+        self.load_services()
         done = self.play("dokku_backup_setup", ansible_user="admin")
         assert done.green, done.text
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from lab import INVENTORIES, ROOT, Host, operator_environment
 
+#: The database servers behind the stand-in's services, which a reset of the host takes from its engine.
+SERVICES = "ops-runbook/dokku-services:trixie"
 #: What is secret in these tests, on whatever surface it might come up.
 CANARY = "canary-" + "5ecret-" * 3
 
@@ -40,6 +42,20 @@ class Result:
 
 class Apps(Host):
     """The apps of a host."""
+
+    def load_services(self) -> None:
+        """Database servers in the host's engine."""
+        if self.root("docker image ls --quiet mysql:9.7.0"):
+            return
+        known = ["docker", "image", "inspect", SERVICES]
+        if subprocess.run(known, capture_output=True, check=False).returncode:
+            folder = str(ROOT / "tests/dokku_simulator/service_image")
+            subprocess.run(["docker", "build", "--quiet", "--tag", SERVICES, folder], check=True)
+        saved = subprocess.Popen(["docker", "save", SERVICES], stdout=subprocess.PIPE)
+        load = ["docker", "exec", "-i", self.name, "docker", "load", "--quiet"]
+        subprocess.run(load, stdin=saved.stdout, check=True)
+        saved.wait()
+        self.root(f"docker tag {SERVICES} mysql:9.7.0; docker tag {SERVICES} redis:8.8.0")
 
     def dokku(self, *arguments: str, check: bool = True) -> str:
         """What dokku answers, called as the connecting user calls it."""

@@ -22,6 +22,7 @@ OWN_CACHE = {"plugin": "redis", "name": "{app}-cache", "create": True}
 def host() -> Apps:
     found = Apps(HOSTS[0])
     found.root("lab-reset apps")
+    found.load_services()
     return found
 
 

@@ -23,6 +23,7 @@ FEATURE = "restant-feature-state"
 def host() -> Apps:
     found = Apps(HOSTS[0])
     found.root("lab-reset apps")
+    found.load_services()
     return found
 
 
