@@ -126,6 +126,14 @@ class Store:
         with open(self.making(identity, f".{file}.part"), "rb") as handle:
             return Part(**json.load(handle))
 
+    def sealing(self, identity: str) -> Manifest | None:
+        """The manifest that a killed operation had written, after which the notes of the parts may be gone."""
+        try:
+            with open(self.making(identity, backup_manifest.NAME), "rb") as handle:
+                return backup_manifest.parse(handle.read())
+        except FileNotFoundError:
+            return None
+
     def seal(self, manifest: Manifest, files: Iterable[str]) -> None:
         """Make a backup whole: from here on it is there. Done once more, it changes nothing."""
         if os.path.isdir(self.path(manifest.id)):

@@ -250,7 +250,7 @@ class Maker:
         """Make the backup whole. facts: environment, reason, versions, release, left_out and made."""
         several = list(pieces)
         if not self.store.has(self.identity):
-            manifest = Manifest(
+            manifest = self.store.sealing(self.identity) or Manifest(
                 id=self.identity,
                 app=self.service.app,
                 host=platform.node(),

@@ -79,6 +79,31 @@ def test_sealing_once_more_changes_nothing(store: Store) -> None:
     assert store.manifest(ID) == manifest
 
 
+def test_a_seal_that_was_killed_before_the_folder_had_its_name_is_ended(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.sealing(ID) is None
+
+    rename = os.rename
+
+    def killed(old: str, new: str) -> None:
+        if os.path.isdir(old):
+            raise KeyboardInterrupt
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make(store)
+    monkeypatch.undo()
+    # The notes of the parts are gone by now, and what they said is in the manifest.
+    with pytest.raises(OSError):
+        store.noted(ID, "database.sql")
+    manifest = store.sealing(ID)
+    assert manifest is not None and len(manifest.parts) == 2
+    store.seal(manifest, ["database.sql", "config.json"])
+    assert store.look() == ([manifest], {}) and store.problems(manifest) == []
+
+
 def test_what_was_changed_is_named(store: Store) -> None:
     manifest = make(store)
     Path(store.path(ID, "database.sql")).write_bytes(b"r0ws")
