@@ -24,9 +24,9 @@ def settings(app: str) -> dict[str, dict[str, dict[str, str]]]:
     return read_state(app).get("resources", {})  # type: ignore[no-any-return]
 
 
-def limits(app: str, process: str) -> dict[str, str]:
+def limits(app: str, process: str, verb: str = "limit") -> dict[str, str]:
     known = settings(app)
-    return known.get(DEFAULT, {}).get("limit", {}) | known.get(process, {}).get("limit", {})
+    return known.get(DEFAULT, {}).get(verb, {}) | known.get(process, {}).get(verb, {})
 
 
 def bad_flag(command: str, flag: str, verb: str) -> NoReturn:

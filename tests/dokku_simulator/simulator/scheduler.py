@@ -132,6 +132,9 @@ def start_container(app: str, reference: str, process: str, index: int, wait: st
         ((known["ports"] or known["ports_detected"] or ["http:80:5000"])[0].split(":")[2]) if process == "web" else ""
     )
     resources = [f"--{FLAGS[name]}={value}" for name, value in sorted(limits(app, process).items()) if name in FLAGS]
+    reserved = limits(app, process, "reserve").get("memory")
+    # The only reservation that Docker knows; Dokku leaves the others out.
+    resources += [f"--memory-reservation={reserved}"] if reserved else []
     labels = [
         f"com.dokku.app-name={app}",
         "com.dokku.container-type=deploy",
