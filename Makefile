@@ -60,9 +60,10 @@ test: venv ## Run every check: lint, types, unit, packaging, molecule
 	@$(BIN)/python tests/run.py
 
 .PHONY: lint
-lint: venv ## ruff, yamllint, ansible-lint, shellcheck, changelog
+lint: venv ## ruff, yamllint, ansible-lint, shellcheck, changelog, documentation of plugins and roles
 	@ruff check --quiet . && ruff format --quiet --check . && yamllint --strict . && ansible-lint -q
 	@antsibull-changelog lint
+	@antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .
 	@if command -v shellcheck >/dev/null; then git grep -lzE '^#!(/usr/bin/env bash|/bin/bash|/bin/sh)$$' -- ':!*.py' ':!*.md' | xargs -0 shellcheck -x; \
 	  else echo "shellcheck is not installed: the shell scripts were not checked"; fi
 
@@ -94,6 +95,10 @@ packaging: venv ## Build the wheel and the Galaxy tarball, install both, run a p
 sanity: venv ## ansible-test sanity; modules are also imported under Python 3.9, where it is installed
 	@python tests/sanity/ansible_test.py
 
+.PHONY: importer
+importer: venv ## Galaxy's own importer on the built collection
+	@python tests/packaging/importer.py
+
 .PHONY: molecule
 molecule: venv engine ## Procedures on real hosts
 	@$(if $(filter-out $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s laravel >/dev/null 2>&1 || true; molecule test $(patsubst %,-s %,$(filter-out $(OWN_HOSTS),$(SCENARIOS))))
@@ -102,6 +107,16 @@ molecule: venv engine ## Procedures on real hosts
 .PHONY: screens
 screens: venv engine ## Record the screens of docs/ops-runbook.md anew, on the demo's host
 	@$(BIN)/python tests/screens/record.py
+
+.PHONY: docs
+docs: venv ## Write docs/inventory.md anew, and the reference of roles, modules and filters into dist/docs/html
+	@python tests/docs/inventory.py > docs/inventory.md
+	@rm -rf dist/docs && mkdir -p dist/docs/rst && chmod 700 dist/docs dist/docs/rst
+	@antsibull-docs collection --use-current --squash-hierarchy --dest-dir dist/docs/rst ops.runbook
+	@# What leads to Ansible's own pages leads nowhere here.
+	@sphinx-build -q -C -D extensions=sphinx_antsibull_ext -D project=ops.runbook -D suppress_warnings=ref.ref \
+	  -b html dist/docs/rst dist/docs/html
+	@echo dist/docs/html/index.html
 
 .PHONY: bench
 bench: venv engine ## Measure a rollback side by side with what a person would do instead
@@ -124,6 +139,11 @@ dist: venv ## Build the Galaxy tarball, the wheel and the sdist into dist/
 	@ansible-galaxy collection build --force --output-path dist >/dev/null
 	@python -m build --no-isolation --outdir dist . >/dev/null
 	@ls -1 dist/*
+
+.PHONY: ee
+ee: dist ## Write the Containerfile of the execution environment into dist/ee
+	@ansible-builder create --file execution-environment.yml --context dist/ee --output-filename Containerfile >/dev/null
+	@echo "dist/ee/Containerfile; build it with: docker build -t ops-runbook-ee dist/ee -f dist/ee/Containerfile"
 
 .PHONY: changelog
 changelog: venv ## Write the fragments into CHANGELOG.rst, under the version of galaxy.yml

@@ -90,7 +90,7 @@ def _procedure(root: Path, name: str) -> Procedure:
                 inputs["target"] = Input("target", "hosts", "str", "Host or group of the inventory.", default=default)
     for of, spec in specs:
         # What the playbook gives counts; a role's own default may ask for an input too.
-        given = {**_defaults(root, of), **{n: option.get("default") for n, option in spec["options"].items()}}
+        given = {**{n: option.get("default") for n, option in spec["options"].items()}, **_defaults(root, of)}
         for variable in spec["options"]:
             template = variables.get(variable, given.get(variable))
             for typed, default in _typed(template, roles):

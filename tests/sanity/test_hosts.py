@@ -20,6 +20,7 @@ EXAMPLES = [
 EXAMPLE_NAMES = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost)$")
 # Where the software that is operated, and this project, are described.
 PUBLIC = {
+    "api.github.com",
     "docs.ansible.com",
     "galaxy.ansible.com",
     "getcomposer.org",
@@ -40,8 +41,8 @@ def strangers(text: str) -> set[str]:
     """Hosts in a text that are neither examples nor public documentation."""
     found = {item for item in ADDRESS.findall(text) if not any(IPv4Address(item) in net for net in EXAMPLES)}
     named = {urlsplit(address).hostname or "" for address in WEB.findall(text)} - PUBLIC
-    # A placeholder such as https://{domain} is nobody's.
-    named = {name for name in named if not name.startswith("{")}
+    # A placeholder such as https://{domain} or https://<host> is nobody's.
+    named = {name for name in named if not name.startswith(("{", "<"))}
     named |= {*USER_AT.findall(text), *REACHED.findall(text)} - {"github.com"}
     return found | {name for name in named if not ADDRESS.fullmatch(name) and not EXAMPLE_NAMES.search(name.lower())}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
+def settled(default: Any) -> Any:
+    """What a default is without an input: `{{ lock_wait | default(0) }}` is 0, which the specs say as a number."""
+    found = re.fullmatch(r"\{\{ [a-z_]+ \| default\((\d+)\) \}\}", default) if isinstance(default, str) else None
+    return int(found[1]) if found else default
+
+
 def disagreement(name: str, described: list[dict[str, Any]], defaults: dict[str, Any]) -> str:
     """What is wrong between an option, as each entry point describes it, and the role's default; empty if nothing is.
 
@@ -48,7 +55,7 @@ def disagreement(name: str, described: list[dict[str, Any]], defaults: dict[str,
     default = "" if required or differ else wanted[0]
     if name not in defaults:
         return f"{default!r} in the specs, and not among the defaults"
-    if not same(default, defaults[name]):
+    if not same(default, defaults[name] if isinstance(default, str) else settled(defaults[name])):
         return f"{default!r} by the specs, {defaults[name]!r} among the defaults"
     return ""
 
@@ -70,6 +77,8 @@ def test_defaults_and_argument_specs_agree(role: str) -> None:
         ([{"default": 5}], {"x_a": 6}, False),
         ([{"default": 5}], {}, False),
         ([{"default": 0}], {"x_a": False}, False),
+        ([{"default": 0}], {"x_a": "{{ wait | default(0) }}"}, True),
+        ([{"default": 0}], {"x_a": "{{ wait | default(5) }}"}, False),
         ([{}], {"x_a": 5}, False),
         ([{"required": True}], {}, True),
         ([{"required": True}], {"x_a": ""}, True),

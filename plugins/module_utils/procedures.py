@@ -1,0 +1,286 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The procedures and their inputs, as the playbooks and the roles' argument specs have them; nothing is typed twice.
+
+A playbook gives an input to an option of its role, `laravel_to: "{{ to | default('previous') }}"`. The option says what
+the input is: its type, its choices, what it means. The playbook says what it is when nobody gives it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COLLECTION = "ops.runbook."
+GUARD = "operation"
+#: The play that a procedure imports to be guarded.
+GUARDED = "operate.yml"
+#: What it takes for the hosts.
+HOSTS = "operation_hosts"
+#: Variables that Ansible sets; what stands in front of a default is otherwise an input.
+MAGIC = ("ansible_", "inventory_", "hostvars", "groups", "playbook_dir", "omit")
+DEFAULTED = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)\s*\|\s*(?:default|d)\(")
+MARKUP = re.compile(r"\b([VCOMPELRI])\(((?:[^()\\]|\\.|\([^()]*\))*)\)")
+SAID_ALREADY = re.compile(r"\s*The input V\([a-z_]+\)\.")
+
+Specs = Mapping[str, Mapping[str, Any]]
+Plays = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """An input where a playbook takes it: its name and what it is when nobody gives it."""
+
+    name: str
+    default: Any = None
+    #: The default is worked out on the host, and no value stands there.
+    computed: bool = False
+    #: An empty answer counts as none.
+    empty_is_none: bool = False
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a person may give to a procedure."""
+
+    name: str
+    type: str = "str"
+    elements: str = ""
+    choices: tuple[Any, ...] = ()
+    default: Any = None
+    computed: bool = False
+    empty_is_none: bool = False
+    required: bool = False
+    secret: bool = False
+    description: str = ""
+    #: The option of a role that gets it; empty for the hosts.
+    option: str = ""
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """What an operator calls, by the name of its playbook."""
+
+    name: str
+    title: str
+    #: The sections of the runbooks that it stands for, and what it is for; the first line of its comment.
+    section: str
+    role: str
+    entry: str
+    #: Whether it changes a service, and so goes through the guard.
+    guarded: bool
+    inputs: tuple[Input, ...]
+
+    def input(self, name: str) -> Input | None:
+        return next((one for one in self.inputs if one.name == name), None)
+
+
+def plain(description: str | Sequence[str]) -> str:
+    """A description as text, without the markup of Ansible's documentation."""
+    text = description if isinstance(description, str) else " ".join(description)
+    text = SAID_ALREADY.sub("", " ".join(text.split()))
+    return MARKUP.sub(lambda found: _word(*found.groups()), text).strip()
+
+
+def _word(kind: str, inside: str) -> str:
+    inside = re.sub(r"\\(.)", r"\1", inside)
+    # `P(ops.runbook.operation#role)` and `L(text,address)`
+    return inside.partition("#")[0] if kind == "P" else inside.partition(",")[0] if kind == "L" else inside
+
+
+def section(text: str) -> str:
+    """What the comment at the top of a playbook says before it shows how it is called."""
+    said: list[str] = []
+    for line in text.splitlines():
+        if line.strip() in {"", "---"}:
+            continue
+        if not line.startswith("#") or "ansible-playbook" in line:
+            break
+        said.append(line.lstrip("# ").rstrip())
+    return " ".join(said)
+
+
+def given(value: Any) -> Iterator[Given]:
+    """The inputs in a value of a playbook, in their order."""
+    for text in _texts(value):
+        for found in DEFAULTED.finditer(text):
+            arguments = list(_arguments(text, found.end()))
+            literal = _literal(arguments[0]) if arguments else ("",)
+            yield Given(
+                name=found[1],
+                default=literal[0] if literal else None,
+                computed=not literal,
+                empty_is_none=len(arguments) > 1 and arguments[1].split("=")[-1].strip().lower() == "true",
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _arguments(text: str, start: int) -> Iterator[str]:
+    """The arguments of a call whose parenthesis was opened just before."""
+    depth, quote, begin = 1, "", start
+    for place in range(start, len(text)):
+        letter = text[place]
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        if depth == 0 or depth == 1 and letter == "," and not quote:
+            if text[begin:place].strip():
+                yield text[begin:place].strip()
+            begin = place + 1
+        if depth == 0:
+            return
+
+
+def _literal(text: str) -> tuple[Any, ...]:
+    """A value in a tuple, or nothing where an expression stands."""
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return (words[text.lower()],)
+    try:
+        return (ast.literal_eval(text),)
+    except (ValueError, SyntaxError):
+        return ()
+
+
+def read(root: Path, load: Callable[[str], Any]) -> list[Procedure]:
+    """All procedures of the collection that lies in a folder, by name.
+
+    :param load: reads YAML, as yaml.safe_load does; that is no part of Python
+    """
+    specs = {
+        path.parts[-3]: load(path.read_text(encoding="utf-8"))["argument_specs"]
+        for path in sorted(root.glob("roles/*/meta/argument_specs.yml"))
+    }
+    guard = root / "roles" / GUARD / "defaults/main.yml"
+    guard_defaults = load(guard.read_text(encoding="utf-8"))
+    found = []
+    for path in sorted(root.glob("playbooks/*.yml")):
+        text = path.read_text(encoding="utf-8")
+        one = procedure(path.stem, text, load(text), specs, guard_defaults)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def is_input(name: str, roles: Sequence[str]) -> bool:
+    """What has a role's name in front describes the service, and stands in the inventory."""
+    return not name.startswith(MAGIC) and not any(name.startswith(f"{role}_") for role in roles)
+
+
+def procedure(name: str, text: str, plays: Plays, specs: Specs, guard_defaults: Mapping[str, Any]) -> Procedure | None:
+    """The procedure of a playbook; None for the guard itself.
+
+    :param text: the playbook as it was written, for its comment
+    :param specs: the argument specs by role
+    :param guard_defaults: where the guard takes the inputs that all procedures have
+    """
+    play = next((play for play in plays if play.get("ansible.builtin.import_playbook") == GUARDED), None)
+    if play is not None:
+        variables = dict(play["vars"])
+        role, entry = variables["operation_role"], variables["operation_procedure"]
+        hosts = variables[HOSTS]
+    else:
+        called = [(play, found) for play in plays if (found := _role_of(play))]
+        if not called:
+            return None
+        # A play before it looks at the inputs, one after it fetches what it made.
+        play, (role, entry, variables) = called[-1]
+        hosts = play["hosts"]
+    if f"{{{{ {HOSTS} }}}}" == hosts or not role.startswith(COLLECTION):
+        return None
+    role = role[len(COLLECTION) :]
+    for other in plays:
+        if other is not play and other.get("vars"):
+            variables = {**other["vars"], **variables}
+    guarded = "hosts" not in play
+    inputs: dict[str, Input] = {}
+    for one in list(given(hosts))[:1]:
+        inputs[one.name] = _taken(one, {"description": "Host or group to work on."}, "")
+    # What is particular to the procedure comes first.
+    for option, value in sorted(variables.items(), key=lambda item: guarded and item[0].startswith(f"{GUARD}_")):
+        if option != HOSTS:
+            _add(inputs, option, value, _option(specs, role, entry, option), [*specs])
+    if guarded:
+        for option, spec in specs[GUARD]["open"]["options"].items():
+            if option not in variables:
+                _add(inputs, option, guard_defaults.get(option), spec, [*specs])
+    return Procedure(
+        name=name,
+        title=play["name"],
+        section=section(text),
+        role=role,
+        entry=entry,
+        guarded=guarded,
+        inputs=tuple(inputs.values()),
+    )
+
+
+def _role_of(play: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
+    """The role that a play runs, its entry point and the variables that it gets."""
+    for one in play.get("roles", ()):
+        role = one if isinstance(one, str) else one["role"]
+        return role, "main", {} if isinstance(one, str) else dict(one.get("vars", {}))
+    for task in play.get("tasks", ()):
+        for action in ("ansible.builtin.include_role", "ansible.builtin.import_role"):
+            if action in task:
+                return task[action]["name"], task[action].get("tasks_from", "main"), dict(task.get("vars", {}))
+    return None
+
+
+def _option(specs: Specs, role: str, entry: str, option: str) -> Mapping[str, Any]:
+    """What the role says of an option, at this entry point first."""
+    entries = specs.get(role, {})
+    for described in (entries.get(entry), *entries.values(), *specs.get(GUARD, {}).values()):
+        if described and option in described.get("options", {}):
+            found: Mapping[str, Any] = described["options"][option]
+            return found
+    return {}
+
+
+def _add(inputs: dict[str, Input], option: str, value: Any, spec: Mapping[str, Any], roles: Sequence[str]) -> None:
+    names = [found for found in given(value) if is_input(found.name, roles)]
+    for place, found in enumerate(names):
+        # What stands in the default of another input is not this option's, and has an option of its own.
+        if place == 0:
+            inputs[found.name] = _taken(found, spec, option)
+
+
+def _taken(found: Given, spec: Mapping[str, Any], option: str) -> Input:
+    kind = spec.get("type", "str")
+    default = found.default
+    if kind == "bool" and not found.computed:
+        default = str(default).lower() in {"true", "yes", "on", "1"}
+    return Input(
+        name=found.name,
+        type=kind,
+        elements=spec.get("elements", ""),
+        choices=tuple(spec.get("choices", ())),
+        default=default,
+        computed=found.computed,
+        empty_is_none=found.empty_is_none,
+        required=bool(spec.get("required")) and default in ("", None) and not found.computed,
+        secret=bool(spec.get("no_log")),
+        description=plain(spec.get("description", "")),
+        option=option,
+    )

@@ -1,0 +1,153 @@
+"""What the pages say can be typed is there, and what they lead to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.ops.runbook.plugins.module_utils import procedures
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(path for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "runner/README.md"])
+FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}
+OPTIONS = {
+    name
+    for path in ROOT.glob("roles/*/meta/argument_specs.yml")
+    for entry in yaml.safe_load(path.read_text())["argument_specs"].values()
+    for name in entry.get("options", {})
+}
+CALL = re.compile(r"ansible-playbook\b[^\n`]*?(?:ops\.runbook\.|playbooks/)([a-z_]+)(?:\.yml)?([^\n`]*)")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]+)?\)")
+
+
+def anchors(text: str) -> set[str]:
+    """Headings as GitHub names them."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {
+        "#" + re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    wrong = []
+    for path, anchor in LINK.findall(page.read_text()):
+        to = (page.parent / path).resolve() if path else page
+        if not to.exists() or anchor and to.suffix == ".md" and anchor not in anchors(to.read_text()):
+            wrong.append(path + anchor)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_procedure_and_every_input_that_is_typed_is_there(page: Path) -> None:
+    wrong = []
+    for name, rest in CALL.findall(page.read_text()):
+        if name not in FOUND:
+            wrong.append(name)
+            continue
+        known = {one.name for one in FOUND[name].inputs} | OPTIONS
+        given = re.findall(r"-e \"?'?([a-z_]+)=", rest)
+        wrong += [f"{name} -e {one}=" for one in given if one not in known and not one.startswith("ansible_")]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["README", "card"])
+def test_every_word_that_looks_like_a_procedure_is_one(name: str) -> None:
+    systems = {one.partition("_")[0] for one in FOUND}
+    words = re.findall(r"`([a-z]+_[a-z_]+)(?: [^`]*)?`", (ROOT / f"docs/{name}.md").read_text())
+    known = {*FOUND, *OPTIONS, *(one.name for found in FOUND.values() for one in found.inputs)}
+    assert [word for word in words if word.partition("_")[0] in systems and word not in known] == []
+
+
+def test_the_settings_of_awx_that_a_page_shows_are_settings() -> None:
+    text = (ROOT / "docs/awx.md").read_text()
+    shown = {key for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S) for key in keys(block)}
+    assert shown - {"awx_"} <= OPTIONS
+
+
+def test_the_inventory_of_the_first_ten_minutes_is_one_that_the_role_takes() -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/adopt.md").read_text(), re.MULTILINE | re.DOTALL)
+    given = {name: value for name, value in yaml.safe_load(block)["laravel"]["vars"].items() if name != "ansible_user"}
+    specs = yaml.safe_load((ROOT / "roles/laravel/meta/argument_specs.yml").read_text())["argument_specs"]
+    options = specs["status"]["options"]
+    assert {name for name, option in options.items() if option.get("required")} <= {*given} <= {*options}
+
+
+def keys(block: str) -> set[str]:
+    found = yaml.safe_load(block)
+    return {key for key in found if key.startswith("awx_")} if isinstance(found, dict) else set()
+
+
+def test_the_schedules_of_the_page_are_the_calendar() -> None:
+    from ansible_collections.ops.runbook.plugins.module_utils.awx_schedule import CALENDAR
+
+    text = (ROOT / "docs/awx.md").read_text()
+    for one in CALENDAR:
+        (line,) = re.findall(rf"^\| {one.name} \|.*$", text, re.MULTILINE)
+        assert f"`{one.procedure}`" in line and f"{one.hour:02}:00" in line
+
+
+def test_the_inventory_page_says_nothing_that_is_not_so() -> None:
+    """What it does not say yet comes with `make docs`."""
+    ran = subprocess.run([sys.executable, ROOT / "tests/docs/inventory.py"], check=True, capture_output=True, text=True)
+    written = (ROOT / "docs/inventory.md").read_text().splitlines()
+    assert [line for line in written if line not in ran.stdout.splitlines()] == []
+
+
+def examples() -> dict[str, dict[str, Any]]:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/ci.md").read_text(), re.MULTILINE | re.DOTALL)
+    github, gitlab = (yaml.safe_load(block) for block in blocks)
+    return {
+        "github": {"script": github["jobs"]["rollback"]["steps"][1]["run"], "via": github},
+        "gitlab": {"script": "\n".join(gitlab["rollback"]["script"]), "via": gitlab},
+    }
+
+
+@pytest.mark.parametrize("page", ["docs/ci.md", "runner/README.md"])
+def test_no_line_leaves_its_inputs_to_the_next_run(page: str) -> None:
+    calls = re.findall(r"ansible-runner (.*?)\b(run|transmit) ", (ROOT / page).read_text())
+    assert calls and {options for options, _verb in calls} == {"--omit-env-files "}
+
+
+@pytest.mark.parametrize("name", ["github", "gitlab"])
+def test_the_script_of_an_example_gives_what_was_typed(name: str, tmp_path: Path) -> None:
+    """By a shell, with a reason that has in it what a shell would take for its own."""
+    reason = "INC-421 'login' \"loop\" $(touch pwned) `touch pwned`"
+    stand_in = tmp_path / "bin/ansible-runner"
+    stand_in.parent.mkdir()
+    stand_in.write_text(
+        f"#!{sys.executable}\nimport json, sys\nword = sys.argv[-1]\nassert word.startswith('-e @'), word\n"
+        "print(json.dumps([sys.argv[1:], json.load(open(word[4:]))]))\n"
+    )
+    stand_in.chmod(0o755)
+    ran = subprocess.run(
+        ["bash", "-eu", "-c", examples()[name]["script"]],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "RUNNER_TEMP": str(tmp_path),
+            "CI_PROJECT_DIR": str(tmp_path / "project"),
+            "TO": "previous",
+            "REASON": reason,
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if "jq: command not found" in ran.stderr:
+        pytest.skip("jq is not installed")
+    assert ran.returncode == 0, ran.stderr
+    words, inputs = json.loads(ran.stdout)
+    assert inputs == {"to": "previous", "reason": reason}
+    assert words[:3] == ["--omit-env-files", "run", "runner"] and "playbooks/laravel_rollback.yml" in words
+    assert not list(tmp_path.rglob("pwned"))
