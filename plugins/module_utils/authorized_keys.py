@@ -373,6 +373,22 @@ def remove(content: bytes, wanted: str) -> bytes:
     return b"".join(line.raw for line in parse(content) if line.key is None or line.key.fingerprint != wanted)
 
 
+def successor(line: Line, public: str, comment: str, expires: str = "") -> bytes:
+    """The line that lets another key do what this one does: its options to the letter, with another key behind them.
+
+    public: type and key. expires: an expiry-time for it; that of the old line is never taken over, its time is its own.
+    """
+    if line.key is None:
+        raise NotEdited(f"line {line.number} holds no key")
+    text = line.raw.partition(b"\0")[0].decode("utf-8", "surrogateescape").lstrip(_BLANK)
+    end = 0 if _key(text) is not None else _options_end(text) or 0
+    options = [item for item in _split_options(text[:end]) if item.partition("=")[0].lower() != "expiry-time"]
+    if expires:
+        options.append(f'expiry-time="{expires}"')
+    words = [",".join(options), public.strip(), " ".join(comment.split())]
+    return " ".join(word for word in words if word).encode("utf-8", "surrogateescape")
+
+
 # -- judgement -----------------------------------------------------------------------------------
 
 

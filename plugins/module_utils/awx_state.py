@@ -86,6 +86,7 @@ class Settings:
     schedules: bool = True
     schedule_start: str = "2026-01-05"
     schedule_timezone: str = awx_schedule.UTC
+    schedule_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keys_rotated: str = ""
     notifications: Sequence[Mapping[str, Any]] = ()
     notify_on: Sequence[str] = ("error",)
@@ -100,7 +101,7 @@ def desired(procedures: Iterable[Procedure], settings: Settings) -> dict[str, An
     every = [one for one in procedures if one.role != ITSELF]
     wanted = [one for one in every if _matches(one.name, settings.procedures)]
     _refuse_what_matches_nothing(every, wanted, settings)
-    names = [one.name for one in wanted]
+    scheduled, left_out = _schedules(wanted, settings) if settings.schedules else ([], [])
     workflows = [*_rollbacks(wanted, settings), *_promotions(wanted, settings)]
     return {
         "organization": {"name": settings.organization},
@@ -130,7 +131,8 @@ def desired(procedures: Iterable[Procedure], settings: Settings) -> dict[str, An
         "job_templates": [_job_template(one, settings) for one in wanted],
         "workflow_job_templates": [workflow for workflow, _nodes in workflows],
         "workflow_job_template_nodes": [node for _workflow, nodes in workflows for node in nodes],
-        "schedules": [_schedule(one, settings) for one in awx_schedule.due(names)] if settings.schedules else [],
+        "schedules": scheduled,
+        "schedules_left_out": left_out,
     }
 
 
@@ -142,6 +144,7 @@ def _refuse_what_matches_nothing(every: list[Procedure], wanted: list[Procedure]
     for option, patterns, among in (
         ("awx_procedures", settings.procedures, every),
         ("awx_procedure_credentials", settings.procedure_credentials, every),
+        ("awx_schedule_answers", settings.schedule_answers, every),
     ):
         for pattern in patterns:
             if not any(_matches(one.name, [pattern]) for one in among):
@@ -297,6 +300,20 @@ def _promotions(wanted: Sequence[Procedure], settings: Settings) -> list[Workflo
     return found
 
 
+def _schedules(wanted: Sequence[Procedure], settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
+    """The schedules, and why another is not made: AWX takes none whose job would miss a required answer."""
+    inputs = {one.name: one.inputs for one in wanted}
+    made, left_out = [], []
+    for due in awx_schedule.due(inputs):
+        schedule = _schedule(due, settings)
+        missing = [one.name for one in inputs[due.procedure] if one.required and one.name not in schedule["extra_data"]]
+        if missing:
+            left_out.append(f"{due.name}: give awx_schedule_answers.{due.procedure}: {', '.join(missing)}")
+        else:
+            made.append(schedule)
+    return made, left_out
+
+
 def _schedule(one: awx_schedule.Due, settings: Settings) -> dict[str, Any]:
     start = settings.schedule_start
     if one.procedure == "ssh_key_audit" and settings.keys_rotated:
@@ -307,6 +324,6 @@ def _schedule(one: awx_schedule.Due, settings: Settings) -> dict[str, Any]:
         "organization": settings.organization,
         "unified_job_template": one.procedure,
         "rrule": awx_schedule.rrule(one, start, settings.schedule_timezone),
-        "extra_data": dict(one.answers),
+        "extra_data": {**settings.schedule_answers.get(one.procedure, {}), **one.answers},
         "enabled": True,
     }

@@ -267,7 +267,9 @@ def standing(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def mix(results: Results) -> list[tuple[Mapping[str, Any] | None, list[str]]]:
-    """The releases that the hosts are on, each with its hosts; empty where all are on one."""
+    """The releases that the hosts are on, each with its hosts; empty where all are on one, or none is on any."""
+    if any(((result.get("planned") or {}).get("plan") or {}).get("halfway") for result in results.values()):
+        return []
     stands = {host: standing(result) for host, result in results.items()}
     found: list[tuple[Mapping[str, Any] | None, list[str]]] = [
         (release, [host for host in stands if identity(stands[host]) == identity(release)])

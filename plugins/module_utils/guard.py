@@ -20,7 +20,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,10 @@ class StepFailed(Exception):
         super().__init__(f"step '{step}' failed: {error}")
         self.step = step
         self.error = error
+
+
+class Untouched(Exception):
+    """A step failed, and it is known that it changed nothing: raised by what does a step."""
 
 
 @dataclass(frozen=True)
@@ -408,20 +412,36 @@ class Guard:
             with contextlib.suppress(OSError):
                 self.write({"event": "phase_end", "phase": name})
 
-    def run_steps(self, progress: Progress, direction: str, execute: Callable[[Step], object]) -> dict[str, float]:
+    def announce(self, operation: str, step: str) -> None:
+        """Journal a step that is about to be taken elsewhere, such as by the controller; run_steps ends it."""
+        self.must_own(operation)
+        self.write({"event": "begin", "step": step})
+
+    def run_steps(
+        self,
+        progress: Progress,
+        direction: str,
+        execute: Callable[[Step], object],
+        only: Collection[str] | None = None,
+    ) -> dict[str, float]:
         """Do what remains in a direction. Each step is journalled, then acted, then journalled as done.
 
-        Returns seconds by step id. Raises StepFailed, or Refused when the lease is lost between two steps.
+        only: stop before the first step that is none of these. Returns seconds by step id.
+        Raises StepFailed, or Refused when the lease is lost between two steps.
         """
         seconds: dict[str, float] = {}
         for step in progress.remaining(direction):
+            if only is not None and step.id not in only:
+                break
             self.must_own(progress.operation)
-            self.write({"event": "begin", "step": step.id})
+            if step.id != progress.begun:
+                self.write({"event": "begin", "step": step.id})
             started = time.monotonic()
             try:
                 note = execute(step)
             except Exception as error:
-                self.write({"event": "failed", "step": step.id, "error": str(error)})
+                event = {"event": "failed", "step": step.id, "error": str(error)}
+                self.write({**event, "untouched": True} if isinstance(error, Untouched) else event)
                 raise StepFailed(step.id, str(error)) from error
             seconds[step.id] = round(time.monotonic() - started, 3)
             self.write({"event": "done", "step": step.id, "seconds": seconds[step.id], "note": note})

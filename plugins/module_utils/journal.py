@@ -21,7 +21,8 @@ class Step:
 
     id: unique in its plan ("vendor", "migrate_down:2026_01_02_000000_add_note").
     title: what a person reads. repeatable: doing it again after it was cut off is safe.
-    data: what the step needs, without secrets.
+    data: what the step needs, without secrets. Three keys mean something here: `after` (see Progress.undo_needed),
+    `proof` (what it saw counts in its own run only), `no_return` (once it was begun, nothing can be undone).
     """
 
     id: str
@@ -96,6 +97,10 @@ class Progress:
     def touched(self) -> bool:
         """Whether anything on the host may differ from before."""
         return bool(self.ever_begun)
+
+    @property
+    def can_go_back(self) -> bool:
+        return not any(step.data.get("no_return") for step in self.steps if step.id in self.ever_begun)
 
     @property
     def forward_complete(self) -> bool:
@@ -187,6 +192,11 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
             progress.notes[step] = event["note"]
     elif kind == "failed":
         progress.begun, progress.failed, progress.error = None, step, str(event.get("error", ""))
+        if event.get("untouched") and step in progress.ever_begun:
+            # This attempt only: an earlier one may have done something.
+            progress.ever_begun.reverse()
+            progress.ever_begun.remove(step)
+            progress.ever_begun.reverse()
     elif kind == "after_done":
         progress.afterwards_done.add(step)
         progress.past.append((step, float(event.get("seconds", 0.0)), FORWARD))
@@ -207,11 +217,13 @@ def _why_back(progress: Progress) -> str:
 
 def carry(progress: Progress, direction: str) -> dict[str, Any]:
     """The event by which a new operation takes over what an interrupted one had reached."""
+    proofs = {step.id for step in progress.steps if step.data.get("proof")}
     return {
         "event": "carry",
         "from": progress.operation,
         "direction": direction,
-        "done": progress.done,
+        # Between two runs anybody may have changed anything, so what was only seen is looked at again.
+        "done": {step: seconds for step, seconds in progress.done.items() if step not in proofs},
         "undone": progress.undone,
         "ever_begun": progress.ever_begun,
         "notes": progress.notes,
@@ -234,6 +246,13 @@ class Verdict:
 
 def classify(progress: Progress) -> Verdict:
     """Judge an operation that was never closed, or was closed halfway."""
+    verdict = _judge(progress)
+    if progress.can_go_back:
+        return verdict
+    return Verdict(verdict.kind, tuple(way for way in verdict.ways if way != "undo"), verdict.text)
+
+
+def _judge(progress: Progress) -> Verdict:
     total = len(progress.steps)
     if not progress.touched:
         return Verdict("untouched", (), "it changed nothing")

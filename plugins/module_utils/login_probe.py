@@ -27,6 +27,8 @@ UNREACHABLE = "unreachable"
 
 _ACCEPTED = re.compile(r'^Authenticated to .* using "publickey"\.?$', re.M)
 _REFUSED = re.compile(r"^\S+@\S+: Permission denied \(([^)]*)\)\.?$", re.M)
+_WOULD_ACCEPT = re.compile(r"^debug1: Server accepts key: ", re.M)
+_OFFERED = re.compile(r"^debug1: Offering public key: ", re.M)
 _HOST_KEY = re.compile(
     r"Host key verification failed|No .* host key is known for|REMOTE HOST IDENTIFICATION HAS CHANGED"
 )
@@ -55,7 +57,7 @@ class Answer:
     text: str
 
 
-def argv(login: Login, identity: str, ssh: str = "ssh") -> list[str]:
+def argv(login: Login, identity: str, ssh: str = "ssh", log_level: str = "VERBOSE") -> list[str]:
     """The command line; identity is the path of the private key. It opens no session, so no forced command runs."""
     options = {
         "IdentityFile": _quoted(identity),
@@ -86,7 +88,7 @@ def argv(login: Login, identity: str, ssh: str = "ssh") -> list[str]:
         "ConnectionAttempts": "1",
         "ConnectTimeout": str(login.seconds),
         # Tells in one line that the key was taken, and less than the levels above it.
-        "LogLevel": "VERBOSE",
+        "LogLevel": log_level,
     }
     if login.host_key_alias:
         options["HostKeyAlias"] = login.host_key_alias
@@ -121,8 +123,13 @@ def judge(said: str, timed_out: bool = False) -> Answer:
 
 def probe(login: Login, identity: str, ssh: str = "ssh") -> Answer:
     """Knock once with the key in this file."""
+    return judge(*_knock(login, argv(login, identity, ssh), _ACCEPTED))
+
+
+def _knock(login: Login, words: list[str], enough: re.Pattern[str]) -> tuple[str, bool]:
+    """What ssh says, up to the line that is enough, and whether its time was over."""
     process = subprocess.Popen(
-        argv(login, identity, ssh),
+        words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -143,7 +150,7 @@ def probe(login: Login, identity: str, ssh: str = "ssh") -> Answer:
     try:
         for line in process.stdout or ():
             said += line
-            if _ACCEPTED.search(said):
+            if enough.search(said):
                 # Without a command it would stay until the other side ends it.
                 break
     finally:
@@ -152,7 +159,23 @@ def probe(login: Login, identity: str, ssh: str = "ssh") -> Answer:
         process.wait()
         if process.stdout:
             process.stdout.close()
-    return judge(said, late.is_set())
+    return said, late.is_set()
+
+
+def probe_public(login: Login, public: str, ssh: str = "ssh") -> Answer:
+    """Ask whether a key would be let in of which only the public half is here (type and blob).
+
+    ssh asks this before it signs anything, and sshd judges the line with its options as it would for a login.
+    """
+    with _in_memory(f"{public.strip()}\n".encode()) as identity:
+        said, late = _knock(login, argv(login, identity, ssh, "DEBUG1"), _WOULD_ACCEPT)
+    if _WOULD_ACCEPT.search(said):
+        return Answer(ACCEPTED, "sshd would let the key in")
+    if not _OFFERED.search(said) and _REFUSED.search(said):
+        # Of a type that one of the two sides does not take any more: it was not asked at all.
+        return Answer(KEY_UNREADABLE, "ssh did not offer the key: its type is not taken by this ssh or that sshd")
+    quiet = "\n".join(line for line in said.splitlines() if not line.startswith("debug1: "))
+    return judge(quiet, late)
 
 
 def probe_key(login: Login, private_key: bytes, ssh: str = "ssh") -> Answer:

@@ -309,8 +309,10 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
     elif outcome in ("refused", "interrupted") and result.get("settled", True):
         words.append("Nothing was changed on it.")
     elif not result.get("settled", True):
-        words.append("The host is between two releases. The same command again says what can be done:")
-        words.append(f"{here}-e interrupted=resume goes on, {here}-e interrupted=undo goes back.")
+        between = plan.get("halfway") or "The host is between two releases."
+        words.append(f"{between} The same command again says what can be done:")
+        back = "" if plan.get("halfway") else f", {here}-e interrupted=undo goes back"
+        words.append(f"{here}-e interrupted=resume goes on{back}.")
     else:
         words.append(f"{host} is at {label(record.get('left') or record.get('to'))}, and not well.")
     return words

@@ -36,6 +36,7 @@ INPUTS = (
     "url",
     "rotate",
     "values_file",
+    "old_key",
     "role_password",
     "bundle",
     "emergency",

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, ledger, sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, key_file, ledger, sshd_files
 from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key
 from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Configuration
 
@@ -23,7 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Acco
 EVERY = "*"
 
 #: What a rotation is called in the ledger. Its record's `to` names the key that was put in.
-ROTATION = "ssh_key_rotate"
+ROTATION = "rotate"
 
 _DAY = 86400.0
 
@@ -89,7 +88,12 @@ def age(key: Key, policy: Policy) -> tuple[int | None, str, str]:
 def owner(key: Key, policy: Policy) -> str:
     """Who it belongs to: as it was declared, or else what its comment says beside the date."""
     declared = policy.owners.get(key.fingerprint)
-    return declared if declared else authorized_keys.shown(_DATE.sub("", key.comment)).strip(" \t-_:,;()")
+    return declared if declared else authorized_keys.shown(undated(key.comment))
+
+
+def undated(comment: str) -> str:
+    """What a comment says beside its dates."""
+    return _DATE.sub("", comment).strip(" \t-_:,;()")
 
 
 def judge(key: Key, refused: Sequence[str], policy: Policy) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def _file(
     """The file, its keys, and what could not be read."""
     file: dict[str, Any] = {"path": path, "exists": True, "problems": [], "unknown_lines": []}
     try:
-        content = _content(path)
+        content = key_file.read(path)
         if configuration.strict:
             file["problems"] = sshd_files.strict_problems(sshd_files.facts(path), account)
     except FileNotFoundError:
@@ -209,12 +213,3 @@ def _file(
         if line.key is not None
     ]
     return file, keys, []
-
-
-def _content(path: str) -> bytes:
-    # A pipe in its place would hold the reader for ever; sshd does not wait for one either.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as handle:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is no regular file, and sshd takes nothing from it", path)
-        return handle.read()

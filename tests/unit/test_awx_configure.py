@@ -138,6 +138,7 @@ def test_the_whole_collection_is_taken(controller: Controller, tmp_path: Path) -
             project_url="https://git.example.com/x.git",
             inventories=[{"name": "i"}],
             staging={"laravel": "s", "compose": "s"},
+            schedule_answers={"security_audit": {"repository": "example/shop"}},
         ),
     )
     organization = controller._keep("organizations", {"name": "o"})["id"]

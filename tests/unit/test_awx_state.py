@@ -153,6 +153,19 @@ def test_a_schedule_answers_what_its_procedure_asks() -> None:
         assert {*one["extra_data"]} <= asked
 
 
+def test_a_schedule_whose_job_would_miss_an_answer_is_left_out_and_named() -> None:
+    without = state(procedures=["security_audit"])
+    assert without["schedules"] == []
+    assert without["schedules_left_out"] == [
+        "Monday security audit: give awx_schedule_answers.security_audit: repository"
+    ]
+    found = state(procedures=["security_audit"], schedule_answers={"security_audit": {"repository": "example/shop"}})
+    assert [one["extra_data"] for one in found["schedules"]] == [{"repository": "example/shop"}]
+    assert found["schedules_left_out"] == []
+    with pytest.raises(awx_state.StateError, match="names 'security_audits'"):
+        state(schedule_answers={"security_audits": {}})
+
+
 def test_the_reminder_counts_from_the_last_rotation() -> None:
     found = by_name(state(keys_rotated="2026-03-02")["schedules"])
     assert found["SSH key rotation reminder"]["rrule"].startswith("DTSTART:20260302T")

@@ -89,7 +89,7 @@ def test_the_owner_of_a_key(comment: str, owners: dict[str, str], owner: str) ->
 
 
 def test_only_rotations_that_succeeded_count_and_the_first_of_a_key() -> None:
-    def record(outcome: str, finished: str, procedure: str = "ssh_key_rotate") -> dict[str, Any]:
+    def record(outcome: str, finished: str, procedure: str = "rotate") -> dict[str, Any]:
         return {"procedure": procedure, "outcome": outcome, "finished": finished, "to": {"id": PRINT}}
 
     records = [
@@ -97,7 +97,7 @@ def test_only_rotations_that_succeeded_count_and_the_first_of_a_key() -> None:
         record("succeeded", "2026-02-01T00:00:00Z", "deploy"),
         record("succeeded", "2026-03-01T00:00:00Z"),
         record("succeeded", "2026-04-01T00:00:00Z"),
-        {"procedure": "ssh_key_rotate", "outcome": "succeeded", "finished": "soon", "to": None},
+        {"procedure": "rotate", "outcome": "succeeded", "finished": "soon", "to": None},
     ]
     assert ssh_key_audit.rotations(records) == {PRINT: "2026-03-01T00:00:00Z"}
 
@@ -109,7 +109,7 @@ def test_a_record_that_was_edited_gives_no_age(tmp_path: Path) -> None:
             str(path),
             {
                 "id": str(number),
-                "procedure": "ssh_key_rotate",
+                "procedure": "rotate",
                 "outcome": "succeeded",
                 "finished": "2026-11-01T00:00:00Z",
                 "to": {"id": PRINT},

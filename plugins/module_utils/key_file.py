@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A file of keys edited whole: at each moment it is the old one or the new one, and no edit by anybody else is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
+
+#: So often somebody else may write at the same moment.
+TRIES = 5
+
+#: sshd reads less; what is longer is no file of keys.
+LARGEST = 4 * 1024 * 1024
+
+
+class EditFailed(Exception):
+    """The file is as it was. The text says why, and quotes nothing of it."""
+
+
+def read(path: str) -> bytes:
+    """Raises OSError, FileNotFoundError too."""
+    # A pipe in its place would hold the reader for ever; sshd does not wait for one either.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as handle:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no regular file, and sshd takes nothing from it", path)
+        content = handle.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(0, "it is longer than any file of keys", path)
+    return content
+
+
+def edit(path: str, change: Callable[[bytes], bytes]) -> tuple[bytes, bytes]:
+    """Change the file; returns what it held before and after. change: pure, since it may be asked again.
+
+    Whoever writes between the look and the change is seen: the two files are exchanged, and what comes out must be what
+    was looked at. Raises EditFailed, OSError, and what change raises.
+    """
+    target = os.path.realpath(path)
+    for _attempt in range(TRIES):
+        before = read(target)
+        after = change(before)
+        if after == before or _swap(target, before, after):
+            return before, after
+    raise EditFailed(f"{path} is being changed by somebody else: {TRIES} times it was another file than a moment ago")
+
+
+def _swap(target: str, before: bytes, after: bytes) -> bool:
+    """Put the new content in the file's place. False where it had changed meanwhile; then it is as somebody left it."""
+    folder = os.path.dirname(target)
+    temporary = _beside(target, after)
+    try:
+        if not exchange(temporary, target):
+            if read(target) != before:
+                return False
+            os.rename(temporary, target)
+        elif read(temporary) != before:
+            # Theirs goes back to where they wrote it.
+            exchange(temporary, target)
+            if read(temporary) != after:
+                kept, temporary = temporary, ""
+                raise EditFailed(f"{target} was changed twice within one moment; one of the versions is in {kept}")
+            return False
+        durable_file.sync_folder(folder)
+        return True
+    finally:
+        if temporary:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def _beside(target: str, content: bytes) -> str:
+    """A file in the same folder with this content and all that the target has: owner, mode, labels."""
+    state = os.stat(target)
+    if state.st_nlink > 1:
+        raise EditFailed(f"{target} has {state.st_nlink} names (hard links), and only one of them would be changed")
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(target)}.", dir=os.path.dirname(target))
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(content)
+            handle.flush()
+            if (state.st_uid, state.st_gid) != (os.geteuid(), os.getegid()):
+                try:
+                    os.fchown(handle.fileno(), state.st_uid, state.st_gid)
+                except PermissionError as error:
+                    raise EditFailed(
+                        f"{target} belongs to {state.st_uid}:{state.st_gid}, and only root could keep it so"
+                    ) from error
+            os.fchmod(handle.fileno(), stat.S_IMODE(state.st_mode))
+            for name in _labels(target):
+                with contextlib.suppress(OSError):
+                    os.setxattr(handle.fileno(), name, os.getxattr(target, name))
+            os.fsync(handle.fileno())
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    return temporary
+
+
+def _labels(path: str) -> list[str]:
+    """Names of its extended attributes: SELinux's context and access lists are among them."""
+    try:
+        return os.listxattr(path)
+    except OSError:
+        return []

@@ -1,0 +1,308 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rotation of a key on one host, on the guard that all systems share.
+
+Its steps are taken in turn with the controller, which proves, puts the secret and runs the workflow. So a phase here is
+a part of the steps; what the controller did is reported with the next one, and journalled here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    authorized_keys,
+    operation_plan,
+    ssh_key_audit,
+    ssh_key_place,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Places
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_steps import KeySteps
+
+#: Done again in each run that goes on with an interrupted one; all of them may be.
+_AGAIN = {"proof": True}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be rotated.
+
+    account: empty is the one that this runs as. old: fingerprint, empty where CI's own word decides. used and where:
+    that word. secret and workflow: in words. expires: days until sshd takes the new key no more, 0 for never.
+    """
+
+    account: str = ""
+    old: str = ""
+    file: str = ""
+    sshd_config: str = ""
+    used: str = ""
+    where: str = ""
+    secret: str = ""
+    workflow: str = ""
+    keep: str = ""
+    comment: str = ""
+    expires: int = 0
+
+
+def look(wish: Wish, environment: Mapping[str, str]) -> Places:
+    """Raises Refused."""
+    name = wish.account or ssh_key_audit.names(())[0]
+    return ssh_key_place.look(name, environment, wish.sshd_config)
+
+
+def planned(wish: Wish, places: Places, operation: str, now: datetime) -> dict[str, Any]:
+    """What will be done. Raises Refused."""
+    if wish.file:
+        ssh_key_place.must_be_read(places, wish.file)
+    old, why, warnings = ssh_key_place.choose(places, wish.old, wish.used, wish.where)
+    files = places.with_key(old)
+    lines = [(place, line) for place in files for line in place.holds(old)]
+    place, line = lines[0]
+    key = line.key
+    if key is None or key.is_authority:
+        raise Refused(
+            Refusal("old_is_authority", f"{old} is a CA (cert-authority): its certificates are not rotated this way")
+        )
+    for one in files:
+        _must_be_writable(one.path)
+    if any(other.key is not None and other.key.options != key.options for _place, other in lines):
+        warnings += (f"{old} stands {len(lines)} times, with different options: those of the first are taken over",)
+    options = authorized_keys.shown_options(key)
+    where = ", ".join(f"{one.path} line {other.number}" for one, other in lines)
+    entries = [f"{places.account.name}, {where}"]
+    return {
+        "procedure": ssh_key_audit.ROTATION,
+        "from": {"id": old, "name": authorized_keys.shown(key.comment)},
+        "to": {"id": "a new key", "name": ""},
+        "chosen": why,
+        "proven": "",
+        "account": places.account.name,
+        "comment": comment(wish.comment or authorized_keys.shown(key.comment), now),
+        "expires": (now + timedelta(days=wish.expires)).strftime("%Y%m%d") if wish.expires else "",
+        "saved_as": operation,
+        "steps": [step.to_dict() for step in steps(old, place.path, wish)],
+        "undo": [Step("remove_new", "take the new key out again", data={"after": "authorise"}).to_dict()],
+        "also": [("account", entries), ("options", [options or "none"]), ("keeps", [wish.keep])],
+        "warnings": [*warnings, *_other_ways(places)],
+        # What an operation that stopped halfway leaves, in place of "between two releases".
+        "halfway": "Both keys may be let in there, and the old one until the new one is proven.",
+    }
+
+
+def steps(old: str, path: str, wish: Wish) -> list[Step]:
+    """The steps of one host. The same key is made and kept before them, and nothing of that is on the host."""
+    return [
+        Step("authorise", f"let the new key in: {path}, with the options of the old one", data=_AGAIN),
+        Step("prove_login", "log in with the new key, and with nothing else", data=_AGAIN),
+        # GitHub gives the old value to nobody, so from here the way is forward.
+        Step("put_secret", f"put its private half into {wish.secret}", data={**_AGAIN, "no_return": True}),
+        Step(
+            "prove_ci",
+            f"run {wish.workflow}: it has to say the new key, and a word that only this run knows",
+            data=_AGAIN,
+        ),
+        Step("remove_old", f"take {old} out", data=_AGAIN),
+        Step("prove_removed", "the new key is let in and the old one is not, or it is put back", data=_AGAIN),
+    ]
+
+
+def comment(text: str, now: datetime) -> str:
+    """What stands behind the new key: whose it is, and since when, as ssh_key_audit reads it."""
+    bare = ssh_key_audit.undated(text)
+    return f"{bare} {now.strftime('%Y-%m-%d')}".strip()
+
+
+def _must_be_writable(path: str) -> None:
+    target = os.path.realpath(path)
+    state = os.stat(target)
+    mine = os.geteuid() in (0, state.st_uid)
+    if not os.access(os.path.dirname(target), os.W_OK) or not os.access(target, os.W_OK) or not mine:
+        raise Refused(
+            Refusal(
+                "file_not_writable",
+                f"{path} can't be changed by this user without another owner",
+                (("--become", "changes it as root"),),
+            )
+        )
+
+
+def _other_ways(places: Places) -> list[str]:
+    found = []
+    if places.configuration.command:
+        found.append(
+            "AuthorizedKeysCommand gives keys too: if it gives the old one, that is let in still, and put back"
+        )
+    if places.configuration.authorities:
+        found.append("certificates of TrustedUserCAKeys are let in too, whatever is rotated")
+    return found
+
+
+def open_and_plan(
+    guard: Guard, request: Request, wish: Wish, environment: Mapping[str, str], check_mode: bool
+) -> dict[str, Any]:
+    """Open a rotation and plan it; in check mode only look. The result has the old key's public half, for the probe."""
+
+    def plan() -> dict[str, Any]:
+        return planned(wish, look(wish, environment), request.operation, datetime.now(timezone.utc))
+
+    if request.interrupted == "resume" and _nothing_to_resume(guard, request):
+        # Of several hosts not every one was begun when the run was cut off; the others are done with the same key.
+        request = replace(request, interrupted="")
+    result = operation_plan.open_and_plan(guard, request, plan, check_mode)
+    if result["plan"]:
+        progress = guard.progress() if result["continues"] else None
+        result["old_public"] = look(wish, environment).public(str(result["plan"]["from"]["id"]))
+        result["one_way"] = progress is not None and not progress.can_go_back
+    return result
+
+
+def _nothing_to_resume(guard: Guard, request: Request) -> bool:
+    guard.must_read()
+    refusal = guard.look(request).refusal
+    return refusal is not None and refusal.code == "nothing_interrupted"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the steps.
+
+    only: these. new: type and blob of the new key, and fingerprint: its own; given with the first part.
+    reports: what the controller did. announce: the step that it takes next.
+    """
+
+    only: Sequence[str] = ()
+    new: str = ""
+    fingerprint: str = ""
+    kept: str = ""
+    reports: Mapping[str, Mapping[str, Any]] | None = None
+    announce: str = ""
+
+
+def carry_out(guard: Guard, operation: str, wish: Wish, part: Part, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Do a part of the steps. Raises Refused when the lease is lost.
+
+    Returns ok, error, done: all steps that are, and old_public: type and blob of the old key, as far as it is known.
+    """
+    old_public = ""
+    try:
+        with guard.phase(operation, "apply", FORWARD) as progress:
+            if part.fingerprint and progress.plan is not None:
+                # Which key it is was not known when the plan was made.
+                named = {"to": {"id": part.fingerprint, "name": progress.plan["comment"]}, "kept": part.kept}
+                guard.write({"event": "plan", "plan": {**progress.plan, **named}})
+                progress = guard.progress() or progress
+            work = _steps(guard, progress.plan or {}, wish, part, environment)
+            old_public = work.old_public()
+            error = _run(guard, progress, FORWARD, work, part.only)
+            if part.announce and not error:
+                guard.announce(operation, part.announce)
+        after = guard.progress()
+    finally:
+        guard.leave()
+    changed = "authorise" in part.only or "remove_old" in part.only
+    done = sorted(after.done) if after else []
+    return {"changed": changed, "ok": not error, "error": error, "done": done, "old_public": old_public}
+
+
+def _steps(guard: Guard, plan: Mapping[str, Any], wish: Wish, part: Part, environment: Mapping[str, str]) -> KeySteps:
+    return KeySteps(guard, plan, lambda: look(wish, environment), part.new, part.reports)
+
+
+def finish(
+    guard: Guard,
+    operation: str,
+    wish: Wish,
+    part: Part,
+    back: str,
+    environment: Mapping[str, str],
+    already: bool = False,
+) -> dict[str, Any]:
+    """Take the last reports, go back where that is asked for (back: why) and still possible, look, and close.
+
+    already: this host has only the new key since an earlier run, so there is nothing to do.
+    """
+    if already:
+        return _unchanged(guard, operation)
+    with guard.phase(operation, "apply", FORWARD, closes=True) as progress:
+        untouched = not progress.touched
+        error = _run(guard, progress, FORWARD, _steps(guard, progress.plan or {}, wish, part, environment), part.only)
+    if untouched and back:
+        record = guard.refuse(operation, Refusal("not_begun", back))
+        guard.leave()
+        closed = {"outcome": "refused", "error": back, "settled": guard.progress() is None, "record": record}
+        return {**_outcome(False, back), "verified": {}, "closed": closed}
+    progress = guard.progress() or progress
+    direction = FORWARD
+    if back and progress.can_go_back:
+        direction = BACK
+        with guard.phase(operation, "apply", BACK, back, closes=True) as progress:
+            work = _steps(guard, progress.plan or {}, wish, part, environment)
+            error = _run(guard, progress, BACK, work) or error
+    with guard.phase(operation, "verify", closes=True) as progress:
+        complete = progress.back_complete if direction == BACK else progress.forward_complete
+        verified = verify(progress.plan or {}, look(wish, environment), direction)
+        if complete:
+            guard.write({"event": "verified", "result": verified})
+    work = _steps(guard, progress.plan or {}, wish, part, environment)
+    ending, record = guard.close(operation)
+    if ending.settled:
+        work.forget()
+    return {
+        **_outcome(True, error or ending.error, ending.outcome),
+        "verified": verified,
+        "closed": {"outcome": ending.outcome, "error": ending.error, "settled": ending.settled, "record": record},
+    }
+
+
+def _unchanged(guard: Guard, operation: str) -> dict[str, Any]:
+    with guard.phase(operation, "verify", closes=True) as progress:
+        plan = progress.plan or {}
+        guard.write({"event": "plan", "plan": {**plan, "to": plan.get("from"), "steps": [], "undo": []}})
+        verified = {"ok": True, "reason": "", "health": [], "note": "it had the new key before"}
+        guard.write({"event": "verified", "result": verified})
+    ending, record = guard.close(operation)
+    closed = {"outcome": ending.outcome, "error": ending.error, "settled": ending.settled, "record": record}
+    return {**_outcome(False, "", ending.outcome), "verified": verified, "closed": closed}
+
+
+def _outcome(changed: bool, error: str, outcome: str = "") -> dict[str, Any]:
+    healthy = outcome == "succeeded"
+    return {
+        "changed": changed,
+        "healthy": healthy,
+        "reverted": outcome == "reverted",
+        "error": "" if healthy else error,
+    }
+
+
+def _run(guard: Guard, progress: Progress, direction: str, work: KeySteps, only: Sequence[str] | None = None) -> str:
+    """Do steps; why they failed, or nothing."""
+    try:
+        guard.run_steps(progress, direction, work, only=only)
+    except StepFailed as failure:
+        return str(failure)
+    return ""
+
+
+def verify(plan: Mapping[str, Any], places: Places, direction: str) -> dict[str, Any]:
+    """What the files say in the end; what sshd says was asked before."""
+    old, new = str(plan["from"]["id"]), str(plan["to"]["id"])
+    wanted, gone = (old, new) if direction == BACK else (new, old)
+    reason = ""
+    if not places.lets_in(wanted, time.time()) and direction != BACK:
+        reason = f"{wanted} is not let in by any file that sshd reads"
+    elif not places.with_key(wanted):
+        reason = f"{wanted} is in no file that sshd reads"
+    elif places.with_key(gone):
+        reason = f"{gone} is still in {places.with_key(gone)[0].path}"
+    return {"ok": not reason, "reason": reason, "health": [], "note": ""}

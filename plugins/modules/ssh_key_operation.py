@@ -1,0 +1,271 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ssh_key_operation
+short_description: Rotate a key that lets CI into an account
+version_added: 0.3.0
+description:
+  - With O(phase=plan) takes the lease, starts the journal, asks sshd which files it reads for the account, and decides
+    which line is rotated. A plan that must not go on is refused; a refusal has changed nothing.
+  - With O(phase=step) does the steps in O(only) as far as it is their turn, and journals what the controller did. A
+    step is journalled before it is taken, also one of the controller, with O(announce).
+  - With O(phase=finish) journals what is left, goes back where that is asked for and still possible, and closes.
+  - The controller's side, which takes turns with this module, is M(ops.runbook.ssh_key_rotation).
+notes:
+  - The private key never reaches this module. The public half comes as an argument and is never returned.
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation
+  - ops.runbook.operation.open
+  - ops.runbook.operation.attributes
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: partial
+    details: O(phase=plan) only. An operation is never open in check mode, so there is nothing to carry out.
+  diff_mode:
+    description: Shows what would change.
+    support: none
+    details: A line of authorized_keys is a key, and no key is ever shown. The plan names files, lines and options.
+options:
+  phase:
+    description: What to do.
+    type: str
+    choices: [plan, step, finish]
+    required: true
+  procedure:
+    description: What is planned, as the ledger names it.
+    type: str
+    choices: [rotate]
+    default: rotate
+  account:
+    description: The account that the key lets in to. Empty is the one that this runs as.
+    type: str
+    default: ""
+  old_key:
+    description: Fingerprint of the key that is rotated. Empty is the one that CI said it had.
+    type: str
+    default: ""
+  file:
+    description: File that the key is expected in. It is refused where sshd does not read it.
+    type: str
+    default: ""
+  sshd_config:
+    description: Configuration of the sshd that lets people in. Empty is the one that sshd takes by itself.
+    type: path
+    default: ""
+  used:
+    description: Fingerprint that a run of the workflow said it had. Empty where none did.
+    type: str
+    default: ""
+  where:
+    description: Which run that was, in words.
+    type: str
+    default: ""
+  secret:
+    description: Which secret gets the new key, in words.
+    type: str
+    default: ""
+  workflow:
+    description: Which workflow proves it, in words.
+    type: str
+    default: ""
+  keep:
+    description: Where the new private key is kept, in words.
+    type: str
+    default: ""
+  comment:
+    description: What stands behind the new key, before the date. Empty is what stands behind the old one.
+    type: str
+    default: ""
+  expires:
+    description: Days after which sshd takes the new key no more (C(expiry-time)). 0 for never.
+    type: int
+    default: 0
+  only:
+    description: Steps that may be done now.
+    type: list
+    elements: str
+    default: []
+  new_key:
+    description: Type and blob of the new key, which is public.
+    type: str
+    default: ""
+  fingerprint:
+    description: Its fingerprint.
+    type: str
+    default: ""
+  kept:
+    description: Where its private half was kept.
+    type: str
+    default: ""
+  reports:
+    description: What the controller did, by step. Keys are C(ok), C(error), C(note), and C(untouched) where a step that
+      failed is known to have changed nothing.
+    type: dict
+    default: {}
+  announce:
+    description: The step that the controller takes next.
+    type: str
+    default: ""
+  back:
+    description: With O(phase=finish), why it is to go back. Empty does not.
+    type: str
+    default: ""
+  already:
+    description: With O(phase=finish), that the host had the new key before this run, and there is nothing to do.
+    type: bool
+    default: false
+seealso:
+  - module: ops.runbook.ssh_key_rotation
+  - module: ops.runbook.ssh_key_audit_info
+  - module: ops.runbook.operation_close
+"""
+
+EXAMPLES = r"""
+- name: Plan the rotation of the key that CI logs in with
+  ops.runbook.ssh_key_operation:
+    phase: plan
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/ssh_key
+    account: deploy
+    used: SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU
+    where: run 5001 of deploy.yml
+  register: planned
+"""
+
+RETURN = r"""
+refusal:
+  description: Why the operation does not go on; V(null) when it does.
+  returned: for O(phase=plan)
+  type: dict
+plan:
+  description: What will be done; V(null) when refused. It has fingerprints and no keys.
+  returned: for O(phase=plan)
+  type: dict
+operation:
+  description: Id of the operation.
+  returned: for O(phase=plan)
+  type: str
+direction:
+  description: V(back) when an interrupted operation is undone, otherwise V(forward).
+  returned: for O(phase=plan)
+  type: str
+continues:
+  description: Whether an interrupted operation is continued.
+  returned: for O(phase=plan)
+  type: bool
+ok:
+  description: Whether the steps were done.
+  returned: for O(phase=step)
+  type: bool
+done:
+  description: All steps that are done.
+  returned: for O(phase=step)
+  type: list
+  elements: str
+healthy:
+  description: Whether the rotation was done and verified.
+  returned: for O(phase=finish)
+  type: bool
+error:
+  description: Why it was not; empty otherwise.
+  returned: for O(phase=step) and O(phase=finish)
+  type: str
+closed:
+  description: The outcome, error, settled and record of M(ops.runbook.operation_close).
+  returned: for O(phase=finish)
+  type: dict
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, ssh_key_operation
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_operation import Part, Wish
+
+TEXT: dict[str, Any] = {"type": "str", "default": ""}
+OPTIONS: dict[str, Any] = {
+    **argument_specs.OPEN,
+    "phase": {"type": "str", "choices": ["plan", "step", "finish"], "required": True},
+    "procedure": {"type": "str", "choices": ["rotate"], "default": "rotate"},
+    "account": TEXT,
+    "old_key": {**TEXT, "no_log": False},
+    "file": TEXT,
+    "sshd_config": {"type": "path", "default": ""},
+    "used": TEXT,
+    "where": TEXT,
+    "secret": {**TEXT, "no_log": False},
+    "workflow": TEXT,
+    "keep": TEXT,
+    "comment": TEXT,
+    "expires": {"type": "int", "default": 0},
+    "only": {"type": "list", "elements": "str", "default": []},
+    "new_key": {**TEXT, "no_log": False},
+    "fingerprint": TEXT,
+    "kept": TEXT,
+    "reports": {"type": "dict", "default": {}},
+    "announce": TEXT,
+    "back": TEXT,
+    "already": {"type": "bool", "default": False},
+}
+
+
+def carry_out(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    guard = Guard(params["state_dir"])
+    wish = Wish(
+        account=params["account"],
+        old=params["old_key"],
+        file=params["file"],
+        sshd_config=params["sshd_config"],
+        used=params["used"],
+        where=params["where"],
+        secret=params["secret"],
+        workflow=params["workflow"],
+        keep=params["keep"],
+        comment=params["comment"],
+        expires=params["expires"],
+    )
+    if params["phase"] == "plan":
+        request = argument_specs.request(params, "ssh_key")
+        result = ssh_key_operation.open_and_plan(guard, request, wish, os.environ, module.check_mode)
+        return {"changed": bool(module.check_mode and result["plan"]), **result}
+    part = Part(
+        only=params["only"],
+        new=params["new_key"],
+        fingerprint=params["fingerprint"],
+        kept=params["kept"],
+        reports=params["reports"],
+        announce=params["announce"],
+    )
+    if params["phase"] == "step":
+        return ssh_key_operation.carry_out(guard, params["operation"], wish, part, os.environ)
+    return ssh_key_operation.finish(
+        guard, params["operation"], wish, part, params["back"], os.environ, params["already"]
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    invocation = {"module_args": {**module.params, "new_key": None}}
+    if module.check_mode and module.params["phase"] != "plan":
+        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
+    try:
+        result = carry_out(module)
+    except (Refused, LedgerDamaged, OSError) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    module.exit_json(invocation=invocation, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""What becomes of a rotation where something fails, lies or was done by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from github_fake import running
+from rotation_world import World, install, place
+
+from ansible_collections.ops.runbook.plugins.module_utils import key_rotation, ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run, absent, closing
+
+__all__ = ["place"]
+
+
+@pytest.fixture
+def world(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with running() as hub:
+        found = World(hub, place)
+        install(found, monkeypatch)
+        yield found
+
+
+def as_before(world: World) -> None:
+    for name, host in world.hosts.items():
+        assert host.keys.read_bytes() == world.before[name]
+        assert not (host.state / "lease.json").exists()
+        assert not (host.state / "keys").exists()
+    assert world.ci().fingerprint == world.old.fingerprint
+
+
+def held(world: World, result: dict[str, Any], says: str) -> None:
+    """Nothing was removed anywhere, and the next run goes on."""
+    for host in world.hosts.values():
+        assert host.lets_in(world.old.fingerprint)
+        assert not (host.state / "lease.json").exists()
+    assert any(says in one["error"] for one in result["applied"].values()), result
+    again = world.rotate()
+    assert {refusal["code"] for refusal in again["refused"].values()} == {"interrupted"}, again
+    for refusal in again["refused"].values():
+        assert "interrupted=undo" not in [way["input"] for way in refusal["ways"]]
+
+
+def rotated(world: World) -> None:
+    new = world.ci().fingerprint
+    for host in world.hosts.values():
+        assert host.lets_in(new) and not host.lets_in(world.old.fingerprint)
+        assert host.keys.read_text().startswith("# keys\n") and "admin\n" in host.keys.read_text()
+        assert not (host.state / "keys").exists()
+
+
+def test_it_is_rotated(world: World) -> None:
+    result = world.rotate()
+    assert result["outcomes"] == ["succeeded", "succeeded"], result
+    rotated(world)
+    for host in world.hosts.values():
+        last = host.keys.read_text().splitlines()[-1]
+        assert last.startswith('from="192.0.2.1" ssh-ed25519 ') and " ci deploy 20" in last
+    # The run of the rotation itself says which key CI has, so the next one needs no word of a person.
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_host_that_refuses_the_new_key_takes_all_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    bad = list(world.hosts.values())[number]
+    lets_in = type(bad).lets_in
+    monkeypatch.setattr(
+        type(bad), "lets_in", lambda self, key: (self is not bad or key == world.old.fingerprint) and lets_in(self, key)
+    )
+    result = world.rotate()
+    assert result["outcomes"] == ["reverted", "reverted"], result
+    assert not world.hub.writes()
+    as_before(world)
+
+
+def test_a_secret_that_is_refused_takes_all_back(world: World) -> None:
+    world.hub.denied["PUT"] = "secrets=write"
+    result = world.rotate()
+    assert result["outcomes"] == ["reverted", "reverted"], result
+    assert "secrets=write" in result["applied"]["web1"]["error"]
+    as_before(world)
+
+
+@pytest.mark.parametrize("kind", ["refuse", "lose", "drop", "late", "limit"])
+def test_a_secret_whose_answer_was_lost_is_read_back(world: World, kind: str) -> None:
+    world.hub.faults.append(("PUT", "/secrets/PROD_SSH_KEY", kind))
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+    rotated(world)
+
+
+@pytest.mark.parametrize("kind", ["drop", "ignore"])
+def test_a_secret_that_is_never_taken_is_held(world: World, kind: str) -> None:
+    world.hub.faults += [("PUT", "/secrets/PROD_SSH_KEY", kind)] * 2
+    held(world, world.rotate(), "PROD_SSH_KEY")
+    result = world.rotate(interrupted="resume")
+    assert result["outcomes"] == ["succeeded", "succeeded"], result
+    rotated(world)
+
+
+def test_a_workflow_with_the_old_key_removes_nothing(world: World) -> None:
+    world.stale = True
+    held(world, world.rotate(), "still logged in with the old key")
+    world.stale = False
+    assert world.rotate(interrupted="resume")["outcomes"] == ["succeeded", "succeeded"]
+    rotated(world)
+
+
+def test_the_wrong_scope_removes_nothing(world: World) -> None:
+    """The job's environment has a secret of the same name, which goes first."""
+    world.hub.environments["production"] = {}
+    world.hub.secrets["env/production"] = {"PROD_SSH_KEY": dict(world.hub.secrets["repo"]["PROD_SSH_KEY"])}
+    held(world, world.rotate(), "still logged in with the old key")
+
+
+def test_a_run_that_says_nothing_or_fails_removes_nothing(world: World) -> None:
+    good = world.hub.on_dispatch
+    world.hub.on_dispatch = lambda run: run.update(course=[("completed", "failure")])
+    held(world, world.rotate(), "does not say which key")
+    world.hub.on_dispatch = lambda run: (good(run), run.update(course=[("completed", "failure")]))[0]
+    assert world.rotate(interrupted="resume")["outcomes"] == ["failed", "failed"]
+    world.hub.on_dispatch = good
+    assert world.rotate(interrupted="resume")["outcomes"] == ["succeeded", "succeeded"]
+
+
+def test_another_runs_nonce_proves_nothing(world: World) -> None:
+    def runs(run: dict[str, Any]) -> None:
+        run["inputs"] = {"nonce": "of-another-run"}
+        world.runs(run)
+
+    world.hub.on_dispatch = runs
+    held(world, world.rotate(), "for this run's nonce")
+
+
+def test_what_still_lets_the_old_key_in_has_it_put_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = world.hosts.values()
+    lets_in = type(first).lets_in
+    monkeypatch.setattr(
+        type(first), "lets_in", lambda self, key: lets_in(self, key) or (self is first and key == world.old.fingerprint)
+    )
+    result = world.rotate()
+    assert result["outcomes"] == ["failed", "failed"], result
+    assert "was put back" in result["applied"]["web1"]["error"]
+    assert "nothing is removed here: web1" in result["applied"]["web2"]["error"]
+    assert all(world.old.fingerprint in str(host.places()) for host in (first, second))
+    monkeypatch.setattr(type(first), "lets_in", lets_in)
+    assert world.rotate(interrupted="resume")["outcomes"] == ["succeeded", "succeeded"]
+    rotated(world)
+
+
+def test_a_new_key_that_is_refused_after_the_removal_has_the_old_one_put_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = world.hosts["web2"]
+    lets_in = type(second).lets_in
+
+    def only_while_the_old_one_is_there(self: Any, key: str) -> bool:
+        good = lets_in(self, key)
+        return good and (self is not second or bool(self.places().with_key(world.old.fingerprint)))
+
+    monkeypatch.setattr(type(second), "lets_in", only_while_the_old_one_is_there)
+    result = world.rotate()
+    assert result["outcomes"] == ["succeeded", "failed"], result
+    assert "was put back" in result["applied"]["web2"]["error"]
+    assert second.lets_in(world.ci().fingerprint) and second.lets_in(world.old.fingerprint)
+    monkeypatch.setattr(type(second), "lets_in", lets_in)
+    # web1 had come to its end: it is left as it is.
+    assert world.rotate(interrupted="resume")["outcomes"] == ["unchanged", "succeeded"]
+    rotated(world)
+
+
+FILES = {
+    "no newline at its end": b"%s ci",
+    "CRLF": b"# a\r\n%s ci\r\n",
+    "twice": b"%s ci\nrestrict %s again\n",
+    "a command": b'command="deploy --token \\"x\\"",restrict %s ci\n',
+}
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+def test_files_as_people_leave_them(world: World, text: bytes) -> None:
+    for host in world.hosts.values():
+        host.keys.write_bytes(text.replace(b"%s", world.old.public.encode()))
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+    new = world.ci()
+    for host in world.hosts.values():
+        content = host.keys.read_bytes()
+        assert world.old.public.encode() not in content
+        options = (
+            text.rpartition(b"%s")[0].rpartition(b"\n")[2] if b"twice" not in text and b"again" not in text else b""
+        )
+        assert options + new.public.encode() in content
+        assert (b"# a\r\n" in content) == (b"# a\r\n" in text)
+        assert content.endswith(b"\r\n" if b"\r\n" in text else b"\n")
+
+
+def test_a_key_in_the_second_file_stays_there_and_is_removed_from_both(world: World) -> None:
+    for host in world.hosts.values():
+        host.second.write_text(f"{world.old.public} ci\n")
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+    rotated(world)
+    for host in world.hosts.values():
+        assert host.second.read_text() == ""
+
+
+def test_somebody_takes_the_new_key_out_meanwhile(world: World) -> None:
+    def runs(run: dict[str, Any]) -> None:
+        world.runs(run)
+        for name, host in world.hosts.items():
+            host.keys.write_bytes(world.before[name])
+
+    world.hub.on_dispatch = runs
+    result = world.rotate()
+    assert "is not let in any more" in result["applied"]["web1"]["error"], result
+    for name, host in world.hosts.items():
+        assert host.keys.read_bytes() == world.before[name]
+        assert host.lets_in(world.old.fingerprint)
+
+
+REFUSED = {
+    "a token without permission": (lambda world: world.hub.denied.update({"GET /repos": "secrets=read"}), "forbidden"),
+    "no such workflow": (lambda world: world.hub.workflows.clear(), "workflow_missing"),
+    "no such secret": (lambda world: world.hub.secrets["repo"].clear(), "secret_missing"),
+    "no such branch": (lambda world: world.hub.commits.clear(), "ref_missing"),
+    "no key": (lambda world: [host.keys.write_text("# none\n") for host in world.hosts.values()], "no_keys"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_can_be_known_before_is_refused(world: World, spoil: Any, code: str) -> None:
+    spoil(world)
+    before = {name: host.keys.read_bytes() for name, host in world.hosts.items()}
+    result = world.rotate()
+    assert {refusal["code"] for refusal in result["refused"].values()} == {code}, result
+    assert not world.hub.writes()
+    assert before == {name: host.keys.read_bytes() for name, host in world.hosts.items()}
+    assert not (world.folder / "kept").exists()
+
+
+def test_a_key_that_ci_does_not_use_is_refused(world: World) -> None:
+    other = ssh_key_pair.generate()
+    for host in world.hosts.values():
+        host.keys.write_text(host.keys.read_text() + f"\n{other.public} other\n")
+    result = world.rotate(old_key=other.fingerprint)
+    assert {refusal["code"] for refusal in result["refused"].values()} == {"key_not_used_by_ci"}
+    world.hub.runs.clear()
+    assert {refusal["code"] for refusal in world.rotate()["refused"].values()} == {"old_unknown"}
+    # Where no run says anything, a person's word is taken.
+    assert world.rotate(old_key=world.old.fingerprint)["outcomes"] == ["succeeded", "succeeded"]
+
+
+# -- rules ---------------------------------------------------------------------------------------
+
+PLANNED = {host: {"plan": {"from": {"id": "old"}, "to": {"id": "new"}, "kept": "/k"}} for host in ("a", "b")}
+MADE = {"ok": True, "fingerprint": "new", "kept": "/k"}
+IN = {host: {"ok": True, "done": ["authorise", "prove_login"]} for host in ("a", "b")}
+TOLD = {host: {"ok": True} for host in ("a", "b")}
+
+
+def run(**given: Any) -> Run:
+    return Run(("a", "b"), **{"planned": PLANNED, "made": MADE, **given})
+
+
+def test_the_secret_is_put_only_where_every_host_let_the_key_in() -> None:
+    assert run(let_in=IN, announced=TOLD).may_put()
+    assert not run(let_in={"a": IN["a"], "b": {"ok": False}}, announced=TOLD).may_put()
+    assert not run(let_in={"a": IN["a"]}, announced=TOLD).may_put()
+    assert not run(let_in=IN, announced={"a": TOLD["a"]}).may_put()
+    assert not run(let_in=IN, announced=TOLD, made={"ok": False}).may_put()
+
+
+def test_no_old_key_is_removed_out_of_turn() -> None:
+    step = key_rotation.Step(key_rotation.REMOVE_OLD, "b")
+    good = {"let_in": IN, "announced": TOLD, "put": {"ok": True}, "proven": {"ok": True}}
+    key_rotation.must_follow(step, run(**good, removed={"a": {"ok": True}}).progress)
+    for missing in (*good, "removed"):
+        given = {**good, "removed": {"a": {"ok": True}}}
+        if missing != "announced":
+            del given[missing]
+            with pytest.raises(key_rotation.OutOfOrder):
+                key_rotation.must_follow(step, run(**given).progress)
+
+
+def test_no_host_loses_the_new_key_where_ci_may_have_it_alone() -> None:
+    one_way = {**PLANNED, "a": {**PLANNED["a"], "continues": True, "one_way": True}}
+    assert closing(run(let_in={"a": IN["a"]}), "a").back
+    assert not closing(run(let_in={"a": IN["a"]}, planned=one_way), "b").back
+    assert not closing(run(let_in=IN, announced=TOLD, put={"ok": False, "error": "?"}), "a").back
+    assert closing(run(let_in=IN, announced=TOLD, put={"ok": False, "untouched": True, "error": "?"}), "a").back
+
+
+def test_a_host_of_the_secret_that_is_not_in_the_run_is_missed() -> None:
+    assert absent(run(), ["a", "b", "c"]) == ["c"]
+    one_way = {**PLANNED, "a": {**PLANNED["a"], "continues": True, "one_way": True}}
+    assert absent(run(planned=one_way), ["a", "b", "c"]) == []
