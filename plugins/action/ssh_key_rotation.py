@@ -283,7 +283,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             keep=self._keep().what,
         )
         plan = result.get("plan")
-        if plan and not result["continues"]:
+        if plan and not result["continues"] and plan["steps"]:
             plan["warnings"] = [*plan["warnings"], *survey["doubts"]]
             refusal = self._why_not_from_here(str(plan["account"]), str(plan["from"]["id"]), result["old_public"])
             if refusal is not None:
@@ -343,10 +343,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {"ok": False, "error": _absent_refusal(absent, self._arguments["hosts"]).text}
         fingerprint, kept = ssh_key_course.kept(run)
         if not fingerprint:
-            if self._arguments.get("interrupted") == "resume":
+            if (given := self._arguments.get("interrupted")) in ("resume", "undo"):
                 return {
                     "ok": False,
-                    "error": "interrupted=resume was given, but no operation on these hosts is unfinished",
+                    "error": f"interrupted={given} was given, but no operation on these hosts is unfinished",
                 }
             pair = ssh_key_pair.generate()
             kept = keep.keep(key_keep.name_of(self._place().secret, str(self._arguments["operation"])), pair.private)

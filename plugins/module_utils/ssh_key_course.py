@@ -125,7 +125,7 @@ class Closing:
 def closing(run: Run, host: str) -> Closing:
     """What one host is told at its end. Pure."""
     if run.undoes:
-        return Closing(back="interrupted=undo")
+        return Closing(back="interrupted=undo") if host in run.continues else Closing(already=True)
     if not run.made.get("ok"):
         # Before anything; what an interrupted run left stays as it is.
         return Closing(back="" if run.planned[host].get("continues") else _why("", run.made, "no key was made"))

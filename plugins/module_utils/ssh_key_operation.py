@@ -99,6 +99,23 @@ def planned(wish: Wish, places: Places, operation: str, now: datetime) -> dict[s
     }
 
 
+def untouched(places: Places) -> dict[str, Any]:
+    """The plan of a host on which there is nothing to go back from."""
+    nothing = {"id": "", "name": ""}
+    return {
+        "procedure": ssh_key_audit.ROTATION,
+        "from": nothing,
+        "to": nothing,
+        "chosen": "nothing was begun here",
+        "proven": "",
+        "account": places.account.name,
+        "steps": [],
+        "undo": [],
+        "also": [],
+        "warnings": [],
+    }
+
+
 def steps(old: str, path: str, wish: Wish) -> list[Step]:
     """The steps of one host. The same key is made and kept before them, and nothing of that is on the host."""
     return [
@@ -152,21 +169,26 @@ def open_and_plan(
 ) -> dict[str, Any]:
     """Open a rotation and plan it; in check mode only look. The result has the old key's public half, for the probe."""
 
-    def plan() -> dict[str, Any]:
-        return planned(wish, look(wish, environment), request.operation, datetime.now(timezone.utc))
+    # Of several hosts not every one was begun when the run was cut off. Going on, the others are done with the same
+    # key; going back, they are left as they are.
+    begun = not (request.interrupted in ("resume", "undo") and _nothing_interrupted(guard, request))
+    left_alone = not begun and request.interrupted == "undo"
 
-    if request.interrupted == "resume" and _nothing_to_resume(guard, request):
-        # Of several hosts not every one was begun when the run was cut off; the others are done with the same key.
-        request = replace(request, interrupted="")
-    result = operation_plan.open_and_plan(guard, request, plan, check_mode)
-    if result["plan"]:
+    def plan() -> dict[str, Any]:
+        places = look(wish, environment)
+        return untouched(places) if left_alone else planned(wish, places, request.operation, datetime.now(timezone.utc))
+
+    result = operation_plan.open_and_plan(
+        guard, request if begun else replace(request, interrupted=""), plan, check_mode
+    )
+    if result["plan"] and not left_alone:
         progress = guard.progress() if result["continues"] else None
         result["old_public"] = look(wish, environment).public(str(result["plan"]["from"]["id"]))
         result["one_way"] = progress is not None and not progress.can_go_back
     return result
 
 
-def _nothing_to_resume(guard: Guard, request: Request) -> bool:
+def _nothing_interrupted(guard: Guard, request: Request) -> bool:
     guard.must_read()
     refusal = guard.look(request).refusal
     return refusal is not None and refusal.code == "nothing_interrupted"
@@ -268,7 +290,7 @@ def _unchanged(guard: Guard, operation: str) -> dict[str, Any]:
     with guard.phase(operation, "verify", closes=True) as progress:
         plan = progress.plan or {}
         guard.write({"event": "plan", "plan": {**plan, "to": plan.get("from"), "steps": [], "undo": []}})
-        verified = {"ok": True, "reason": "", "health": [], "note": "it had the new key before"}
+        verified = {"ok": True, "reason": "", "health": [], "note": "nothing was to be done here"}
         guard.write({"event": "verified", "result": verified})
     ending, record = guard.close(operation)
     closed = {"outcome": ending.outcome, "error": ending.error, "settled": ending.settled, "record": record}
