@@ -143,17 +143,30 @@ def refusal_lines(results: Results, together: Mapping[str, Any] | None = None) -
             *_advice(together),
             "Nothing was changed.",
         ]
+    unfinished = _where_unfinished(results)
     lines: list[str] = []
     for host, result in results.items():
         problem = fleet.problem(result)
         if not problem:
             continue
         refusal = result.get("refusal") or {}
+        if refusal.get("code") == "nothing_interrupted" and unfinished:
+            refusal = {**refusal, "ways": [unfinished]}
         code = f" ({refusal['code']})" if refusal else ""
         lines += [f"REFUSED on {host}{code}: {problem}", *_advice(refusal)]
     good = [host for host, result in results.items() if not fleet.problem(result)]
     lines.append("Nothing was changed" + (f", nor on {', '.join(good)}." if good else "."))
     return lines
+
+
+def _where_unfinished(results: Results) -> dict[str, str] | None:
+    """The way on where only some hosts were cut off: with `interrupted` the others refuse, and without it these do."""
+    others = [
+        host for host, result in results.items() if (result.get("refusal") or {}).get("code") != "nothing_interrupted"
+    ]
+    if not others or len(others) == len(results):
+        return None
+    return {"input": f"target={','.join(others)}", "effect": "with the same inputs: only where something is unfinished"}
 
 
 def _advice(refusal: Mapping[str, Any]) -> list[str]:

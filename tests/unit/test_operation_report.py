@@ -225,6 +225,24 @@ def test_an_input_is_shown_as_it_is_typed(way: str) -> None:
     assert f"    {TYPED[way]}  helps" in refusal_lines({"web1": result})
 
 
+def test_where_only_one_host_was_cut_off_the_way_on_is_that_host_alone() -> None:
+    nothing = {
+        "refusal": {
+            "code": "nothing_interrupted",
+            "text": "no operation on this host is unfinished",
+            "ways": [{"input": "the same command without it", "effect": "starts a new operation"}],
+            "details": [],
+        }
+    }
+    lines = refusal_lines({"web1": nothing, "web2": {**planned(), "continues": True}})
+    assert "    -e target=web2  with the same inputs: only where something is unfinished" in lines
+    assert "    the same command without it  starts a new operation" not in lines
+    # Where nothing is unfinished anywhere, there is no such host.
+    assert "    the same command without it  starts a new operation" in refusal_lines(
+        {"web1": nothing, "web2": nothing}
+    )
+
+
 def test_a_host_that_cannot_be_reached_or_crashed_is_named() -> None:
     lines = refusal_lines({"web1": {"unreachable": True, "msg": "timed out"}, "web2": {"failed": True, "msg": "boom"}})
     assert lines == [
