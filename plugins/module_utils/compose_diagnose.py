@@ -51,7 +51,7 @@ if command -v curl >/dev/null 2>&1; then exec curl -sS -m 5 -w '\\nHTTP %{http_c
 if command -v wget >/dev/null 2>&1; then exec wget -S -O- -T 5 "$1"; fi
 for python in python3 python; do
   if command -v $python >/dev/null 2>&1; then
-    exec $python -c 'import sys, urllib.request as u; a = u.urlopen(sys.argv[1], timeout=5)
+    exec $python -c 'import sys, urllib.request as u; a = u.build_opener().open(sys.argv[1], timeout=5)
 print(a.read().decode(), "HTTP", a.status)' "$1"
   fi
 done

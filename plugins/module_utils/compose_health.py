@@ -27,7 +27,8 @@ if command -v wget >/dev/null 2>&1; then exec wget -qO- -T 5 "$1"; fi
 if command -v curl >/dev/null 2>&1; then exec curl -sSf -m 5 "$1"; fi
 for python in python3 python; do
   if command -v $python >/dev/null 2>&1; then
-    exec $python -c 'import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())' "$1"
+    exec $python -c 'import sys, urllib.request as u
+print(u.build_opener().open(sys.argv[1], timeout=5).read().decode())' "$1"
   fi
 done
 echo 'this container has neither wget, curl nor python' >&2

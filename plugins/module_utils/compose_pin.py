@@ -175,7 +175,8 @@ class _Compose:
 
     def _must_find(self, mapping: Node, name: str) -> _Image:
         found = self._lookup(mapping, name)
-        assert found is not None
+        if found is None:
+            raise KeyError(name)
         return found
 
     def _own(self, mapping: Node) -> dict[str, Node]:

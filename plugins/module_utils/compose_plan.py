@@ -15,7 +15,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     alembic_position,
@@ -345,7 +345,8 @@ class ComposePlanner:
             first = first or found
             if not all(answer.kind == "missing" for answer in asked.values()):
                 break
-        assert first is not None
+        if first is None:
+            raise ValueError("an image is named by at least one tag")
         if first.code == "image_not_found" and len(wanted.tags) > 1:
             tried = ", ".join(wanted.tags)
             first = replace(first, text=f"{first.text}; tried were the tags {tried} of {', '.join(repositories)}")
@@ -590,13 +591,13 @@ class ComposePlanner:
         )
 
     def _down_targets(self, schema: _Schema) -> tuple[str, ...]:
-        assert schema.migrations is not None
+        migrations = cast(Migrations, schema.migrations)
         try:
-            return alembic_position.downgrade_targets(schema.known, schema.heads, schema.migrations.undoes)
+            return alembic_position.downgrade_targets(schema.known, schema.heads, migrations.undoes)
         except alembic_position.NotExact as error:
-            way = ("migrations=keep", f"you assert that {schema.migrations.target} works with the newer schema")
+            way = ("migrations=keep", f"you assert that {migrations.target} works with the newer schema")
             text = f"exactly these migrations can't be undone by alembic downgrade: {error}"
-            raise Refused(Refusal("migrations_not_exact", text, (way,), tuple(schema.migrations.undoes))) from error
+            raise Refused(Refusal("migrations_not_exact", text, (way,), tuple(migrations.undoes))) from error
 
     # -- steps -----------------------------------------------------------------------------------
 

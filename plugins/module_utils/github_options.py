@@ -61,6 +61,8 @@ RULESET: dict[str, Any] = {
     "exclude": {"type": "list", "elements": "str"},
     "rules": {"type": "list", "elements": "dict"},
     "bypass_actors": {
+        # What looks like a secret in this name is "pass".
+        "no_log": False,
         "type": "list",
         "elements": "dict",
         "options": {

@@ -19,7 +19,7 @@ import re
 import secrets
 import subprocess
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils import durable_file
 
@@ -181,13 +181,13 @@ def read(path: str, wrapped: bytes = b"", private_key: str = "") -> Iterator[byt
             stderr=subprocess.DEVNULL,
             pass_fds=(descriptor,),
         )
-    assert child.stdout is not None
+    output = cast("IO[bytes]", child.stdout)
     try:
-        while piece := child.stdout.read(_BLOCK):
+        while piece := output.read(_BLOCK):
             yield piece
         if child.wait():
             raise SealError(f"{os.path.basename(path)} can't be decrypted: it is damaged")
     finally:
-        child.stdout.close()
+        output.close()
         child.kill()
         child.wait()

@@ -160,14 +160,14 @@ seealso:
 
 EXAMPLES = r"""
 - name: Plan a rollback to the previous good release
-  ops.runbook.compose_operation: &rollback
+  ops.runbook.compose_operation:
     phase: plan
     operation: 20261121T031502Z-4f2a9c
     state_dir: /var/lib/ops-runbook/shop
     procedure: rollback
     to: previous
     migrations: refuse
-    service:
+    service: &service
       name: shop
       project_dir: /srv/shop
       files: [docker-compose.prod.yml]
@@ -178,15 +178,18 @@ EXAMPLES = r"""
       inside_health:
         - service: proxy
           url: http://localhost/api/v1/health
-    endpoints:
+    endpoints: &endpoints
       - name: health
         url: http://localhost/api/v1/health
   register: planned
 
 - name: Carry it out
   ops.runbook.compose_operation:
-    <<: *rollback
     phase: apply
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/shop
+    service: *service
+    endpoints: *endpoints
     close: true
   when: planned.refusal is none
 """

@@ -91,7 +91,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Plan a rollback to the previous good release
-  ops.runbook.dokku_operation: &rollback
+  ops.runbook.dokku_operation:
     phase: plan
     operation: 20261121T031502Z-4f2a9c
     state_dir: /var/lib/ops-runbook/restant-main
@@ -99,19 +99,22 @@ EXAMPLES = r"""
     inputs:
       to: previous
       migrations: refuse
-    service:
+    service: &service
       app: restant-main
       repository: https://git.example.com/restant/app.git
       migrations_command: php artisan migrate:status
-    endpoints:
+    endpoints: &endpoints
       - name: health
         url: https://restant.example.com/health
   register: planned
 
 - name: Carry it out
   ops.runbook.dokku_operation:
-    <<: *rollback
     phase: apply
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/restant-main
+    service: *service
+    endpoints: *endpoints
     close: true
   when: planned.refusal is none
 """

@@ -182,6 +182,8 @@ def main() -> None:
             "branches": listed,
             "secrets": {
                 **listed,
+                # Names, and no values.
+                "no_log": False,
                 "options": {"name": {"type": "str", "required": True}, "environment": {"type": "str", "default": ""}},
             },
         },

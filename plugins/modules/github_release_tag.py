@@ -29,7 +29,7 @@ options:
     description: The commit, with all 40 characters. Without it the newest of O(branch) when the module begins.
     type: str
     default: ""
-  message:
+  annotation:
     description: With a message the tag is an annotated one.
     type: str
     default: ""
@@ -57,7 +57,7 @@ EXAMPLES = r"""
   ops.runbook.github_release_tag:
     repository: example/shop
     tag: v1.4.0
-    message: Release 1.4.0
+    annotation: Release 1.4.0
     required_checks: [test, build]
   delegate_to: localhost
 """
@@ -110,7 +110,7 @@ def release_tag(params: Mapping[str, Any]) -> ReleaseTag:
             tag=params["tag"],
             branch=params["branch"],
             commit=params["commit"],
-            message=params["message"],
+            message=params["annotation"],
             branches=tuple(params["branches"]),
             checks=tuple(params["required_checks"]),
         )
@@ -128,7 +128,7 @@ def main() -> None:
             "tag": {"type": "str", "required": True},
             "branch": {"type": "str", "default": "main"},
             "commit": {"type": "str", "default": ""},
-            "message": {"type": "str", "default": ""},
+            "annotation": {"type": "str", "default": ""},
             "branches": {"type": "list", "elements": "str", "default": ["main", "release/*"]},
             "required_checks": {"type": "list", "elements": "str", "default": []},
         },

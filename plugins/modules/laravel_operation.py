@@ -129,19 +129,19 @@ seealso:
 
 EXAMPLES = r"""
 - name: Plan a rollback to the previous good release
-  ops.runbook.laravel_operation: &rollback
+  ops.runbook.laravel_operation:
     phase: plan
     operation: 20261121T031502Z-4f2a9c
     state_dir: /var/lib/ops-runbook/vertex
     procedure: rollback
     to: previous
     migrations: refuse
-    service:
+    service: &service
       name: vertex
       path: /var/www/vertex-laravel-api
       php_fpm_unit: php8.3-fpm
       queue_unit: vertex-queue
-    endpoints:
+    endpoints: &endpoints
       - name: health
         url: https://api.example.com/api/v1/health
         json:
@@ -150,8 +150,11 @@ EXAMPLES = r"""
 
 - name: Carry it out
   ops.runbook.laravel_operation:
-    <<: *rollback
     phase: apply
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/vertex
+    service: *service
+    endpoints: *endpoints
     close: true
   when: planned.refusal is none
 """

@@ -29,7 +29,7 @@ def commits(hub: FakeGitHub) -> None:
 
 @pytest.mark.parametrize("message", ["", "Release 1.4.0"])
 def test_a_tag_is_made_once(hub: FakeGitHub, run: Run, message: str) -> None:
-    options = {"tag": "v1.4.0", "message": message, "required_checks": ["test"]}
+    options = {"tag": "v1.4.0", "annotation": message, "required_checks": ["test"]}
     assert run(MODULE, check=True, **options)["commit"] == MAIN
     assert hub.writes() == []
     assert run(MODULE, **options)["changed"]

@@ -623,7 +623,7 @@ def backup_auth(plugin: Plugin, argv: list[str]) -> None:
     folder = service.root / "backup"
     if folder.exists():
         shown = f"/var/lib/dokku/services/{plugin.name}/{service.name}/backup"
-        raise Failure(f"mkdir: cannot create directory ‘{shown}’: File exists", 1, bare=True)
+        raise Failure(f"mkdir: cannot create directory \u2018{shown}\u2019: File exists", 1, bare=True)
     folder.mkdir()
     for file, value in zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), argv[1:3], strict=True):
         (folder / file).write_text(value)
