@@ -22,7 +22,8 @@ def runner(*words: str | Path, home: Path, stdin: bytes | None = None) -> subpro
     binaries = Path(sys.executable).parent
     env = {**bare_environment(home), "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
-        [binaries / "ansible-runner", "--omit-env-files", *words],
+        # An option in front of the verb is forgotten: its parser has the defaults again.
+        [binaries / "ansible-runner", *words, *(["--omit-env-files"] if words[0] in ("run", "transmit") else [])],
         cwd=home,
         env=env,
         input=stdin,
@@ -32,7 +33,7 @@ def runner(*words: str | Path, home: Path, stdin: bytes | None = None) -> subpro
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("artifacts/*/job_events/*.json"))]
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("artifacts/**/job_events/*.json"))]
 
 
 @pytest.fixture
@@ -101,8 +102,8 @@ def test_a_job_goes_to_a_worker_and_its_result_comes_back(whole: Path, suspect: 
     back.mkdir()
     processed = runner("process", back, home=tmp_path, stdin=worked.stdout)
     assert b"migrate:fresh" in processed.stdout
-    (code,) = back.glob("artifacts/*/rc")
-    assert code.read_text() == "2"
+    # Without an ident there is no folder of this run's own.
+    assert (back / "artifacts/rc").read_text() == "2"
     failed = [one for one in events(back) if one["event"] == "runner_on_failed"]
     assert [one["event_data"]["host"] for one in failed] == ["localhost"]
 
@@ -127,6 +128,5 @@ def test_the_execution_environment_has_the_ansible_that_the_wheel_asks_for(check
 
     project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
     wanted = yaml.safe_load((checkout / "execution-environment.yml").read_text())["dependencies"]
-    assert [wanted["ansible_core"]["package_pip"]] == project["dependencies"]
-    assert wanted["ansible_runner"]["package_pip"] in project["optional-dependencies"]["dev"]
+    assert {wanted[one]["package_pip"] for one in ("ansible_core", "ansible_runner")} <= {*project["dependencies"]}
     assert wanted["python"] == project["optional-dependencies"]["github"]

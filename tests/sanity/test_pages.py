@@ -114,8 +114,10 @@ def examples() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("page", ["docs/ci.md", "runner/README.md"])
 def test_no_line_leaves_its_inputs_to_the_next_run(page: str) -> None:
-    calls = re.findall(r"ansible-runner (.*?)\b(run|transmit) ", (ROOT / page).read_text())
-    assert calls and {options for options, _verb in calls} == {"--omit-env-files "}
+    """Behind the verb: ansible-runner forgets an option that stands before it."""
+    calls = re.findall(r"ansible-runner (?:run|transmit) \S+ (\S+) ", (ROOT / page).read_text())
+    assert calls and {*calls} == {"--omit-env-files"}
+    assert "ansible-runner --" not in (ROOT / page).read_text()
 
 
 @pytest.mark.parametrize("name", ["github", "gitlab"])
@@ -149,5 +151,5 @@ def test_the_script_of_an_example_gives_what_was_typed(name: str, tmp_path: Path
     assert ran.returncode == 0, ran.stderr
     words, inputs = json.loads(ran.stdout)
     assert inputs == {"to": "previous", "reason": reason}
-    assert words[:3] == ["--omit-env-files", "run", "runner"] and "playbooks/laravel_rollback.yml" in words
+    assert words[:3] == ["run", "runner", "--omit-env-files"] and "playbooks/laravel_rollback.yml" in words
     assert not list(tmp_path.rglob("pwned"))
