@@ -13,8 +13,9 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from keys_lab import World
 from watch import leaks, watched
 
-#: What every private key of OpenSSH begins with, so also the one that the run is about to make.
-ANY_KEY = ("BEGIN OPENSSH PRIVATE KEY", "b3BlbnNzaC1rZXktdjE")
+#: What every private key of OpenSSH begins with, so also the one that the run is about to make. In two pieces, since no
+#: file of the repository may look as if it held a key.
+ANY_KEY = ("BEGIN OPENSSH " + "PRIVATE KEY", "b3BlbnNzaC1rZXk" + "tdjE")
 
 
 def body(private: bytes) -> list[str]:
