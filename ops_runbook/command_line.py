@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,9 +21,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ops_runbook import catalogue
-from ops_runbook.catalogue import Input, Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, GUARD, Input, Procedure
+from ops_runbook import known
 from ops_runbook.result import MEANINGS, Ending
+
+if TYPE_CHECKING:
+    from ops_runbook.run import Request
 
 LOG_WIDTH = 120
 
@@ -35,10 +38,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Exit codes: " + "; ".join(f"{int(ending)} {meaning}" for ending, meaning in MEANINGS.items()),
 )
-
-
-def known() -> dict[str, Procedure]:
-    return catalogue.procedures(catalogue.collection())
 
 
 def console(stderr: bool = False) -> Console:
@@ -68,17 +67,17 @@ def usage(text: str) -> NoReturn:
 
 
 def complete_procedure(incomplete: str) -> list[tuple[str, str]]:
-    found = known().values()
+    found = known.procedures().values()
     return [(procedure.name, procedure.title) for procedure in found if procedure.name.startswith(incomplete)]
 
 
 def complete_input(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    procedure = known().get(str(ctx.params.get("procedure") or ""))
+    procedure = known.procedures().get(str(ctx.params.get("procedure") or ""))
     name, given, value = incomplete.partition("=")
     found: list[tuple[str, str]] = []
     for one in procedure.inputs if procedure else ():
         if given and one.name == name:
-            found += [(f"{name}={choice}", "") for choice in one.choices if choice.startswith(value)]
+            found += [(f"{name}={choice}", "") for choice in shown_choices(one) if choice.startswith(value)]
         elif not given and one.name.startswith(name):
             found.append((f"{one.name}=", one.description))
     return found
@@ -106,7 +105,7 @@ Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show 
 
 
 def named(name: str) -> Procedure:
-    procedures = known()
+    procedures = known.procedures()
     if name not in procedures:
         close = difflib.get_close_matches(name, procedures, n=3)
         meant = f"did you mean {' or '.join(close)}?" if close else "'ops-runbook list' shows which there are."
@@ -126,10 +125,23 @@ def parsed(procedure: Procedure, given: list[str] | None) -> dict[str, str]:
             close = difflib.get_close_matches(name, [one.name for one in procedure.inputs], n=1)
             meant = f"; did you mean '{close[0]}'?" if close else f": 'ops-runbook describe {procedure.name}' has them."
             usage(f"'{name}' is no input of {procedure.name}{meant}")
-        if one.choices and value and value not in one.choices:
-            usage(f"{name} is '{value}'; it must be one of: {', '.join(one.choices)}")
+        if value and (choices := shown_choices(one)) and value not in choices:
+            usage(f"{name} is '{value}'; it must be one of: {', '.join(choices)}")
         found[name] = value
     return found
+
+
+def shown_choices(one: Input) -> list[str]:
+    """What may be typed; an empty value is the same as none."""
+    return [str(choice) for choice in one.choices if choice not in ("", None)]
+
+
+def shown_default(one: Input) -> str:
+    if one.default in ("", None, []):
+        return "-"
+    if isinstance(one.default, list):
+        return ",".join(map(str, one.default))
+    return str(one.default).lower() if isinstance(one.default, bool) else str(one.default)
 
 
 # -- looking -------------------------------------------------------------------------------------
@@ -138,7 +150,7 @@ def parsed(procedure: Procedure, given: list[str] | None) -> dict[str, str]:
 @app.command("list")
 def list_procedures(as_json: AsJson = False) -> None:
     """List the procedures, with the runbook's section and what each may be given."""
-    procedures = list(known().values())
+    procedures = list(known.procedures().values())
     if as_json:
         typer.echo(json.dumps([_described(procedure) for procedure in procedures], indent=2))
         return
@@ -147,8 +159,8 @@ def list_procedures(as_json: AsJson = False) -> None:
     table.add_column("runbook", ratio=3)
     table.add_column("inputs", ratio=2)
     for procedure in procedures:
-        own = [one.name for one in procedure.inputs if not one.variable.startswith("operation_")]
-        table.add_row(procedure.name, escape(procedure.sections), ", ".join(own))
+        own = [one.name for one in procedure.inputs if not one.option.startswith(f"{GUARD}_")]
+        table.add_row(procedure.name, escape(procedure.section), ", ".join(own))
     show(console(), table)
     console().print(
         "\nThose that change something also take reason, batch, lock_wait and others: ops-runbook describe NAME",
@@ -165,22 +177,24 @@ def describe(procedure: Named, as_json: AsJson = False) -> None:
         return
     out = console()
     out.print(f"[bold]{found.name}[/bold]: {escape(found.title)}")
-    out.print(escape(found.sections))
+    out.print(escape(found.section))
     out.print(f"\n{escape(found.description)}")
-    guarded = "It changes a service, through the guard." if found.changes else "It goes through no guard."
-    out.print(f"{guarded} Its role is {found.role}, entry point {found.entry}.")
+    guarded = "It changes a service, through the guard." if found.guarded else "It goes through no guard."
+    out.print(f"{guarded} Its role is {COLLECTION}{found.role}, entry point {found.entry}.")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("input", no_wrap=True)
     table.add_column("default", no_wrap=True)
     table.add_column("meaning", ratio=1)
     for one in found.inputs:
-        choices = f" One of: {', '.join(one.choices)}." if one.choices else ""
-        table.add_row(one.name, escape(one.default or "-"), escape(f"{one.description}{choices}"))
+        choices = f" One of: {', '.join(shown_choices(one))}." if one.choices else ""
+        table.add_row(one.name, escape(shown_default(one)), escape(f"{one.description}{choices}"))
     out.print()
     show(out, table)
-    if found.required:
-        out.print(f"\nThe inventory has to say: {', '.join(found.required)}", soft_wrap=True)
-    out.print(f"\nWhat its variables mean: ansible-doc -t role {found.role} -e {found.entry}\n", soft_wrap=True)
+    if found.inventory:
+        out.print(f"\nThe inventory has to say: {', '.join(found.inventory)}", soft_wrap=True)
+    out.print(
+        f"\nWhat its variables mean: ansible-doc -t role {COLLECTION}{found.role} -e {found.entry}\n", soft_wrap=True
+    )
     for example in found.examples:
         out.print(f"  {escape(example)}", soft_wrap=True)
 
@@ -188,15 +202,15 @@ def describe(procedure: Named, as_json: AsJson = False) -> None:
 def _described(procedure: Procedure) -> dict[str, Any]:
     return {
         "name": procedure.name,
-        "playbook": procedure.playbook,
+        "playbook": known.playbook(procedure),
         "title": procedure.title,
-        "runbook": procedure.sections,
+        "runbook": procedure.section,
         "description": procedure.description,
-        "changes": procedure.changes,
-        "role": procedure.role,
+        "changes": procedure.guarded,
+        "role": f"{COLLECTION}{procedure.role}",
         "entry_point": procedure.entry,
         "inputs": [_described_input(one) for one in procedure.inputs],
-        "inventory": list(procedure.required),
+        "inventory": list(procedure.inventory),
         "examples": list(procedure.examples),
     }
 
@@ -204,9 +218,10 @@ def _described(procedure: Procedure) -> dict[str, Any]:
 def _described_input(one: Input) -> dict[str, Any]:
     return {
         "name": one.name,
-        "variable": one.variable,
+        "variable": one.option or None,
         "type": one.type,
-        "choices": list(one.choices),
+        "required": one.required,
+        "choices": shown_choices(one),
         "default": one.default,
         "secret": one.secret,
         "description": one.description,
@@ -216,25 +231,11 @@ def _described_input(one: Input) -> dict[str, Any]:
 # -- running -------------------------------------------------------------------------------------
 
 
-@app.command()
-def plan(
-    procedure: Named,
-    inputs: Given = None,
-    inventory: Inventories = None,
-    limit: Limit = "",
-    extra_vars: Variables = None,
-    diff: Annotated[bool, typer.Option("--diff", help="Show what would change in files.")] = False,
-    as_json: AsJson = False,
-    junit: Junit = None,
-    show_command: Shown = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Show what a procedure would do; nothing is changed."""
-    _run(named(procedure), inputs, inventory, limit, extra_vars, True, diff, as_json, junit, show_command, verbose)
-
-
-@app.command()
-def run(
+# One declaration, two verbs.
+@app.command("run", help="Run a procedure.")
+@app.command("plan", help="Show what a procedure would do; nothing is changed.")
+def plan_or_run(
+    context: typer.Context,
     procedure: Named,
     inputs: Given = None,
     inventory: Inventories = None,
@@ -246,8 +247,12 @@ def run(
     show_command: Shown = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Run a procedure."""
-    _run(named(procedure), inputs, inventory, limit, extra_vars, False, diff, as_json, junit, show_command, verbose)
+    from ops_runbook.run import Request
+
+    asked, check = named(procedure), context.command.name == "plan"
+    given = parsed(asked, inputs)
+    request = Request(asked, given, inventory or (), limit, extra_vars or (), check, diff, verbose)
+    _run(request, show_command, as_json, junit)
 
 
 @app.command()
@@ -261,44 +266,22 @@ def history(
     verbose: Verbose = 0,
 ) -> None:
     """Show what was done to a service, from its ledger; the inputs are those of operation_history."""
-    _run(
-        named("operation_history"),
-        inputs,
-        inventory,
-        limit,
-        extra_vars,
-        False,
-        False,
-        as_json,
-        None,
-        show_command,
-        verbose,
-    )
+    from ops_runbook.run import Request
+
+    asked = named("operation_history")
+    given = parsed(asked, inputs)
+    request = Request(asked, given, inventory or (), limit, extra_vars or (), verbosity=verbose)
+    _run(request, show_command, as_json)
 
 
-def _run(
-    procedure: Procedure,
-    inputs: list[str] | None,
-    inventory: list[str] | None,
-    limit: str,
-    extra_vars: list[str] | None,
-    check: bool,
-    diff: bool,
-    as_json: bool,
-    junit: Path | None,
-    show_command: bool,
-    verbose: int,
-) -> None:
+def _run(request: Request, show_command: bool, as_json: bool, junit: Path | None = None) -> NoReturn:
     # Loads Ansible and its runner, which a completion or a list has no use for.
     from ops_runbook import result
-    from ops_runbook.run import Request, execute, left_open
+    from ops_runbook.run import execute, left_open
 
-    request = Request(
-        procedure, parsed(procedure, inputs), inventory or (), limit, extra_vars or (), check, diff, verbose
-    )
     if show_command:
         typer.echo(request.command())
-        return
+        raise typer.Exit()
     out = console(stderr=as_json)
     with Screen(out, quiet=as_json) as screen:
         found = execute(request, screen.event, screen.say, out.width, out.is_terminal and not as_json)
@@ -366,7 +349,7 @@ def doctor(
     """Look whether this machine and the hosts have what the procedures need, and say what to do where not."""
     from ops_runbook import doctor as checks
 
-    findings = list(checks.here(catalogue.collection()))
+    findings = list(checks.here(known.collection()))
     hosts, found = checks.inventory(inventory or ())
     findings.append(found)
     if limit:

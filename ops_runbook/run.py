@@ -24,7 +24,8 @@ from typing import Any
 
 from ansible_runner import Runner, RunnerConfig
 
-from ops_runbook.catalogue import Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.procedures import Procedure
+from ops_runbook.known import playbook
 from ops_runbook.result import Ending, Events, document, ending
 
 #: Runs whose events are kept; older ones are removed.
@@ -59,7 +60,7 @@ class Request:
     def command(self) -> str:
         """The same as a line of plain Ansible, with secrets left out."""
         given = [f"-e {_assigned(name, value)}" for name, value in self.shown().items()]
-        return " ".join(["ansible-playbook", self.procedure.playbook, *given, shlex.join(self.options())]).rstrip()
+        return " ".join(["ansible-playbook", playbook(self.procedure), *given, shlex.join(self.options())]).rstrip()
 
     def shown(self) -> dict[str, str]:
         """The inputs, as they may be seen."""
@@ -138,7 +139,7 @@ def execute(
             artifact_dir=str(folder),
             ident=ident,
             rotate_artifacts=KEPT,
-            playbook=request.procedure.playbook,
+            playbook=playbook(request.procedure),
             cmdline=shlex.join([*request.options(), "-e", f"@{inputs}"]),
             envvars=environment(stopping.flag, width, colour),
             quiet=True,

@@ -76,6 +76,12 @@ class Procedure:
     #: Whether it changes a service, and so goes through the guard.
     guarded: bool
     inputs: tuple[Input, ...]
+    #: Options of the entry point that have no default and are no input: the inventory has to say them.
+    inventory: tuple[str, ...] = ()
+    #: What its role says of the entry point.
+    description: str = ""
+    #: Lines to type, with what they do beside them; the rest of its comment.
+    examples: tuple[str, ...] = ()
 
     def input(self, name: str) -> Input | None:
         return next((one for one in self.inputs if one.name == name), None)
@@ -94,16 +100,20 @@ def _word(kind: str, inside: str) -> str:
     return inside.partition("#")[0] if kind == "P" else inside.partition(",")[0] if kind == "L" else inside
 
 
-def section(text: str) -> str:
-    """What the comment at the top of a playbook says before it shows how it is called."""
+def header(text: str) -> tuple[str, tuple[str, ...]]:
+    """The comment at the top of a playbook: what it is for, and the lines to type, which stand further in."""
     said: list[str] = []
+    examples: list[str] = []
     for line in text.splitlines():
         if line.strip() in {"", "---"}:
             continue
-        if not line.startswith("#") or "ansible-playbook" in line:
+        if not line.startswith("#"):
             break
-        said.append(line.lstrip("# ").rstrip())
-    return " ".join(said)
+        if line.startswith("#   ") or "ansible-playbook" in line:
+            examples.append(line.lstrip("# ").rstrip())
+        else:
+            said.append(line.lstrip("# ").rstrip())
+    return " ".join(said), tuple(examples)
 
 
 def given(value: Any) -> Iterator[Given]:
@@ -225,14 +235,23 @@ def procedure(name: str, text: str, plays: Plays, specs: Specs, guard_defaults: 
         for option, spec in specs[GUARD]["open"]["options"].items():
             if option not in variables:
                 _add(inputs, option, guard_defaults.get(option), spec, [*specs])
+    own: Mapping[str, Any] = specs.get(role, {}).get(entry, {})
+    said, examples = header(text)
+    # What the guard gets says what the procedure is, whoever reads it there.
+    settled = {one.option for one in inputs.values()} | {name for name in variables if name.startswith(f"{GUARD}_")}
     return Procedure(
         name=name,
         title=play["name"],
-        section=section(text),
+        section=said,
         role=role,
         entry=entry,
         guarded=guarded,
         inputs=tuple(inputs.values()),
+        inventory=tuple(
+            option for option, spec in own.get("options", {}).items() if spec.get("required") and option not in settled
+        ),
+        description=plain(own.get("description") or own.get("short_description", "")),
+        examples=examples,
     )
 
 

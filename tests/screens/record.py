@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "collections"), str(ROOT / "molecule/share
 import lab  # noqa: E402
 from replay import PAGE, RECORDED, recorded, screen, with_screens  # noqa: E402
 
-from ops_runbook import catalogue  # noqa: E402
+from ops_runbook import known  # noqa: E402
 from ops_runbook.run import Request, execute  # noqa: E402
 
 HOST = "laravel1"
@@ -46,7 +46,7 @@ def record(name: str) -> None:
     procedure, inputs, variables, check = STORY[name]
     events: list[dict[str, Any]] = []
     request = Request(
-        catalogue.procedures(catalogue.collection())[procedure],
+        known.procedures()[procedure],
         inputs,
         [str(ROOT / inventory) for inventory in lab.INVENTORIES],
         lab.HOSTS[0],

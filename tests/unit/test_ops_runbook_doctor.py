@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils import host_check
-from ops_runbook import catalogue
+from ops_runbook import known
 from ops_runbook.doctor import SKEW, described, here, of_host, of_hosts, versions
 
 
@@ -138,7 +138,7 @@ def test_the_supported_versions(version: str, ok: bool) -> None:
 
 
 def test_this_machine_is_well() -> None:
-    assert [finding for finding in here(catalogue.collection()) if not finding.ok and finding.what != "ssh agent"] == []
+    assert [finding for finding in here(known.collection()) if not finding.ok and finding.what != "ssh agent"] == []
 
 
 def test_hosts_without_a_service_are_not_asked() -> None:

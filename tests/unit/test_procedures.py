@@ -70,6 +70,16 @@ def test_an_input_whose_default_is_worked_out_may_be_empty(name: str) -> None:
     assert [one.name for one in FOUND[name].inputs if one.computed and not one.empty_is_none] == []
 
 
+def test_what_the_inventory_has_to_say_is_no_input() -> None:
+    assert FOUND["laravel_rollback"].inventory == ("laravel_service", "laravel_path")
+    assert FOUND["laravel_rollback"].input("laravel_service") is None
+
+
+def test_the_lines_to_type_stand_apart_from_what_it_is_for() -> None:
+    text = "---\n# why\n# more\n#   ansible-playbook x   does\n#      and more of it\n- name: x\n# not this\n"
+    assert procedures.header(text) == ("why more", ("ansible-playbook x   does", "and more of it"))
+
+
 def input_of(name: str, which: str) -> Input:
     found = FOUND[name].input(which)
     assert found is not None

@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the collection is, and which procedures it has."""
+
+from __future__ import annotations
+
+import functools
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
+
+from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, Procedure, read
+
+
+def collection() -> Path:
+    """The folder of the collection: that of the checkout, or the one that is installed."""
+    spec = find_spec("ansible_collections.ops.runbook")
+    for place in spec.submodule_search_locations or [] if spec else []:
+        if (Path(place) / "galaxy.yml").is_file():
+            return Path(place)
+    raise LookupError("the collection ops.runbook is not installed beside this command")
+
+
+@functools.cache
+def procedures() -> dict[str, Procedure]:
+    """Every procedure by its name."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return {one.name: one for one in read(collection(), lambda text: yaml.load(text, loader))}  # noqa: S506
+
+
+def playbook(procedure: Procedure) -> str:
+    """How Ansible finds it, wherever the collection is."""
+    return COLLECTION + procedure.name
