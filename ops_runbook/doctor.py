@@ -14,7 +14,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_runner import Runner, RunnerConfig
+from ansible_runner import RunnerConfig
 
-from ops_runbook.run import environment
+from ops_runbook.run import call, environment, private_folder
 
 #: Seconds by which a clock may be off: a lease lasts some minutes, and both sides look at their own clock.
 SKEW = 5.0
@@ -133,9 +132,8 @@ def described(listed: Mapping[str, Any]) -> list[str]:
 
 def ask(hosts: Sequence[str], inventories: Sequence[str]) -> list[dict[str, Any]]:
     """The events of one call of host_check_info on all hosts."""
-    private = Path(tempfile.mkdtemp(prefix="ops-runbook-"))
     raw: list[dict[str, Any]] = []
-    try:
+    with private_folder() as private:
         config = RunnerConfig(
             private_data_dir=str(private),
             project_dir=os.getcwd(),
@@ -147,15 +145,8 @@ def ask(hosts: Sequence[str], inventories: Sequence[str]) -> list[dict[str, Any]
             quiet=True,
         )
         config.prepare()
-
-        def keep(event: dict[str, Any]) -> bool:
-            raw.append(event)
-            return True
-
-        Runner(config, event_handler=keep).run()
-        return raw
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
+        call(config, raw.append)
+    return raw
 
 
 def of_hosts(hosts: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -108,10 +109,92 @@ def listening(stopping: Stopping) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def runs_folder() -> Path:
-    """Where the events of the last runs are kept."""
+def state_folder() -> Path:
+    """Where this command keeps what it has to keep."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(state) / "ops-runbook/runs"
+    return Path(state) / "ops-runbook"
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder of this run alone. Those of runs that were killed are removed with it."""
+    parent = state_folder() / "private"
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        if not _is_alive(int(left.name.partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class KeptCommand:
+    """The file `command` among what is kept of a run.
+
+    ansible-runner writes the whole environment into it before it asks anybody. It finds a pipe there instead of a
+    file, so that no secret is on a disk, also where a kill comes before it is masked.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = folder / "command"
+        os.mkfifo(self.path, 0o600)
+        self._text = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        self._text = self.path.read_text(encoding="utf-8")
+
+    def keep(self) -> None:
+        """Write it anew, without what an environment may hold."""
+        self._reader.join()
+        self.path.unlink()
+        with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as kept:
+            kept.write(masked(self._text))
+
+
+def masked(command: str) -> str:
+    """A kept command with the settings of Ansible alone, those that may be secret masked."""
+    kept = json.loads(command)
+    kept["env"] = {
+        name: MASK if _SECRET.search(name) else value
+        for name, value in kept["env"].items()
+        if name.startswith(("ANSIBLE_", "OPS_RUNBOOK_", "LANG", "LC_"))
+    }
+    return json.dumps(kept)
+
+
+def call(
+    config: RunnerConfig, take: Callable[[dict[str, Any]], None], cancelled: Callable[[], bool] = lambda: False
+) -> int:
+    """Run what is prepared to its end; its exit code. take: called with each event."""
+    kept = KeptCommand(Path(config.artifact_dir))
+
+    def handled(event: dict[str, Any]) -> bool:
+        take(event)
+        # An event that its handler does not want is not kept.
+        return True
+
+    def status(found: Mapping[str, Any], runner_config: Any) -> None:
+        if found["status"] == "running":
+            kept.keep()
+
+    runner = Runner(config, event_handler=handled, status_handler=status, cancel_callback=cancelled)
+    runner.run()
+    return int(runner.rc or 0)
 
 
 def execute(
@@ -123,13 +206,12 @@ def execute(
 ) -> dict[str, Any]:
     """Run it to its end, and tell what became of it. on_event: called with each event after it was taken."""
     events, started, clock = Events(), datetime.now(UTC), time.monotonic()
-    folder = runs_folder()
+    folder = state_folder() / "runs"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ident = f"{started:%Y%m%dT%H%M%SZ}-{os.getpid()}"
-    # What is typed may be a secret: it is in a file that only this user can read, and only while the run lasts.
-    private = Path(tempfile.mkdtemp(prefix="ops-runbook-"))
-    stopping = Stopping(private / "stop", say=say)
-    try:
+    with private_folder() as private:
+        stopping = Stopping(private / "stop", say=say)
+        # What is typed may be a secret: it is in a file that only this user can read, until Ansible has read it.
         inputs = private / "inputs.json"
         inputs.touch(mode=0o600)
         inputs.write_text(json.dumps(dict(request.inputs)))
@@ -148,20 +230,15 @@ def execute(
         # How long a second signal may wait.
         config.pexpect_timeout = 1
 
-        def handled(event: Mapping[str, Any]) -> bool:
+        def take(event: dict[str, Any]) -> None:
+            if event.get("event") == "playbook_on_start":
+                inputs.unlink(missing_ok=True)
             events.take(event)
             on_event(event, events)
-            # An event that its handler does not want is not kept.
-            return True
 
-        def status(found: Mapping[str, Any], runner_config: Any) -> None:
-            if found["status"] == "running":
-                mask_command(Path(runner_config.artifact_dir) / "command")
-
-        runner = Runner(config, event_handler=handled, status_handler=status, cancel_callback=lambda: stopping.at_once)
         with listening(stopping):
-            runner.run()
-        how = ending(events, int(runner.rc or 0), stopping.asked > 0, request.check)
+            code = call(config, take, lambda: stopping.at_once)
+        how = ending(events, code, stopping.asked > 0, request.check)
         found = document(
             events,
             {
@@ -179,8 +256,6 @@ def execute(
         kept.touch(mode=0o600)
         kept.write_text(json.dumps(found, indent=2) + "\n")
         return found
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
 
 
 def environment(stop: Path, width: int, colour: bool) -> dict[str, str]:
@@ -198,17 +273,6 @@ def environment(stop: Path, width: int, colour: bool) -> dict[str, str]:
         "ANSIBLE_HOST_KEY_CHECKING": str(constants.config.get_config_value("HOST_KEY_CHECKING")),
         **({"ANSIBLE_FORCE_COLOR": "1"} if colour else {"ANSIBLE_NOCOLOR": "1"}),
     }
-
-
-def mask_command(path: Path) -> None:
-    """Take out of the kept command what an environment may hold: ansible-runner writes all of it."""
-    kept = json.loads(path.read_text())
-    kept["env"] = {
-        name: MASK if _SECRET.search(name) else value
-        for name, value in kept["env"].items()
-        if name.startswith(("ANSIBLE_", "OPS_RUNBOOK_", "LANG", "LC_"))
-    }
-    path.write_text(json.dumps(kept))
 
 
 def left_open(found: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,8 @@ import os
 import re
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,7 +24,7 @@ from typer.testing import CliRunner
 from ops_runbook import known
 from ops_runbook.command_line import app
 from ops_runbook.result import Ending, Events, document, ending, junit
-from ops_runbook.run import MASK, Request, Stopping, environment, left_open, mask_command
+from ops_runbook.run import MASK, Request, Stopping, environment, left_open, masked, private_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = known.procedures()
@@ -249,12 +251,67 @@ def test_an_interrupted_run_says_what_is_open() -> None:
 # -- what it keeps -------------------------------------------------------------------------------
 
 
-def test_the_kept_command_holds_no_secret(tmp_path: Path) -> None:
-    path = tmp_path / "command"
+def test_the_kept_command_holds_no_secret() -> None:
     env = {"ANSIBLE_VAULT_PASSWORD_FILE": "canary", "GITHUB_TOKEN": "canary", "HOME": "canary", "ANSIBLE_FORKS": "5"}
-    path.write_text(json.dumps({"command": ["ansible-playbook"], "env": env}))
-    mask_command(path)
-    assert json.loads(path.read_text())["env"] == {"ANSIBLE_VAULT_PASSWORD_FILE": MASK, "ANSIBLE_FORKS": "5"}
+    kept = masked(json.dumps({"command": ["ansible-playbook"], "env": env}))
+    assert json.loads(kept)["env"] == {"ANSIBLE_VAULT_PASSWORD_FILE": MASK, "ANSIBLE_FORKS": "5"}
+
+
+KILLED = """
+import os, signal, sys
+from ops_runbook import command_line, run
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+{moment}
+command_line.app(["run", "data_safety_check", "path=.", "-e", "x=1", "-i", sys.argv[1]])
+"""
+MOMENTS = {
+    "the environment was handed over, and is not masked yet": "run.masked = die",
+    "the command is kept, and Ansible is about to start": "run.KeptCommand.keep = die",
+    "Ansible runs": "run.Events.take = die",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_kill_leaves_no_secret_in_what_is_kept(tmp_path: Path, moment: str) -> None:
+    environ = {
+        **os.environ,
+        "XDG_STATE_HOME": str(tmp_path),
+        "CANARY_TOKEN": "canary-3c",
+        "PYTHONPATH": str(ROOT),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+    }
+    script = KILLED.format(moment=MOMENTS[moment])
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(ROOT / "inventories/demo")],
+        env={
+            **environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        },
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == -signal.SIGKILL, ran
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept and not [path for path in kept if "canary-3c" in path.read_text(errors="replace")]
+
+
+def test_what_a_killed_run_was_given_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, other = (tmp_path / "ops-runbook/private" / f"{pid}-x" for pid in (dead.pid, os.getppid()))
+    for folder in (left, other):
+        folder.mkdir(parents=True)
+        (folder / "inputs.json").write_text("canary")
+    with private_folder() as own:
+        assert not left.exists() and other.exists() and own.exists()
+    assert not own.exists()
 
 
 def test_host_keys_are_checked_as_the_configuration_says(tmp_path: Path) -> None:
