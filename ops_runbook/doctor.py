@@ -39,13 +39,21 @@ ASKED = {
     "tools": (
         "{{ ([[laravel_git | default('git'), '--version'], [(laravel_php | default('php')).split()[0], '--version'],"
         " [(laravel_composer | default('composer')).split()[0], '--version']] if laravel_service is defined else [])"
-        " + ([['docker', '--version'], ['docker', 'compose', 'version']] if compose_service is defined else [])"
-        " + ([['dokku', 'version']] if dokku_app is defined else []) }}"
+        # `docker version` asks the engine too, and so whether this user may.
+        " + ([(compose_docker | default('docker')).split() + ['version'],"
+        " (compose_docker | default('docker')).split() + ['compose', 'version']] if compose_service is defined else [])"
+        " }}"
     ),
+    # As docs/sudo.md has them.
     "rights": (
-        "{{ [[laravel_systemctl | default('/usr/bin/systemctl'), 'reload',"
+        "{{ ([[laravel_systemctl | default('/usr/bin/systemctl'), 'reload',"
         " laravel_php_fpm_unit | regex_replace('[.]service$', '') ~ '.service']]"
-        " if laravel_php_fpm_unit | default('') | length > 0 else [] }}"
+        " if laravel_php_fpm_unit | default('') | length > 0 else [])"
+        " + ([['-u', dokku_user | default('dokku'), ('' if '/' in dokku_command | default('dokku') else '/usr/bin/')"
+        " ~ dokku_command | default('dokku')]] if dokku_app is defined else [])"
+        " + ([[dokku_backup_helper | default('/usr/local/sbin/dokku-parts')]]"
+        " if dokku_app is defined and (dokku_backup_dir is defined or dokku_backup_helper is defined"
+        " or dokku_backup_public_key is defined) else []) }}"
     ),
 }
 
@@ -193,13 +201,21 @@ def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float)
             "" if state["usable"] else f"there: {made}",
         )
     for tool, version in (result.get("tools") or {}).items():
-        remedy = "" if version else f"install it there, or say where it is: laravel_{tool} and others in the inventory"
+        remedy = "" if version else _missing(tool, str(result["user"]))
         yield Finding(host, tool, bool(version), version or "does not run", remedy)
     for right in result.get("rights") or []:
-        command = shlex.join(right["command"])
-        rule = f"{result['user']} ALL=(root) NOPASSWD: {command}"
+        words = right["command"]
+        whom, words = (words[1], words[2:]) if words[0] == "-u" else ("root", words)
+        command = shlex.join(words) + (f" as {whom}" if whom != "root" else "")
+        rule = f"{result['user']} ALL=({whom}) NOPASSWD: {shlex.join(words)}"
         remedy = "" if right["allowed"] else f"there, with visudo -f /etc/sudoers.d/ops-runbook: {rule}"
         yield Finding(host, "sudo", right["allowed"], command, remedy)
+
+
+def _missing(tool: str, user: str) -> str:
+    if tool.split()[-1] == "docker":
+        return f"start it there, or let {user} use it, who is as good as root then: sudo usermod -aG docker {user}"
+    return f"install it there, or say where it is: laravel_{tool} and others in the inventory"
 
 
 def _seconds(event: Mapping[str, Any]) -> float:

@@ -35,7 +35,9 @@ options:
     elements: list
     default: []
   rights:
-    description: Commands that sudo must allow without a password, each as a list of words.
+    description:
+      - Commands that sudo must allow without a password, each as a list of words.
+      - With C(-u) and a user in front they are to be allowed as that user, otherwise as root.
     type: list
     elements: list
     default: []
@@ -50,6 +52,7 @@ EXAMPLES = r"""
       - [php, --version]
     rights:
       - [/usr/bin/systemctl, reload, php8.3-fpm]
+      - [-u, dokku, /usr/bin/dokku]
   register: found
 """
 

@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.ops.runbook.plugins.module_utils import host_check
 from ops_runbook import known
-from ops_runbook.doctor import SKEW, described, here, of_host, of_hosts, versions
+from ops_runbook.doctor import ASKED, SKEW, described, here, of_host, of_hosts, versions
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def script(folder: Path, name: str, text: str) -> str:
@@ -65,6 +70,57 @@ def test_sudo_is_asked_and_the_command_is_not_run(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "asked").read_text().splitlines()[0] == "-n -l -- systemctl reload php"
 
 
+def test_a_right_may_be_that_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(getpass, "getuser", lambda: "deploy")
+    script(tmp_path, "sudo", '[ "$*" = "-n -l --user=dokku -- /usr/bin/dokku" ]')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert host_check.allowed(["-u", "dokku", "/usr/bin/dokku"]) is True
+    assert host_check.allowed(["-u", "root", "/usr/bin/dokku"]) is False
+    monkeypatch.setattr(getpass, "getuser", lambda: "root")
+    assert host_check.allowed(["-u", "root", "/usr/bin/dokku"]) is True, "whoever connects as that user"
+
+
+SERVICES: dict[str, tuple[dict[str, str], list[list[str]], list[list[str]]]] = {
+    "Laravel": (
+        {"laravel_service": "x", "laravel_php_fpm_unit": "php8.3-fpm"},
+        [["git", "--version"], ["php", "--version"], ["composer", "--version"]],
+        [["/usr/bin/systemctl", "reload", "php8.3-fpm.service"]],
+    ),
+    "Laravel without php-fpm": (
+        {"laravel_service": "x", "laravel_php": "php8.3 -d a=b", "laravel_php_fpm_unit": ""},
+        [["git", "--version"], ["php8.3", "--version"], ["composer", "--version"]],
+        [],
+    ),
+    "Compose": (
+        {"compose_service": "x", "compose_docker": "/opt/docker"},
+        [["/opt/docker", "version"], ["/opt/docker", "compose", "version"]],
+        [],
+    ),
+    "Dokku": ({"dokku_app": "x"}, [], [["-u", "dokku", "/usr/bin/dokku"]]),
+    "Dokku with backups": (
+        {"dokku_app": "x", "dokku_command": "/opt/dokku", "dokku_backup_dir": "/srv/backup"},
+        [],
+        [["-u", "dokku", "/opt/dokku"], ["/usr/local/sbin/dokku-parts"]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_host_is_asked_for_what_its_services_need(name: str) -> None:
+    variables, tools, rights = SERVICES[name]
+    templar = Templar(DataLoader(), variables=variables)
+    assert templar.template(trust_as_template(ASKED["tools"])) == tools
+    assert templar.template(trust_as_template(ASKED["rights"])) == rights
+
+
+def test_the_page_of_the_rights_has_what_a_host_is_asked_for() -> None:
+    page = (ROOT / "docs/sudo.md").read_text()
+    assert "`deploy ALL=(root) NOPASSWD: /usr/bin/systemctl reload php8.3-fpm.service`" in page
+    assert "`deploy ALL=(dokku) NOPASSWD: /usr/bin/dokku`" in page
+    assert "`deploy ALL=(root) NOPASSWD: /usr/local/sbin/dokku-parts`" in page
+
+
 def test_a_look_names_two_tools_of_one_command(tmp_path: Path) -> None:
     docker = script(tmp_path, "docker", '[ "$1" = compose ] && echo 2.26.1 || echo 26.1.5')
     found = host_check.look("", [[docker, "--version"], [docker, "compose", "version"]], [])
@@ -95,6 +151,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"state_dir": {"path": "/var/lib/ops-runbook/vertex", "present": False, "usable": False}},
         "state folder",
         "sudo install -d -o deploy -m 0700 /var/lib/ops-runbook",
+    ),
+    "an engine that may not be asked": ({"tools": {"docker": None}}, "docker", "usermod -aG docker deploy"),
+    "no right to call dokku": (
+        {"rights": [{"command": ["-u", "dokku", "/usr/bin/dokku"], "allowed": False}]},
+        "sudo",
+        "deploy ALL=(dokku) NOPASSWD: /usr/bin/dokku",
     ),
     "a tool that is missing": ({"tools": {"composer": None}}, "composer", "laravel_composer"),
     "no right": (
