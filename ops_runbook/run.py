@@ -18,13 +18,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_runner import Runner, RunnerConfig
 
+from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import settled
 from ansible_collections.ops.runbook.plugins.module_utils.procedures import Procedure
 from ops_runbook.known import playbook
 from ops_runbook.result import Ending, Events, document, ending
@@ -249,6 +250,7 @@ def execute(
                 "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
                 "seconds": round(time.monotonic() - clock, 1),
                 "artifacts": str(folder / ident),
+                "again": again(request, events) if how is Ending.INTERRUPTED else None,
             },
             how,
         )
@@ -275,6 +277,12 @@ def environment(stop: Path, width: int, colour: bool) -> dict[str, str]:
     }
 
 
+def again(request: Request, events: Events) -> str | None:
+    """What goes on with an interrupted run, as a line of plain Ansible; None where no one line means the same."""
+    to = settled(events.watch.planned)
+    return None if to is None else replace(request, inputs={**request.inputs, **({"to": to} if to else {})}).command()
+
+
 def left_open(found: Mapping[str, Any]) -> list[str]:
     """What a run that did not come to its end leaves behind, in words."""
     if found["exit_code"] != Ending.INTERRUPTED:
@@ -286,5 +294,6 @@ def left_open(found: Mapping[str, Any]) -> list[str]:
         elif host["ledger_id"] or host["outcome"] in ("refused", "untouched"):
             lines.append(f"{name}: nothing was changed there" if host["settled"] is not False else f"{name}: open")
         else:
-            lines.append(f"{name}: may have gone on by itself, or may be open; the same command again says so")
-    return lines
+            lines.append(f"{name}: may have gone on by itself, or may be open")
+    look = "look first: ansible-playbook ops.runbook.operation_history"
+    return [*lines, f"to go on: {found['again']}" if found["again"] else look]

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# The tests look at the results of tasks; the screen that ansible.cfg has instead has tests of its own.
+os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
 
 # A busy machine is no failure of a law.
 settings.register_profile("default", deadline=None)

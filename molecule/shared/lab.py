@@ -45,6 +45,8 @@ def operator_environment() -> dict[str, str]:
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
         "ANSIBLE_NOCOLOR": "1",
+        # The tests look at the results of tasks too; the screen has tests of its own.
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
     }
     # Molecule exports settings of its own scenario; an operator has none of them.
     for name in ("ROLES_PATH", "LIBRARY", "FILTER_PLUGINS", "INVENTORY", "FORCE_COLOR"):

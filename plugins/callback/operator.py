@@ -390,10 +390,15 @@ class CallbackModule(Default):  # type: ignore[misc]
             return
         self._progress.stop()
         if self._open and self._watch.operation:
+            to = screen.settled(self._watch.planned)
+            same = f"The same command with -e to={to}" if to else "The same command again"
             self._say(
                 Line(f"Interrupted while: {self._phase} on {', '.join(self._running) or '-'}", screen.BAD),
-                Line(f"Operation {self._watch.operation} may have gone on by itself. The same command again says what"),
-                Line("can be done; operation_history shows what was."),
+                Line(
+                    f"Operation {self._watch.operation} may have gone on by itself: operation_history shows what was."
+                ),
+                # Where each host has a target of its own, the guard names them once it is asked.
+                *([] if to is None else [Line(f"{same} says what can be done.")]),
             )
 
 

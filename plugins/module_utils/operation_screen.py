@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_report
-from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
+from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label, typed
 
 GOOD, BAD, WARNING, HEAD, PLAIN = "good", "bad", "warning", "head", ""
 
@@ -167,6 +167,19 @@ def summary_screen(outcomes: Results, width: int) -> list[Line]:
     for result, (first, *more) in zip(outcomes.values(), shown):
         lines += [Line(first, outcome_tone(operation_report.outcome_of(result))), *map(Line, more)]
     return lines + [Line(text) for text in folded(operation_report.notes(outcomes), width)]
+
+
+def settled(planned: Results) -> str | None:
+    """What `to` has to say when a command is typed again; empty where it says it already.
+
+    A rollback to `previous` that went on by itself has made another release the previous one. None where the hosts go
+    to different ones, so that no command means the same again.
+    """
+    plans = [result["plan"] for result in planned.values() if result.get("plan")]
+    if not any(plan.get("asked") == "previous" for plan in plans):
+        return ""
+    targets = {typed(plan["to"]) for plan in plans if plan.get("to")}
+    return targets.pop() if len(targets) == 1 else None
 
 
 def outcome_tone(outcome: str) -> str:

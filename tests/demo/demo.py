@@ -22,7 +22,12 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def ansible(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+    }
     return subprocess.run(
         ["ansible-playbook", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

@@ -12,6 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,10 +22,11 @@ import yaml
 from test_operation_screen import CLOSE, FACT, ID, LARAVEL, applied, planned
 from typer.testing import CliRunner
 
+from ansible_collections.ops.runbook.plugins.module_utils.fleet import typed
 from ops_runbook import known
 from ops_runbook.command_line import app
 from ops_runbook.result import Ending, Events, document, ending, junit
-from ops_runbook.run import MASK, Request, Stopping, environment, left_open, masked, private_folder
+from ops_runbook.run import MASK, Request, Stopping, again, environment, left_open, masked, private_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = known.procedures()
@@ -242,10 +244,29 @@ def test_a_report_holds_what_a_terminal_would_not() -> None:
 
 
 def test_an_interrupted_run_says_what_is_open() -> None:
-    assert left_open(told("the controller's end")) == [
-        "web1: may have gone on by itself, or may be open; the same command again says so"
+    assert left_open({**told("the controller's end"), "again": "ansible-playbook x -e to=v1"}) == [
+        "web1: may have gone on by itself, or may be open",
+        "to go on: ansible-playbook x -e to=v1",
     ]
     assert left_open(told("verified")) == []
+
+
+def test_an_interrupted_rollback_is_not_typed_again_as_one_to_previous() -> None:
+    """It may have gone on by itself, and another release is the previous one then."""
+    one = planned()
+    one["plan"]["asked"] = "previous"
+    events = gathered([NAMED, event("ok", "plan | Take the lease", LARAVEL, one), *GO[2:]])
+    request = Request(PROCEDURES["laravel_rollback"], {"reason": "INC-7"}, limit="web1")
+    to = typed(one["plan"]["to"])
+    assert again(request, events) == f"ansible-playbook ops.runbook.laravel_rollback -e reason=INC-7 -e to={to} -l web1"
+    other = json.loads(json.dumps(one))
+    other["plan"]["to"]["id"] = "f" * 40
+    events.take(event("ok", "plan | Take the lease", LARAVEL, other, "web2"))
+    assert again(request, events) is None
+    named = gathered(GO)
+    assert (
+        again(replace(request, inputs={"to": "v1.4.0"}), named) == replace(request, inputs={"to": "v1.4.0"}).command()
+    )
 
 
 # -- what it keeps -------------------------------------------------------------------------------

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from lab import INVENTORIES, ROOT, Lab, operator_environment
+from controller import wait_for
+from gate import Gate
+from lab import INVENTORIES, ROOT, STATE, Lab, operator_environment
 
 BROKEN, GOOD = "v1.4.0", "v1.1.0"
-# The tasks at whose beginning a phase is met for certain.
-PHASES = {
-    "named": "open | Check the inputs and name the operation",
-    "planned": "open | Decide for all hosts together",
-    "applying": "apply | Do the steps, verify the result, go back where it is not good",
-    "closing": "close | Show what happened",
-}
+DECIDE = "open | Decide for all hosts together"
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,12 @@ class Command:
         self._environment = {**operator_environment(), "XDG_STATE_HOME": str(state)}
 
     def __call__(self, verb: str, procedure: str, *words: str, at: str = "", send: str = "") -> Ran:
+        return ended(self.start(verb, procedure, *words, at=at, send=send))
+
+    def start(
+        self, verb: str, procedure: str, *words: str, at: str = "", send: str = "", **variables: object
+    ) -> subprocess.Popen[str]:
+        """at, send: the task at whose beginning the command gets a signal."""
         faults = {
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "molecule/shared/callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "die_at",
@@ -56,28 +59,33 @@ class Command:
             "LAB_DIE_WHOM": "parent",
         }
         inventories = [part for inventory in INVENTORIES for part in ("-i", str(ROOT / inventory))]
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "ops_runbook",
-                verb,
-                procedure,
-                *words,
-                *inventories,
-                "-l",
-                self._lab.name,
-                "--json",
-            ],
+        given = ["-e", json.dumps(variables)] if variables else []
+        typed = [verb, procedure, *words, *given, *inventories, "-l", self._lab.name, "--json"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "ops_runbook", *typed],
             cwd=ROOT,
             env={**self._environment, **(faults if at else {})},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
-            check=False,
         )
-        document = json.loads(done.stdout) if done.stdout.startswith("{") else {}
-        return Ran(done.returncode, document, done.stdout + done.stderr)
+
+    def processes(self) -> list[str]:
+        """What it started and still runs, but for the connections that Ansible keeps for the next run."""
+        mark = f"XDG_STATE_HOME={self._environment['XDG_STATE_HOME']}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if mark in (folder / "environ").read_bytes().split(b"\0") and "[mux]" not in line:
+                    found.append(line)
+        return found
+
+
+def ended(running: subprocess.Popen[str]) -> Ran:
+    out, errors = running.communicate(timeout=300)
+    document = json.loads(out) if out.startswith("{") else {}
+    return Ran(running.returncode, document, out + errors)
 
 
 @pytest.fixture
@@ -155,41 +163,108 @@ def test_the_doctor_finds_a_right_that_is_missing(lab: Lab, command: Command) ->
 # -- told, or made, to end -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_sigterm_ends_the_run_in_order(lab: Lab, command: Command, phase: str) -> None:
-    ran = command("run", "laravel_deploy", f"to={GOOD}", at=PHASES[phase], send="TERM")
-    done = lab.version() == GOOD.removeprefix("v") or lab.version() == GOOD
-    # What was begun was brought to its end; what was not, was left.
-    assert ran.code == (0 if done else 7), ran.text
-    assert "SIGTERM" in ran.text
-    assert not lab.has_lease(), ran.text
-    if phase in ("named", "planned"):
-        assert not done and lab.outcomes()[-1] == ("deploy", "refused"), ran.text
-    if phase == "closing":
-        assert done
-    assert command("run", "laravel_deploy", f"to={GOOD}").code == 0
+@dataclass(frozen=True)
+class Moment:
+    """Where a rollback is met: at the beginning of a task, at a place on the host that is held, or after a step there.
+
+    goes_on: whether the rollback is brought to its end by a run that is told to end. alone: by the host, after a kill.
+    """
+
+    task: str = ""
+    held: str = ""
+    after: str = ""
+    goes_on: bool = True
+    alone: bool = False
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_after_sigkill_the_next_run_goes_on(lab: Lab, command: Command, phase: str) -> None:
-    killed = command("run", "laravel_deploy", f"to={GOOD}", at=PHASES[phase], send="KILL")
-    assert killed.code == -9, killed.text
-    time.sleep(3)
-    again = command("run", "laravel_deploy", f"to={GOOD}")
+MOMENTS = {
+    "before the lease": Moment(task="open | Check the inputs and name the operation", goes_on=False),
+    "planning": Moment(held="php", goes_on=False),
+    "planned": Moment(task=DECIDE, goes_on=False),
+    "applying": Moment(task="apply | Do the steps, verify the result, go back where it is not good"),
+    "switching": Moment(held="extra", alone=True),
+    "verifying": Moment(after="reload_php", alone=True),
+    "closing": Moment(task="close | Settle what the hosts have not settled by themselves", alone=True),
+    "summing up": Moment(task="close | Show what happened", alone=True),
+}
+#: The others with KILLS=all.
+USUAL = {
+    ("planned", "TERM"),
+    ("switching", "TERM"),
+    ("closing", "TERM"),
+    ("planned", "KILL"),
+    ("switching", "KILL"),
+    ("verifying", "KILL"),
+}
+KILLS = [
+    (moment, send)
+    for send in ("TERM", "KILL")
+    for moment in MOMENTS
+    if os.environ.get("KILLS") == "all" or (moment, send) in USUAL
+]
+
+
+def met(lab: Lab, command: Command, moment: Moment, send: str) -> Ran:
+    """A rollback that gets a signal at a moment. What the host does by itself has come to its end then."""
+    asked = ("run", "laravel_rollback", "to=v1.0.0", "reason=INC-7")
+    if moment.task:
+        return ended(command.start(*asked, at=moment.task, send=send))
+    if moment.held:
+        with Gate(lab, moment.held) as gate:
+            running = command.start(*asked, **gate.inputs)
+            gate.reached()
+            running.send_signal(signal.Signals[f"SIG{send}"])
+            if send == "KILL":
+                running.wait(30)
+            gate.open()
+        return ended(running)
+    running = command.start(*asked, laravel_health_successes=3, laravel_health_interval=1)
+    done = f"grep -q '\"done\".*{moment.after}' {STATE}/journal.jsonl && echo yes"
+    wait_for(moment.after, lambda: lab.root(done, check=False) == "yes")
+    running.send_signal(signal.Signals[f"SIG{send}"])
+    return ended(running)
+
+
+def way_on(refused: Ran, lab: Lab) -> list[str]:
+    """The inputs that a refusal names. Where nothing had been changed, the lease is all that is to be taken."""
+    ways = [way["input"].split() for way in refused.host(lab)["refusal"]["ways"]]
+    resume = next((way for way in ways if "interrupted=resume" in way), None)
+    return resume or next(way for way in ways if any(word.startswith("lock_takeover=") for word in way))
+
+
+@pytest.mark.parametrize(("name", "send"), KILLS)
+def test_a_rollback_is_killed(lab: Lab, tmp_path: Path, name: str, send: str) -> None:
+    lab.at("v1.0.0", "v1.1.0")
+    command, moment = Command(lab, tmp_path), MOMENTS[name]
+    ran = met(lab, command, moment, send)
+    if send == "TERM":
+        # What was begun is brought to its end; what was not, is left.
+        assert ran.code == (0 if moment.goes_on else 7), ran.text
+        assert "SIGTERM" in ran.text
+        assert lab.commit() == lab.id("v1.0.0" if moment.goes_on else "v1.1.0")
+        assert lab.outcomes()[-1] == ("rollback", "succeeded" if moment.goes_on else "refused")
+        assert not lab.has_lease(), ran.text
+    else:
+        assert ran.code == -signal.SIGKILL, ran.text
+        if moment.alone:
+            wait_for("the host finished by itself", lambda: not lab.has_lease())
+            assert lab.outcomes()[-1] == ("rollback", "succeeded")
+    wait_for("nothing that it started is left", lambda: not command.processes(), 30)
+    left = lab.root(f"cd {STATE}; ls lease.json journal.jsonl 2>/dev/null | tr '\\n' ' '", check=False)
+    again, typed = command("run", "laravel_rollback", "to=v1.0.0"), ""
     if again.code:
-        assert again.code == 3, again.text
-        ways = [way["input"].split() for way in again.host(lab)["refusal"]["ways"]]
-        # Where nothing had been changed there is nothing to resume, and the lease is all that is to be taken.
-        way = next((way for way in ways if "interrupted=resume" in way), None) or next(
-            way for way in ways if any(word.startswith("lock_takeover=") for word in way)
-        )
-        again = command("run", "laravel_deploy", f"to={GOOD}", *way)
+        assert send == "KILL" and not moment.alone and again.code == 3, again.text
+        way = way_on(again, lab)
+        typed = " " + " ".join(word.partition("=")[0] + "=…" if "lock" in word else word for word in way)
+        again = command("run", "laravel_rollback", "to=v1.0.0", *way)
     assert again.code == 0, again.text
-    assert lab.commit() == lab.id(GOOD) and not lab.has_lease()
+    assert lab.commit() == lab.id("v1.0.0") and not lab.has_lease()
+    assert not [*tmp_path.glob("ops-runbook/private/*")]
+    print(f"| {name} | SIG{send} | {ran.code} | {left or 'nothing'} | the same{typed} |")
 
 
-def test_a_job_that_is_killed_leaves_no_secret_behind(lab: Lab, command: Command, tmp_path: Path) -> None:
-    command("run", "laravel_maintenance", "state=down", "secret=canary-5d1c", at=PHASES["planned"], send="TERM")
+@pytest.mark.parametrize("send", ["TERM", "KILL"])
+def test_a_job_that_is_killed_leaves_no_secret_behind(lab: Lab, command: Command, tmp_path: Path, send: str) -> None:
+    command("run", "laravel_maintenance", "state=down", "secret=canary-5d1c", at=DECIDE, send=send)
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert kept and not [path for path in kept if "canary-5d1c" in path.read_text(errors="replace")]
-    assert os.path.isdir(tmp_path / "ops-runbook/runs")
