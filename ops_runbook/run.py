@@ -121,8 +121,9 @@ def private_folder() -> Iterator[Path]:
     """A folder of this run alone. Those of runs that were killed are removed with it."""
     parent = state_folder() / "private"
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in parent.iterdir():
-        if not _is_alive(int(left.name.partition("-")[0])):
+    for left in parent.glob("[0-9]*-*"):
+        pid = left.name.partition("-")[0]
+        if pid.isdigit() and not _is_alive(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
     own = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
     try:

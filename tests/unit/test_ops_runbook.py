@@ -330,6 +330,7 @@ def test_what_a_killed_run_was_given_goes_with_the_next(tmp_path: Path, monkeypa
     for folder in (left, other):
         folder.mkdir(parents=True)
         (folder / "inputs.json").write_text("canary")
+    (tmp_path / "ops-runbook/private/1x-notes").touch()
     with private_folder() as own:
         assert not left.exists() and other.exists() and own.exists()
     assert not own.exists()
