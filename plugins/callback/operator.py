@@ -40,6 +40,18 @@ options:
     ini:
       - section: callback_operator
         key: width
+  last_line:
+    description:
+      - Whether that line also has, in a phase of more than some seconds, the step that is under way on the host and the
+        last line of its output, without secrets.
+      - It is read over the connection that Ansible holds open (C(ControlPersist)). Where there is none it is left out.
+    type: bool
+    default: true
+    env:
+      - name: OPS_RUNBOOK_LAST_LINE
+    ini:
+      - section: callback_operator
+        key: last_line
 requirements:
   - Set as C(stdout_callback) in the configuration.
 """
@@ -57,15 +69,21 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.plugins.connection.ssh import Connection
+from ansible.plugins.loader import connection_loader
+from ansible.template import Templar
+from ansible.utils.path import unfrackpath
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_screen as screen
+from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
 
@@ -73,23 +91,30 @@ OWN = Path(__file__).resolve().parents[2]
 CENSORED = "its output is hidden, since it holds a secret"
 
 
+#: Seconds of a phase before it is looked at what the host does, and between two looks.
+LONG, EVERY = 3.0, 1.5
+
+
 class Progress:
-    """One line at the bottom of a terminal: what is under way, and since when."""
+    """One line at the bottom of a terminal: what is under way, since when, and what a long step says."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._phase, self._hosts, self._since = "", [], 0.0  # type: tuple[str, list[str], float]
-        self._thread: threading.Thread | None = None
+        self._looks: dict[str, Callable[[], str]] = {}
+        self._seen = ""
+        self._running = False
 
-    def show(self, phase: str, hosts: Sequence[str]) -> None:
-        """Another phase begins, or a host of it; the clock runs on within a phase."""
+    def show(self, phase: str, hosts: Sequence[str], looks: Mapping[str, Callable[[], str]] | None = None) -> None:
+        """Another phase begins, or a host of it; the clock runs on within a phase. looks: by host, what it does."""
         with self.lock:
             if phase != self._phase:
                 self._since = time.monotonic()
-            self._phase, self._hosts = phase, list(hosts)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._turn, daemon=True)
-            self._thread.start()
+            self._phase, self._hosts, self._looks, self._seen = phase, list(hosts), dict(looks or {}), ""
+        if not self._running:
+            self._running = True
+            for turn in (self._turn, self._look):
+                threading.Thread(target=turn, daemon=True).start()
 
     def stop(self) -> None:
         with self.lock:
@@ -98,7 +123,7 @@ class Progress:
 
     def wipe(self) -> None:
         # Not through sys.stdout: a worker that is forked while its lock is held would wait for it for ever.
-        if self._thread is not None:
+        if self._running:
             os.write(1, b"\r\x1b[K")
 
     def _turn(self) -> None:
@@ -107,10 +132,22 @@ class Progress:
             with self.lock:
                 if self._phase:
                     took = screen.duration(time.monotonic() - self._since)
-                    text = f"{mark} {self._phase}  {', '.join(self._hosts)}  {took}"
+                    text = f"{mark} {self._phase}  {', '.join(self._hosts)}  {took}  {self._seen}".rstrip()
                     room = shutil.get_terminal_size().columns - 1
                     # The cursor stays in front, so that whoever else writes overwrites this line.
                     os.write(1, f"\r\x1b[K{text[:room]}\r".encode())
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(EVERY)
+            with self.lock:
+                phase, long = self._phase, time.monotonic() - self._since > LONG
+                # One host is looked at: the line has no room for more.
+                look = next((self._looks[host] for host in self._hosts if host in self._looks), None)
+            if phase and long and look is not None:
+                found = look()
+                with self.lock:
+                    self._seen = found if phase == self._phase else ""
 
 
 def _marks() -> Any:
@@ -133,6 +170,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._began: float | None = None
         self._host_began: dict[str, float] = {}
         self._running: list[str] = []
+        self._looks: dict[str, Callable[[], str]] = {}
         self._phase = ""
         self._play_due = False
         self._others = False
@@ -204,7 +242,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             return
         if task.action == "ops.runbook.operation_begin":
             self._watch = Watch()
-        self._running = []
+        self._running, self._looks = [], {}
         self._phase = PHASES.get(first_word(task.get_name()), self._phase)
         if self._phase and self._live():
             self._progress.show(self._phase, self._running)
@@ -233,9 +271,25 @@ class CallbackModule(Default):  # type: ignore[misc]
         if changing:
             self._open = True
         if self._live() and self._phase:
-            self._progress.show(self._phase, self._running)
+            if changing:
+                self._remember_way(host, task)
+            self._progress.show(self._phase, self._running, self._looks)
         elif changing:
             self._say(Line(f"{host.get_name()}: {self._phase}"))
+
+    def _remember_way(self, host: Any, task: Any) -> None:
+        """How to look at a host while it works, if Ansible holds a connection to it."""
+        if not self.get_option("last_line"):
+            return
+        plan = self._watch.planned.get(host.get_name(), {}).get("plan") or {}
+        try:
+            glance = _glance(self._play, host, task)
+        except (AnsibleError, AttributeError, KeyError, TypeError, ValueError):
+            # Nothing depends on it. What is wrong with a variable is said by the task that needs it, and how the
+            # connection plugin names its socket is its own affair.
+            return
+        if glance is not None:
+            self._looks[host.get_name()] = lambda: glance.look(plan)
 
     # -- results ---------------------------------------------------------------------------------
 
@@ -358,7 +412,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             word, tone = "not well", screen.BAD
         self._say(Line(f"{host}: {word}, {took}", tone))
         if self._live() and self._running:
-            self._progress.show(self._phase, self._running)
+            self._progress.show(self._phase, self._running, self._looks)
 
     def _show_message(self, result: Any) -> None:
         task, found = result.task.get_name(), result.result
@@ -400,6 +454,26 @@ class CallbackModule(Default):  # type: ignore[misc]
                 # Where each host has a target of its own, the guard names them once it is asked.
                 *([] if to is None else [Line(f"{same} says what can be done.")]),
             )
+
+
+def _glance(play: Any, host: Any, task: Any) -> Glance | None:
+    """The socket that the connection plugin ssh shares, as it works it out; None for another connection."""
+    known = play.get_variable_manager().get_vars(play=play, host=host, task=task)
+    templar = Templar(play.get_loader(), variables=known)
+
+    def first(*names: str) -> Any:
+        return next((templar.template(known[name]) for name in names if name in known), None)
+
+    connection_loader.get("ssh", class_only=True)
+    kind = first("ansible_connection") or task.connection
+    if str(kind).rpartition(".")[2] not in ("ssh", "smart"):
+        return None
+    folder = C.config.get_config_value("control_path_dir", plugin_type="connection", plugin_name="ssh")
+    address = first("ansible_ssh_host", "ansible_host", "inventory_hostname")
+    port = first("ansible_ssh_port", "ansible_port") or C.config.get_config_value("DEFAULT_REMOTE_PORT")
+    user = first("ansible_ssh_user", "ansible_user") or task.remote_user or C.DEFAULT_REMOTE_USER
+    socket = Connection._create_control_path(address, int(port) if port else None, user)
+    return Glance(socket % {"directory": unfrackpath(folder)}, templar.template(known["operation_state_dir"]))
 
 
 def _cause(result: Mapping[str, Any]) -> str:

@@ -7,16 +7,16 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
-
-#: Colours and cursor movements, which some programs write into a pipe too.
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import CONTROL, LastLine
 
 
 class CommandFailed(Exception):
@@ -37,7 +37,7 @@ class Commands:
     """Runs the commands of one operation.
 
     cwd: where. inherited: descriptors for the children (the guard's kernel lock). redact: applied to
-    whatever is shown. timeout: seconds, None for no limit.
+    whatever is shown. timeout: seconds, None for no limit. last_line: where a long command's last line is told.
     """
 
     cwd: str
@@ -45,6 +45,7 @@ class Commands:
     redact: Callable[[str], str] = str
     timeout: float | None = 1800.0
     disposable: bool = False
+    last_line: LastLine | None = None
 
     def run(
         self,
@@ -53,24 +54,27 @@ class Commands:
         stdin: str | None = None,
         check: bool = True,
         timeout: float | None = None,
+        tell: bool = False,
     ) -> Output:
-        """Run a command to its end. Raises CommandFailed; a destructive command is never started."""
+        """Run a command to its end. Raises CommandFailed; a destructive command is never started.
+
+        tell: whether it may take long, and its last line is told meanwhile.
+        """
         self.must_not_destroy(argv)
         limit = timeout if timeout is not None else self.timeout
+        how: dict[str, Any] = {
+            "cwd": self.cwd,
+            "env": {**os.environ, **(env or {})},
+            "text": True,
+            "errors": "replace",
+            "pass_fds": tuple(self.inherited),
+        }
         try:
-            done = subprocess.run(
-                list(argv),
-                cwd=self.cwd,
-                env={**os.environ, **(env or {})},
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=limit,
-                pass_fds=tuple(self.inherited),
-                check=False,
-            )
+            if tell and self.last_line is not None and stdin is None:
+                done = _watched(argv, limit, self.last_line, how)
+            else:
+                given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+                done = subprocess.run(list(argv), capture_output=True, timeout=limit, check=False, **given, **how)
         except FileNotFoundError as error:
             raise CommandFailed(f"{argv[0]} is not installed, or not at that path ({error.strerror})") from error
         except PermissionError as error:
@@ -95,8 +99,44 @@ class Commands:
         return self.redact(f"{shlex.join(argv)} {ended}: {tail(stderr) or tail(stdout) or 'it printed nothing'}")
 
 
+def _watched(
+    argv: Sequence[str], limit: float | None, last_line: LastLine, how: Mapping[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    """As subprocess.run, and each line is told when it comes."""
+    process = subprocess.Popen(
+        list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how
+    )
+    last_line.begin()
+    kept: tuple[list[str], list[str]] = ([], [])
+
+    def follow(pipe: IO[str], lines: list[str]) -> None:
+        for line in pipe:
+            lines.append(line)
+            last_line.said(line)
+
+    # Not joined at the end of this process: who inherited a pipe may hold it for ever.
+    pipes = zip((process.stdout, process.stderr), kept)
+    readers = [threading.Thread(target=follow, args=both, daemon=True) for both in pipes]
+    end = None if limit is None else time.monotonic() + limit
+    try:
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join(None if end is None else max(0.0, end - time.monotonic()))
+        if any(reader.is_alive() for reader in readers):
+            raise subprocess.TimeoutExpired(list(argv), limit or 0.0)
+        process.wait(None if end is None else max(0.0, end - time.monotonic()))
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        last_line.end()
+    return subprocess.CompletedProcess(list(argv), process.returncode, "".join(kept[0]), "".join(kept[1]))
+
+
 def tail(text: str, lines: int = 12, width: int = 400) -> str:
     """The last lines that say something."""
-    said = [_CONTROL.sub("", line).strip() for line in text.splitlines()]
+    said = [CONTROL.sub("", line).strip() for line in text.splitlines()]
     kept = [line[:width] for line in said if line]
     return " | ".join(kept[-lines:])

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor, parse_dotenv, secret_values
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import ReleaseStore
@@ -96,6 +97,8 @@ class LaravelService:
             self.redact,
             description.command_timeout,
             description.data_disposable,
+            # Only who holds the guard's lock writes into its folder.
+            LastLine(os.path.join(state_dir, last_line.NAME), self.redact) if inherited else None,
         )
         # What is shared is a link in a release, and git would call the tracked files behind it removed.
         aside = tuple(path.rstrip("/") for path in description.shared) if description.in_releases else ()
@@ -121,11 +124,11 @@ class LaravelService:
         """Run an artisan command; its output. Raises CommandFailed."""
         argv = [*self.description.php, "artisan", "--no-interaction", "--no-ansi", *arguments]
         timeout = None if limited else float(7 * 24 * 3600)
-        return self.commands.run(argv, timeout=timeout).stdout
+        return self.commands.run(argv, timeout=timeout, tell=True).stdout
 
     def composer(self, *arguments: str) -> str:
         argv = [*self.description.composer, *arguments, "--no-interaction", "--no-ansi"]
-        return self.commands.run(argv, env={"COMPOSER_NO_INTERACTION": "1"}).stderr
+        return self.commands.run(argv, env={"COMPOSER_NO_INTERACTION": "1"}, tell=True).stderr
 
     # -- preconditions ---------------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ class LaravelSteps:
         return None
 
     def _do_extra(self, step: Step) -> object:
-        self._place(step).commands.run(step.data["command"])
+        self._place(step).commands.run(step.data["command"], tell=True)
         return None
 
     def _do_reload_php(self, step: Step) -> object:

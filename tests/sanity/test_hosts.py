@@ -30,6 +30,8 @@ PUBLIC = {
     "pypi.org",
     "www.gnu.org",
     "www.php.net",
+    # The names of XML.
+    "www.w3.org",
 }
 ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.]*\w)")
 WEB = re.compile(r"\bhttps?://[^\s\"'`<>)\]}]+")

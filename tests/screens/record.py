@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "collections"), str(ROOT / "molecule/shared")]
 
 import lab  # noqa: E402
-from replay import PAGE, RECORDED, recorded, screen, with_screens  # noqa: E402
+from replay import PAGE, PICTURES, RECORDED, picture, recorded, screen, with_screens  # noqa: E402
 
 from ops_runbook import known  # noqa: E402
 from ops_runbook.run import Request, execute  # noqa: E402
@@ -96,6 +96,8 @@ def _actors(value: Any) -> list[dict[str, Any]]:
 
 
 def render() -> None:
+    for name, run in recorded().items():
+        (PICTURES / f"{name}.svg").write_text(picture(run))
     PAGE.write_text(with_screens(PAGE.read_text(), {name: screen(run) for name, run in recorded().items()}))
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 from ansible import context
 from ansible.module_utils.common.collections import ImmutableDict
+from rich.console import Console
+from rich.text import Text
 
 from ansible_collections.ops.runbook.plugins.callback.operator import CallbackModule
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "tests/screens/recorded"
 PAGE = ROOT / "docs/ops-runbook.md"
+PICTURES = ROOT / "docs/screens"
 WIDTH = 100
+#: Ansible's colours, as rich names them.
+STYLES = {"green": "green", "red": "red", "yellow": "yellow", "white": "bold"}
 _BLOCK = re.compile(r"(?P<head><!-- screen: (?P<name>\w+) -->\n```\n)(?P<text>.*?)(?=```\n)", re.DOTALL)
 
 
@@ -27,14 +34,37 @@ class Paper:
     verbosity = 0
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.lines: list[tuple[str, str]] = []
 
-    def display(self, text: str, **_: Any) -> None:
-        self.lines.append(text)
+    def display(self, text: str, color: str | None = None, **_: Any) -> None:
+        self.lines.append((text, STYLES.get(color or "", "")))
 
 
 def screen(run: Mapping[str, Any]) -> str:
     """run: `check`, and its `events` in their order, each `at` so many seconds after the first."""
+    return "\n".join(text for text, _ in played(run)).strip("\n") + "\n"
+
+
+def picture(run: Mapping[str, Any]) -> str:
+    """The same in colour, as SVG."""
+    lines = played(run)
+    width = max(WIDTH, *(len(text) for text, _ in lines))
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True)
+    for text, style in lines:
+        console.print(Text(text, style))
+    drawn = console.export_svg(title=run["command"])
+    # Without the fonts that a browser would fetch from elsewhere, and without the spaces at the end of lines.
+    drawn = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", drawn, flags=re.DOTALL)
+    return re.sub(r"[ \t]+$", "", drawn, flags=re.MULTILINE)
+
+
+def drawn_text(svg: str) -> str:
+    """What a picture says, without its spaces."""
+    root = ElementTree.fromstring(svg)
+    return "".join("".join(found.itertext()) for found in root.iter() if found.tag.endswith("}text"))
+
+
+def played(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     before = context.CLIARGS
     context.CLIARGS = ImmutableDict({"check": run["check"]})
     try:
@@ -43,7 +73,7 @@ def screen(run: Mapping[str, Any]) -> str:
         context.CLIARGS = before
 
 
-def _played(events: Sequence[Mapping[str, Any]]) -> str:
+def _played(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     callback, paper = CallbackModule(), Paper()
     callback._display = paper
     options = {"width": WIDTH, "live": False}
@@ -68,7 +98,7 @@ def _played(events: Sequence[Mapping[str, Any]]) -> str:
         result = SimpleNamespace(task=task, host=host, result=dict(event["res"]), is_unreachable=lambda lost=lost: lost)
         more = (event["ignored"],) if event["on"] == "failed" else ()
         getattr(callback, f"v2_runner_on_{event['on']}")(result, *more)
-    return "\n".join(paper.lines).strip("\n") + "\n"
+    return paper.lines
 
 
 def _task(event: Mapping[str, Any]) -> Any:

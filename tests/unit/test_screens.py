@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "screens"))
 
-from replay import PAGE, blocks, recorded, screen  # noqa: E402
+from replay import PAGE, PICTURES, blocks, drawn_text, recorded, screen  # noqa: E402
 
 RUNS = recorded()
 
@@ -21,6 +21,13 @@ RUNS = recorded()
 def test_a_screen_in_the_documentation_is_not_stale(name: str) -> None:
     shown = dict(blocks(PAGE.read_text()))
     assert shown.get(name) == screen(RUNS[name]), "type: make screens, or tests/screens/record.py --render"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_its_picture_is_not_stale(name: str) -> None:
+    said = "".join(drawn_text((PICTURES / f"{name}.svg").read_text()).split())
+    assert said.endswith("".join(screen(RUNS[name]).split()))
+    assert "".join(RUNS[name]["command"].split()) in said
 
 
 def test_every_screen_in_the_documentation_was_recorded() -> None:

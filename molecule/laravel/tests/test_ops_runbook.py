@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pexpect
 import pytest
 from controller import wait_for
 from gate import Gate
-from lab import INVENTORIES, ROOT, STATE, Lab, operator_environment
+from lab import APP, INVENTORIES, ROOT, STATE, Lab, operator_environment
+from lab import command as typed_line
 
 BROKEN, GOOD = "v1.4.0", "v1.1.0"
 DECIDE = "open | Decide for all hosts together"
@@ -158,6 +161,30 @@ def test_the_doctor_finds_a_right_that_is_missing(lab: Lab, command: Command) ->
         lab.root(f"mv /root/{rule} /etc/sudoers.d/")
     assert (code, bad["what"], bad["where"]) == (1, "sudo", lab.name)
     assert "NOPASSWD: /usr/bin/systemctl reload php8.4-fpm.service" in bad["remedy"]
+
+
+SLOW = "/usr/local/bin/lab-slow"
+
+
+def test_a_terminal_has_the_last_line_of_a_long_step(lab: Lab) -> None:
+    """The key of the application is printed by the step, and is nowhere on the screen."""
+    lab.at("v1.0.0")
+    key = lab.root(f"sed -n 's/^APP_KEY=//p' {APP}/.env")
+    said = 'echo "warming 1 of 2"; echo "with key $(cat .env | sed -n s/^APP_KEY=//p)"; sleep 12'
+    lab.root(f"cat > {SLOW} <<'END'\n#!/bin/sh\n{said}\nEND\nchmod 755 {SLOW}")
+    program, *words = typed_line("laravel_deploy", "-l", lab.name, to=GOOD, laravel_extra_commands=[SLOW])
+    environment = {**operator_environment(), "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator", "TERM": "xterm"}
+    seen = io.StringIO()
+    with pexpect.spawn(
+        program, words, cwd=ROOT, env=environment, dimensions=(24, 160), timeout=120, encoding="utf-8"
+    ) as running:
+        running.logfile_read = seen
+        running.expect(r"lab-slow: with key \*{8}")
+        assert lab.root(f"stat -c %a:%U {STATE}/last_line") == "600:deploy"
+        running.expect(pexpect.EOF)
+    assert running.exitstatus == 0, seen.getvalue()
+    assert key not in seen.getvalue() and len(key) > 20
+    assert "last_line" not in lab.root(f"ls {STATE}")
 
 
 # -- told, or made, to end -----------------------------------------------------------------------

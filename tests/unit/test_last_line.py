@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last line of a running command: where it is told, what it never has, and how a terminal gets it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import WIDTH, LastLine
+from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, seen
+from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
+
+SECRET = "canary-9c41"
+
+
+@pytest.fixture
+def last_line(tmp_path: Path) -> LastLine:
+    return LastLine(str(tmp_path / "last_line"), Redactor([SECRET]))
+
+
+SAID = {
+    "a line": ("Migrating: 2026_01_19_add_note\n", "Migrating: 2026_01_19_add_note"),
+    "colours": ("\x1b[32mDONE\x1b[0m\n", "DONE"),
+    "a secret": (f"connecting with {SECRET}\n", "connecting with ********"),
+    "a secret in colours": (f"\x1b[1m{SECRET[:4]}\x1b[0m{SECRET[4:]}\n", "********"),
+    "a secret where the line is cut": ("x" * (WIDTH - 4) + SECRET + "\n", "x" * (WIDTH - 4) + "****"),
+    "what moves a cursor": ("a\x07b\x00c\x1b]0;title\x07\n", "abc]0;title"),
+    "letters of several bytes": ("é" * WIDTH, "é" * (WIDTH // 2)),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_line_is_told_without_what_must_not_be_shown(last_line: LastLine, name: str) -> None:
+    line, expected = SAID[name]
+    last_line.begin()
+    last_line.said("something long before it " * 5)
+    last_line.said(line)
+    last_line.said(" \n")
+    path = Path(last_line.path)
+    assert path.read_text().strip() == expected
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.stat().st_size == WIDTH
+    last_line.end()
+    assert not path.exists()
+
+
+def test_nobody_depends_on_it(tmp_path: Path) -> None:
+    nowhere = LastLine(str(tmp_path / "none/last_line"), str)
+    nowhere.begin()
+    nowhere.said("x")
+    nowhere.end()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    through = LastLine(str(link), str)
+    through.begin()
+    assert not (tmp_path / "target").exists(), "a link is not followed"
+
+
+PROGRAMS = {
+    "both outputs": "import sys; print('a'); print('b', file=sys.stderr); print('c', end='')",
+    "much of both": "import sys; [print('x' * 999, file=f) for f in (sys.stdout, sys.stderr) for _ in range(999)]",
+    "a code": "print('a'); raise SystemExit(3)",
+    "a signal": "import os; print('a', flush=True); os.kill(os.getpid(), 9)",
+    "no text": "import sys; sys.stdout.buffer.write(b'\\xff\\r\\n\\xfe\\rb')",
+    "what asks": "print(len(input()))",
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_command_that_is_watched_ends_as_any_other(tmp_path: Path, last_line: LastLine, name: str) -> None:
+    commands = Commands(str(tmp_path), last_line=last_line)
+    argv = [sys.executable, "-c", PROGRAMS[name]]
+    assert commands.run(argv, check=False, tell=True) == commands.run(argv, check=False)
+    assert not Path(last_line.path).exists()
+
+
+def test_it_is_there_while_the_command_runs(tmp_path: Path, last_line: LastLine) -> None:
+    go, found = tmp_path / "go", []
+
+    def watch() -> None:
+        until(lambda: Path(last_line.path).is_file() and Path(last_line.path).read_text().strip() == "two")
+        found.append(Path(last_line.path).read_text())
+        go.touch()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    script = f"echo one; echo two; while [ ! -e {go} ]; do sleep 0.05; done; echo three"
+    out = Commands(str(tmp_path), last_line=last_line).run(["sh", "-c", script], tell=True)
+    thread.join()
+    assert out.stdout == "one\ntwo\nthree\n" and found[0].strip() == "two"
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+STUCK = {"it goes on": "echo a; exec sleep 60", "its child holds the output": "sleep 60 & echo a"}
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_a_command_that_does_not_end_is_stopped(tmp_path: Path, last_line: LastLine, name: str) -> None:
+    commands = Commands(str(tmp_path), last_line=last_line)
+    began = time.monotonic()
+    with pytest.raises(CommandFailed, match="did not end within 1 s"):
+        commands.run(["sh", "-c", STUCK[name]], timeout=1.0, tell=True)
+    assert time.monotonic() - began < 20
+    assert not Path(last_line.path).exists()
+
+
+def test_a_program_that_is_missing_is_named(tmp_path: Path, last_line: LastLine) -> None:
+    with pytest.raises(CommandFailed, match="not installed"):
+        Commands(str(tmp_path), last_line=last_line).run(["/none/such"], tell=True)
+    assert not Path(last_line.path).exists()
+
+
+# -- on the terminal -----------------------------------------------------------------------------
+
+PLAN = {
+    "steps": [{"id": "vendor", "title": "bring vendor/ to composer.lock"}],
+    "undo": [{"id": "code", "title": "back"}],
+}
+BEGIN = json.dumps({"event": "begin", "step": "vendor"})
+ANSWERS: dict[str, tuple[str, str]] = {
+    "a step that says something": (f"{BEGIN}\nInstalling a/b   ", "bring vendor/ to composer.lock: Installing a/b"),
+    "a step that says nothing": (f"{BEGIN}\n", "bring vendor/ to composer.lock"),
+    "a step of the way back": (json.dumps({"event": "begin", "step": "code"}), "back"),
+    "a step that the plan did not have": (json.dumps({"event": "begin", "step": "x"}), "x"),
+    "between two steps": (json.dumps({"event": "done", "step": "vendor"}) + "\nold", ""),
+    "no journal": ("", ""),
+    "a torn line": ('{"event": "beg', ""),
+    "something else": ("[]\nx", ""),
+    "what would move the cursor": (f"{BEGIN}\na\x1b[2Jb", "bring vendor/ to composer.lock: a[2Jb"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_is_seen_of_a_host(name: str) -> None:
+    answer, expected = ANSWERS[name]
+    assert seen(answer, PLAN) == expected
+
+
+def test_no_connection_is_ever_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The socket is there, and nobody behind it: ssh would connect by itself."""
+    (tmp_path / "ssh").write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/asked\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    glance = Glance(str(tmp_path / "socket"), "/var/lib/ops-runbook/it's")
+    assert glance.look(PLAN) == "" and not (tmp_path / "asked").exists()
+    (tmp_path / "socket").touch()
+    assert glance.look(PLAN) == ""
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert {"ProxyCommand=false", "ControlMaster=no", "BatchMode=yes"} <= {*asked}
+    assert asked[-1].startswith("tail -n 1 '/var/lib/ops-runbook/it'\"'\"'s/journal.jsonl'")
+
+
+def test_a_look_that_takes_too_long_sees_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "ssh").chmod(0o755)
+    (tmp_path / "socket").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    began = time.monotonic()
+    assert Glance(str(tmp_path / "socket"), "/x").look(PLAN) == ""
+    assert time.monotonic() - began < 20
