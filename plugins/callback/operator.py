@@ -88,6 +88,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_screen impor
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
 
 OWN = Path(__file__).resolve().parents[2]
+CHANGING = ("apply", "recover")
 CENSORED = "its output is hidden, since it holds a secret"
 
 
@@ -243,7 +244,10 @@ class CallbackModule(Default):  # type: ignore[misc]
         if task.action == "ops.runbook.operation_begin":
             self._watch = Watch()
         self._running, self._looks = [], {}
-        self._phase = PHASES.get(first_word(task.get_name()), self._phase)
+        word = first_word(task.get_name())
+        # In a check, and after a refusal, what changes something is only skipped.
+        if word not in CHANGING or self._watch.decision.get("go"):
+            self._phase = PHASES.get(word, self._phase)
         if self._phase and self._live():
             self._progress.show(self._phase, self._running)
 
@@ -266,8 +270,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             return
         self._host_began[host.get_name()] = self._clock()
         self._running.append(host.get_name())
-        # In a check the task is only skipped.
-        changing = first_word(task.get_name()) in ("apply", "recover") and bool(self._watch.decision.get("go"))
+        changing = first_word(task.get_name()) in CHANGING and bool(self._watch.decision.get("go"))
         if changing:
             self._open = True
         if self._live() and self._phase:

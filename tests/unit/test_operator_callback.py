@@ -139,6 +139,7 @@ def test_a_check_says_that_it_was_one(monkeypatch: pytest.MonkeyPatch) -> None:
     task = run.task("apply | Do the steps", LARAVEL)
     run.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda: "web1"), task)
     assert "apply" not in run.shown.text
+    assert run.callback._phase == "plan", "what a terminal has at its bottom"
     run.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
     assert "Nothing was changed: this was a check." in run.shown.lines[-1]
 
