@@ -299,8 +299,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _why_not_from_here(self, account: str, old: str, old_public: str) -> Refusal | None:
         """Why the rotation could not be proven from this controller; None where it can."""
-        key_file = str(self._variables.get("ansible_ssh_private_key_file") or "")
-        if key_file and _fingerprint_of(os.path.expanduser(str(self._templar.template(key_file)))) == old:
+        if _fingerprint_of(self._own_key_file()) == old:
             return Refusal(
                 "own_key",
                 f"Ansible itself logs in with {old}: once it is removed, nothing could be put back",
@@ -320,6 +319,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return Refusal(
             code, f"{old} as {account} at {login.host}:{login.port}: {text.format(text=answer.text)}", (way,)
         )
+
+    def _own_key_file(self) -> str:
+        """The file that Ansible logs in with, wherever it was named; empty where an agent or ssh itself has the key."""
+        try:
+            found = self._connection.get_option("private_key_file")
+        except (AttributeError, KeyError):
+            found = None
+        return os.path.expanduser(str(found or ""))
 
     def _give_back(self, result: Mapping[str, Any], refusal: Refusal) -> None:
         if result.get("opened"):
@@ -482,6 +489,8 @@ def _absent_refusal(absent: list[str], hosts: list[str]) -> Refusal:
 
 def _fingerprint_of(path: str) -> str:
     """Of the key in a file, its public half included; empty where that can't be told."""
+    if not path:
+        return ""
     try:
         ran = subprocess.run(["ssh-keygen", "-lf", path], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

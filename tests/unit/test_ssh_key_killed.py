@@ -1,4 +1,4 @@
-"""Whatever is killed, and when, CI has a key that every host lets in, and the next run comes to an end."""
+"""Whatever is killed or fails, and when, CI has a key that every host lets in, and the next run comes to an end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from github_fake import running
-from rotation_world import Killer, World, install, killed_run, place
+from rotation_world import FAULTS, Killer, World, install, killed_run, place
 
 __all__ = ["place"]
 
-#: Of the moments of a run, one in so many; KILLS=all takes every one.
-EVERY = 1 if os.environ.get("KILLS") == "all" else 13
+#: Of the writes of a run, one in so many, and the first of them. KILLS=all takes every one, and KILLS=2/3 the second of
+#: three parts of all of them.
+PART, _, EVERY = os.environ.get("KILLS", "1/26").replace("all", "1/1").partition("/")
 
 
 def never_locked_out(world: World, told: object) -> None:
@@ -62,34 +63,33 @@ def go_on(world: World, way: str, told: object) -> str:
 
 
 @pytest.mark.parametrize("way", ["resume", "undo"])
-def test_no_kill_at_any_write_locks_anybody_out(
+def test_no_fault_at_any_write_locks_anybody_out(
     place: Path, monkeypatch: pytest.MonkeyPatch, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cases, states, number = 0, set(), 0
+    cases, states, number, came = 0, set(), int(PART) - 1, True
     with running() as hub:
-        while True:
-            for when in ("before", "after"):
-                folder = place / f"{number}-{when}"
+        while came:
+            for fault in FAULTS:
+                folder = place / f"{number}-{fault}"
                 folder.mkdir()
                 hub.runs.clear()
                 world = World(hub, folder)
                 with monkeypatch.context() as patch:
                     install(world, patch)
-                    was_killed, _names = killed_run(world, Killer(number, when))
-                    told = f"kill {when} write {number}, then {way}"
+                    came, _names = killed_run(world, Killer(number, fault))
+                    told = f"{fault}: write {number}, then {way}"
                     never_locked_out(world, told)
-                    if not was_killed:
+                    if not came:
                         rotated(world, told)
-                        with capsys.disabled():
-                            print(f"\n{cases} kills in {len(states)} states of two hosts, each gone on with by {way}")
-                        assert cases > 15
-                        return
+                        break
                     journals = [host.state / "journal.jsonl" for host in world.hosts.values()]
                     states.add(tuple(one.read_text().count("\n") if one.exists() else 0 for one in journals))
                     cases += 1
-                    taken = go_on(world, way, told)
-                    if taken == "undo":
+                    if go_on(world, way, told) == "undo":
                         as_before(world, told)
                     else:
                         rotated(world, told)
-            number += EVERY
+            number += int(EVERY)
+    with capsys.disabled():
+        print(f"\n{cases} faults in {len(states)} states of two hosts ({PART}/{EVERY}), each gone on with by {way}")
+    assert cases > 15

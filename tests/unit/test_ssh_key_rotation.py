@@ -173,6 +173,30 @@ def test_a_new_key_that_is_refused_after_the_removal_has_the_old_one_put_back(
     rotated(world)
 
 
+def test_a_new_key_that_is_refused_as_its_turn_comes_costs_no_old_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked once more right before the removal: what CI proved may be an hour ago."""
+    first = world.hosts["web1"]
+    lets_in = type(first).lets_in
+    found = []
+
+    def runs(run: dict[str, Any]) -> None:
+        world.runs(run)
+        found.append(first.keys.stat().st_ino)
+        monkeypatch.setattr(
+            type(first),
+            "lets_in",
+            lambda self, key: (self is not first or key == world.old.fingerprint) and lets_in(self, key),
+        )
+
+    world.hub.on_dispatch = runs
+    result = world.rotate()
+    assert "is not let in any more" in result["applied"]["web1"]["error"], result
+    assert [first.keys.stat().st_ino] == found, "the file was not written, not even to be put back"
+    assert all(world.old.fingerprint in str(host.places()) for host in world.hosts.values())
+
+
 FILES = {
     "no newline at its end": b"%s ci",
     "CRLF": b"# a\r\n%s ci\r\n",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
+import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import Pa
 KEYS = "/home/deploy/.ssh/authorized_keys"
 SECOND = f"{KEYS}.ci"
 WORKFLOW = "deploy.yml"
+#: From where the controller reaches a container.
+NEAR = 'from="127.0.0.1,172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"'
+#: When nothing was changed anywhere yet but the lease, and when the controller is about to let the new key in.
+LETS_IN = "apply | Let it in, and log in with it"
 #: What else stands in a file of keys: it has to come through every edit as it is.
 OTHERS = "# CI and people\n\nnot a key at all\n"
 
@@ -37,6 +46,13 @@ class KeysHost(Host):
         known = yaml.safe_load((folder / "hosts.yml").read_text())["lab"]["children"]["laravel"]["hosts"]
         self.port = int(known[name]["lab_ssh_port"])
         self.keys = (folder / "../../.lab").resolve()
+        self._configured = False
+
+    def reset(self) -> None:
+        super().reset()
+        if self._configured:
+            self.sshd("")
+            self._configured = False
 
     def login(self) -> Login:
         return Login("127.0.0.1", "deploy", str(self.keys / "known_hosts"), self.port)
@@ -46,18 +62,59 @@ class KeysHost(Host):
         assert answer.outcome in (login_probe.ACCEPTED, login_probe.REFUSED), answer
         return answer.outcome == login_probe.ACCEPTED
 
+    def says(self, pair: Pair, command: str) -> str:
+        """What whoever has this key sees who asks for a command."""
+        with tempfile.NamedTemporaryFile("wb", prefix="lab-") as identity:
+            identity.write(pair.private)
+            identity.flush()
+            words = login_probe.argv(self.login(), identity.name)
+            done = subprocess.run(
+                [*(word for word in words if word not in ("-N", "-E", "/dev/stdout")), command],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        return done.stdout.strip()
+
+    def halt(self) -> None:
+        """Whoever is connected, or connects, gets no answer."""
+        self.root("pkill -STOP '^sshd'")
+
+    def go(self) -> None:
+        self.root("pkill -CONT '^sshd'")
+
     def read(self, path: str = KEYS) -> str:
-        with_newlines = self.root(f"cat {path}; echo .")
-        return with_newlines.removesuffix(".")
+        """As it is, its line ends too."""
+        done = subprocess.run(["docker", "exec", self.name, "cat", path], capture_output=True, timeout=60, check=True)
+        return done.stdout.decode()
+
+    def files(self) -> dict[str, str]:
+        """All of the account's files of keys, with what they are besides their content."""
+        names = self.root("ls -A /home/deploy/.ssh").split()
+        found = {}
+        for name in names:
+            path = f"/home/deploy/.ssh/{name}"
+            found[name] = self.root(f"stat -c '%a %U %G %F' {path}") + "\n" + self.read(path)
+        return found
 
     def write(self, text: str, path: str = KEYS) -> None:
         self.root(f"printf %s {shlex.quote(text)} > {path}; chown deploy:deploy {path}; chmod 600 {path}")
 
     def sshd(self, configuration: str) -> None:
-        """Have sshd read this before everything else."""
-        path = "/etc/ssh/sshd_config.d/test.conf"
-        # A Match block lasts to the end of its file only.
-        self.root(f"printf %s {shlex.quote(configuration)} > {path}; pkill -o -x sshd; sleep 0.5")
+        """Have sshd read this before everything else. Connections that are open stay as they are."""
+        # The first word on a matter counts; a Match block lasts to the end of its file.
+        path = "/etc/ssh/sshd_config.d/00-test.conf"
+        self.root(f"printf %s {shlex.quote(configuration)} > {path}; [ -s {path} ] || rm {path}; sshd -t")
+        self._configured = bool(configuration)
+        self.again()
+
+    def again(self) -> None:
+        """Have sshd read its configuration and host keys again."""
+        self.root(
+            "rm -f /run/sshd.pid; pkill -o -x sshd; "
+            "for _ in $(seq 200); do [ -s /run/sshd.pid ] && exit 0; sleep 0.05; done; exit 1"
+        )
 
     def fingerprints(self, path: str = KEYS) -> list[str]:
         return [key.fingerprint for _number, key in authorized_keys.keys(self.read(path).encode())]
@@ -100,13 +157,17 @@ class World:
         }
         for host in self.hosts:
             host.write(f"{OTHERS}{self.operator}\n{self.line()}\n")
-        # A deploy of last week: it says which key CI has.
-        run = github_fake.start_run(hub, WORKFLOW, "main")
+        self.deployed()
+
+    def deployed(self) -> None:
+        """A deploy of last week: it says which key CI has."""
+        self.hub.runs.clear()
+        run = github_fake.start_run(self.hub, WORKFLOW, "main")
         self.runs(run)
         run["status"], run["conclusion"] = run["course"][-1]
         run["course"] = []
 
-    def line(self, options: str = 'from="127.0.0.1,172.16.0.0/12,192.168.0.0/16,10.0.0.0/8",no-pty') -> str:
+    def line(self, options: str = f"{NEAR},no-pty") -> str:
         return f"{options} {self.old.public} ci deploy 2026-08-01".strip()
 
     def ci_key(self) -> Pair:
@@ -136,10 +197,20 @@ class World:
         return {"ssh_key_keep_dir": str(self.folder / "kept")}
 
     def rotate(self, *options: str, **inputs: object) -> Run:
+        """The whole procedure, as the operator types it."""
         return play("ssh_key_rotate", *self.command, *options, **{**self.inputs, **inputs})
 
     def kept(self) -> list[Path]:
         return sorted((self.folder / "kept").glob("*"))
+
+    def files(self) -> dict[str, dict[str, str]]:
+        return {host.name: host.files() for host in self.hosts}
+
+    def untouched(self, before: dict[str, dict[str, str]]) -> None:
+        """Nobody's file was changed, no key was made, GitHub was told nothing, and nobody is kept waiting."""
+        assert self.files() == before
+        assert not self.kept() and not self.hub.writes()
+        assert not any(host.has_lease() for host in self.hosts)
 
     def working(self) -> None:
         """No account without a key that works: CI's own, on every host, and nobody else lost theirs."""
@@ -168,6 +239,42 @@ class World:
             assert host.read() == f"{OTHERS}{self.operator}\n{self.line()}\n"
             assert host.lets_in(self.old)
             assert not host.has_lease()
+
+
+@contextmanager
+def at(task: str, do: Callable[[], None]) -> Iterator[list[str]]:
+    """Do something when a task of the runs within begins, while the run waits. Yields what went wrong with it."""
+    problems = [f"no run came to {task}"]
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder, socket.socket(socket.AF_UNIX) as waiting:
+        waiting.bind(f"{folder}/s")
+        waiting.listen()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                connection, _address = waiting.accept()
+                with connection:
+                    problems.clear()
+                    try:
+                        do()
+                    except BaseException as problem:
+                        problems.append(repr(problem))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        given = {
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "at_task",
+            "LAB_AT_TASK": task,
+            "LAB_AT_SOCKET": f"{folder}/s",
+        }
+        os.environ.update(given)
+        try:
+            yield problems
+        finally:
+            for name in given:
+                del os.environ[name]
+            waiting.shutdown(socket.SHUT_RDWR)
+            thread.join(60)
 
 
 @contextmanager

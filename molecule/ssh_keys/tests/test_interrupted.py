@@ -7,31 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from controller import Controller
-from keys_lab import World
-
-
-def typed(text: str, way: str) -> dict[str, str]:
-    """The inputs that a refusal names for one way on."""
-    lines = [line.strip().split("  ")[0] for line in text.splitlines() if line.strip().startswith("-e ")]
-    # A lease may have to be taken over first; the journal is judged then.
-    line = next((line for line in lines if f"interrupted={way}" in line), None) or next(
-        line for line in lines if "lock_takeover=" in line
-    )
-    return dict(word.split("=", 1) for word in line.split() if "=" in word)
-
-
-def go_on(world: World, way: str) -> dict[str, str]:
-    """As a person does: run it again, and give what the refusals name until there is none."""
-    given: dict[str, str] = {}
-    for _again in range(3):
-        run = world.rotate(**given)
-        world.working()
-        if "REFUSED" not in run.text:
-            assert run.green or way == "undo", run.text
-            return given
-        given |= typed(run.text, way)
-    raise AssertionError(run.text)
+from controller import Controller, wait_for
+from keys_lab import LETS_IN, World, at
+from ways import go_on
 
 
 @pytest.mark.parametrize("moment", ["before the secret", "while CI is asked", "as CI answers"])
@@ -70,6 +48,27 @@ def test_killed_before_the_secret_it_can_be_undone(world: World) -> None:
     world.working()
     go_on(world, "undo")
     world.as_before()
+
+
+def test_undone_where_one_host_had_not_begun(world: World) -> None:
+    """The second host answers no more as the new key is let in; the controller is killed once the first has it."""
+    first, second = world.hosts
+    with at(LETS_IN, lambda: second.halt()) as problems:
+        with Controller("all", "ssh_key_rotate", *world.command, **world.inputs) as controller:
+            wait_for("the new key on the first host", lambda: len(first.fingerprints()) == 3)
+            controller.kill()
+            controller.wait()
+    second.go()
+    assert problems == []
+    assert second.fingerprints() == [key for key in first.fingerprints() if key in second.fingerprints()]
+    assert len(second.fingerprints()) == 2, "nothing was done there"
+    world.working()
+    given = go_on(world, "undo")
+    assert given["interrupted"] == "undo"
+    world.as_before()
+    assert first.outcomes()[-1] == ("rotate", "reverted")
+    assert world.rotate().green
+    world.rotated()
 
 
 def test_a_workflow_with_the_old_key_removes_nothing(world: World) -> None:

@@ -1,0 +1,28 @@
+"""What a person types after a run that did not come to its end: what the run itself says."""
+
+from __future__ import annotations
+
+from keys_lab import World
+
+
+def typed(text: str, way: str) -> dict[str, str]:
+    """The inputs that a refusal names for one way on."""
+    lines = [line.strip().split("  ")[0] for line in text.splitlines() if line.strip().startswith("-e ")]
+    # A lease may have to be taken over first; the journal is judged then.
+    line = next((line for line in lines if f"interrupted={way}" in line), None) or next(
+        line for line in lines if "lock_takeover=" in line
+    )
+    return dict(word.split("=", 1) for word in line.split() if "=" in word)
+
+
+def go_on(world: World, way: str) -> dict[str, str]:
+    """As a person does: run it again, and give what the refusals name until there is none."""
+    given: dict[str, str] = {}
+    for _again in range(3):
+        run = world.rotate(**given)
+        world.working()
+        if "REFUSED" not in run.text:
+            assert run.green or way == "undo", run.text
+            return given
+        given |= typed(run.text, way)
+    raise AssertionError(run.text)
