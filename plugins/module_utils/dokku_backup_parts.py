@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import disk_room, dokku_database, moment, sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    disk_room,
+    dokku_database,
+    moment,
+    restore_changes,
+    sealed_file,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
@@ -94,15 +100,11 @@ class Survey:
     def release(self) -> dict[str, str]:
         """What runs: commit, image and number, as far as each is known."""
         git = self.service.dokku.report(self.service.app, "git")
-        found = {"sha": str(git.get("sha") or ""), "source_image": str(git.get("source-image") or "")}
         try:
             records = self.service.dokku.json("releases", self.service.app)
         except DokkuError:
             records = []
-        if records:
-            newest = max(records, key=lambda record: int(record.get("number") or record.get("release") or 0))
-            found["number"] = str(newest.get("number") or newest.get("release") or "")
-        return {key: value for key, value in found.items() if value and value != "HEAD"}
+        return released(git, records)
 
     def versions(self) -> dict[str, str]:
         """Of Dokku and each plugin."""
@@ -229,7 +231,8 @@ class Maker:
         database = Database(self.service, plugin, name)
         facts = database.export(take)
         address = database.address()
-        variables = [key for key, value in self.service.config().items() if value.startswith(address)]
+        config = self.service.config()
+        variables = [key for key, value in config.items() if restore_changes.leads_to(value, address)]
         return {**facts, "image": database.image(), "variables": sorted(variables), "links": database.links()}
 
     def _settings(self) -> dict[str, Any]:
@@ -278,6 +281,17 @@ class Maker:
             return self.store.noted(self.identity, piece.file)
         except OSError as error:
             raise CommandFailed(f"{piece.id} was not made, or was removed since: {error.strerror}") from error
+
+
+def released(git: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Commit, image and number of what runs. Dokku's own report names the image that a rollback has left."""
+    live = next((record for record in records if record.get("state") == "live"), None)
+    found = {"sha": str(git.get("sha") or ""), "source_image": str(git.get("source-image") or "")}
+    if live is not None:
+        found["source_image"] = str(live.get("source_image") or "")
+        found["sha"] = str(live.get("revision") or "") or found["sha"]
+        found["number"] = str(live.get("number") or "")
+    return {key: value for key, value in found.items() if value and value != "HEAD"}
 
 
 def scale_of(text: str) -> dict[str, int]:

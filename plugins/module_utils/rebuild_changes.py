@@ -11,17 +11,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils import restore_changes
+
 #: What the report of a plugin has beside the settings of the app.
 _NOT_SET = ("computed-", "global-")
 #: Settings of an app that a report shows and a command sets under the same name.
 _PLAIN = {
     "checks": ("wait-to-retire",),
     "git": ("deploy-branch", "rev-env-var", "keep-git-dir"),
-    "builder": ("selected", "build-dir"),
+    "builder": ("selected", "build-dir", "skip-cleanup"),
     "network": ("attach-post-create", "attach-post-deploy", "initial-network", "tld"),
     "letsencrypt": ("email", "server", "graceperiod"),
-    "scheduler": ("selected",),
+    "scheduler": ("selected", "shell"),
     "logs": ("max-size", "vector-sink"),
+    "ps": ("procfile-path", "restart-policy", "start-cmd", "dockerfile-start-cmd", "stop-timeout-seconds"),
+    "proxy": ("type", "disabled"),
 }
 #: Reported of nginx, and not set by anybody.
 _NGINX_READ = {"access-log-path", "error-log-path", "last-visited-at"}
@@ -91,16 +95,19 @@ def mount_of(entry: Mapping[str, Any]) -> str:
 
 
 def readdressed(config: Mapping[str, str], old: str, new: str) -> dict[str, str]:
-    """A configuration with the service's new address, and its new password wherever the old one stood by itself."""
+    """A configuration with the service's new address, and its new password wherever the old one stood by itself.
+
+    What the app put before and behind the address stays: its own scheme, and a query.
+    """
     before, after = _password(old), _password(new)
-    return {
-        key: new + value[len(old) :]
-        if old and value.startswith(old)
-        else after
-        if before and value == before
-        else value
-        for key, value in config.items()
-    }
+    was, now = restore_changes.behind_scheme(old), restore_changes.behind_scheme(new)
+
+    def changed(value: str) -> str:
+        if restore_changes.leads_to(value, old):
+            return value.replace(was, now, 1)
+        return after if before and value == before else value
+
+    return {key: changed(value) for key, value in config.items()}
 
 
 def _password(address: str) -> str:

@@ -10,16 +10,27 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
+def behind_scheme(address: str) -> str:
+    """An address without what stands before `://`: an app may have a scheme of its own (MYSQL_DATABASE_SCHEME)."""
+    scheme, mark, rest = address.partition("://")
+    return rest if mark else scheme
+
+
+def leads_to(value: str, address: str) -> bool:
+    """Whether a variable is the address of a service, under whatever scheme and with whatever query behind it."""
+    return bool(address) and "://" in value and behind_scheme(value).startswith(behind_scheme(address))
+
+
 def kept_keys(present: Mapping[str, str], addresses: Iterable[str]) -> list[str]:
     """The keys of a configuration that a restore leaves as they are.
 
     The addresses of services hold passwords of this host; what Dokku sets describes the code that runs.
     """
-    known = tuple(address for address in addresses if address)
+    known = list(addresses)
     return sorted(
         key
         for key, value in present.items()
-        if key == "GIT_REV" or key.startswith("DOKKU_") or (known and value.startswith(known))
+        if key == "GIT_REV" or key.startswith("DOKKU_") or any(leads_to(value, address) for address in known)
     )
 
 

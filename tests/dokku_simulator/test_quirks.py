@@ -124,6 +124,30 @@ def test_the_same_image_again_is_no_change_and_an_error(server: Stand) -> None:
     assert again.rc == 1 and "No changes detected" in again.stdout
 
 
+def test_the_configuration_does_not_lie_in_the_app_s_folder(server: Stand, odd: str) -> None:
+    assert (server.root / "lib/config" / odd / "ENV").exists()
+    assert not (server.root / "home" / odd / "ENV").exists()
+
+
+def test_the_links_of_a_service(server: Stand, service_images: None) -> None:
+    app, other = server.create("linked"), server.create("unlinked")
+    server.ok("redis:create", "my_cache")
+    server.ok("config:set", "--no-restart", app, "REDIS_DATABASE_SCHEME=rediss")
+    server.ok("redis:link", "my_cache", app, "--no-restart")
+    address = server.ok("config:get", app, "REDIS_URL").stdout
+    # The scheme is the app's; what the service says of itself does not know it.
+    assert address.startswith("rediss://:") and address.endswith("@dokku-redis-my-cache:6379\n")
+    assert server.ok("redis:info", "my_cache", "--dsn").stdout == address.replace("rediss", "redis")
+    server.ok("redis:linked", "my_cache", app)
+    # Whether it is linked is asked of the configuration alone, the list of apps of the service alone.
+    server.ok("config:unset", "--no-restart", app, "REDIS_URL")
+    assert server.run("redis:linked", "my_cache", app).rc == 1
+    assert server.ok("redis:links", "my_cache").stdout == f"{app}\n"
+    assert "Unlinking from my_cache" in server.ok("apps:destroy", other, "--force").stdout
+    server.ok("apps:destroy", app, "--force")
+    server.ok("redis:destroy", "my_cache", "--force")
+
+
 def test_what_the_stand_in_cannot_do_it_says(server: Stand, odd: str) -> None:
     for argv in (("git:auth", "host"), ("apps:rename", odd, "even"), ("config:set", "--nosuch", odd, "A=1"), ("tags",)):
         answer = server.run(*argv)

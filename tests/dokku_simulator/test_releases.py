@@ -43,6 +43,7 @@ def test_what_was_deployed_is_recorded_whoever_did_it(dokku: Stand, app: str, tm
     first, second, third = reversed(dokku.releases(app))
     assert (first["by"], third["by"]) == ("github-actions", "jane")
     assert third["revision"] == git("rev-parse", "HEAD").stdout.strip()
+    assert (first["source_image"], second["source_image"], third["source_image"]) == ("local/demo:1",) * 2 + ("",)
     shown = dokku.ok("releases:info", app, "3", "--format", "json").json()
     assert shown["deploy_source"] == {"type": "git-push", "metadata": third["revision"]}
     assert shown["config_keys"] == ["GIT_REV", "GREETING"] and shown["files"] == ["Procfile"]
@@ -212,6 +213,32 @@ def test_a_key_can_stay_as_it_is(dokku: Stand, app: str) -> None:
     assert dokku.answer(app) == "version=2 path=/ greeting=old\n"
 
 
+def test_the_address_of_a_linked_service_is_of_the_host(dokku: Stand, app: str, service_images: None) -> None:
+    dokku.deploy(app, 1)
+    cache = f"cache-{app}"
+    dokku.ok("redis:create", cache)
+    dokku.ok("redis:link", cache, app, "--no-restart")
+    other = "redis://:x@dokku-redis-other:6379"
+    dokku.ok("config:set", "--no-restart", app, "GREETING=two", f"OTHER_URL={other}")
+    dokku.deploy(app, 2)
+    plan = dokku.ok("releases:rollback", app, "previous", "--dry-run", "--format", "json").json()
+    assert plan["addresses"] == ["REDIS_URL"] and plan["config"]["dropped"] == ["GREETING", "OTHER_URL"]
+    told = dokku.ok("releases:rollback", app, "previous").stdout
+    assert "configuration stays: REDIS_URL, of services that are linked" in told
+    assert dokku.ok("config:keys", app).stdout.split() == ["GIT_REV", "REDIS_URL"]
+
+
+def test_a_restart_after_a_rollback_is_recorded_with_the_image_it_runs(dokku: Stand, app: str) -> None:
+    dokku.deploy(app, 1)
+    dokku.deploy(app, 2)
+    dokku.ok("releases:rollback", app, "previous")
+    dokku.ok("config:set", app, "GREETING=three")
+    # Dokku itself names what the rollback left.
+    assert dokku.ok("git:report", app, "--git-source-image").stdout == "local/demo:2\n"
+    newest = dokku.releases(app)[0]
+    assert (newest["number"], newest["source_image"]) == (4, "local/demo:1")
+
+
 def test_the_procfile_goes_back_with_the_code(dokku: Stand, app: str) -> None:
     dokku.deploy(app, "worker")
     procfile = dokku.root / "lib/data/ps" / app / "Procfile"
@@ -328,6 +355,21 @@ def test_the_history_goes_with_a_renamed_app(dokku: Stand, app: str) -> None:
     ) == ["1.json", "2.json"]
     assert dokku.docker("container", "ls", "-aq", "--filter", f"label=com.dokku.releases.app={app}") == ""
     assert len(dokku.docker("container", "ls", "-aq", "--filter", f"label=com.dokku.releases.app={new}").split()) == 2
+
+
+def test_an_app_that_a_rename_left_without_anything_comes_back(dokku: Stand, app: str) -> None:
+    """A rename builds anew. Where that fails, there is neither a container nor dokku/APP:latest."""
+    dokku.ok("config:set", "--no-restart", app, "GREETING=one")
+    dokku.deploy(app, 1)
+    dokku.deploy(app, 2)
+    new = dokku.create(f"{app}-new")
+    call_trigger(dokku, "post-app-rename-setup", app, new)
+    assert dokku.answer(new) == "" and dokku.ok("ps:report", new, "--deployed").stdout == "false\n"
+    dokku.ok("releases:rollback", new, "2")
+    assert dokku.answer(new) == "version=2 path=/ greeting=one\n"
+    assert numbers(dokku, new)[-1] == (3, "rollback")
+    dokku.ok("releases:rollback", new, "previous")
+    assert dokku.answer(new) == "version=1 path=/ greeting=one\n"
 
 
 def test_the_build_of_a_rename_is_recorded_with_what_it_built(dokku: Stand, app: str) -> None:

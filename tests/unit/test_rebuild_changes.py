@@ -32,6 +32,11 @@ MOUNT = {"host_path": "/var/lib/dokku/data/storage/shop", "container_path": "/ap
             ["git:set shop deploy-branch main"],
         ),
         (
+            {"reports": {"ps": {"restart-policy": "on-failure:7", "start-cmd": "", "running": "true"}}},
+            ["ps:set shop restart-policy on-failure:7"],
+        ),
+        ({"reports": {"proxy": {"disabled": "true", "proxy-port": "80"}}}, ["proxy:set shop disabled true"]),
+        (
             {
                 "reports": {
                     "nginx": {"hsts": "true", "computed-hsts": "false", "global-hsts": "", "access-log-path": "/x"}
@@ -95,6 +100,15 @@ def test_the_new_address_wherever_the_old_one_stood() -> None:
         "DB_PASSWORD": "news3cret",
         "NOTE": "not olds3cret",
         "B": "",
+    }
+
+
+def test_a_scheme_of_the_app_s_own_stays() -> None:
+    old, new = "mysql2://mysql:olds3cret@dokku-mysql-db:3306/db", "mysql://mysql:news3cret@dokku-mysql-db:3306/db"
+    config = {"DATABASE_URL": f"{old}?pool=5", "PROXY_URL": "http://mysql:other@dokku-mysql-db:3306/db"}
+    assert changes.readdressed(config, old, new) == {
+        "DATABASE_URL": "mysql2://mysql:news3cret@dokku-mysql-db:3306/db?pool=5",
+        "PROXY_URL": config["PROXY_URL"],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,8 +21,9 @@ def test_kept_keys_are_as_they_are_now_and_all_others_as_in_the_backup(
         assert merged.get(key) == source.get(key)
 
 
-def test_the_address_of_a_service_is_of_this_host() -> None:
-    present = {"DATABASE_URL": "mysql://u:new@h:3306/d?charset=utf8", "OTHER": "x"}
+@pytest.mark.parametrize("scheme", ["mysql", "mysql2"])
+def test_the_address_of_a_service_is_of_this_host(scheme: str) -> None:
+    present = {"DATABASE_URL": f"{scheme}://u:new@h:3306/d?charset=utf8", "OTHER": "x"}
     kept = changes.kept_keys(present, ["mysql://u:new@h:3306/d", ""])
     assert kept == ["DATABASE_URL"]
     merged = changes.merged_config(present, {"DATABASE_URL": "mysql://u:old@h:3306/d", "OTHER": "y"}, kept)

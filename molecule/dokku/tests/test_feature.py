@@ -143,7 +143,7 @@ def test_the_data_of_production_is_not_shared_unless_somebody_says_so(host: Apps
         assert "production_service" in refused.text and "share=life-cache" in refused.text and host.state() == before
         made = feature(host, share="life-cache", **shared)
         assert made.green and f"{FEATURE} and {MAIN} share" in made.text, made.text
-        assert host.dokku("redis:links", "life-cache").split() == [MAIN, FEATURE]
+        assert host.dokku("redis:links", "life-cache").split() == [FEATURE, MAIN]
         assert "(production's)" in host.play("dokku_features").text
         gone = feature(host, state="absent", confirm=FEATURE, destroy_services=True, **shared)
         assert gone.green and host.dokku("redis:links", "life-cache").split() == [MAIN]

@@ -21,6 +21,7 @@ from .core import (
     create_state,
     deployed,
     docker,
+    env_file,
     header,
     info,
     parse,
@@ -59,7 +60,8 @@ def make_app(app: str) -> None:
     hook.chmod(0o755)
     (LIB / "data/simulator").mkdir(parents=True, exist_ok=True)
     state_file(app).write_text(json.dumps(create_state(app)))
-    (folder / "ENV").write_text("{}")
+    env_file(app).parent.mkdir(parents=True, exist_ok=True)
+    env_file(app).write_text("{}")
     info("Creating new app virtual host file...")
     configure_proxy(app)
     warn(f"No web listeners specified for {app}")
@@ -183,6 +185,7 @@ def unmake_app(app: str) -> None:
             str(LIB / "data/apps" / app),
             str(LIB / "data/ps" / app),
             str(LIB / "data/app-json" / app),
+            str(env_file(app)),
         ],
         check=True,
     )

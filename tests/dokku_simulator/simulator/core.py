@@ -128,7 +128,8 @@ def replace(path: Path, text: str) -> None:
 
 
 def apps() -> list[str]:
-    return sorted(path.name for path in HOME.iterdir() if path.is_dir() and (path / "ENV").exists())
+    """Every folder is one, but for hidden ones and those with a capital."""
+    return sorted(path.name for path in HOME.iterdir() if path.is_dir() and not re.match(r"[.A-Z]", path.name))
 
 
 def verify(app: str) -> str:
@@ -139,14 +140,20 @@ def verify(app: str) -> str:
     return app
 
 
+def env_file(app: str) -> Path:
+    """Since 0.38 the configuration lies beside the properties of the plugins, and not in the app's folder."""
+    return LIB / "config" / app / "ENV"
+
+
 def read_config(app: str) -> dict[str, str]:
-    path = (HOME / app / "ENV") if app != "--global" else HOME / "ENV"
+    path = env_file(app)
     return json.loads(path.read_text()) if path.exists() else {}
 
 
 @contextlib.contextmanager
 def config(app: str) -> Iterator[dict[str, str]]:
-    path = (HOME / app / "ENV") if app != "--global" else HOME / "ENV"
+    path = env_file(app)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with (LIB / "data/simulator" / f"{app}.env.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         value = read_config(app)

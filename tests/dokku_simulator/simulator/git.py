@@ -148,6 +148,8 @@ def git_hook(argv: list[str]) -> None:
         end_build(app, 0)
         with state(app) as known:
             known["deploy_source"] = ["git-push", new]
+            # Not before the deploy is over: the triggers before this one still see it.
+            known["source_image"] = ""
         trigger("deploy-source-set", app, "git-push", new)
 
 
@@ -264,6 +266,8 @@ def sync(argv: list[str]) -> None:
     end_build(app, 0)
     with state(app) as known:
         known["deploy_source"] = ["git-sync", f"{remote}#{fetched}"]
+        # Not before the deploy is over: the triggers before this one still see it.
+        known["source_image"] = ""
     trigger("deploy-source-set", app, "git-sync", f"{remote}#{fetched}")
 
 

@@ -75,7 +75,7 @@ def show_active(argv: list[str]) -> None:
 
 def need(argv: list[str]) -> str:
     app = argv[0] if argv else ""
-    if not app or not (HOME / app / "ENV").exists():
+    if not app or not (HOME / app).is_dir():
         raise Failure(f"App {app} does not exist", 20)
     return app
 

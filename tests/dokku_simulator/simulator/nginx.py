@@ -180,7 +180,7 @@ def nginx_set(argv: list[str]) -> None:
     if not key:
         raise Failure("No key specified")
     only_known(key, SETTABLE, "key", "keys")
-    if app != "--global" and not (HOME / app / "ENV").exists():
+    if app != "--global" and not (HOME / app).is_dir():
         (LIB / "config/nginx" / app).mkdir(parents=True, exist_ok=True)
         header(f"Setting {key} to {value}" if value else f"Unsetting {key}")
         return
@@ -189,7 +189,7 @@ def nginx_set(argv: list[str]) -> None:
 
 def show_config(argv: list[str]) -> None:
     app = argv[0] if argv else ""
-    if not app or not (HOME / app / "ENV").exists():
+    if not app or not (HOME / app).is_dir():
         raise Failure(f"App {app} does not exist", 20)
     if not HOST:
         refuse("nginx:show-config where no nginx is")

@@ -6,8 +6,8 @@ import subprocess
 import sys
 import time
 
-from .builder import deploy_lock, keep_extracted, release_image
-from .builds import begin_build, end_build
+from .builder import keep_extracted, release_image
+from .builds import begin_build
 from .core import (
     DOCKER,
     HOME,
@@ -264,13 +264,8 @@ def deploy_tag(argv: list[str]) -> None:
     tag = argv[1] if len(argv) > 1 else "latest"
     if not image_id(f"dokku/{app}:{tag}"):
         raise Failure(f"App image (dokku/{app}:{tag}) not found")
-    with deploy_lock(app):
-        try:
-            release_and_deploy(app, tag, "deploy")
-        except Failure:
-            end_build(app, 1)
-            raise
-        end_build(app, 0)
+    # No lock, no release and no record of a build, as seen on a real one.
+    scheduler_deploy(app, tag)
 
 
 COMMANDS: dict[str, Command] = {

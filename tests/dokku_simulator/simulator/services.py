@@ -102,13 +102,21 @@ class Service:
 
     @property
     def host(self) -> str:
-        return self.container.replace(".", "-")
+        return re.sub(r"[._]", "-", self.container)
 
     @property
     def url(self) -> str:
         if self.plugin.name == "redis":
             return f"redis://:{self.read('PASSWORD')}@{self.host}:6379"
         return f"mysql://mysql:{self.read('PASSWORD')}@{self.host}:3306/{self.database}"
+
+    def url_for(self, app: str) -> str:
+        """As the app has it: under a scheme of its own, where it sets one. `info --dsn` does not know that one."""
+        scheme, rest = self.url.split("://", 1)
+        return f"{read_config(app).get(f'{self.plugin.name.upper()}_DATABASE_SCHEME') or scheme}://{rest}"
+
+    def variables(self, app: str) -> list[str]:
+        return [key for key, value in read_config(app).items() if value.startswith(self.url_for(app))]
 
     @property
     def link_option(self) -> str:
@@ -331,19 +339,19 @@ def link(plugin: Plugin, argv: list[str]) -> None:
     flags = argv[2:]
     known = read_config(app)
     alias = flags[flags.index("--alias") + 1] if "--alias" in flags else plugin.alias
-    present = [key for key, value in known.items() if value.startswith(service.url)]
+    present = service.variables(app)
     if present:
         raise Failure(f"Already linked as {present[0]}")
     if f"{alias}_URL" in known:
         if "--alias" in flags:
             raise Failure(f"Specified alias {alias} already in use")
         refuse(f"{plugin.name}:link of a second service")
-    service.links = [*service.links, app]
+    service.links = sorted({*service.links, app})
     with state(app) as kept:
         for phase in kept["docker_options"].values():
             phase.append(service.link_option)
     quiet = {"no-restart": "true"} if "--no-restart" in flags else {}
-    store(app, {f"{alias}_URL": service.url}, quiet)
+    store(app, {f"{alias}_URL": service.url_for(app)}, quiet)
     if quiet:
         verbose("Skipping restart of linked app")
 
@@ -351,7 +359,7 @@ def link(plugin: Plugin, argv: list[str]) -> None:
 def unlink(plugin: Plugin, argv: list[str]) -> None:
     service = find(plugin, argv)
     app = app_of(argv)
-    variables = [key for key, value in read_config(app).items() if value.startswith(service.url)]
+    variables = service.variables(app)
     drop_link(service, app)
     if not variables:
         raise Failure(f"Not linked to app {app}")
@@ -375,18 +383,18 @@ def drop_link(service: Service, app: str) -> None:
 
 
 def unlink_all(app: str) -> None:
-    """What the plugins do when an app is destroyed."""
+    """What the plugins do when an app is destroyed; they name every service, linked or not."""
     for plugin in PLUGINS.values():
         for service in services(plugin):
-            if app in service.links:
-                verbose(f"Unlinking from {service.name}")
-                drop_link(service, app)
+            verbose(f"Unlinking from {service.name}")
+            drop_link(service, app)
 
 
 def linked(plugin: Plugin, argv: list[str]) -> None:
     service = find(plugin, argv)
     app = app_of(argv)
-    if app not in service.links:
+    # Its list of apps is not asked.
+    if not service.variables(app):
         raise Failure(f"Service {service.name} is not linked to {app}")
     info(f"Service {service.name} is linked to {app}")
 

@@ -33,6 +33,9 @@ def previous: . as $s
 
 def record($n): [.records[] | select(.number == $n)] | first;
 
+# The newest release that ran this code. A new configuration can make a new image of it, but no other revision.
+def of_code($image; $sha): [.records[] | select(.image_id == $image or ($sha != "" and .git_sha == $sha))] | last;
+
 def available: . as $s | [$s.records[] | select(.image_id as $i | $s.present | index($i)) | .number];
 
 # The nearest release that can still be had, without the one that is live; of two, the older.
@@ -108,6 +111,15 @@ def config_difference($n): . as $s
   | (($s | record($n)).config // {}) as $recorded | ($s.now.config // {}) as $now
   | {back: ($recorded | keys - ($now | keys)), dropped: ($now | keys - ($recorded | keys)),
      changed: [$recorded | keys[] | select(. as $k | ($now | has($k)) and $now[$k] != $recorded[$k])]};
+
+# The names of the variables that lead to a service the app is linked to now. They are of the host and not of a release:
+# a service that was made or linked since would be lost, and one that was made anew has another password.
+def service_addresses: . as $s
+  | [($s.now.docker_options.deploy // "") | strings | scan("--link dokku\\.[^ :]+:(dokku-[A-Za-z0-9-]+)")[0]] as $hosts
+  | [($s.now.config // {}) | to_entries[]
+     | select((.value as $v | any($hosts[]; . as $h | $v | test("://[^/ ]*@" + $h + "([:/?]|$)")))
+              # By this one the plugin of the service knows its address again.
+              or ($hosts != [] and (.key | endswith("_DATABASE_SCHEME")))) | .key];
 
 # The configuration of a release, with the present value of those names that are to stay.
 def restored_config($n; $keep): . as $s
