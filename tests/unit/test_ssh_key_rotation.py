@@ -197,6 +197,35 @@ def test_a_new_key_that_is_refused_as_its_turn_comes_costs_no_old_one(
     assert all(world.old.fingerprint in str(host.places()) for host in world.hosts.values())
 
 
+@pytest.mark.parametrize("way", ["put back", "taken back"])
+def test_what_somebody_wrote_since_our_edit_stays_when_it_is_undone(
+    world: World, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The old line is put back after its removal, or the new one taken out again, and not a whole file over theirs."""
+    first, old, theirs = world.hosts["web1"], world.old.fingerprint, "# by somebody else\n"
+    lets_in = type(first).lets_in
+
+    def answers(self: Any, key: str) -> bool:
+        edited = (way == "put back") != bool(self.places().with_key(old)) and (key == old) == (way == "put back")
+        if self is first and edited and theirs not in self.keys.read_text():
+            with self.keys.open("a") as handle:
+                handle.write(theirs)
+        return lets_in(self, key) or (self is first and key == old)
+
+    monkeypatch.setattr(type(first), "lets_in", answers)
+    if way == "taken back":
+        world.hub.denied["PUT"] = "secrets=write"
+    result = world.rotate()
+    content = first.keys.read_text()
+    assert theirs in content and first.places().with_key(old), result
+    if way == "put back":
+        assert "was put back" in result["applied"]["web1"]["error"]
+    else:
+        assert result["outcomes"] == ["reverted", "reverted"], result
+        # The line that had no end was given one as the new key was put behind it.
+        assert content == f"{world.before['web1'].decode()}\n{theirs}"
+
+
 FILES = {
     "no newline at its end": b"%s ci",
     "CRLF": b"# a\r\n%s ci\r\n",

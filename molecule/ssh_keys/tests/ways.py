@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keys_lab import World
+from lab import Run
 
 
 def typed(text: str, way: str) -> dict[str, str]:
@@ -13,6 +14,15 @@ def typed(text: str, way: str) -> dict[str, str]:
         line for line in lines if "lock_takeover=" in line
     )
     return dict(word.split("=", 1) for word in line.split() if "=" in word)
+
+
+def as_said(world: World, run: Run, **inputs: str) -> None:
+    """Type what a run that is held says in its last lines, and come to the end."""
+    assert "-e interrupted=resume goes on" in run.text and "interrupted=undo" not in run.text, run.text
+    world.working()
+    again = world.rotate(interrupted="resume", **inputs)
+    assert again.green, again.text
+    world.rotated()
 
 
 def go_on(world: World, way: str) -> dict[str, str]:
