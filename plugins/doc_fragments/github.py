@@ -57,3 +57,27 @@ options:
     type: str
     required: true
 """
+
+    RECORD = r"""
+options:
+  record_dir:
+    description:
+      - Folder of the machine that the module runs on. The ledger of the repository is in C(github/<owner>/<name>) below
+        it, with its lease and its journal, as M(ops.runbook.operation_history_info) reads them. It holds who changed
+        what and why, and GitHub's ids of the requests, and never what was sent.
+      - While one run changes a repository, another one with the same folder waits for a minute and then refuses.
+      - Empty records nothing.
+    type: path
+    default: ""
+  reason:
+    description:
+      - Why; it stands in the record.
+    type: str
+    default: ""
+  launched_by:
+    description:
+      - The variables by which AWX says who launched the job, C(awx_job_id) and C(awx_user_name). Without them it is who
+        runs the play, or whom the environment of a CI system names.
+    type: dict
+    default: {}
+"""

@@ -145,7 +145,9 @@ def permission(headers: Mapping[str, str]) -> str:
         # `a=write,b=read; c=write`: a semicolon parts alternatives.
         told.append(f"the permission {' or '.join(item.strip() for item in fine.split(';') if item.strip())}")
     if classic:
-        told.append(f"one of the scopes {classic} (classic token)")
+        has = headers.get("x-oauth-scopes")
+        own = "" if has is None else f"; it has {has.strip() or 'none'}"
+        told.append(f"one of the scopes {classic} (classic token){own}")
     return ", or ".join(told)
 
 
@@ -230,6 +232,8 @@ class GitHub:
         self._validate_certs = validate_certs
         self._sleep = sleep or time.sleep
         self._clock = clock or time.time
+        #: The writes that were tried, without what they sent. id: by which GitHub's support finds it.
+        self.sent: list[dict[str, Any]] = []
 
     def hide(self, text: str) -> str:
         """A text without the token, should somebody have echoed it."""
@@ -279,8 +283,11 @@ class GitHub:
     def send(self, method: str, path: str, body: Json = None) -> Json:
         """A write. Raises Uncertain where nobody knows whether it was carried out."""
         for attempt in range(WRITES):
+            tried: dict[str, Any] = {"request": f"{method} {path}", "status": None, "id": ""}
+            self.sent.append(tried)
             try:
                 reply = self._once(method, self._url(path, {}), body)
+                tried.update(status=reply.status, id=reply.headers.get("x-github-request-id", ""))
             except (OSError, http.client.HTTPException) as error:
                 raise Uncertain(self.hide(f"the answer to {method} {path} was lost ({_brief(error)})")) from None
             if limited(reply) and attempt + 1 < WRITES:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_state
+from ansible_collections.ops.runbook.plugins.module_utils import github_record, github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError, Open, part
 from ansible_collections.ops.runbook.plugins.module_utils.github_state import Present, State
 
@@ -27,6 +27,8 @@ CALL: dict[str, Any] = {
 }
 
 REPOSITORY: dict[str, Any] = {**CALL, "repository": {"type": "str", "required": True}}
+#: Of a module that changes a repository.
+CHANGE: dict[str, Any] = {**REPOSITORY, **github_record.RECORD}
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*)/[A-Za-z0-9._-]+\Z")
 
@@ -82,6 +84,7 @@ def connect(params: Mapping[str, Any], open_url: Open, environ: Mapping[str, str
 
 def settle(
     params: Mapping[str, Any],
+    procedure: str,
     make: Callable[[Mapping[str, Any]], State[Present]],
     check_mode: bool,
     open_url: Open,
@@ -90,10 +93,13 @@ def settle(
 ) -> dict[str, Any]:
     """Bring a setting to its state, and say what came of it. Raises GitHubError.
 
-    describe: what the result has of the setting as it is in the end.
+    procedure: the name of it in a record. describe: what the result has of the setting as it is in the end.
     """
     state = make(params)
-    brought = github_state.bring(connect(params, open_url, environ), state, check_mode)
+    github = connect(params, open_url, environ)
+    owner = params.get("organization") or params["repository"]
+    keep = github_record.keeper(params, environ, github, owner, procedure)
+    brought = github_state.bring(github, state, check_mode, keep)
     return {**github_state.result(brought, state.what), **describe(brought.after)}
 
 

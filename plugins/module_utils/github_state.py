@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError, Uncertain
+from ansible_collections.ops.runbook.plugins.module_utils.github_record import Keep, unrecorded
 
 Present = TypeVar("Present")
 
@@ -87,12 +88,19 @@ class Brought(Generic[Present]):
         return bool(self.plan.changes)
 
 
-def bring(github: GitHub, state: State[Present], check_mode: bool = False) -> Brought[Present]:
+def bring(
+    github: GitHub, state: State[Present], check_mode: bool = False, keep: Keep[Brought[Present]] = unrecorded
+) -> Brought[Present]:
     """Bring a setting to its state, and read it back: GitHub's "yes" is no proof. Raises GitHubError."""
     before = state.read(github)
     plan = state.plan(before)
     if check_mode or not plan.changes:
         return Brought(plan, before, before, plan.warnings)
+    told = [f"{state.what}: {change.line()}" for change in plan.changes]
+    return keep(told, lambda: _written(github, state, before, plan))
+
+
+def _written(github: GitHub, state: State[Present], before: Present, plan: Plan) -> Brought[Present]:
     warnings = plan.warnings
     doubt: Uncertain | None = None
     try:

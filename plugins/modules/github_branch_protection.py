@@ -16,6 +16,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.github
   - ops.runbook.github.repository
+  - ops.runbook.github.record
 options:
   branch:
     description: Name of the branch. Patterns are for M(ops.runbook.github_ruleset).
@@ -162,12 +163,18 @@ def described(present: ProtectionPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.REPOSITORY, **github_options.BRANCH_PROTECTION},
+        argument_spec={**github_module.CHANGE, **github_options.BRANCH_PROTECTION},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
-            module.params, github_options.protection, module.check_mode, open_url, os.environ, described
+            module.params,
+            "branch_protection",
+            github_options.protection,
+            module.check_mode,
+            open_url,
+            os.environ,
+            described,
         )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))

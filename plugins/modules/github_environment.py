@@ -16,6 +16,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.github
   - ops.runbook.github.repository
+  - ops.runbook.github.record
 options:
   name:
     description: Name of the environment.
@@ -134,12 +135,12 @@ def described(present: EnvironmentPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.REPOSITORY, **github_options.ENVIRONMENT},
+        argument_spec={**github_module.CHANGE, **github_options.ENVIRONMENT},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
-            module.params, github_options.environment, module.check_mode, open_url, os.environ, described
+            module.params, "environment", github_options.environment, module.check_mode, open_url, os.environ, described
         )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))

@@ -17,6 +17,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.github
   - ops.runbook.github.repository
+  - ops.runbook.github.record
 options:
   security:
     description: Options of M(ops.runbook.github_security).
@@ -129,6 +130,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     github_module,
     github_options,
     github_protection,
+    github_record,
     github_state,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
@@ -174,7 +176,7 @@ def main() -> None:
     listed: dict[str, Any] = {"type": "list", "elements": "dict", "default": []}
     module = AnsibleModule(
         argument_spec={
-            **github_module.REPOSITORY,
+            **github_module.CHANGE,
             "security": {"type": "dict", "default": {}},
             "environments": listed,
             "reviewed": {"type": "list", "elements": "str", "default": []},
@@ -208,7 +210,12 @@ def main() -> None:
         }
         if not module.check_mode:
             github_protection.refuse(params["repository"], found)
-            result["requests"], warnings = github_protection.bring(github, found)
+            todo = [
+                f"{one.state.what}: {change.line()}" for one, plan in found.settings if plan for change in plan.changes
+            ]
+            if todo:
+                keep = github_record.keeper(params, os.environ, github, params["repository"], "protect")
+                result["requests"], warnings = keep(todo, lambda: github_protection.bring(github, found))
     except GitHubError as error:
         failed = {**github_module.failure(error), "changed": error.touched}
     for warning in warnings:

@@ -16,6 +16,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.github
   - ops.runbook.github.repository
+  - ops.runbook.github.record
 options:
   tag:
     description: Name of the tag.
@@ -124,7 +125,7 @@ def described(present: TagPresent) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **github_module.REPOSITORY,
+            **github_module.CHANGE,
             "tag": {"type": "str", "required": True},
             "branch": {"type": "str", "default": "main"},
             "commit": {"type": "str", "default": ""},
@@ -135,7 +136,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = github_module.settle(module.params, release_tag, module.check_mode, open_url, os.environ, described)
+        result = github_module.settle(
+            module.params, "release_tag", release_tag, module.check_mode, open_url, os.environ, described
+        )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))
     for warning in result.pop("warnings"):

@@ -16,6 +16,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.github
   - ops.runbook.github.repository
+  - ops.runbook.github.record
 options:
   name:
     description: Name of the ruleset.
@@ -162,12 +163,12 @@ def described(present: RulesetPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.REPOSITORY, **github_options.RULESET},
+        argument_spec={**github_module.CHANGE, **github_options.RULESET},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
-            module.params, github_options.ruleset, module.check_mode, open_url, os.environ, described
+            module.params, "ruleset", github_options.ruleset, module.check_mode, open_url, os.environ, described
         )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))

@@ -19,6 +19,7 @@ requirements:
   - PyNaCl, where the module runs
 extends_documentation_fragment:
   - ops.runbook.github
+  - ops.runbook.github.record
 options:
   repository:
     description:
@@ -149,7 +150,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module
+from ansible_collections.ops.runbook.plugins.module_utils import github_module, github_record
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github_secret import Secret, SecretPresent, Wanted
 
@@ -182,6 +183,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **github_module.CALL,
+            **github_record.RECORD,
             "repository": {"type": "str", "default": ""},
             "environment": {"type": "str", "default": ""},
             "organization": {"type": "str", "default": ""},
@@ -201,7 +203,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = github_module.settle(module.params, secret, module.check_mode, open_url, os.environ, described)
+        result = github_module.settle(
+            module.params, "secret", secret, module.check_mode, open_url, os.environ, described
+        )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))
     for warning in result.pop("warnings"):

@@ -17,6 +17,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.github
   - ops.runbook.github.repository
+  - ops.runbook.github.record
 options:
   secret_scanning:
     description: Whether GitHub looks for secrets in what was pushed. Switched off, push protection goes off too.
@@ -96,12 +97,12 @@ def described(present: SecurityPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.REPOSITORY, **github_options.SECURITY},
+        argument_spec={**github_module.CHANGE, **github_options.SECURITY},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
-            module.params, github_options.security, module.check_mode, open_url, os.environ, described
+            module.params, "security", github_options.security, module.check_mode, open_url, os.environ, described
         )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))

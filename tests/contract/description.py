@@ -119,10 +119,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def proxying(prism: Path, document: Path, upstream: str) -> Iterator[str]:
-    """Prism before an upstream: it answers with what is wrong where a request or an answer is not as described."""
+def proxying(prism: Path, document: Path, upstream: str, instead: bool = True) -> Iterator[str]:
+    """Prism before an upstream. It says what is not as described instead of the answer, or in a header of it."""
     port = free_port()
-    command = [str(prism), "proxy", "--errors", "--host", "127.0.0.1", "--port", str(port), str(document), upstream]
+    place = ["--host", "127.0.0.1", "--port", str(port)]
+    command = [str(prism), "proxy", *(["--errors"] if instead else []), *place, str(document), upstream]
     log = document.with_suffix(".log")
     with log.open("wb") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env={**os.environ, "NO_COLOR": "1"})

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from description import DESCRIPTION, Missing, fetch, proxying, slim, template_of
+from description import DESCRIPTION, proxying, slim, template_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache/contract"
@@ -59,14 +59,6 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Exchange]:
     return list({signature(one): one for one in found}.values())
 
 
-@pytest.fixture(scope="session")
-def prism() -> tuple[Path, dict[str, Any]]:
-    try:
-        return fetch(CACHE)
-    except Missing as error:
-        pytest.skip(f"the contract lane needs npm and its registry: {error}")
-
-
 class Replay(BaseHTTPRequestHandler):
     """Gives the answer of the exchange whose number the request carries."""
 
@@ -81,8 +73,7 @@ class Replay(BaseHTTPRequestHandler):
         if content:
             self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        if exchange["status"] == 302:
-            self.send_header("Location", "http://127.0.0.1:9/")
+        # Without Location: Prism would go where it leads, and judge what it finds there.
         self.end_headers()
         self.wfile.write(content)
 
@@ -121,8 +112,8 @@ def through(prism_url: str, number: int, exchange: Exchange) -> tuple[int, Any]:
 
 
 def violations(said: Any) -> list[dict[str, Any]]:
-    """What Prism found, if it found something."""
-    if not isinstance(said, dict) or "stoplight.io" not in str(said.get("type", "")):
+    """What Prism found, if it found something, or could not do."""
+    if not isinstance(said, dict) or not {"type", "title", "status", "detail"} <= said.keys():
         return []
     return list(said.get("validation") or [{"location": ["?"], "code": said["type"], "message": said.get("detail")}])
 

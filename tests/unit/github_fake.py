@@ -4,6 +4,8 @@
   refuse  answers 500 and does nothing         lose    does it, and closes the connection instead of an answer
   drop    does nothing and closes              ignore  answers well and does nothing
   late    does it and answers 502              limit   answers 429 with Retry-After: 1 and does nothing
+  exhausted  answers 403 as one who has no request left for an hour, and does nothing
+  astray  puts a secret of an environment among those of the repository, and answers as if it had not
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,6 +67,8 @@ class FakeGitHub:
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
         self.faults: list[tuple[str, str, str]] = []
         self.denied: dict[str, str] = {}
+        # The scopes of a classic token; empty for a fine-grained one.
+        self.scopes = ""
         self.page = 100
         self.ticks = iter(MOMENTS)
         self.renamed: dict[str, str] = {}
@@ -107,6 +112,8 @@ class FakeGitHub:
         self.module = ""
         self.store_url = ""
         self.store_requests: list[dict[str, str]] = []
+        # Makes an answer whole that has only what the modules read: (method, path, status, body).
+        self.complete: Callable[[str, str, int, Any], Any] = lambda method, path, status, body: body
 
     def tick(self) -> str:
         return next(self.ticks)
@@ -712,9 +719,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.give(Answer(500, {"message": "Server Error"}))
         if kind == "limit":
             return self.give(Answer(429, {"message": "You have exceeded a secondary rate limit"}, Retry_After="1"))
+        if kind == "exhausted":
+            left = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": str(int(time.time()) + 3600)}
+            return self.give(Answer(403, {"message": "API rate limit exceeded for user ID 1."}, **left))
         if kind == "ignore":
             return self.give(Answer(200, {}), kept=False)
-        answer = self.answer(parts.path, {key: value[0] for key, value in parse_qs(parts.query).items()}, body)
+        path = re.sub("/environments/[^/]+/secrets", "/actions/secrets", parts.path) if kind == "astray" else parts.path
+        answer = self.answer(path, {key: value[0] for key, value in parse_qs(parts.query).items()}, body)
         if kind == "lose":
             return self.hang_up()
         return self.give(Answer(502, {"message": "Bad Gateway"}) if kind == "late" else answer)
@@ -733,11 +744,10 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(400, {"message": "No version"})
         for piece, needed in self.hub.denied.items():
             if piece in f"{self.command} {path}":
-                return Answer(
-                    403,
-                    {"message": "Resource not accessible by personal access token"},
-                    X_Accepted_GitHub_Permissions=needed,
-                )
+                told = {"X_Accepted_GitHub_Permissions": needed}
+                if self.hub.scopes:
+                    told = {"X_Accepted_OAuth_Scopes": needed, "X_OAuth_Scopes": self.hub.scopes}
+                return Answer(403, {"message": "Resource not accessible by personal access token"}, **told)
         for old, new in self.hub.renamed.items():
             if path.startswith(old):
                 return Answer(301 if self.command == "GET" else 307, None, Location=path.replace(old, new, 1))
@@ -771,8 +781,12 @@ class Handler(BaseHTTPRequestHandler):
     def give(self, answer: Answer, kept: bool = True) -> None:
         if kept:
             self.record(answer)
-        content = b"" if answer.body is None else json.dumps(answer.body).encode()
+        body = self.hub.complete(self.command, urlsplit(self.path).path, answer.status, answer.body)
+        content = b"" if body is None else json.dumps(body).encode()
         self.send_response(answer.status)
+        self.send_header("X-GitHub-Request-Id", f"REQ:{len(self.hub.requests)}")
+        if content:
+            self.send_header("Content-Type", "application/json; charset=utf-8")
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))

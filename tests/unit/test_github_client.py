@@ -173,6 +173,14 @@ def test_an_error_names_the_permission_and_hides_the_token(hub: FakeGitHub) -> N
         ({"x-accepted-github-permissions": "secrets=write"}, "the permission secrets=write"),
         ({"x-accepted-github-permissions": "a=read,b=write; c=write"}, "the permission a=read,b=write or c=write"),
         ({"x-accepted-oauth-scopes": "repo"}, "one of the scopes repo (classic token)"),
+        (
+            {"x-accepted-oauth-scopes": "repo", "x-oauth-scopes": "gist"},
+            "one of the scopes repo (classic token); it has gist",
+        ),
+        (
+            {"x-accepted-oauth-scopes": "repo", "x-oauth-scopes": ""},
+            "one of the scopes repo (classic token); it has none",
+        ),
     ],
 )
 def test_what_a_token_needs(headers: dict[str, str], expected: str) -> None:
