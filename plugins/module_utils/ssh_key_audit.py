@@ -158,12 +158,12 @@ def read_accounts(
     found = [read_account(name, policy, environment, sshd_config) for name in names(accounts)]
     if EVERY not in accounts:
         return found
-    return [one for one in found if one["keys"] or one["unread"] or any(file["exists"] for file in one["files"])]
+    return [one for one in found if one["key_lines"] or one["unread"] or any(file["exists"] for file in one["files"])]
 
 
 def read_account(name: str, policy: Policy, environment: Mapping[str, str], sshd_config: str) -> dict[str, Any]:
     """What sshd would take for this account."""
-    result: dict[str, Any] = {"account": name, "files": [], "keys": [], "unread": [], "notes": []}
+    result: dict[str, Any] = {"account": name, "files": [], "key_lines": [], "unread": [], "notes": []}
     try:
         account = sshd_files.account(name)
         configuration = sshd_files.ask(name, environment, config=sshd_config)
@@ -175,7 +175,7 @@ def read_account(name: str, policy: Policy, environment: Mapping[str, str], sshd
     for path in where:
         file, keys, unread = _file(path, account, configuration, policy)
         result["files"].append(file)
-        result["keys"] += keys
+        result["key_lines"] += keys
         result["unread"] += unread
     return result
 

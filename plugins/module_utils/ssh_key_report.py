@@ -109,7 +109,7 @@ def unread_places(outcomes: Outcomes) -> list[str]:
 def _keys(outcomes: Outcomes) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for host, outcome in outcomes.items():
         for one in (outcome.get("accounts") or []) if isinstance(outcome, Mapping) else []:
-            for key in one["keys"]:
+            for key in one["key_lines"]:
                 yield host, key
 
 

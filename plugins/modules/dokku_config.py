@@ -76,7 +76,7 @@ ways:
   returned: failure
   type: list
   elements: dict
-keys:
+names:
   description: Names of all variables of the app.
   returned: success
   type: list
@@ -110,7 +110,7 @@ def wanted(params: Mapping[str, Any]) -> ConfigState:
 
 
 def described(present: ConfigPresent) -> dict[str, Any]:
-    return {"keys": sorted(present.values)}
+    return {"names": sorted(present.values)}
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ accounts:
           description: Lines that are no key to sshd, with C(line) and C(why), and never their text.
           type: list
           elements: dict
-    keys:
+    key_lines:
       description: The keys, line by line.
       type: list
       elements: dict

@@ -37,8 +37,8 @@ TESTS = (
     "use-compat-six",
     "validate-modules",
 )
-# Links that it refuses, and what is for tests on hosts only.
-LEFT_OUT = (":!collections", ":!molecule", ":!tests/dokku_simulator")
+# Links that it refuses, what is for tests on hosts only, and what the collection lies beside.
+LEFT_OUT = (":!collections", ":!molecule", ":!runner", ":!tests/dokku_simulator")
 
 
 def copy_tree() -> None:

@@ -153,7 +153,7 @@ def test_the_keys_of_the_file_that_sshd_reads_are_listed(tmp_path: Path) -> None
         tmp_path, f"{line(1, 'ci 2026-11-01', secret)}hello s3cret\n\n{line(2, 'anna')}".replace("\n", "\r\n")
     )
     assert found["configuration_known"], found
-    assert [(one["line"], one["fingerprint"], one["owner"], one["overdue"]) for one in found["keys"]] == [
+    assert [(one["line"], one["fingerprint"], one["owner"], one["overdue"]) for one in found["key_lines"]] == [
         (1, PRINT, "ci", False),
         (4, key(2).fingerprint, "anna", True),
     ]
@@ -188,7 +188,7 @@ def outcome(*lines: str, unread: tuple[str, ...] = ()) -> dict[str, Any]:
     ]
     account = {
         "account": "deploy",
-        "keys": keys,
+        "key_lines": keys,
         "notes": [],
         "unread": list(unread),
         "files": [{"path": "/k", "exists": True, "problems": [], "unknown_lines": []}],
