@@ -111,7 +111,8 @@ def test_a_job_goes_to_a_worker_and_its_result_comes_back(whole: Path, suspect: 
 def test_the_execution_environment_is_one_that_ansible_builder_takes(
     checkout: Path, tarball: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/wheels").mkdir(parents=True)
+    (tmp_path / "dist/wheels/example-1.0-py3-none-any.whl").touch()
     shutil.copy2(tarball, tmp_path / "dist")
     shutil.copy2(checkout / "execution-environment.yml", tmp_path)
     builder = Path(sys.executable).parent / "ansible-builder"
@@ -120,7 +121,9 @@ def test_the_execution_environment_is_one_that_ansible_builder_takes(
     assert (tmp_path / "ee/_build/collection" / tarball.name).read_bytes() == tarball.read_bytes()
     assert "ansible-galaxy collection install --offline" in text
     assert "PyNaCl" in (tmp_path / "ee/_build/requirements.txt").read_text()
-    assert "openssh-clients" in (tmp_path / "ee/_build/bindep.txt").read_text()
+    assert (tmp_path / "ee/_build/wheels/example-1.0-py3-none-any.whl").is_file()
+    # Before the first package is asked for, and not in what is left.
+    assert text.index("PIP_NO_INDEX=1") < text.index("pip install") < text.index("PIP_NO_INDEX= ")
 
 
 def test_the_execution_environment_has_the_ansible_that_the_wheel_asks_for(checkout: Path) -> None:
