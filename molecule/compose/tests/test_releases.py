@@ -204,11 +204,11 @@ def test_migration_that_fails_leaves_the_release_that_ran(lab: ComposeLab) -> No
 
 def test_retention_keeps_what_runs_and_what_a_rollback_needs(lab: ComposeLab) -> None:
     lab.at("good", "good2", "unlabelled")
-    given = {"compose_keep_releases": 2}
-    run = lab.play("compose_deploy", to=tag("additive"), **given)
+    # One more than what runs and what `previous` goes to.
+    run = lab.play("compose_deploy", to=tag("additive"), compose_keep_releases=3)
     assert run.green, run.text
     here = "\n".join(lab.images())
-    for name in ("additive", "unlabelled"):
+    for name in ("additive", "unlabelled", "good2"):
         for service in ("backend", "worker"):
             assert lab.digest(service, name) in here
     for service in ("backend", "worker"):
