@@ -16,7 +16,7 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Room:
-    """The disk under a folder: bytes and files that will be made, are free, and must stay free (bytes)."""
+    """The disk under a folder: bytes and files that will be made, and are free. reserve: MiB that must stay free."""
 
     folder: str
     bytes: int

@@ -1,0 +1,100 @@
+"""The images of a stack: a download proves itself by the digest, and leaves the disk what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import compose_images, docker_engine
+from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
+from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+
+MIB = 1024 * 1024
+IMAGE = Reference("registry.example.com/acme/backend", "0.2.0", f"sha256:{'b' * 64}")
+
+
+class Engine:
+    """Downloads in three pieces, which the disk pays for."""
+
+    def __init__(self, free: list[int], arrives: bool = True) -> None:
+        self.free, self.arrives, self.images = free, arrives, set[str]()
+
+    def root(self) -> str:
+        return "/var/lib/docker"
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        return {"Id": "sha256:image"} if reference in self.images else None
+
+    def pull(
+        self, repository: str, digest: str, _registry: str, _auth: str, _timeout: float, watch: Callable[[], None]
+    ) -> None:
+        for _ in range(3):
+            watch()
+            self.free.pop(0)
+        if self.arrives:
+            self.images.add(f"{repository}@{digest}")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ImageStore]:
+    def made(free: list[int], reserve: int = 1000, arrives: bool = True) -> ImageStore:
+        engine = Engine([mib * MIB for mib in free], arrives)
+        monkeypatch.setattr(
+            compose_images.disk_room,
+            "room_in",
+            lambda folder, _bytes, _files, kept: Room(folder, 0, 0, engine.free[0], 10**6, kept),
+        )
+        monkeypatch.setattr(docker_engine, "credentials", lambda *_: ("", ""))
+        # Each look is one of its own.
+        ticks = iter(range(1000))
+        monkeypatch.setattr(compose_images.time, "monotonic", lambda: float(next(ticks)))
+        description: Any = SimpleNamespace(
+            images={"backend": IMAGE.repository},
+            registry_user="",
+            registry_timeout=5.0,
+            command_timeout=60.0,
+            disk_reserve=reserve,
+        )
+        return ImageStore(engine, description, str(tmp_path))  # type: ignore[arg-type]
+
+    return made
+
+
+def test_a_download_that_leaves_enough_goes_to_its_end(store: Callable[..., ImageStore]) -> None:
+    found = store([2000, 1500, 501, 501])
+    found.pull(IMAGE)
+    assert found.has(IMAGE)
+
+
+def test_a_download_stops_before_the_database_is_without_a_disk(store: Callable[..., ImageStore]) -> None:
+    """Half of what must stay free may be lent for the time of a download, and no more."""
+    found = store([2000, 499, 0, 0])
+    with pytest.raises(Refused) as caught:
+        found.pull(IMAGE)
+    assert caught.value.refusal.code == "disk_space"
+    assert "only 499 MiB were left" in caught.value.refusal.text
+    assert not found.has(IMAGE)
+
+
+def test_what_the_engine_says_it_has_is_looked_for(store: Callable[..., ImageStore]) -> None:
+    with pytest.raises(Refused) as caught:
+        store([2000, 2000, 2000, 2000], arrives=False).pull(IMAGE)
+    assert caught.value.refusal.code == "image_not_proven"
+
+
+@pytest.mark.parametrize(("free", "enough"), [(1000, True), (999, False)])
+def test_room_is_asked_for_before_a_download(store: Callable[..., ImageStore], free: int, enough: bool) -> None:
+    found = store([free])
+    if enough:
+        found.must_have_room(IMAGE.text)
+        return
+    with pytest.raises(Refused) as caught:
+        found.must_have_room(IMAGE.text)
+    assert caught.value.refusal.code == "disk_space"
+    assert "compose_disk_reserve=0" in str(caught.value.refusal)
