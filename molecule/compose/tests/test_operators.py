@@ -6,12 +6,19 @@ from compose_lab import ComposeLab, tag
 from controller import Controller, wait_for
 from test_killed_at_work import begun, stands
 
+UP = "compose.* up "
+
 
 def test_the_second_operator_is_refused_by_name(lab: ComposeLab) -> None:
     lab.at("good")
     with Controller(lab.name, "compose_deploy", to=tag("additive"), reason="INC-1") as first:
         wait_for("containers are made anew", lambda: begun(lab, "up"))
-        second = lab.play("compose_rollback", to=tag("good"), reason="INC-2")
+        # It stands still until the other one has had his answer, on a slow machine too.
+        lab.root(f"pkill -STOP -u deploy -f '{UP}'")
+        try:
+            second = lab.play("compose_rollback", to=tag("good"), reason="INC-2")
+        finally:
+            lab.root(f"pkill -CONT -u deploy -f '{UP}'")
         won = first.wait()
     assert won.green, won.text
     stands(lab, "additive")
