@@ -92,8 +92,10 @@ CHANGING = ("apply", "recover")
 CENSORED = "its output is hidden, since it holds a secret"
 
 
-#: Seconds of a phase before it is looked at what the host does, and between two looks.
-LONG, EVERY = 3.0, 1.5
+#: Seconds of a phase before it is looked at what the host does.
+LONG = 3.0
+#: Seconds between two looks.
+EVERY = 1.5
 
 
 class Progress:
