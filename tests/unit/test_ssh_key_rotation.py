@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from github_fake import running
-from rotation_world import World, install, place
+from rotation_world import Task, World, install, place
 
 from ansible_collections.ops.runbook.plugins.module_utils import key_rotation, ssh_key_pair
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run, absent, closing
@@ -304,6 +305,21 @@ def test_a_key_that_ci_does_not_use_is_refused(world: World) -> None:
     assert {refusal["code"] for refusal in world.rotate()["refused"].values()} == {"old_unknown"}
     # Where no run says anything, a person's word is taken.
     assert world.rotate(old_key=world.old.fingerprint)["outcomes"] == ["succeeded", "succeeded"]
+
+
+def test_the_key_that_ansible_itself_logs_in_with_is_refused(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.touch(mode=0o600)
+    own.write_bytes(world.old.private)
+    connection = SimpleNamespace(get_option={"private_key_file": str(own)}.get)
+    monkeypatch.setattr(Task, "_connection", connection, raising=False)
+    assert {refusal["code"] for refusal in world.rotate()["refused"].values()} == {"own_key"}
+    assert {name: host.keys.read_bytes() for name, host in world.hosts.items()} == world.before
+    # With a key of one's own it goes on.
+    own.write_bytes(ssh_key_pair.generate().private)
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
 
 
 # -- rules ---------------------------------------------------------------------------------------
