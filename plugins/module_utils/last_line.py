@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Callable
 
 NAME = "last_line"
@@ -29,6 +30,8 @@ class LastLine:
         self.path = path
         self._redact = redact
         self._descriptor: int | None = None
+        # Of a command that is given up, a thread may still read. It must not write into what has the number next.
+        self._lock = threading.Lock()
 
     def begin(self) -> None:
         with contextlib.suppress(OSError):
@@ -38,13 +41,14 @@ class LastLine:
     def said(self, line: str) -> None:
         # Masked before it is cut: half a secret is not known as one.
         text = "".join(letter for letter in self._redact(CONTROL.sub("", line)).strip() if letter.isprintable())
-        if text and self._descriptor is not None:
-            with contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):
+            if text and self._descriptor is not None:
                 os.pwrite(self._descriptor, text.encode("utf-8", "replace")[:WIDTH].ljust(WIDTH), 0)
 
     def end(self) -> None:
-        if self._descriptor is not None:
-            with contextlib.suppress(OSError):
-                os.close(self._descriptor)
-                os.unlink(self.path)
-            self._descriptor = None
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+                    os.unlink(self.path)

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,31 @@ def test_nobody_depends_on_it(tmp_path: Path) -> None:
     through = LastLine(str(link), str)
     through.begin()
     assert not (tmp_path / "target").exists(), "a link is not followed"
+
+
+def test_the_end_waits_for_a_line_that_is_being_written(last_line: LastLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed under it, the number of the file would be the next one's: the journal's, or the ledger's."""
+    entered, go, write = threading.Event(), threading.Event(), os.pwrite
+
+    def slow(*given: Any) -> int:
+        entered.set()
+        go.wait(10)
+        return write(*given)
+
+    monkeypatch.setattr(os, "pwrite", slow)
+    last_line.begin()
+    teller = threading.Thread(target=last_line.said, args=("late",))
+    closer = threading.Thread(target=last_line.end)
+    teller.start()
+    assert entered.wait(10)
+    closer.start()
+    closer.join(0.2)
+    assert closer.is_alive()
+    go.set()
+    teller.join(10)
+    closer.join(10)
+    assert not Path(last_line.path).exists()
+    last_line.said("later still")
 
 
 PROGRAMS = {

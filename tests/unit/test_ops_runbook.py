@@ -308,11 +308,7 @@ def test_a_kill_leaves_no_secret_in_what_is_kept(tmp_path: Path, moment: str) ->
     script = KILLED.format(moment=MOMENTS[moment])
     ran = subprocess.run(
         [sys.executable, "-c", script, str(ROOT / "inventories/demo")],
-        env={
-            **environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        },
+        env=environ,
         cwd=ROOT,
         capture_output=True,
         check=False,
