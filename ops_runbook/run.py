@@ -145,20 +145,22 @@ def _is_alive(pid: int) -> bool:
 class KeptCommand:
     """The file `command` among what is kept of a run.
 
-    ansible-runner writes the whole environment into it before it asks anybody. It finds a pipe there instead of a
-    file, so that no secret is on a disk, also where a kill comes before it is masked.
+    ansible-runner writes the whole environment into it before it asks anybody. It finds the way to a pipe there
+    instead of a file, so that no secret is on a disk, also where a kill comes before it is masked. The pipe itself is
+    in the private folder, which the next run removes: nobody is left with a file that waits for its writer.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, private: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path = folder / "command"
-        os.mkfifo(self.path, 0o600)
+        self.path, self._pipe = folder / "command", private / "command"
+        os.mkfifo(self._pipe, 0o600)
+        self.path.symlink_to(self._pipe)
         self._text = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        self._text = self.path.read_text(encoding="utf-8")
+        self._text = self._pipe.read_text(encoding="utf-8")
 
     def keep(self) -> None:
         """Write it anew, without what an environment may hold."""
@@ -183,7 +185,7 @@ def call(
     config: RunnerConfig, take: Callable[[dict[str, Any]], None], cancelled: Callable[[], bool] = lambda: False
 ) -> int:
     """Run what is prepared to its end; its exit code. take: called with each event."""
-    kept = KeptCommand(Path(config.artifact_dir))
+    kept = KeptCommand(Path(config.artifact_dir), Path(config.private_data_dir))
 
     def handled(event: dict[str, Any]) -> bool:
         take(event)

@@ -296,7 +296,7 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_kill_leaves_no_secret_in_what_is_kept(tmp_path: Path, moment: str) -> None:
+def test_a_kill_leaves_no_secret_in_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     environ = {
         **os.environ,
         "XDG_STATE_HOME": str(tmp_path),
@@ -316,6 +316,10 @@ def test_a_kill_leaves_no_secret_in_what_is_kept(tmp_path: Path, moment: str) ->
     assert ran.returncode == -signal.SIGKILL, ran
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert kept and not [path for path in kept if "canary-3c" in path.read_text(errors="replace")]
+    # The next run sweeps: no pipe is left for somebody to wait at.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with private_folder():
+        assert not [path for path in tmp_path.rglob("*") if path.is_fifo()]
 
 
 def test_what_a_killed_run_was_given_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
