@@ -16,8 +16,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Molecule draws a box around what its verifier prints.
 BOX = re.compile(r"^ *│ ?", re.MULTILINE)
 CLOSING_LINE = re.compile(r"^=* *((?:\d+ [a-z]+, )*\d+ [a-z]+) in [\d.]+s\b", re.MULTILINE)
-# With up to two lines that the box has folded it into.
-FAILURE = re.compile(r"^(?:FAILED|ERROR|RERUN) \S+::.*(?:\n(?![A-Z]{5,}|=).+){0,2}", re.MULTILINE)
+# With up to three lines that the box has folded it into; a long name begins a line of its own.
+FAILURE = re.compile(r"^(?:FAILED|ERROR|RERUN)\s+\S+::.*(?:\n(?![A-Z]{5,}|=).+){0,3}", re.MULTILINE)
 
 
 @dataclass(frozen=True)
