@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from awx_controller import Controller, running
+from awx_controller import Controller, needs_modules, running
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE: dict[str, Any] = {
@@ -68,6 +68,7 @@ def test_check_shows_everything_and_asks_no_controller(controller: Controller, t
     assert "canary-9f2c" not in ran.stdout + ran.stderr
 
 
+@needs_modules
 def test_awx_holds_what_was_wanted_and_a_second_run_changes_nothing(controller: Controller, tmp_path: Path) -> None:
     ran = configure(controller, tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -111,6 +112,7 @@ def test_awx_holds_what_was_wanted_and_a_second_run_changes_nothing(controller: 
     assert controller.related[rollback["id"], "credentials"]
 
 
+@needs_modules
 def test_a_credential_that_is_not_there_is_named(controller: Controller, tmp_path: Path) -> None:
     ran = configure(controller, tmp_path, awx_credentials=["deploy key"], awx_procedures=["laravel_deploy"])
     assert ran.returncode != 0
