@@ -60,8 +60,14 @@ def names(value):
 answer["commands"] = []
 for argv in request["commands"]:
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        answer["commands"].append([done.returncode, done.stdout.decode("utf-8", "replace")[-4000:]])
+        done = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = b""
+        for line in done.stdout:
+            said += line
+            # For who waits.
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
+        answer["commands"].append([done.wait(), said.decode("utf-8", "replace")[-4000:]])
     except OSError as error:
         answer["commands"].append([127, str(error)])
     if answer["commands"][-1][0]:
@@ -313,6 +319,7 @@ def run(
                 stdin=stdin,
                 timeout=timeout,
                 check=False,
+                tell=purpose == "migration",
             )
         except CommandFailed:
             # What was stopped for its time goes on in its container.

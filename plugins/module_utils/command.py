@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import subprocess
@@ -16,7 +17,12 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
-from ansible_collections.ops.runbook.plugins.module_utils.last_line import CONTROL, LastLine
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import (
+    CONTROL,
+    LastLine,
+    await_end,
+    file_in_memory,
+)
 
 
 class CommandFailed(Exception):
@@ -70,7 +76,9 @@ class Commands:
             "pass_fds": tuple(self.inherited),
         }
         try:
-            if tell and self.last_line is not None and stdin is None:
+            if tell and self.last_line is not None and stdin is not None:
+                done = _fed(argv, stdin, limit, self.last_line, how)
+            elif tell and self.last_line is not None:
                 done = _watched(argv, limit, self.last_line, how)
             else:
                 given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
@@ -133,6 +141,30 @@ def _watched(
     finally:
         last_line.end()
     return subprocess.CompletedProcess(list(argv), process.returncode, "".join(kept[0]), "".join(kept[1]))
+
+
+def _fed(
+    argv: Sequence[str], stdin: str, limit: float | None, last_line: LastLine, how: Mapping[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    """As subprocess.run with an input, and each line is told when it comes.
+
+    It gets files instead of pipes: a migration that speaks must not end where this process does.
+    """
+    with file_in_memory("in") as given, file_in_memory("out") as out, file_in_memory("err") as err:
+        given.write(stdin.encode())
+        given.seek(0)
+        process = subprocess.Popen(list(argv), stdin=given, stdout=out, stderr=err, **how)
+        try:
+            await_end(process, limit, [out, err], last_line)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        texts = []
+        for output in (out, err):
+            output.seek(0)
+            texts.append(io.TextIOWrapper(output, "utf-8", "replace").read())
+    return subprocess.CompletedProcess(list(argv), process.returncode, *texts)
 
 
 def tail(text: str, lines: int = 12, width: int = 400) -> str:

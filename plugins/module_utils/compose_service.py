@@ -17,13 +17,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, image_reference
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, image_reference, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import (
     Engine,
     EngineUnreachable,
     default_host,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor, parse_dotenv, secret_values
 
@@ -148,6 +149,8 @@ class ComposeService:
             self.redact,
             description.command_timeout,
             description.data_disposable,
+            # Only who holds the guard's lock writes into its folder.
+            LastLine(os.path.join(state_dir, last_line.NAME), self.redact) if inherited else None,
         )
 
     def path(self, name: str) -> str:
@@ -209,10 +212,11 @@ class ComposeService:
         stdin: str | None = None,
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
+        tell: bool = False,
     ) -> Output:
         """Run `docker compose` on the service. files: instead of the service's own, as full paths.
 
-        env: variables of the call, which come before what .env says.
+        env: variables of the call, which come before what .env says. tell: see Commands.run.
         """
         chosen = [option for path in (files if files is not None else self.all_files()) for option in ("-f", path)]
         argv = [
@@ -228,7 +232,7 @@ class ComposeService:
         if self.description.project:
             argv += ["-p", self.description.project]
         variables = {**(env or {}), "DOCKER_HOST": self.engine.host, "COMPOSE_MENU": "false"}
-        return self.commands.run([*argv, *chosen, *arguments], env=variables, check=check, stdin=stdin, timeout=timeout)
+        return self.commands.run([*argv, *chosen, *arguments], variables, stdin, check, timeout, tell)
 
     def config(self, files: Sequence[str] | None = None) -> dict[str, Any]:
         """The configuration with everything filled in. It holds secrets: it is read here, and never shown.

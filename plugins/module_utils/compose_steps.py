@@ -132,7 +132,7 @@ class ComposeSteps:
         arguments = ["up", "-d", "--remove-orphans", "--wait", "--wait-timeout", str(wait), "--pull", "never"]
         deadline = time.monotonic() + wait
         limit = wait + self.service.description.command_timeout
-        found = self.service.compose(*arguments, "--no-build", check=False, timeout=limit)
+        found = self.service.compose(*arguments, "--no-build", check=False, timeout=limit, tell=True)
         if found.code == 0:
             return None
         said = self.service.redact(tail(found.stderr, lines=1) or tail(found.stdout, lines=1) or "it printed nothing")

@@ -97,7 +97,7 @@ class Change:
     def rollback_to(self, number: int, reason: str, options: Sequence[str]) -> dict[str, Any]:
         """A rollback by the plugin. It records itself as a new release, and is finished by itself where it was cut."""
         words = ["releases:rollback", self.app, str(number), "--reason", reason, *options]
-        answer = self.dokku.run(*words, "--format", "json")
+        answer = self.dokku.run(*words, "--format", "json", tell=True)
         try:
             told = json.loads(answer.out.strip().splitlines()[-1])
         except (ValueError, IndexError) as error:

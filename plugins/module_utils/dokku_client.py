@@ -18,12 +18,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine, await_end, file_in_memory
 
 #: Colours and cursor movements, which Dokku writes into a pipe too.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -162,7 +162,7 @@ class Dokku:
     """Calls of one host's dokku.
 
     inherited: descriptors of the guard's kernel lock. redact: applied to whatever is said of a call. timeout: seconds,
-    None for no limit. disposable: whether the data of the app may be lost.
+    None for no limit. disposable: whether the data of the app may be lost. last_line: where a call's last line is told.
     """
 
     def __init__(
@@ -173,6 +173,7 @@ class Dokku:
         redact: Callable[[str], str] = str,
         timeout: float | None = 1800.0,
         disposable: bool = False,
+        last_line: LastLine | None = None,
     ) -> None:
         self.command = command
         self.user = user
@@ -180,6 +181,7 @@ class Dokku:
         self.redact = redact
         self.timeout = timeout
         self.disposable = disposable
+        self.last_line = last_line
 
     # -- calls -----------------------------------------------------------------------------------
 
@@ -190,19 +192,23 @@ class Dokku:
         timeout: float | None = None,
         check: bool = True,
         stdout: IO[bytes] | None = None,
+        tell: bool = False,
     ) -> Answer:
         """Call dokku and wait for its end. Raises a DokkuError; with check=False only where there is no answer.
 
-        stdin: a text, which may be secret, or an open file. stdout: an open file that takes the output instead.
+        stdin: a text, which may be secret, or an open file. stdout: an open file that takes the output instead. tell:
+        whether it may take long, and its last line is told meanwhile.
         """
         self._must_be_safe(args)
         limit = timeout if timeout is not None else self.timeout
-        with _memory() as out, _memory() as err:
+        with file_in_memory("dokku") as out, file_in_memory("dokku") as err:
             given = _filled(stdin) if isinstance(stdin, (str, bytes)) else None
             try:
                 child = self._start(args, given or _opened(stdin), stdout or out, err)
                 try:
-                    child.wait(limit)
+                    # What another file takes is a dump, or an export of settings: it is not looked into.
+                    told = [err] if stdout else [out, err]
+                    await_end(child, limit, told, self.last_line if tell else None)
                 except subprocess.TimeoutExpired as late:
                     raise StillRuns(
                         self.redact(f"dokku {shlex.join(args)} did not end within {limit:g} s, and goes on")
@@ -306,19 +312,12 @@ def _user_name() -> str:
         return str(os.geteuid())
 
 
-def _memory() -> IO[bytes]:
-    """A file without a name; in memory where the system can."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("dokku"), "w+b")
-    return tempfile.TemporaryFile()
-
-
 def _opened(stdin: str | bytes | IO[bytes] | None) -> IO[bytes] | None:
     return None if isinstance(stdin, (str, bytes)) else stdin
 
 
 def _filled(content: str | bytes) -> IO[bytes]:
-    handle = _memory()
+    handle = file_in_memory("dokku")
     handle.write(content.encode() if isinstance(content, str) else content)
     handle.seek(0)
     return handle

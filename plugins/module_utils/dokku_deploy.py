@@ -202,7 +202,9 @@ class DeploySteps(dokku_change.Change):
             return {"release": done.number}
         try:
             if step.data["kind"] == "git":
-                self.dokku.run("git:sync", "--build", self.app, str(step.data["repository"]), str(step.data["ref"]))
+                self.dokku.run(
+                    "git:sync", "--build", self.app, str(step.data["repository"]), str(step.data["ref"]), tell=True
+                )
             else:
                 self._from_image(str(step.data["ref"]))
         except DokkuError as error:
@@ -224,7 +226,7 @@ class DeploySteps(dokku_change.Change):
 
     def _from_image(self, image: str) -> None:
         try:
-            self.dokku.run("git:from-image", self.app, image)
+            self.dokku.run("git:from-image", self.app, image, tell=True)
         except DokkuError as error:
             # Dokku compares with what it was given last, be it live or not: after a killed deploy, or a rollback.
             if "No changes detected" not in str(error):
@@ -232,7 +234,7 @@ class DeploySteps(dokku_change.Change):
             asked = str(self.dokku.report(self.app, "git").get("source-image") or "")
             if asked != image:
                 raise
-            self.dokku.run("ps:rebuild", self.app)
+            self.dokku.run("ps:rebuild", self.app, tell=True)
 
 
 def deployed(found: Situation, ref: str, newest: int) -> Release | None:

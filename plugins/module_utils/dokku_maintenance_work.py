@@ -169,7 +169,7 @@ class Work:
             text = "not done, it would remove images that are to be kept and that nothing holds"
             return Outcome(SKIPPED, text, tuple(unheld), attention=True, again=True)
         free = _free()
-        self.dokku.run("cleanup", timeout=_LONG)
+        self.dokku.run("cleanup", timeout=_LONG, tell=True)
         after = {one.app: one for one in self.all_holds()}
         lost = [
             f"{one.app}: {image}"
@@ -210,7 +210,7 @@ class Work:
         if not before:
             return Outcome(SKIPPED, "no app has a certificate of letsencrypt")
         due = [app for app, report in before.items() if is_due(report)]
-        answer = self.dokku.run("letsencrypt:auto-renew", check=False, timeout=_LONG)
+        answer = self.dokku.run("letsencrypt:auto-renew", check=False, timeout=_LONG, tell=True)
         after = self._certificates()
         # By the certificates and not by the exit code alone, which names no app.
         stay = [app for app in due if app not in after or is_due(after[app])]

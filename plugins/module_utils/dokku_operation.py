@@ -132,7 +132,9 @@ def open_and_plan(
     to = str(inputs.get("to") or "")
 
     def planned() -> dict[str, Any]:
-        context = Context(DokkuService(description, guard.inherited), guard, inputs, secrets, check_mode)
+        context = Context(
+            DokkuService(description, guard.inherited, guard.state_dir), guard, inputs, secrets, check_mode
+        )
         try:
             plan: dict[str, Any] = PROCEDURES[request.procedure]().plan(context)
         except DokkuError as error:
@@ -152,7 +154,7 @@ def carry_out(
     """Do what remains of an operation on an app; see operation_change.carry_out."""
 
     def context() -> Context:
-        return Context(DokkuService(description, guard.inherited), guard, {}, secrets)
+        return Context(DokkuService(description, guard.inherited, guard.state_dir), guard, {}, secrets)
 
     def executor(plan: dict[str, Any]) -> Callable[[Step], object]:
         acts = PROCEDURES[plan["procedure"]]().steps(context(), plan)

@@ -328,15 +328,15 @@ class _Doing:
         image, sha = release.get("source_image", ""), release.get("sha", "")
         for part in source.manifest.of("image"):
             self.parts.write(source.read(part), "write", "image", self.app)
-            self.dokku.run("deploy", self.app, "latest")
+            self.dokku.run("deploy", self.app, "latest", tell=True)
             return {"deployed": part.name}
         if image:
-            self.dokku.run("git:from-image", self.app, image)
+            self.dokku.run("git:from-image", self.app, image, tell=True)
             return {"deployed": image}
         (part,) = source.manifest.of("repository")
         self.parts.write(source.read(part), "write", "repository", self.app)
         try:
-            self.dokku.run("git:sync", "--build", self.app, f"/home/dokku/{self.app}/restored.bundle", sha)
+            self.dokku.run("git:sync", "--build", self.app, f"/home/dokku/{self.app}/restored.bundle", sha, tell=True)
         finally:
             self.parts.run("forget", "repository", self.app)
         return {"deployed": sha}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import last_line
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     AppMissing,
     CannotCall,
@@ -24,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     NotACommand,
     NotDeployed,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor, secret_values
 
@@ -82,7 +85,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
 class DokkuService:
     """The app, and the client with which an operation reads and changes it."""
 
-    def __init__(self, description: Description, inherited: Sequence[int] = ()) -> None:
+    def __init__(self, description: Description, inherited: Sequence[int] = (), state_dir: str = "") -> None:
         self.description = description
         self._redactor: Callable[[str], str] | None = None
         self._hidden: list[str] = []
@@ -93,6 +96,8 @@ class DokkuService:
             self.redact,
             description.command_timeout,
             description.data_disposable,
+            # Only who holds the guard's lock writes into its folder.
+            LastLine(os.path.join(state_dir, last_line.NAME), self.redact) if inherited and state_dir else None,
         )
 
     @property

@@ -9,12 +9,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
+import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from typing import IO, Any
 
 NAME = "last_line"
 #: Bytes of the file, always as many: one write of that length is read whole or not at all.
 WIDTH = 240
+
+#: Seconds between two looks at what a command wrote into a file, and how far back from its end its last line may begin.
+EVERY = 0.2
+REACH = 4096
 
 #: Colours and cursor movements, which some programs write into a pipe too.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -52,3 +60,49 @@ class LastLine:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
                     os.unlink(self.path)
+
+
+def file_in_memory(name: str) -> IO[bytes]:
+    """A file without a path for the output of a command, which no broken pipe ends then; in memory if it can be."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create(name), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def await_end(
+    process: subprocess.Popen[Any], limit: float | None, outputs: Sequence[IO[bytes]], told: LastLine | None
+) -> None:
+    """Wait until a command ends that writes into files, and tell its last line meanwhile.
+
+    limit: seconds; raises subprocess.TimeoutExpired, and the command goes on.
+    """
+    if told is None:
+        process.wait(limit)
+        return
+    end = None if limit is None else time.monotonic() + limit
+    sizes = [0] * len(outputs)
+    told.begin()
+    try:
+        while True:
+            try:
+                process.wait(EVERY if end is None else max(0.0, min(EVERY, end - time.monotonic())))
+                return
+            except subprocess.TimeoutExpired:
+                if end is not None and time.monotonic() >= end:
+                    raise
+            for place, output in enumerate(outputs):
+                size = os.fstat(output.fileno()).st_size
+                if size > sizes[place]:
+                    sizes[place] = size
+                    told.said(last_whole_line(os.pread(output.fileno(), REACH, max(0, size - REACH)), size > REACH))
+    finally:
+        told.end()
+
+
+def last_whole_line(text: bytes, cut: bool = False) -> str:
+    """The last line that says something, of an output that may still grow. Half a line may hold half a secret.
+
+    cut: whether the text begins within a line.
+    """
+    *whole, _unfinished = re.split(r"[\r\n]", text.decode("utf-8", "replace"))
+    return next((line for line in reversed(whole[1:] if cut else whole) if line.strip()), "")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import stat
@@ -18,7 +19,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.last_line import WIDTH, LastLine
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.last_line import WIDTH, LastLine, last_whole_line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, seen
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
@@ -124,6 +126,75 @@ def test_it_is_there_while_the_command_runs(tmp_path: Path, last_line: LastLine)
     out = Commands(str(tmp_path), last_line=last_line).run(["sh", "-c", script], tell=True)
     thread.join()
     assert out.stdout == "one\ntwo\nthree\n" and found[0].strip() == "two"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_command_that_is_fed_ends_as_any_other(tmp_path: Path, last_line: LastLine, name: str) -> None:
+    commands = Commands(str(tmp_path), last_line=last_line)
+    argv = [sys.executable, "-c", PROGRAMS[name]]
+    fed = commands.run(argv, stdin="five\n", check=False, tell=True)
+    assert fed == commands.run(argv, stdin="five\n", check=False)
+    assert not Path(last_line.path).exists()
+
+
+def test_a_command_that_is_fed_is_stopped_in_time(tmp_path: Path, last_line: LastLine) -> None:
+    with pytest.raises(CommandFailed, match="did not end within 1 s"):
+        Commands(str(tmp_path), last_line=last_line).run(["sleep", "60"], stdin="x", timeout=1.0, tell=True)
+    assert not Path(last_line.path).exists()
+
+
+CALLS: dict[str, Callable[[str, LastLine, Path], str]] = {
+    "a command that is fed": lambda script, told, folder: (
+        Commands(str(folder), last_line=told).run(["sh"], stdin=script, tell=True).stdout
+    ),
+    "a call of dokku": lambda script, told, folder: (
+        Dokku(str(program(folder, script)), getpass.getuser(), last_line=told).run("ps:rebuild", "web", tell=True).out
+    ),
+}
+
+
+def program(folder: Path, script: str) -> Path:
+    path = folder / "dokku"
+    path.write_text(f"#!/bin/sh\n{script}")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_written_into_a_file_is_told_too(tmp_path: Path, last_line: LastLine, name: str) -> None:
+    go, found = tmp_path / "go", []
+
+    def watch() -> None:
+        path = Path(last_line.path)
+        until(lambda: path.is_file() and path.read_text().strip() == "with ********")
+        found.append(path.read_text().strip() if path.is_file() else "")
+        go.touch()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    script = f"echo one; echo with {SECRET}; printf can; while [ ! -e {go} ]; do sleep 0.05; done; echo ary-9c41\n"
+    out = CALLS[name](script, last_line, tmp_path)
+    thread.join()
+    assert found == ["with ********"] and out == f"one\nwith {SECRET}\n{SECRET}\n"
+    assert not Path(last_line.path).exists()
+
+
+LINES = {
+    "whole lines": (b"one\ntwo\n", False, "two"),
+    "half a line": (b"one\ncana", False, "one"),
+    "nothing but half a line": (b"cana", False, ""),
+    "a line that is written over": (b"10 %\r50 %\r", False, "50 %"),
+    "empty lines": (b"one\n \n\n", False, "one"),
+    "cut within a line": (b"ary-9c41\n", True, ""),
+    "cut, and a line after it": (b"ary-9c41\ntwo\n", True, "two"),
+    "cut within a letter": (b"\xa9\ntwo\xc3\xa9\n", True, "two\u00e9"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_only_a_whole_line_is_told(name: str) -> None:
+    text, cut, expected = LINES[name]
+    assert last_whole_line(text, cut) == expected
 
 
 def until(true: Callable[[], bool]) -> None:
