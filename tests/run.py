@@ -18,6 +18,9 @@ BOX = re.compile(r"^ *│ ?", re.MULTILINE)
 CLOSING_LINE = re.compile(r"^=* *((?:\d+ [a-z]+, )*\d+ [a-z]+) in [\d.]+s\b", re.MULTILINE)
 # With up to three lines that the box has folded it into; a long name begins a line of its own.
 FAILURE = re.compile(r"^(?:FAILED|ERROR|RERUN)\s+\S+::.*(?:\n(?![A-Z]{5,}|=).+){0,3}", re.MULTILINE)
+#: What pytest says of why, and how much of it is repeated.
+CAUSE = re.compile(r"^E {3}.*", re.MULTILINE)
+CAUSES = 40
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def run(part: str) -> Result:
         passed = 1
     if not ok and not failed:
         failed = 1
-    return Result(part, ok, time.monotonic() - started, passed, failed, tuple(FAILURE.findall(text)))
+    told = (*FAILURE.findall(text), *CAUSE.findall(text)[:CAUSES])
+    return Result(part, ok, time.monotonic() - started, passed, failed, told)
 
 
 def main() -> int:
@@ -79,7 +83,7 @@ def main() -> int:
     print(f"{'all':<10}  {'':<6}  {'':>6}  {sum(result.seconds for result in results):>7.1f}")
     # A server shows the end of what it ran, so what failed, or had to be run twice, stands there.
     for line in (line for result in results for line in result.told):
-        print(f"\n{line}")
+        print(line)
     counts = f"{sum(r.passed for r in results)} passed, {sum(r.failed for r in results)} failed"
     COUNTS.parent.mkdir(exist_ok=True)
     COUNTS.write_text(counts + "\n")

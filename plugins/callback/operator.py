@@ -83,7 +83,7 @@ from ansible.template import Templar
 from ansible.utils.path import unfrackpath
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_screen as screen
-from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance
+from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, Seen
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
 
@@ -104,16 +104,16 @@ class Progress:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._phase, self._hosts, self._since = "", [], 0.0  # type: tuple[str, list[str], float]
-        self._looks: dict[str, Callable[[], str]] = {}
-        self._seen = ""
+        self._looks: dict[str, Callable[[], Seen]] = {}
+        self._seen = Seen()
         self._running = False
 
-    def show(self, phase: str, hosts: Sequence[str], looks: Mapping[str, Callable[[], str]] | None = None) -> None:
+    def show(self, phase: str, hosts: Sequence[str], looks: Mapping[str, Callable[[], Seen]] | None = None) -> None:
         """Another phase begins, or a host of it; the clock runs on within a phase. looks: by host, what it does."""
         with self.lock:
             if phase != self._phase:
                 self._since = time.monotonic()
-            self._phase, self._hosts, self._looks, self._seen = phase, list(hosts), dict(looks or {}), ""
+            self._phase, self._hosts, self._looks, self._seen = phase, list(hosts), dict(looks or {}), Seen()
         if not self._running:
             self._running = True
             for turn in (self._turn, self._look):
@@ -135,8 +135,9 @@ class Progress:
             with self.lock:
                 if self._phase:
                     took = screen.duration(time.monotonic() - self._since)
-                    text = f"{mark} {self._phase}  {', '.join(self._hosts)}  {took}  {self._seen}".rstrip()
                     room = shutil.get_terminal_size().columns - 1
+                    text = f"{mark} {self._phase}  {', '.join(self._hosts)}  {took}  "
+                    text = (text + self._seen.within(room - len(text))).rstrip()
                     # The cursor stays in front, so that whoever else writes overwrites this line.
                     os.write(1, f"\r\x1b[K{text[:room]}\r".encode())
 
@@ -150,7 +151,7 @@ class Progress:
             if phase and long and look is not None:
                 found = look()
                 with self.lock:
-                    self._seen = found if phase == self._phase else ""
+                    self._seen = found if phase == self._phase else Seen()
 
 
 def _marks() -> Any:
@@ -173,7 +174,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._began: float | None = None
         self._host_began: dict[str, float] = {}
         self._running: list[str] = []
-        self._looks: dict[str, Callable[[], str]] = {}
+        self._looks: dict[str, Callable[[], Seen]] = {}
         self._phase = ""
         self._play_due = False
         self._others = False

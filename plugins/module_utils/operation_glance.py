@@ -19,6 +19,25 @@ from ansible_collections.ops.runbook.plugins.module_utils.last_line import NAME,
 #: Seconds for an answer; one that comes later is of no use.
 PATIENCE = 2.0
 
+#: Letters of a step's title that are worth showing in front of what it says.
+SHORTEST = 12
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a host does. step: its title. said: the last line of its output; empty where there is none."""
+
+    step: str = ""
+    said: str = ""
+
+    def within(self, room: int) -> str:
+        """On one line of so many letters. What is said last changes, and the title is known: that is cut first."""
+        whole = f"{self.step}: {self.said}" if self.said else self.step
+        left = room - len(self.said) - len("\u2026: ")
+        if len(whole) > room and self.said:
+            whole = f"{self.step[:left]}\u2026: {self.said}" if left >= SHORTEST else self.said
+        return whole[: max(room, 0)]
+
 
 @dataclass(frozen=True)
 class Glance:
@@ -35,10 +54,10 @@ class Glance:
         ask = f"tail -n 1 {journal}; head -c {WIDTH} {line}"
         return ["ssh", "-F", "none", "-S", self.control_path, *given, "-T", "--", "host", ask]
 
-    def look(self, plan: Mapping[str, Any]) -> str:
+    def look(self, plan: Mapping[str, Any]) -> Seen:
         """The step under way and the last line of its output; empty where there is nothing to see."""
         if not os.path.exists(self.control_path):
-            return ""
+            return Seen()
         try:
             answer = subprocess.run(
                 self.command(),
@@ -50,20 +69,20 @@ class Glance:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return ""
+            return Seen()
         return seen(answer.stdout.decode("utf-8", "replace"), plan)
 
 
-def seen(answer: str, plan: Mapping[str, Any]) -> str:
+def seen(answer: str, plan: Mapping[str, Any]) -> Seen:
     """answer: the last event of the journal, and below it the last line of a command, if one runs."""
     event, _, line = answer.partition("\n")
     try:
         found = json.loads(event)
     except ValueError:
-        return ""
+        return Seen()
     if not isinstance(found, dict) or found.get("event") != "begin":
-        return ""
+        return Seen()
     titles = {step["id"]: step["title"] for step in [*plan.get("steps", []), *plan.get("undo", [])]}
     step = str(found.get("step", ""))
     said = "".join(letter for letter in line if letter.isprintable()).strip()
-    return f"{titles.get(step, step)}: {said}" if said else str(titles.get(step, step))
+    return Seen(str(titles.get(step, step)), said)

@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import WIDTH, LastLine, last_whole_line
-from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, seen
+from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, Seen, seen
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
 SECRET = "canary-9c41"
@@ -245,7 +245,26 @@ ANSWERS: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_what_is_seen_of_a_host(name: str) -> None:
     answer, expected = ANSWERS[name]
-    assert seen(answer, PLAN) == expected
+    assert seen(answer, PLAN).within(200) == expected
+
+
+TITLE, SAID_LAST = "alembic upgrade head in the new image", "Running upgrade 0001 -> 0003"
+ROOMS = {
+    80: f"{TITLE}: {SAID_LAST}",
+    len(TITLE) + 2 + len(SAID_LAST): f"{TITLE}: {SAID_LAST}",
+    50: f"alembic upgrade hea\u2026: {SAID_LAST}",
+    43: f"alembic upgr\u2026: {SAID_LAST}",
+    42: SAID_LAST,
+    10: SAID_LAST[:10],
+    0: "",
+    -3: "",
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_narrow_terminal_has_what_was_said_last(room: int) -> None:
+    assert Seen(TITLE, SAID_LAST).within(room) == ROOMS[room]
+    assert Seen(TITLE).within(room) == TITLE[: max(room, 0)]
 
 
 def test_no_connection_is_ever_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,9 +273,9 @@ def test_no_connection_is_ever_made(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     glance = Glance(str(tmp_path / "socket"), "/var/lib/ops-runbook/it's")
-    assert glance.look(PLAN) == "" and not (tmp_path / "asked").exists()
+    assert glance.look(PLAN) == Seen() and not (tmp_path / "asked").exists()
     (tmp_path / "socket").touch()
-    assert glance.look(PLAN) == ""
+    assert glance.look(PLAN) == Seen()
     asked = (tmp_path / "asked").read_text().splitlines()
     assert {"ProxyCommand=false", "ControlMaster=no", "BatchMode=yes"} <= {*asked}
     assert asked[-1].startswith("tail -n 1 '/var/lib/ops-runbook/it'\"'\"'s/journal.jsonl'")
@@ -268,5 +287,5 @@ def test_a_look_that_takes_too_long_sees_nothing(tmp_path: Path, monkeypatch: py
     (tmp_path / "socket").touch()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     began = time.monotonic()
-    assert Glance(str(tmp_path / "socket"), "/x").look(PLAN) == ""
+    assert Glance(str(tmp_path / "socket"), "/x").look(PLAN) == Seen()
     assert time.monotonic() - began < 20

@@ -144,13 +144,14 @@ def test_the_doctor_finds_a_right_that_is_missing(lab: Lab, command: Command) ->
         done = subprocess.run(
             [sys.executable, "-m", "ops_runbook", "doctor", *inventories, "-l", lab.name, "--json"],
             cwd=ROOT,
-            env=operator_environment(),
+            # An agent that is gone is one more finding, of whoever runs this.
+            env={name: value for name, value in operator_environment().items() if name != "SSH_AUTH_SOCK"},
             capture_output=True,
             text=True,
             check=False,
         )
         found: list[dict[str, Any]] = json.loads(done.stdout)
-        return done.returncode, [finding for finding in found if not finding["ok"] and finding["what"] != "ssh agent"]
+        return done.returncode, [finding for finding in found if not finding["ok"]]
 
     assert ask() == (0, [])
     (rule,) = [path for path in lab.root("ls /etc/sudoers.d").split() if path != "README"]
@@ -170,10 +171,12 @@ def test_a_terminal_has_the_last_line_of_a_long_step(lab: Lab) -> None:
     """The key of the application is printed by the step, and is nowhere on the screen."""
     lab.at("v1.0.0")
     key = lab.root(f"sed -n 's/^APP_KEY=//p' {APP}/.env")
-    said = 'echo "warming 1 of 2"; echo "with key $(cat .env | sed -n s/^APP_KEY=//p)"; sleep 12'
+    said = 'echo "warming 1 of 2"; echo "with key $(cat .env | sed -n s/^APP_KEY=//p)"; sleep 20'
     lab.root(f"cat > {SLOW} <<'END'\n#!/bin/sh\n{said}\nEND\nchmod 755 {SLOW}")
     program, *words = typed_line("laravel_deploy", "-l", lab.name, to=GOOD, laravel_extra_commands=[SLOW])
     environment = {**operator_environment(), "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator", "TERM": "xterm"}
+    # They would come before the size of this terminal.
+    environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
     seen = io.StringIO()
     with pexpect.spawn(
         program, words, cwd=ROOT, env=environment, dimensions=(24, 160), timeout=120, encoding="utf-8"
