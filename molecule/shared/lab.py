@@ -16,6 +16,10 @@ ROOT = Path(os.environ.get("MOLECULE_PROJECT_DIRECTORY", Path(__file__).parents[
 INVENTORIES = os.environ.get("LAB_INVENTORY", "inventories/demo,molecule/shared/fleet.yml").split(",")
 HOSTS = os.environ.get("LAB_HOSTS", "laravel1,laravel2,laravel3").split(",")
 
+#: The host of this worker of pytest; the first one where there are no workers.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+OWN = HOSTS[int(WORKER.removeprefix("gw")) % len(HOSTS)]
+
 APP = "/var/www/vertex-laravel-api"
 STATE = "/var/lib/ops-runbook/vertex"
 DATABASE = "/var/lib/vertex"

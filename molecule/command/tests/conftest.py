@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from lab import HOSTS, Lab
-
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+from lab import OWN, Lab
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    host = Lab(HOSTS[WORKER % len(HOSTS)])
+    host = Lab(OWN)
     host.root("rm -rf /srv/lab/state-*")
     yield host
     host.root("rm -rf /srv/lab/state-*")

@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 from host_driver import Driver
-from lab import HOSTS, ROOT, Lab
+from lab import HOSTS, OWN, ROOT, WORKER, Lab
 from module_driver import install
 from reliability import Row, write
 from stories import IN_PLACE
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-OWN = HOSTS[int(WORKER.removeprefix("gw")) % len(HOSTS)]
 ROWS: list[Row] = []
 
 

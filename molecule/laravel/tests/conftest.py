@@ -1,16 +1,16 @@
-"""The host of this scenario."""
+"""One host of the lab for each worker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from lab import HOSTS, Lab
+from lab import OWN, Lab
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    host = Lab(HOSTS[0])
+    host = Lab(OWN)
     host.root("rm -rf /srv/lab/state-*")
     yield host
     host.root("rm -rf /srv/lab/state-*")

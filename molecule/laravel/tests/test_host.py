@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
+import testinfra
+from lab import OWN
 from testinfra.host import Host
-from testinfra.utils.ansible_runner import AnsibleRunner
 
-ROOT = Path(os.environ.get("MOLECULE_PROJECT_DIRECTORY", Path(__file__).parents[3]))
 APP = "/var/www/vertex-laravel-api"
 
-testinfra_hosts = [f"docker://{name}" for name in AnsibleRunner(str(ROOT / "inventories/demo")).get_hosts("laravel")]
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    """This worker's."""
+    return testinfra.get_host(f"docker://{OWN}")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -17,7 +17,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
-from lab import HOSTS, INVENTORIES, ROOT, STATE, Lab, operator_environment
+from lab import INVENTORIES, OWN, ROOT, STATE, Lab, operator_environment
 
 PAGE = ROOT / "docs/adopt.md"
 #: What is another on the lab's host. Its v1.2.0 brings migrations that v1.0.0 does not know.
@@ -56,7 +56,7 @@ def connection() -> dict[str, Any]:
     """How the lab's host is reached."""
     loader = DataLoader()
     inventory = InventoryManager(loader, [str(ROOT / one) for one in INVENTORIES])
-    known = VariableManager(loader, inventory).get_vars(host=inventory.get_host(HOSTS[0]))
+    known = VariableManager(loader, inventory).get_vars(host=inventory.get_host(OWN))
     templar = Templar(loader, variables=known)
     return {name: templar.template(known[name]) for name in REACHED}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lab import APP, DATABASE, HOSTS, Lab
+from lab import APP, DATABASE, OWN, Lab
 
 OUTSIDE = "/etc/nginx /etc/systemd/system /var/spool/cron /etc/php"
 
@@ -13,7 +13,7 @@ OUTSIDE = "/etc/nginx /etc/systemd/system /var/spool/cron /etc/php"
 @pytest.fixture
 def before() -> Iterator[Lab]:
     """The host with a deployment in place that was adopted."""
-    host = Lab(HOSTS[0])
+    host = Lab(OWN)
     host.at("v1.0.0")
     yield host
 
