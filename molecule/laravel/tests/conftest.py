@@ -7,6 +7,15 @@ from collections.abc import Iterator
 import pytest
 from lab import OWN, Lab
 
+Left = tuple[str, list[tuple[str, str]], bool]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def converged() -> Left:
+    """What converge left on this worker's host, before any test: release, ledger, and whether a lease is held."""
+    host = Lab(OWN)
+    return host.version(), host.outcomes(), host.has_lease()
+
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from lab import Lab
 
-
-def test_release_is_deployed_and_recorded_once(lab: Lab) -> None:
-    assert lab.version() == "1.1.0"
-    assert lab.outcomes() == [("adopt", "succeeded"), ("deploy", "succeeded")]
-    assert not lab.has_lease()
+def test_release_is_deployed_and_recorded_once(converged: tuple[str, list[tuple[str, str]], bool]) -> None:
+    assert converged == ("1.1.0", [("adopt", "succeeded"), ("deploy", "succeeded")], False)
