@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,12 @@ class Lab(Host):
             f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
             "systemctl reload php8.4-fpm; systemctl start vertex-queue"
         )
+
+
+def own_lab(strategy: str = "in_place") -> Iterator[Lab]:
+    """This worker's host for a session of tests, without states that earlier procedures led to."""
+    host = Lab(OWN, strategy)
+    host.root("rm -rf /srv/lab/state-*")
+    yield host
+    host.root("rm -rf /srv/lab/state-*")
+    host.reset()

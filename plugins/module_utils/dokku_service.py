@@ -88,6 +88,7 @@ class DokkuService:
     def __init__(self, description: Description, inherited: Sequence[int] = (), state_dir: str = "") -> None:
         self.description = description
         self._redactor: Callable[[str], str] | None = None
+        self._known = False
         self._hidden: list[str] = []
         self.dokku = Dokku(
             description.command,
@@ -97,7 +98,7 @@ class DokkuService:
             description.command_timeout,
             description.data_disposable,
             # Only who holds the guard's lock writes into its folder.
-            LastLine(os.path.join(state_dir, last_line.NAME), self.redact) if inherited and state_dir else None,
+            LastLine(os.path.join(state_dir, last_line.NAME), self._shown) if inherited and state_dir else None,
         )
 
     @property
@@ -111,12 +112,18 @@ class DokkuService:
             self._redactor = Redactor(self._hidden)
             with contextlib.suppress(DokkuError):
                 self._redactor = Redactor([*secret_values(self.config()), *self._hidden])
+                self._known = True
         return self._redactor(text)
+
+    def _shown(self, text: str) -> str:
+        """A line of output for whoever waits; none where it is not known what is a secret."""
+        text = self.redact(text)
+        return text if self._known else ""
 
     def hide(self, values: Iterable[str]) -> None:
         """Values that must not come back in any text, whatever the configuration says of them."""
         self._hidden += values
-        self._redactor = None
+        self._redactor, self._known = None, False
 
     def config(self) -> dict[str, str]:
         """The configuration. It holds secrets: it is read here, and never shown."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -20,6 +21,7 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description, DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import WIDTH, LastLine, last_whole_line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, Seen, seen
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
@@ -177,6 +179,34 @@ def test_what_is_written_into_a_file_is_told_too(tmp_path: Path, last_line: Last
     thread.join()
     assert found == ["with ********"] and out == f"one\nwith {SECRET}\n{SECRET}\n"
     assert not Path(last_line.path).exists()
+
+
+CONFIGURATIONS = {"it can be read": ('{"KEY_OF_MAIL": "canary-9c41"}', "with ********"), "it can't be read": ("", "")}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_nothing_is_told_of_an_app_whose_secrets_are_not_known(tmp_path: Path, name: str) -> None:
+    exported, expected = CONFIGURATIONS[name]
+    script = f"[ \"$1\" = config:export ] && {{ echo '{exported}'; exit; }}; echo with {SECRET}; sleep 1\n"
+    app = Description("web", str(program(tmp_path, script)), getpass.getuser())
+    lock, found = (tmp_path / "lock").open("w"), [""]
+    service = DokkuService(app, [lock.fileno()], str(tmp_path))
+    told = service.dokku.last_line
+    assert told is not None
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                found[0] = Path(told.path).read_text().strip() or found[0]
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    service.dokku.run("ps:rebuild", "web", tell=True)
+    ended.set()
+    thread.join()
+    lock.close()
+    assert found[0] == expected
 
 
 LINES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lab import OWN, Lab
+from lab import OWN, Lab, own_lab
 
 Left = tuple[str, list[tuple[str, str]], bool]
 
@@ -19,8 +19,4 @@ def converged() -> Left:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    host = Lab(OWN)
-    host.root("rm -rf /srv/lab/state-*")
-    yield host
-    host.root("rm -rf /srv/lab/state-*")
-    host.reset()
+    yield from own_lab()

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lab import OWN, Lab
+from lab import Lab, own_lab
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    host = Lab(OWN, "releases")
-    host.root("rm -rf /srv/lab/state-*")
-    yield host
-    host.root("rm -rf /srv/lab/state-*")
-    host.reset()
+    yield from own_lab("releases")
