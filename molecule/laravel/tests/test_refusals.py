@@ -28,7 +28,7 @@ CASES = {
         "laravel_rollback",
         {"to": "AMBIGUOUS"},
         ("ambiguous_release",),
-        prepare=f"cd {APP} && runuser -u deploy -- bash -c 'for i in $(seq 600); do "
+        prepare=f"cd {APP} && runuser -u deploy -- bash -c 'for i in $(seq 1200); do "
         'git -c user.name=x -c user.email=x@example.com commit-tree "HEAD^{tree}" -m $i; done\' '
         "| cut -c1-4 | sort | uniq -d | head -1 > /tmp/ambiguous",
     ),
