@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,56 +189,3 @@ def _texts(raw: Mapping[str, Any], key: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise BadManifest(f"{NAME}: {key} is no object")
     return {str(name): str(one) for name, one in value.items()}
-
-
-# -- which one -----------------------------------------------------------------------------------------------------
-
-
-def choose(manifests: Iterable[Manifest], wanted: str, app: str) -> Manifest | None:
-    """The backup that is asked for: an id, or `latest`, which is never one that a restore made for its way back."""
-    own = sorted((one for one in manifests if one.app == app), key=lambda one: (one.made, one.id))
-    if wanted == "latest":
-        return next((one for one in reversed(own) if one.reason != "before_restore"), None)
-    return next((one for one in own if one.id == wanted), None)
-
-
-@dataclass(frozen=True)
-class Keep:
-    """How many backups stay: the newest ones, and the newest of each day, week and month that has one.
-
-    before_restore: days for which what stood before a restore stays.
-    """
-
-    last: int = 7
-    daily: int = 7
-    weekly: int = 4
-    monthly: int = 6
-    before_restore: int = 30
-
-
-def expired(manifests: Iterable[Manifest], keep: Keep, now: str, protected: Iterable[str] = ()) -> list[str]:
-    """The ids of whole backups that no rule keeps, oldest first.
-
-    The newest requested one always stays, whatever the rules say, and so do the protected ones. A half-made backup is
-    not among the manifests, and so is never counted.
-    """
-    everything = sorted(manifests, key=lambda one: (one.made, one.id), reverse=True)
-    requested = [one for one in everything if one.reason != "before_restore"]
-    staying = set(protected) | {one.id for one in requested[: max(keep.last, 1)]}
-    for length, wanted in ((10, keep.daily), (0, keep.weekly), (7, keep.monthly)):
-        periods: dict[str, str] = {}
-        for one in requested:
-            periods.setdefault(one.made[:length] if length else _week(one.made), one.id)
-        staying |= set(list(periods.values())[: max(wanted, 0)])
-    limit = (moment.seconds(now) or 0.0) - keep.before_restore * 86400
-    staying |= {
-        one.id for one in everything if one.reason == "before_restore" and (moment.seconds(one.made) or 0.0) >= limit
-    }
-    return [one.id for one in reversed(everything) if one.id not in staying]
-
-
-def _week(made: str) -> str:
-    import datetime
-
-    year, week, _ = datetime.date(int(made[:4]), int(made[5:7]), int(made[8:10])).isocalendar()
-    return f"{year}-{week:02d}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The backups of one app on a host: one folder each, which is whole or not there.
+"""Backups on a host: one folder each, which is whole or not there. Several apps may share the folder that has them.
 
 <folder>/<id>/              a whole backup: manifest.json, SHA256SUMS, the parts
 <folder>/.making-<id>/      one that is being made; it counts for nothing
@@ -162,11 +162,18 @@ class Store:
             durable_file.sync_folder(self.folder)
         shutil.rmtree(gone, ignore_errors=True)
 
-    def sweep(self, but: Iterable[str] = ()) -> list[str]:
-        """Remove what operations that have ended left half-made or half-removed. Returns the names."""
-        spared = {_MAKING + identity for identity in but}
-        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
-        left = [name for name in names if name.startswith((_MAKING, _REMOVING)) and name not in spared]
-        for name in left:
-            shutil.rmtree(os.path.join(self.folder, name), ignore_errors=True)
-        return sorted(left)
+    def sweep(self, made_here: Callable[[str], bool], but: Iterable[str] = ()) -> list[str]:
+        """Remove what operations that have ended left half-made or half-removed. Returns the names.
+
+        made_here: whether the ledger of this service names the operation that began a backup. Another app's may be
+        under way in the same folder: the lease is of one service, and the folder is not.
+        """
+        spared = set(but)
+        removed = []
+        for name in sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []:
+            mark = next((mark for mark in (_MAKING, _REMOVING) if name.startswith(mark)), "")
+            identity = name[len(mark) :]
+            if mark and made_here(identity) and not (mark == _MAKING and identity in spared):
+                shutil.rmtree(os.path.join(self.folder, name), ignore_errors=True)
+                removed.append(name)
+        return removed

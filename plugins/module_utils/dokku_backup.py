@@ -12,11 +12,13 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_manifest,
+    backup_retention,
     dokku_backup_parts,
     moment,
     sealed_file,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Keep, Manifest
+from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest
+from ansible_collections.ops.runbook.plugins.module_utils.backup_retention import Keep, Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_backup_parts import (
     ALL_KINDS,
@@ -99,13 +101,19 @@ def plan(context: Context) -> dict[str, Any]:
     dokku_backup_parts.must_be_called(survey.parts, pieces)
     dokku_backup_parts.must_have_room(store, survey, pieces, service.description.disk_reserve)
     here, bad = store.look()
-    going = backup_manifest.expired(here, _keep(backup), moment.now().text)
+    owner = owner_of(context)
+    going = backup_retention.expired(here, _keep(backup), owner)
+    brought = backup_retention.elsewhere(here, owner)
     release = live(survey)
     warnings = [f"left out: {line}" for line in left]
     warnings += [f"{name} is no backup: {why}" for name, why in bad.items()]
     if not backup["public_key"]:
         warnings.append("it is not encrypted, and holds the configuration with its secrets (dokku_backup_public_key)")
-    held = [f"{one.id}  {one.made}  {_size(one.size)}  {one.reason}" for one in here]
+    warnings += backup_retention.ahead_lines(here, owner)
+    if brought:
+        some = ", ".join([*brought[:4], *([f"{len(brought) - 4} more"] if len(brought) > 4 else [])])
+        warnings.append(f"no operation in the ledger of this service made {some}: no rule counts or removes them")
+    held = [f"{one.id}  {one.made}  {_size(one.size)}  {one.reason}" for one in here if one.app == service.app]
     return {
         "from": release,
         "to": release,
@@ -145,7 +153,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
         return None
 
     def retention(_step: Step) -> object:
-        return retain(store, plan["backup"], identity)
+        return retain(store, plan["backup"], identity, owner_of(context, identity))
 
     return {
         "part": lambda step: maker.make(piece_of(step)),
@@ -161,13 +169,19 @@ def pieces_in(plan: Mapping[str, Any], what: str = "part") -> list[Piece]:
     return [piece_of(step) for step in found if step.id.startswith(f"{what}:")]
 
 
-def retain(store: Store, backup: Mapping[str, Any], current: str) -> dict[str, Any]:
-    """Remove what no rule keeps. The present one stays, and so does the newest whole one."""
+def owner_of(context: Context, *running: str) -> Owner:
+    """This service, with its ledger. running: operations that are not in the ledger yet."""
+    recorded = (str(record.get("id")) for record in context.guard.ledger().records)
+    return Owner(context.service.app, (*recorded, *running), moment.now().text)
+
+
+def retain(store: Store, backup: Mapping[str, Any], current: str, owner: Owner) -> dict[str, Any]:
+    """Remove what no rule keeps of this app's. The present one stays, and so does the newest whole one."""
     here, _ = store.look()
-    going = backup_manifest.expired(here, _keep(backup), moment.now().text, [current])
+    going = backup_retention.expired(here, _keep(backup), owner, [current])
     for identity in going:
         store.remove(identity)
-    return {"removed": going, "swept": store.sweep([current])}
+    return {"removed": going, "swept": store.sweep(owner.made, [current])}
 
 
 def _keep(backup: Mapping[str, Any]) -> Keep:

@@ -13,25 +13,29 @@ from typing import IO, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_manifest,
+    backup_retention,
     byte_stream,
     database_dump,
     dokku_database,
     sealed_file,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
+from ansible_collections.ops.runbook.plugins.module_utils.backup_retention import Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
 
-def choose(store: Store, wanted: str, app: str) -> Manifest:
+def choose(store: Store, wanted: str, owner: Owner) -> Manifest:
     """The backup that is asked for. Raises Refused, naming what there is."""
     here, bad = store.look()
-    found = backup_manifest.choose(here, wanted, app)
+    app = owner.app
+    found = backup_retention.choose(here, wanted, owner)
     if found is not None:
         return found
     known = tuple(f"{one.id}  {one.made}  of {one.app}  {one.reason}" for one in here)
     details = known + tuple(f"{name} is no backup: {why}" for name, why in bad.items())
+    details += tuple(backup_retention.ahead_lines(here, owner))
     own = [one for one in here if one.app == app]
     ways = tuple((f"backup={one.id}", f"made {one.made} ({one.reason})") for one in own[-3:])
     make = ("dokku_backup", "makes one")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    backup_retention,
     disk_room,
     dokku_backup,
     dokku_backup_parts,
@@ -43,14 +44,15 @@ def plan(context: Context) -> dict[str, Any]:
     service = context.service
     backup = dokku_backup.settings(context)
     store = Store(backup["folder"])
-    manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), service.app)
+    owner = dokku_backup.owner_of(context)
+    manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), owner)
     source = Source(store, manifest, str(context.secrets.get("backup_private_key") or ""))
     source.must_open()
     source.must_be_whole(manifest.parts, context.guard.ledger())
     code = _code_of(manifest)
     parts = Parts(backup["helper"], context.guard.inherited)
     dokku_backup_parts.must_be_called(parts, [Piece(part.kind, part.name) for part in manifest.parts])
-    notes = _must_be_new(context, manifest)
+    notes = [*backup_retention.ahead_lines(store.look()[0], owner), *_must_be_new(context, manifest)]
     reserve = service.description.disk_reserve
     room = disk_room.room_in(_LIB, 4 * manifest.size, 2000, reserve)
     refusal = disk_room.refuse(room, "the app and its services", (("df -h", "on the host, shows what is full"),))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    backup_retention,
     disk_room,
     dokku_backup,
     dokku_backup_parts,
@@ -52,7 +53,8 @@ class _Planner:
         service.must_exist()
         backup = dokku_backup.settings(context)
         store = Store(backup["folder"])
-        manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), service.app)
+        owner = dokku_backup.owner_of(context)
+        manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), owner)
         source = Source(store, manifest, self.private_key)
         parts = self._parts(source)
         source.must_open()
@@ -85,7 +87,10 @@ class _Planner:
                 if part.kind == "storage" and not self.drill
             ],
             "also": self._overwritten(source, parts, databases, survey),
-            "warnings": self._warnings(parts, apps, running),
+            "warnings": [
+                *self._warnings(parts, apps, running),
+                *backup_retention.ahead_lines(store.look()[0], owner),
+            ],
             "backup": backup,
             "drill": self.drill,
             "parts": [part.title for part in parts],

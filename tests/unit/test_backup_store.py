@@ -58,7 +58,8 @@ def test_half_of_one_counts_for_nothing_and_is_gone_on_with(store: Store) -> Non
     assert again.size == 10 and store.noted(ID, "database.sql") == again
     with pytest.raises(OSError):
         store.noted(ID, "config.json")
-    assert store.sweep([ID]) == [] and store.sweep() == [f".making-{ID}"]
+    assert store.sweep(lambda _id: True, [ID]) == [] and store.sweep(lambda one: one != ID) == []
+    assert store.sweep(lambda one: one == ID) == [f".making-{ID}"]
 
 
 def test_a_part_that_fails_is_not_noted(store: Store) -> None:
