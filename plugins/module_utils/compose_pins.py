@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -165,7 +166,10 @@ def write(service: ComposeService, images: Mapping[str, str], hashes: Mapping[st
         if sha256(present) == after:
             continue
         if sha256(present) != before:
-            raise CommandFailed(f"{service.path(name)} was changed since the plan was made")
+            raise CommandFailed(
+                f"{service.path(name)} was changed since the plan was made, and is left as it is: "
+                "interrupted=undo goes back, interrupted=accept keeps the change and lets you plan anew"
+            )
         if before:
             durable_file.replace(os.path.join(kept, _flat(name)), present.encode("utf-8", "surrogateescape"))
         try:
@@ -180,16 +184,32 @@ def write(service: ComposeService, images: Mapping[str, str], hashes: Mapping[st
 def put_back(service: ComposeService, hashes: Mapping[str, Sequence[str]], kept: str) -> None:
     """Put the files back as they were, every byte. Raises CommandFailed where somebody changed one since."""
     for name, (before, after) in hashes.items():
-        path = service.path(name)
+        path, copy = service.path(name), os.path.join(kept, _flat(name))
         present = sha256(read(path))
-        if present == before:
+        if present == before or (before and present != after and not os.path.isfile(copy)):
+            # A file is kept before it is written: without a copy, what was changed here was not changed by this.
             continue
         if present != after:
-            raise CommandFailed(f"{path} was changed after the pins were written, and is left as it is")
+            raise CommandFailed(_changed_since(path, copy if before else ""))
         if before:
-            durable_file.rewrite(path, durable_file.read_bytes(os.path.join(kept, _flat(name))))
+            durable_file.rewrite(path, durable_file.read_bytes(copy))
         else:
             durable_file.remove(path)
+
+
+def _changed_since(path: str, copy: str) -> str:
+    """Why a file is not put back, and each way out: the state must not lock the service."""
+    if copy:
+        back = (
+            f"the file as it was before is {copy}: type `cp {shlex.quote(copy)} {shlex.quote(path)}` on the host and "
+            "then interrupted=undo"
+        )
+    else:
+        back = f"there was no such file before: type `rm {shlex.quote(path)}` on the host and then interrupted=undo"
+    return (
+        f"{path} was changed after the pins were written, and is left as it is. To go back, {back}. Where the change "
+        "is a repair and the host is to stay as it is, type interrupted=accept"
+    )
 
 
 def _flat(name: str) -> str:

@@ -271,12 +271,13 @@ def _judge(progress: Progress) -> Verdict:
     if progress.direction == BACK and progress.back_complete:
         if progress.verified is not None and progress.verified.get("ok"):
             return Verdict("finished", ("undo", "accept"), "it went back and was verified; only its record is missing")
-        return Verdict("undoable", ("undo", "resume"), f"it went back, but the result {_unproven(progress)}")
+        return Verdict("undoable", ("undo", "resume", "accept"), f"it went back, but the result {_unproven(progress)}")
     cut = progress.begun or progress.failed
     where = f"it stopped in step '{cut}'" if cut else "it stopped between two steps"
     count = f"{len(progress.done)} of {total} steps were done"
     if progress.direction == BACK:
-        return Verdict("undoable", ("undo", "resume"), f"{where} on its way back")
+        # What keeps it from going either way may be what a person has repaired by hand since, who says so by accept.
+        return Verdict("undoable", ("undo", "resume", "accept"), f"{where} on its way back{_because(progress)}")
     step = next((step for step in progress.steps if step.id == cut), None)
     if step is not None and not step.repeatable and progress.begun:
         return Verdict(
@@ -287,6 +288,10 @@ def _judge(progress: Progress) -> Verdict:
     if progress.failed:
         return Verdict("undoable", ("undo", "resume", "accept"), f"{where} after {count}: {progress.error}")
     return Verdict("resumable", ("resume", "undo", "accept"), f"{where} after {count}")
+
+
+def _because(progress: Progress) -> str:
+    return f": {progress.error}" if progress.failed and progress.error else ""
 
 
 def _unproven(progress: Progress) -> str:

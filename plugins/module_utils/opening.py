@@ -160,11 +160,14 @@ def _unfinished(progress: Progress, verdict: Verdict, given: str) -> Refusal:
     details = [f"verdict: {verdict.kind}"]
     if plan:
         details.append(f"it was going from {_label(plan.get('from'))} to {_label(plan.get('to'))}")
-    if progress.done:
-        details.append("done: " + ", ".join(progress.done))
-    remaining = [step.id for step in progress.remaining(FORWARD)]
+    back = progress.direction == BACK
+    if progress.undone if back else progress.done:
+        details.append(
+            f"undone: {', '.join(progress.undone)}" if back else f"done: {', '.join(progress.done)}",
+        )
+    remaining = [step.id for step in progress.remaining(progress.direction)]
     if remaining:
-        details.append("not done: " + ", ".join(remaining))
+        details.append(f"{'not undone' if back else 'not done'}: {', '.join(remaining)}")
     return Refusal(
         "interrupted",
         text,

@@ -148,10 +148,32 @@ def test_an_interrupted_operation_says_what_is_done_and_what_is_not() -> None:
     assert "op-1 (deploy by ada, started 03:00) was interrupted" in refusal.text
 
 
-def test_an_impossible_way_is_named() -> None:
-    refusal = decide(None, "free", JOURNALS["going back"], "accept").refusal
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_host_that_was_touched_can_always_be_left_as_it_is(failed: bool) -> None:
+    """Resume and undo may both fail for what a person has repaired by hand: without accept nothing would lead on."""
+    for name, progress in JOURNALS.items():
+        if progress is not None and progress.touched:
+            ends = [progress]
+            if failed:
+                cut = {"event": "failed", "step": progress.begun or "code", "error": "somebody changed the file"}
+                ends = [journal(begin("code"), TURN, begin("code"), cut), journal(begin("code"), cut)]
+            for end in ends:
+                assert decide(None, "free", end, "accept") == Opening(bury=True, verdict=classify(end)), name
+
+
+def test_a_failed_way_back_says_why_and_what_is_undone() -> None:
+    cut = {"event": "failed", "step": "code", "error": "somebody changed the file"}
+    refusal = decide(None, "free", journal(begin("code"), TURN, begin("code"), cut)).refusal
     assert refusal is not None
-    assert refusal.text.startswith("interrupted=accept is not possible here")
+    assert refusal.text.endswith("it stopped in step 'code' on its way back: somebody changed the file")
+    assert refusal.details[-1] == "not undone: code"
+    assert not any(line.startswith("not done") for line in refusal.details)
+
+
+def test_an_impossible_way_is_named() -> None:
+    refusal = decide(None, "free", JOURNALS["gone back"], "resume").refusal
+    assert refusal is not None
+    assert refusal.text.startswith("interrupted=resume is not possible here")
 
 
 def test_a_holder_without_a_name_is_still_described() -> None:
