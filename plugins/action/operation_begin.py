@@ -19,7 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils import fleet, held_path, moment, operator_inputs
 
 OPTIONS: dict[str, Any] = {
     "role": {"type": "str", "required": True},
@@ -110,8 +110,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
         given = {name: value for name, value in given.items() if value != "" or "choices" not in checked[name]}
         given = {name: value for name, value in given.items() if name not in missing}
-        problems += [f"{message}." for message in ArgumentSpecValidator(checked).validate(given).error_messages]
-        return problems
+        validated = ArgumentSpecValidator(checked).validate(given)
+        problems += [f"{message}." for message in validated.error_messages]
+        # A path that leads out of its folder is refused here, while no host has seen it.
+        return problems or [f"{text}." for text in held_path.inventory_problems(validated.validated_parameters)]
 
 
 def _options(role: Path, entry_point: str) -> dict[str, Any]:

@@ -11,11 +11,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import backup_manifest, durable_file, sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils import backup_manifest, durable_file, held_path, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest, Part
 
 _MAKING = ".making-"
@@ -152,7 +151,7 @@ class Store:
 
     def discard(self, identity: str) -> None:
         """Remove what there is of a half-made backup."""
-        shutil.rmtree(self.making(identity), ignore_errors=True)
+        held_path.remove_tree(self.folder, self.making(identity), ignore_errors=True)
 
     def remove(self, identity: str) -> None:
         """Remove a whole backup. It stops being one first."""
@@ -160,7 +159,7 @@ class Store:
         if os.path.isdir(self.path(identity)):
             os.rename(self.path(identity), gone)
             durable_file.sync_folder(self.folder)
-        shutil.rmtree(gone, ignore_errors=True)
+        held_path.remove_tree(self.folder, gone, ignore_errors=True)
 
     def sweep(self, made_here: Callable[[str], bool], but: Iterable[str] = ()) -> list[str]:
         """Remove what operations that have ended left half-made or half-removed. Returns the names.
@@ -174,6 +173,6 @@ class Store:
             mark = next((mark for mark in (_MAKING, _REMOVING) if name.startswith(mark)), "")
             identity = name[len(mark) :]
             if mark and made_here(identity) and not (mark == _MAKING and identity in spared):
-                shutil.rmtree(os.path.join(self.folder, name), ignore_errors=True)
+                held_path.remove_tree(self.folder, os.path.join(self.folder, name), ignore_errors=True)
                 removed.append(name)
         return removed

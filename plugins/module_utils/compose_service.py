@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, image_reference, last_line
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, image_reference, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import (
     Engine,
@@ -271,6 +271,7 @@ class ComposeService:
         folder = self.description.project_dir
         if not os.path.isdir(folder):
             raise Refused(Refusal("no_such_path", f"there is no folder {folder}", (_SET_DIR,)))
+        self._must_stay_in_its_folder()
         self._must_have_images()
         self._must_have_compose()
         self._must_have_engine()
@@ -282,6 +283,17 @@ class ComposeService:
             raise Refused(Refusal("no_compose_file", what, (way, _SET_DIR)))
         self._must_be_writable()
         return self._must_resolve()
+
+    def _must_stay_in_its_folder(self) -> None:
+        """The role's own check is on the controller; who calls the module has this one."""
+        named = {
+            "compose_files": self.description.files,
+            "compose_pin_file": self.description.pin_file,
+            "compose_env_file": self.description.env_file,
+        }
+        for wrong in held_path.inventory_problems(named):
+            way = (f"{wrong.partition(':')[0]}=<name>", f"names a file in {self.description.project_dir}")
+            raise Refused(Refusal("path_outside", wrong, (way,)))
 
     def _must_have_images(self) -> None:
         for service, repository in self.description.images.items():

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, laravel_probe, release_store
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, laravel_probe, release_store
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import room_in
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -232,16 +231,16 @@ class ConvertSteps(ReleaseSteps):
     def _do_mirror(self, _step: Step) -> object:
         """A bare repository with every object, ref and setting of the checkout's own."""
         part, repository = f"{self.store.repository}.part", self.store.repository
-        shutil.rmtree(part, ignore_errors=True)
+        held_path.remove_tree(self.store.root, part, ignore_errors=True)
         self.service.at(self._old()).checkout.keep(self.plan["to"]["id"])
         _copy(self._old(".git"), part)
         for name in ("index", "worktrees"):
-            _remove(os.path.join(part, name))
+            _remove(part, os.path.join(part, name))
         run = self.service.at(self._old()).checkout.run
         run("config", "--file", os.path.join(part, "config"), "core.bare", "true")
         run("config", "--file", os.path.join(part, "config"), "--unset-all", "core.worktree", check=False)
         # A folder of a conversion that was taken back: its releases' links to it are of no use without it.
-        shutil.rmtree(repository, ignore_errors=True)
+        held_path.remove_tree(self.store.root, repository, ignore_errors=True)
         os.rename(part, repository)
         return None
 
@@ -275,7 +274,7 @@ class ConvertSteps(ReleaseSteps):
 
     def _do_vendor(self, step: Step) -> object:
         commit, place = step.data["commit"], self._place(step)
-        shutil.rmtree(place.vendor.live, ignore_errors=True)
+        held_path.remove_tree(place.app, place.vendor.live, ignore_errors=True)
         _copy(self._old("vendor"), place.vendor.live)
         wanted = self._key(commit)
         return ("copied" + fit_class_map(place, wanted, commit)) if wanted else install(place, wanted, commit)
@@ -309,8 +308,7 @@ class ConvertSteps(ReleaseSteps):
         _mend(aside, here)
         if os.path.islink(here) and os.path.lexists(aside) and not os.path.islink(aside):
             _swap(aside, here)
-        if os.path.islink(aside):
-            os.unlink(aside)
+        _remove_link(aside)
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(aside))
         return None
@@ -348,9 +346,9 @@ class ConvertSteps(ReleaseSteps):
     def _do_old_vendor(self, step: Step) -> object:
         source = os.path.join(self.store.folder(step.data["commit"]), "vendor")
         part, live = self._old("vendor.part"), self._old("vendor")
-        shutil.rmtree(part, ignore_errors=True)
+        held_path.remove_tree(self._old(), part, ignore_errors=True)
         _copy(source, part)
-        shutil.rmtree(live, ignore_errors=True)
+        held_path.remove_tree(self._old(), live, ignore_errors=True)
         os.rename(part, live)
         return None
 
@@ -370,17 +368,17 @@ def _copy(source: str, target: str) -> None:
     subprocess.run(["cp", "-a", "--reflink=auto", source, target], check=True, capture_output=True)
 
 
-def _remove(path: str) -> None:
+def _remove(root: str, path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        held_path.remove_tree(root, path)
     elif os.path.lexists(path):
-        os.unlink(path)
+        held_path.remove_file(root, path)
 
 
 def _remove_link(path: str) -> None:
     """Remove what a cut-off attempt left waiting."""
     if os.path.islink(path):
-        os.unlink(path)
+        held_path.remove_file(os.path.dirname(path), path)
 
 
 _FORMER = ".ops-runbook-former"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     health,
+    held_path,
     laravel_probe,
     release_choice,
     release_store,
@@ -74,11 +74,11 @@ class ReleaseSteps(LaravelSteps):
         commit, place = step.data["commit"], self._place(step)
         wanted = self._key(commit)
         live = place.vendor.live
-        shutil.rmtree(live, ignore_errors=True)
+        held_path.remove_tree(place.app, live, ignore_errors=True)
         source = self._tree(wanted)
         if not source:
             return install(place, wanted, commit)
-        shutil.rmtree(f"{live}.part", ignore_errors=True)
+        held_path.remove_tree(place.app, f"{live}.part", ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", source, f"{live}.part"], check=True, capture_output=True)
         os.rename(f"{live}.part", live)
         how = "copied" + fit_class_map(place, wanted, commit)
@@ -99,7 +99,7 @@ class ReleaseSteps(LaravelSteps):
     def _do_caches(self, step: Step) -> object:
         commit, place = step.data["in"], self._place(step)
         views = self.store.views(commit)
-        shutil.rmtree(views, ignore_errors=True)
+        self.store.remove_views(commit)
         os.makedirs(views)
         _let_in(views, os.path.dirname(views))
         settings = release_store.settings_of(place.settings())

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, last_line
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
@@ -140,6 +140,7 @@ class LaravelService:
         path = self.description.path
         if not os.path.isdir(path):
             raise Refused(Refusal("no_such_path", f"there is no folder {path}", (_SET_PATH,)))
+        self._must_share_what_can_be_shared()
         owner, user = _name(os.stat(path).st_uid), _name(os.geteuid())
         if owner != user:
             raise Refused(
@@ -195,6 +196,15 @@ class LaravelService:
                 )
             )
         return head
+
+    def _must_share_what_can_be_shared(self) -> None:
+        """The role's own check is on the controller; who calls the module has this one."""
+        shared = self.description.shared
+        wrong = held_path.shared_problem(shared)
+        if wrong:
+            good = [path for path in shared if not held_path.shared_problem([path])]
+            way = (held_path.as_input("laravel_shared", good), "names the paths that can be shared")
+            raise Refused(Refusal("shared_path", f"laravel_shared: {wrong}", (way,)))
 
     def _must_have_strategy(self) -> None:
         """The host is laid out as the inventory says; neither strategy would know what the other left."""

@@ -22,7 +22,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path
 
 #: Inside a release: what it was made from. It is written last, so a release without it is not whole.
 MARK = ".ops-runbook-release.json"
@@ -75,6 +75,10 @@ class ReleaseStore:
     def shared(self, *parts: str) -> str:
         return os.path.join(self.root, "shared", *parts)
 
+    @property
+    def _releases(self) -> str:
+        return os.path.join(self.root, "releases")
+
     def name(self, commit: str) -> str:
         return commit[:12]
 
@@ -126,7 +130,7 @@ class ReleaseStore:
             raise FileExistsError(f"{folder} is served now, and can't be made anew")
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         self._say_half_made(folder, operation)
-        shutil.rmtree(folder, ignore_errors=True)
+        held_path.remove_tree(self._releases, folder, ignore_errors=True)
         return folder
 
     def _say_half_made(self, folder: str, why: str) -> None:
@@ -144,8 +148,8 @@ class ReleaseStore:
         if os.path.realpath(folder) == self.current():
             raise FileExistsError(f"{folder} is served now, and is not removed")
         self._say_half_made(folder, "being removed")
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self.views(name), ignore_errors=True)
+        held_path.remove_tree(self._releases, folder, ignore_errors=True)
+        self.remove_views(name)
         if not os.path.lexists(folder):
             durable_file.remove(f"{folder}{_HALF_MADE}")
 
@@ -167,16 +171,25 @@ class ReleaseStore:
         """
         return self.shared("storage", "framework", "views", self.name(commit))
 
+    def remove_views(self, commit: str) -> None:
+        views = self.views(commit)
+        held_path.remove_tree(os.path.dirname(views), views, ignore_errors=True)
+
     def link_shared(self, folder: str, paths: Iterable[str]) -> None:
         """Let a release use what is shared. What is not shared yet begins with what the release brings.
 
-        A path that ends with a slash is a folder, and is made where neither has it.
+        A path that ends with a slash is a folder, and is made where neither has it. Raises OutOfFolder, with nothing
+        removed, where a path is not one of the release.
         """
+        paths = list(paths)
+        wrong = held_path.shared_problem(paths)
+        if wrong:
+            raise held_path.OutOfFolder(f"laravel_shared: {wrong}")
         for given in paths:
             path = given.rstrip("/")
-            place, target = os.path.join(folder, path), self.shared(path)
+            place, target = held_path.held(folder, os.path.join(folder, path)), self.shared(path)
             if os.path.islink(place):
-                os.unlink(place)
+                held_path.remove_file(folder, place)
             if not os.path.lexists(target):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 if os.path.lexists(place):
@@ -184,9 +197,9 @@ class ReleaseStore:
                 elif given.endswith("/"):
                     os.makedirs(target)
             elif os.path.isdir(place):
-                shutil.rmtree(place)
+                held_path.remove_tree(folder, place)
             elif os.path.lexists(place):
-                os.unlink(place)
+                held_path.remove_file(folder, place)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.symlink(os.path.relpath(target, os.path.dirname(place)), place)
 
@@ -203,7 +216,7 @@ def replace_link(link: str, target: str) -> None:
     """Let a link point elsewhere; there is no moment without it."""
     temporary = f"{link}.new"
     if os.path.lexists(temporary):
-        os.unlink(temporary)
+        held_path.remove_file(os.path.dirname(link), temporary)
     os.symlink(target, temporary)
     os.rename(temporary, link)
     durable_file.sync_folder(os.path.dirname(link))

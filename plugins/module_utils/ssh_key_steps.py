@@ -14,13 +14,18 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, durable_file, key_file, key_rotation
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    authorized_keys,
+    durable_file,
+    held_path,
+    key_file,
+    key_rotation,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Untouched
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -197,7 +202,7 @@ class KeySteps:
 
     def forget(self) -> None:
         """The operation has ended: what its edits took away is nobody's any more."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        held_path.remove_tree(os.path.dirname(self._folder), self._folder, ignore_errors=True)
 
 
 def _has(content: bytes, fingerprint: str) -> bool:

@@ -15,12 +15,11 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path
 from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
 
 #: Inside vendor/: which key and commit the tree was made for. Composer leaves unknown files alone.
@@ -127,7 +126,7 @@ class VendorStore:
             return
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         part = self.kept(f"{name}{_PART}")
-        shutil.rmtree(part, ignore_errors=True)
+        held_path.remove_tree(self.folder, part, ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", self.live, part], check=True, capture_output=True)
         os.rename(part, self.kept(name))
 
@@ -157,7 +156,7 @@ class VendorStore:
                 _discard(self.kept("former.aside"))
             _move(f"{self.live}{_FORMER}", self.kept("former.aside"))
         for part in (f"{self.live}{_BESIDE}", f"{self.live}{_FORMER}{_PART}", f"{self.live}{_PART}"):
-            shutil.rmtree(part, ignore_errors=True)
+            held_path.remove_tree(os.path.dirname(self.live), part, ignore_errors=True)
         live = self.stamp()
         for name in sorted(os.listdir(self.folder)):
             stamp = self.stamp(self.kept(name))
@@ -196,9 +195,9 @@ def _discard(tree: str) -> None:
     """Remove a tree that, half removed, is never taken for a whole one."""
     part = tree if tree.endswith(_PART) else f"{tree}{_PART}"
     if part != tree:
-        shutil.rmtree(part, ignore_errors=True)
+        held_path.remove_tree(os.path.dirname(tree), part, ignore_errors=True)
         os.rename(tree, part)
-    shutil.rmtree(part)
+    held_path.remove_tree(os.path.dirname(tree), part)
 
 
 def _move(source: str, target: str) -> None:
@@ -209,7 +208,7 @@ def _move(source: str, target: str) -> None:
         if error.errno != errno.EXDEV:
             raise
         part = f"{target}{_PART}"
-        shutil.rmtree(part, ignore_errors=True)
+        held_path.remove_tree(os.path.dirname(target), part, ignore_errors=True)
         subprocess.run(["cp", "-a", source, part], check=True, capture_output=True)
         os.rename(part, target)
         _discard(source)

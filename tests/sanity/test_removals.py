@@ -1,0 +1,73 @@
+"""Nothing is removed on a host but what was held to its folder."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/*/*.py"))
+
+#: What removes. `held_path.remove_tree` and `held_path.remove_file` are these, behind a look at where the path leads.
+REMOVERS = {"shutil.rmtree", "shutil.move", "os.unlink", "os.remove", "os.removedirs", "pathlib.Path.unlink"}
+
+#: Removals whose path holds nothing of an inventory or of a person's input, with the reason.
+HARMLESS: dict[tuple[str, str], str] = {
+    ("durable_file.py", "os.unlink(temporary)"): "mkstemp made it",
+    ("durable_file.py", "os.unlink(path)"): "one file, never a folder; the caller joined a constant name",
+    ("key_file.py", "os.unlink(temporary)"): "mkstemp made it",
+    ("compose_secrets_steps.py", "os.unlink(temporary)"): "mkstemp made it",
+    ("laravel_plan.py", "os.unlink(path)"): "mkstemp made it",
+    ("laravel_probe.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
+    ("laravel_operation.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
+    ("last_line.py", "os.unlink(self.path)"): "a constant name in the state folder",
+    ("log_archive.py", "os.unlink(os.path.join(folder, one))"): "listed in that folder, and matched by a pattern",
+    ("checkout.py", "os.unlink(path)"): "lock files of git, by their constant names",
+    ("checkout.py", "os.unlink(part)"): "a constant name in a folder of ours",
+    ("checkout.py", "os.unlink(copy)"): "a constant name in a folder of ours",
+    ("compose_steps.py", "os.unlink(os.path.join(folder, name, file))"): "listed in a folder of the state folder",
+    ("release_store.py", "shutil.move(place, target)"): "both were held before",
+}
+
+
+def removals(source: str) -> list[str]:
+    """Every call that removes, as it is written."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and (
+            ast.unparse(node.func) in REMOVERS
+            or isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("unlink", "rmtree")
+            and ast.unparse(node.func) not in REMOVERS
+        )
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if not path.endswith("/held_path.py")])
+def test_what_is_removed_was_held_to_its_folder(path: str) -> None:
+    found = removals((ROOT / path).read_text())
+    assert [call for call in found if (Path(path).name, call) not in HARMLESS] == []
+
+
+def test_every_exception_is_still_there() -> None:
+    there = {(Path(path).name, call) for path in SOURCES for call in removals((ROOT / path).read_text())}
+    assert sorted({*HARMLESS} - there) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "shutil.rmtree(os.path.join(folder, name))",
+        "os.unlink(a)",
+        "os.remove(a)",
+        "Path(a).unlink()",
+        "shutil.move(a, b)",
+        "call(rmtree=shutil.rmtree(a))",
+    ],
+)
+def test_a_removal_is_seen(source: str) -> None:
+    assert removals(source)
