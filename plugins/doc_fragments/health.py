@@ -79,7 +79,7 @@ options:
         description: Certificates (PEM) to trust instead of the system's.
         type: path
       tls_min_days:
-        description: Days that the certificate must have left. V(0) only reports them.
+        description: Days that the certificate should have left; with fewer there is a warning. V(0) only reports them.
         type: int
         default: 0
       request_id:

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import health, health_endpoint, moment
+from ansible_collections.ops.runbook.plugins.module_utils import blame, health, health_endpoint, moment
+from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import digest_in
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import images_of
@@ -37,13 +38,14 @@ exit 127
 
 
 def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
-    """Verify what an operation left behind. Returns ok, reason (empty when ok), health, containers, inside, release."""
+    """Verify what an operation left behind. Returns blame.verdict, health, containers, inside, release."""
     back = direction == "back"
     wanted = plan["from"] if back else plan["to"]
     started = time.monotonic()
-    deadline = started + gate.deadline
+    patience, before = gate.patience, plan.get("just_before") or {}
+    deadline = started + patience
     if not wanted:
-        problems = _still_there(service, plan)
+        problems = [Problem(text, SURROUNDINGS) for text in _still_there(service, plan)]
         return _result(service, problems, [], {}, {}, "", started)
     images = images_of(wanted)
     with ThreadPoolExecutor(max_workers=3) as pool:
@@ -53,19 +55,41 @@ def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gat
         note = "no health check is defined (compose_health): the answers of the site were not verified"
         if gate.checks:
             expected = str(wanted.get("revision") or "")
-            results = health.gate(gate.checks, gate.deadline, gate.interval, gate.successes, expected or None)
+            results = health.gate(
+                gate.checks, patience, gate.interval, gate.successes, expected or None, before=before.get("health")
+            )
             note = ""
         states, answers = settled.result(), inside.result()
-    problems = [text for text in states.values() if text]
-    problems += [f"{result.name}: {result.reason}" for result in results if not result.ok]
-    problems += [f"{name}: {text}" for name, text in answers.items() if text]
+    problems = blame.so_before(states, before.get("containers") or {})
+    problems += health.problems(results)
+    problems += [
+        Problem(f"{name}: {text}", SURROUNDINGS if (before.get("inside") or {}).get(name) else RELEASE)
+        for name, text in answers.items()
+        if text
+    ]
     found = _result(service, problems, results, states, answers, str(wanted["id"]), started)
     return {**found, "note": note} if note else found
 
 
+def before(service: ComposeService, plan: Mapping[str, Any], gate: GateSettings) -> dict[str, Any]:
+    """What the gate will look at, just before the first change."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        answers = pool.submit(health.look, gate.checks)
+        inside = pool.submit(
+            lambda: {
+                _inside_name(check): ask_inside(service, check).problem for check in service.description.inside_health
+            }
+        )
+        ours = images_of(plan["to"])
+        # Containers of the release are replaced; those beside it are what they were.
+        beside = [each for each in _containers(service, str(plan["project"])) if each.service not in ours]
+        found = container_problems(service, beside, {})
+        return {"containers": found, "health": answers.result(), "inside": inside.result()}
+
+
 def _result(
     service: ComposeService,
-    problems: Sequence[str],
+    problems: Sequence[Problem],
     results: Sequence[health.Result],
     states: Mapping[str, str],
     answers: Mapping[str, str],
@@ -73,8 +97,7 @@ def _result(
     started: float,
 ) -> dict[str, Any]:
     return {
-        "ok": not problems,
-        "reason": service.redact("; ".join(problems)),
+        **blame.verdict(problems, service.redact),
         "health": [result.to_dict() for result in results],
         "containers": {name: text or "well" for name, text in states.items()},
         "inside": {name: text or "well" for name, text in answers.items()},
@@ -183,10 +206,14 @@ def ask_inside(service: ComposeService, check: InsideCheck) -> Inside:
     return Inside("", found.stdout)
 
 
+def _inside_name(check: InsideCheck) -> str:
+    return f"inside {check.service} {health_endpoint.display_url(check.url)}"
+
+
 def _asked_inside(service: ComposeService, deadline: float, gate: GateSettings) -> dict[str, str]:
     found: dict[str, str] = {}
     for check in service.description.inside_health:
-        name = f"inside {check.service} {health_endpoint.display_url(check.url)}"
+        name = _inside_name(check)
         while True:
             found[name] = ask_inside(service, check).problem
             if not found[name] or time.monotonic() >= deadline:

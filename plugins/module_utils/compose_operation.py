@@ -84,7 +84,11 @@ def carry_out(
 
     return operation_change.carry_out(
         guard,
-        Work(executor, lambda plan, direction: compose_health.verify(service_of(plan), plan, direction, gate)),
+        Work(
+            executor,
+            lambda plan, direction: compose_health.verify(service_of(plan), plan, direction, gate),
+            lambda plan: compose_health.before(service_of(plan), plan, gate),
+        ),
         orders,
     )
 

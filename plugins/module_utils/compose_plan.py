@@ -92,6 +92,8 @@ class ComposePlanner:
         self.downloaded: list[Reference] = []
         self.past = release_choice.history(ledger.records)
         self.recorded = compose_release.recorded_releases(ledger.records)
+        # Why each newer release is not the one that `previous` means.
+        self.over: list[str] = []
 
     # -- deploy and rollback ---------------------------------------------------------------------
 
@@ -136,6 +138,7 @@ class ComposePlanner:
             "also": [
                 ["images", self._image_lines(choice.images, missing)],
                 *([["staging", staging]] if staging else []),
+                *([["passes over", self.over]] if self.over else []),
             ],
             "diffstat": _pin_diff(pins),
             "warnings": [
@@ -276,11 +279,12 @@ class ComposePlanner:
             ways: tuple[tuple[str, str], ...] = (("to=<tag or release>", "names the release to go to"),)
             if none.code in ("no_ledger", "drift"):
                 ways += (("compose_adopt", "records the present state, if it is good, as a release"),)
-            raise Refused(Refusal(none.code, str(none), ways, tuple(self._recent()))) from none
+            raise Refused(Refusal(none.code, str(none), ways, (*none.details, *self._recent()))) from none
         recorded = self.recorded.get(entry.id)
         if recorded is None or set(recorded["images"]) != set(self.service.description.images):
             text = f"the previous release {label({'id': entry.id, 'name': entry.name})} was of other services than now"
             raise Refused(Refusal("release_gone", text, (("to=<tag>", "names another release"),)))
+        self.over = release_choice.passed_over(self.past, current, entry)
         chosen = f"previous: the newest good release before {label(present.release)}, from operation {entry.operation}"
         return self._from_ledger(recorded, tag_matters=wish.procedure == "rollback"), chosen
 
@@ -422,7 +426,7 @@ class ComposePlanner:
             warnings.append(f"the ledger left this host at {self.past.left}, but it is at {label(present.release)}")
         recorded = self.past.find(str(goal["id"]))
         if recorded is not None and not recorded.good:
-            warnings.append(f"{label(goal)} was condemned by operation {recorded.condemned_by}")
+            warnings.append(f"{label(goal)} is not a good release: {recorded.why}")
         return warnings
 
     # -- images ----------------------------------------------------------------------------------

@@ -270,6 +270,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
             gate,
             dokku_health.live_problems(plan, direction),
             revision=dokku_health.reported(wanted),
+            before=plan.get("just_before"),
             probe_queue=not back and bool(plan["steps"]),
         )
     except DokkuError as error:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_release, health
+from ansible_collections.ops.runbook.plugins.module_utils import blame, dokku_release, health
+from ansible_collections.ops.runbook.plugins.module_utils.blame import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService
@@ -42,26 +43,28 @@ def verify(
     revision: str = "",
     probe_queue: bool = False,
     stopped: bool = False,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Verify the app as an operation left it. Returns ok, reason, health, processes, release, seconds, and maybe note.
+    """Verify the app as an operation left it. Returns blame.verdict, health, processes, release, seconds, maybe note.
 
     wrong: what is not as it should be in what is live; it needs the plugin `releases`. revision: the commit that the
     endpoints must report, where they report one. stopped: the app is to be down, so only that is looked at.
+    before: what look answered just before the change.
     """
-    started = time.monotonic()
-    deadline = started + gate.deadline
+    started, patience = time.monotonic(), gate.patience
+    deadline = started + patience
     results: list[health.Result] = []
     with ThreadPoolExecutor(max_workers=2) as pool:
         settled = pool.submit(_settled, service, wrong, deadline, gate.interval, stopped)
         if gate.checks and not stopped:
-            results = health.gate(gate.checks, gate.deadline, gate.interval, gate.successes, revision or None)
-        problems, processes, live = settled.result()
-    problems += [f"{result.name}: {result.reason}" for result in results if not result.ok]
-    if probe_queue and not problems:
-        problems += _queue_problems(service)
+            known = (before or {}).get("health")
+            results = health.gate(gate.checks, patience, gate.interval, gate.successes, revision or None, before=known)
+        wrongs, processes, live = settled.result()
+    problems = [Problem(text) for text in wrongs] + health.problems(results)
+    if probe_queue and not any(problem.red for problem in problems):
+        problems += [Problem(text) for text in _queue_problems(service)]
     found = {
-        "ok": not problems,
-        "reason": service.redact("; ".join(problems)) if problems else "",
+        **blame.verdict(problems, service.redact if problems else str),
         "health": [result.to_dict() for result in results],
         "processes": processes,
         "release": live,

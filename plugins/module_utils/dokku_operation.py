@@ -48,7 +48,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import operation_change, operation_plan
+from ansible_collections.ops.runbook.plugins.module_utils import health, operation_change, operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description, DokkuService
@@ -164,4 +164,8 @@ def carry_out(
         found: dict[str, Any] = PROCEDURES[plan["procedure"]]().verify(context(), plan, direction, gate)
         return found
 
-    return operation_change.carry_out(guard, Work(executor, verify), orders)
+    def before(_plan: Mapping[str, Any]) -> dict[str, Any]:
+        # An app that is down on purpose, or not there yet, gives no answer that says anything of a later one.
+        return {"health": health.look(gate.checks)}
+
+    return operation_change.carry_out(guard, Work(executor, verify, before), orders)

@@ -255,6 +255,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
             gate,
             dokku_health.live_problems(plan, direction),
             revision=dokku_health.reported(wanted),
+            before=plan.get("just_before"),
         )
     except DokkuError as error:
         return {"ok": False, "reason": str(error), "health": []}

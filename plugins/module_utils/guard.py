@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, journal, ledger, moment
+from ansible_collections.ops.runbook.plugins.module_utils import blame, durable_file, journal, ledger, moment
 from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_file
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused, decide
@@ -440,7 +440,7 @@ class Guard:
             try:
                 note = execute(step)
             except Exception as error:
-                event = {"event": "failed", "step": step.id, "error": str(error)}
+                event = {"event": "failed", "step": step.id, "error": str(error), "about": blame.of_error(str(error))}
                 self.write({**event, "untouched": True} if isinstance(error, Untouched) else event)
                 raise StepFailed(step.id, str(error)) from error
             seconds[step.id] = round(time.monotonic() - started, 3)
@@ -561,6 +561,10 @@ class Guard:
             "outcome": end.outcome,
             "error": end.error,
         }
+        if end.outcome in ("failed", "reverted", "interrupted") and journal.about(progress):
+            record["about"] = journal.about(progress)
+        if verified.get("surroundings"):
+            record["surroundings"] = verified["surroundings"]
         if progress.failed_health:
             # The request id of the answer that failed is what the incident needs.
             record["failed_health"] = progress.failed_health

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import (
     SECRET_LENGTH,
     Check,
@@ -38,6 +39,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.http_fetch import (
 
 EXCERPT = 200
 RELEASE_PREFIX = 7
+#: Between two looks at a slow machine an answer may take this many times as long, whatever the release.
+SWAY = 2.0
+#: An answer that is right, but too slow: only the answer before the change can tell whose fault that is.
+SPEED = "speed"
 
 _MISSING = object()
 _LOGIN = re.compile(r"(log|sign)[-_]?in\b|/(auth|sso|oauth2?|cas)\b", re.IGNORECASE)
@@ -50,7 +55,11 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 @dataclass(frozen=True)
 class Result:
-    """What one check found. C(reason) is empty when, and only when, the check is satisfied."""
+    """What one check found. C(reason) is empty when, and only when, the check is satisfied.
+
+    C(about): what the reason is about, release or surroundings; empty where there is none, or before C(against) told.
+    C(warnings): what a person should know of a check that is satisfied.
+    """
 
     name: str
     url: str
@@ -62,9 +71,11 @@ class Result:
     reason: str = ""
     tls_days: int | None = None
     attempts: int = 1
+    about: str = ""
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "warnings": list(self.warnings)}
 
 
 def probe(check: Check, expected_release: str | None = None, extra_headers: Mapping[str, str] | None = None) -> Result:
@@ -81,6 +92,7 @@ def probe(check: Check, expected_release: str | None = None, extra_headers: Mapp
             status=error.status,
             seconds=round(deadline.elapsed(), 3),
             reason=Redactor(check, headers).clean(str(error), 1000),
+            about=error.about,
         )
     return evaluate(check, answer, expected_release, headers)
 
@@ -158,17 +170,20 @@ def evaluate(
     redactor = Redactor(check, headers if headers is not None else check.headers)
     document, json_problem = _document(answer)
     release = _reported_release(check, answer, document)
+    about, warnings = "", []
     if answer.status not in check.status:
         problems = [_status_problem(check, answer, redactor)]
     else:
         problems = list(_content_problems(check, answer, document, json_problem, redactor))
-        problems += _release_problems(check, release, expected_release, redactor)
+        wrong = list(_release_problems(check, release, expected_release, redactor))
+        about = RELEASE if wrong else ""
+        problems += wrong
         if check.max_seconds is not None and answer.seconds > check.max_seconds:
+            about = about if problems else SPEED
             problems.append(f"answers in {answer.seconds:.2f} s, the limit is {check.max_seconds:g} s")
-        if answer.tls_days is not None and answer.tls_days < check.tls_min_days:
-            problems.append(
-                f"the certificate ends in {answer.tls_days} days, at least {check.tls_min_days} are asked for"
-            )
+    if answer.tls_days is not None and answer.tls_days < check.tls_min_days:
+        # No release changes it, and a change that is taken back renews none.
+        warnings.append(f"the certificate ends in {answer.tls_days} days, at least {check.tls_min_days} are asked for")
     request_id = _request_id(check, answer, document)
     return Result(
         name=check.name,
@@ -180,7 +195,57 @@ def evaluate(
         release=redactor.clean(release, 128) if release else None,
         reason="; ".join(problems),
         tls_days=answer.tls_days,
+        about=about,
+        warnings=tuple(warnings),
     )
+
+
+def against(result: Result, before: Mapping[str, Any] | None) -> Result:
+    """Hold an answer against the answer of the same endpoint just before the change. Pure.
+
+    A slow answer passes, with a warning, where it was too slow before and is not much slower now. A failure is about
+    the surroundings where the endpoint failed in the same way before, and where a release can't cause it.
+    """
+    if result.ok:
+        return replace(result, about="")
+    if before is None:
+        return replace(result, about=RELEASE if result.about in ("", RELEASE) else SURROUNDINGS)
+    if result.about == SPEED:
+        return _slow(result, before)
+    if result.about == SURROUNDINGS:
+        return replace(result, about=RELEASE if before.get("ok") else SURROUNDINGS)
+    same = result.about != RELEASE and not before.get("ok") and before.get("status") == result.status
+    if not same or before.get("about") == SPEED:
+        return replace(result, about=RELEASE)
+    return replace(result, about=SURROUNDINGS, reason=f"{result.reason} (it failed so before the change too)")
+
+
+def _slow(result: Result, before: Mapping[str, Any]) -> Result:
+    seconds = float(before.get("seconds") or 0.0)
+    if before.get("ok"):
+        return replace(result, about=RELEASE)
+    if before.get("about") != SPEED:
+        # It gave no right answer before, so nobody knows how long a right one takes on this machine.
+        return replace(result, about=SURROUNDINGS)
+    reason = f"{result.reason}; before the change it took {seconds:.2f} s"
+    if result.seconds > SWAY * seconds:
+        return replace(result, about=RELEASE, reason=reason)
+    return replace(result, ok=True, about="", reason="", warnings=(*result.warnings, reason))
+
+
+def problems(results: Sequence[Result]) -> list[Problem]:
+    """What the gate has to say of its answers."""
+    found = [Problem(f"{result.name}: {result.reason}", result.about or RELEASE) for result in results if not result.ok]
+    warned = [(result.name, text) for result in results for text in result.warnings]
+    return found + [Problem(f"{name}: {text}", SURROUNDINGS, red=False) for name, text in warned]
+
+
+def look(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """The answers as they are now, before a change: asked once, of whatever release."""
+    if not checks:
+        return []
+    with ThreadPoolExecutor(max_workers=min(len(checks), 16)) as pool:
+        return [result.to_dict() for result in pool.map(probe, checks)]
 
 
 def _document(answer: Answer) -> tuple[Any, str]:
@@ -340,13 +405,16 @@ def gate(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     prober: Callable[[Check, str | None, Mapping[str, str] | None], Result] = probe,
+    before: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[Result]:
     """Ask all checks together, round after round, until all succeeded C(successes) rounds in a row.
 
     One round is always asked. No round starts after the deadline; the last may overrun it by its own timeout.
     Returns the last round. Each result is C(ok) only if the whole gate may pass for that check: a check that
-    answers now but did not hold long enough is not ok, and says so.
+    answers now but did not hold long enough is not ok, and says so. before: the answers just before a change, from
+    look; None where there was no change or nobody looked.
     """
+    known = {str(answer.get("name")): answer for answer in before or []}
     if not checks:
         raise HealthCheckError("no health check is given: nothing would be verified")
     if successes < 1 or deadline < 0 or interval < 0:
@@ -360,7 +428,8 @@ def gate(
         while True:
             attempts += 1
             futures = [pool.submit(prober, check, expected_release, extra_headers) for check in checks]
-            results = [replace(future.result(), attempts=attempts) for future in futures]
+            answers = [against(future.result(), known.get(check.name)) for check, future in zip(checks, futures)]
+            results = [replace(answer, attempts=attempts) for answer in answers]
             failed = [result for result in results if not result.ok]
             in_a_row = 0 if failed else in_a_row + 1
             if failed:
@@ -375,7 +444,7 @@ def gate(
     reason = f"answers now, but only {in_a_row} of {successes} times in a row within {deadline:g} s"
     if last_failure:
         reason += f"; last failure: {last_failure}"
-    return [replace(result, ok=False, reason=reason) for result in results]
+    return [replace(result, ok=False, reason=reason, about=RELEASE) for result in results]
 
 
 def healthy(results: Sequence[Result]) -> bool:

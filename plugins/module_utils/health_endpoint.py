@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -296,6 +297,14 @@ def require_rounds(deadline: float, interval: float, successes: int) -> None:
             f"'successes' is {successes}, with 'interval' {interval:g} s between two rounds; "
             f"'deadline' must be more than {interval * (successes - 1):g} s, not {deadline:g} s"
         )
+
+
+def busy(load: Callable[[], tuple[float, float, float]] = os.getloadavg, processors: int = 0) -> float:
+    """How much longer than alone a process takes on this machine now: 1 to 4."""
+    try:
+        return min(max(load()[0] / (processors or os.cpu_count() or 1), 1.0), 4.0)
+    except OSError:
+        return 1.0
 
 
 def without_secrets(value: Any) -> Any:

@@ -37,6 +37,8 @@ def _row(result: Mapping[str, Any]) -> tuple[str, ...]:
     days = result.get("tls_days")
     rounds = result.get("attempts", 1)
     verdict = "healthy" if result["ok"] else f"UNHEALTHY: {result['reason']}"
+    for warning in result.get("warnings") or ():
+        verdict += f"; WARNING: {warning}"
     if rounds > 1:
         verdict += f" (after {rounds} rounds)"
     return (

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils.blame import SURROUNDINGS
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check, encoded_body, split_host_port
 
 BODY_LIMIT = 1024 * 1024
@@ -90,11 +91,14 @@ class Answer(NamedTuple):
 
 
 class Unreachable(Exception):
-    """No answer that could be judged; the text is the reason, C(status) what was already known."""
+    """No answer that could be judged; the text is the reason, C(status) what was already known.
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    C(about): surroundings where names or certificates are at fault, which no answer could tell of a release.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, about: str = "") -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.about = status, about
 
 
 def fetch(check: Check, headers: Mapping[str, str], deadline: Deadline) -> Answer:
@@ -116,7 +120,8 @@ def fetch(check: Check, headers: Mapping[str, str], deadline: Deadline) -> Answe
                 sock.close()
                 why = error.verify_message.rstrip(".")
                 what = _shown_certificate(dial_host, dial_port, host, deadline)
-                raise Unreachable(f"the certificate that {place} shows for {host} is refused: {why}{what}") from None
+                text = f"the certificate that {place} shows for {host} is refused: {why}{what}"
+                raise Unreachable(text, about=SURROUNDINGS) from None
             connection = http.client.HTTPSConnection(host, port, context=context)
         else:
             connection = http.client.HTTPConnection(host, port)
@@ -168,10 +173,10 @@ def _resolve(host: str, port: int, deadline: Deadline) -> list[Any]:
         thread.start()
         thread.join(max(deadline.seconds - deadline.elapsed(), 0))
     if not outcome:
-        raise Unreachable(f"the name {host} is not resolved within {deadline.seconds:.1f} s")
+        raise Unreachable(f"the name {host} is not resolved within {deadline.seconds:.1f} s", about=SURROUNDINGS)
     if isinstance(outcome[0], BaseException):
         detail = outcome[0].strerror if isinstance(outcome[0], OSError) else "not a host name"
-        raise Unreachable(f"the name {host} does not resolve: {detail}")
+        raise Unreachable(f"the name {host} does not resolve: {detail}", about=SURROUNDINGS)
     return list(outcome[0])
 
 
@@ -183,7 +188,7 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
     except (OSError, ssl.SSLError) as error:
-        raise Unreachable(f"the CA file {ca_file} cannot be used: {_os_reason(error)}") from None
+        raise Unreachable(f"the CA file {ca_file} cannot be used: {_os_reason(error)}", about=SURROUNDINGS) from None
 
 
 def _handshake(

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import blame
+
 FORWARD = "forward"
 BACK = "back"
 
@@ -49,8 +51,9 @@ class Progress:
     begun and has no end. closes: whether the process of the last phase was to close. verified: the last
     verification. closed: the outcome its close wrote.
     past: every step this operation itself finished: id, seconds, direction. cause: why it turned back.
-    failed_health: the answers that made it turn. afterwards_done: the steps after a good verification that ended,
-    well or not.
+    failed_health: the answers that made it turn. cause_about: what it turned back for is about (see blame).
+    afterwards_done: the steps after a good verification that ended, well or not. before: what was looked at just before
+    the first change, None where nobody looked. failed_about: what the error of the failed step is about.
     """
 
     opened: dict[str, Any]
@@ -70,6 +73,9 @@ class Progress:
     past: list[tuple[str, float, str]] = field(default_factory=list)
     cause: str = ""
     failed_health: list[dict[str, Any]] = field(default_factory=list)
+    cause_about: str = ""
+    failed_about: str = ""
+    before: dict[str, Any] | None = None
     afterwards_done: set[str] = field(default_factory=set)
 
     @property
@@ -161,11 +167,14 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
         progress.ever_begun = list(event["ever_begun"])
         progress.notes = dict(event["notes"])
         progress.cause = str(event["cause"])
+        progress.cause_about = str(event.get("cause_about", ""))
+        progress.before = event.get("before")
         progress.direction = event["direction"]
     elif kind == "phase":
         progress.phase, progress.closes = event["phase"], bool(event.get("closes"))
         if progress.direction != event.get("direction", progress.direction):
             if event["direction"] == BACK:
+                progress.cause_about = about(progress)
                 progress.cause = _why_back(progress) or str(event.get("cause", ""))
                 verified = progress.verified or {}
                 progress.failed_health = [] if verified.get("ok") else list(verified.get("health") or [])
@@ -175,6 +184,8 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
                 progress.undone = {}
     elif kind == "phase_end":
         progress.phase = None
+    elif kind == "before":
+        progress.before = event["result"]
     elif kind == "begin":
         progress.begun, progress.failed, progress.error, progress.verified = step, None, "", None
         # A step in one direction takes from what was reached in the other, so that one starts anew.
@@ -192,6 +203,7 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
             progress.notes[step] = event["note"]
     elif kind == "failed":
         progress.begun, progress.failed, progress.error = None, step, str(event.get("error", ""))
+        progress.failed_about = str(event.get("about") or blame.of_error(progress.error))
         if event.get("untouched") and step in progress.ever_begun:
             # This attempt only: an earlier one may have done something.
             progress.ever_begun.reverse()
@@ -215,6 +227,17 @@ def _why_back(progress: Progress) -> str:
     return str((progress.verified or {}).get("reason", ""))
 
 
+def about(progress: Progress) -> str:
+    """What an operation that did not come to a good end failed for: the release, the surroundings, or a cut."""
+    if progress.direction == BACK:
+        return progress.cause_about
+    if progress.failed:
+        return progress.failed_about
+    if progress.begun or progress.verified is None:
+        return blame.CUT
+    return str(progress.verified.get("about") or "")
+
+
 def carry(progress: Progress, direction: str) -> dict[str, Any]:
     """The event by which a new operation takes over what an interrupted one had reached."""
     proofs = {step.id for step in progress.steps if step.data.get("proof")}
@@ -228,6 +251,8 @@ def carry(progress: Progress, direction: str) -> dict[str, Any]:
         "ever_begun": progress.ever_begun,
         "notes": progress.notes,
         "cause": progress.cause or _why_back(progress),
+        "cause_about": progress.cause_about or about(progress),
+        "before": progress.before,
     }
 
 

@@ -25,6 +25,7 @@ def carry_out(guard: Guard, description: Description, gate: GateSettings, orders
         Work(
             lambda plan: _executor(guard, description, plan, gate, orders),
             lambda plan, direction: laravel_health.verify(_service(guard, description, plan), plan, direction, gate),
+            lambda plan: laravel_health.before(_service(guard, description, plan), gate),
         ),
         orders,
     )

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import health, laravel_probe, systemd_units
+from ansible_collections.ops.runbook.plugins.module_utils import blame, health, laravel_probe, systemd_units
+from ansible_collections.ops.runbook.plugins.module_utils.blame import SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
@@ -23,38 +24,41 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_change impor
 def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
     """Verify what an operation left behind: the commit, the units, the scheduler, the answers.
 
-    Returns ok, reason (empty when ok), health (list of results), units, scheduler, maintenance.
+    Returns what blame.verdict does, and health (list of results), units, scheduler, maintenance.
     """
     expected = str((plan["from"] if direction == "back" and plan.get("from") else plan["to"])["id"])
     started = time.monotonic()
-    problems: list[str] = []
+    before = plan.get("just_before")
+    problems: list[Problem] = []
     try:
         head = service.checkout.head()
     except (CheckoutProblem, CommandFailed) as error:
         head = str(error)
     if head != expected:
-        problems.append(f"the checkout is at {head[:10]}, not at {expected[:10]}")
+        problems.append(Problem(f"the checkout is at {head[:10]}, not at {expected[:10]}", SURROUNDINGS))
     down = is_down(service)
     wanted_down = plan.get("maintenance")
     if plan.get("procedure") == "maintenance":
         wanted_down = (plan["facts"]["maintenance"] == "down") is (direction != "back")
     if wanted_down is not None and bool(wanted_down) is not down:
-        problems.append(
-            f"the application is {'down' if down else 'up'}, and should be {'down' if wanted_down else 'up'}"
-        )
+        text = f"the application is {'down' if down else 'up'}, and should be {'down' if wanted_down else 'up'}"
+        problems.append(Problem(text, SURROUNDINGS))
     told = any("queue:restart" in step["data"].get("commands", []) for step in plan.get("steps") or [])
+    patience = gate.patience
     with ThreadPoolExecutor(max_workers=2) as pool:
         planted = pool.submit(scheduler_problem, service)
-        settled = pool.submit(_settled_units, service, started + gate.deadline, gate.interval, told)
-        results, note = _answers(service, gate, expected, down)
+        settled = pool.submit(
+            _settled_units, service, started + patience, gate.interval, told, (before or {}).get("units")
+        )
+        results, note = _answers(service, gate, patience, expected, down, before)
         scheduler, units = planted.result(), settled.result()
     if scheduler:
-        problems.append(scheduler)
-    problems += [f"{result.name}: {result.reason}" for result in results if not result.ok]
-    problems += [text for text in units.values() if text]
+        stood = bool(before and before["scheduler"])
+        problems += blame.so_before({"scheduler": scheduler}, {"scheduler": scheduler} if stood else None)
+    problems += health.problems(results)
+    problems += blame.so_before(units, before["units"] if before else None)
     return {
-        "ok": not problems,
-        "reason": service.redact("; ".join(problems)),
+        **blame.verdict(problems, service.redact),
         "health": [result.to_dict() for result in results],
         "units": {name: text or "active" for name, text in units.items()},
         "scheduler": scheduler or "present",
@@ -65,7 +69,27 @@ def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gat
     }
 
 
-def _answers(service: LaravelService, gate: GateSettings, expected: str, down: bool) -> tuple[list[health.Result], str]:
+def before(service: LaravelService, gate: GateSettings) -> dict[str, Any]:
+    """What the gate will look at, just before the first change."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Behind the maintenance page nothing is asked: its answers are those of no release.
+        answers = pool.submit(health.look, () if is_down(service) else gate.checks)
+        return {"scheduler": scheduler_problem(service), "units": stopped(service), "health": answers.result()}
+
+
+def stopped(service: LaravelService) -> dict[str, str]:
+    """The units that do not run now, and why, by name."""
+    return {name: text for name, text in _unit_problems(unit_names(service), "").items() if text}
+
+
+def _answers(
+    service: LaravelService,
+    gate: GateSettings,
+    patience: float,
+    expected: str,
+    down: bool,
+    before: Mapping[str, Any] | None,
+) -> tuple[list[health.Result], str]:
     if not gate.checks:
         return [], "no health check is defined (laravel_health): the answers of the site were not verified"
     checks, headers, note = gate.checks, None, ""
@@ -77,20 +101,25 @@ def _answers(service: LaravelService, gate: GateSettings, expected: str, down: b
         else:
             checks = tuple(replace(check, status=(503,), json={}, contains=None, release=None) for check in checks)
             note = "in maintenance without a secret: only the maintenance page could be verified"
-    results = health.gate(checks, gate.deadline, gate.interval, gate.successes, expected, headers)
+    known = (before or {}).get("health")
+    results = health.gate(checks, patience, gate.interval, gate.successes, expected, headers, before=known)
     return results, note
 
 
-def _settled_units(service: LaravelService, deadline: float, interval: float, told: bool) -> dict[str, str]:
+def _settled_units(
+    service: LaravelService, deadline: float, interval: float, told: bool, stood: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The problems of the units, once they settled or the deadline is over.
 
+    stood: units that did not run before the change; they are not waited for.
     told: the worker was told to restart. It then ends by itself, with success, when its job is done, and systemd
     starts it again after RestartSec: that moment is no problem, and when it comes can't be known.
     """
     names = unit_names(service)
     while True:
         found = _unit_problems(names, service.description.queue_unit if told else "")
-        if not any(found.values()) or time.monotonic() >= deadline:
+        waits = any(text for name, text in found.items() if name not in (stood or {}))
+        if not waits or time.monotonic() >= deadline:
             return found
         time.sleep(max(interval, 0.1))
 

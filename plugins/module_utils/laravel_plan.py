@@ -51,6 +51,8 @@ class ReleasePlanner:
     def __init__(self, service: LaravelService, ledger: Ledger) -> None:
         self.service = service
         self.past = release_choice.history(ledger.records)
+        # Why each newer release is not the one that `previous` means.
+        self.over: list[str] = []
 
     def plan(self, wish: Wish, head: str) -> dict[str, Any]:
         """The plan as the journal keeps it. Raises Refused."""
@@ -92,6 +94,7 @@ class ReleasePlanner:
             "steps": [step.to_dict() for step in steps],
             "undo": [step.to_dict() for step in laravel_release.undo(facts)],
             "migrations": laravel_release.migrations_record(facts),
+            "also": [["passes over", self.over]] if self.over else [],
             "vendor": vendor,
             "php": str(answer["php"]),
             "transactional": facts.transactional,
@@ -136,7 +139,7 @@ class ReleasePlanner:
             ways: tuple[tuple[str, str], ...] = (("to=<commit or tag>", "names the release to go to"),)
             if none.code in ("no_ledger", "drift"):
                 ways += (("laravel_adopt", "records the present state, if it is good, as a release"),)
-            raise Refused(Refusal(none.code, str(none), ways, tuple(self._recent()))) from none
+            raise Refused(Refusal(none.code, str(none), ways, (*none.details, *self._recent()))) from none
         if not self.service.checkout.has(release.id):
             raise Refused(
                 Refusal(
@@ -145,6 +148,7 @@ class ReleasePlanner:
                     (("to=<commit or tag>", "names another release"),),
                 )
             )
+        self.over = release_choice.passed_over(self.past, head, release)
         chosen = f"previous: the newest good release before {head[:10]}, from operation {release.operation}"
         return Resolved(release.id, release.name, "commit, present on this host"), chosen
 
@@ -413,7 +417,7 @@ class ReleasePlanner:
             )
         recorded = self.past.find(facts.target["id"])
         if recorded is not None and not recorded.good:
-            warnings.append(f"{label(facts.target)} was condemned by operation {recorded.condemned_by}")
+            warnings.append(f"{label(facts.target)} is not a good release: {recorded.why}")
         if answer.get("boot_error"):
             warnings.append(f"the present release does not boot: {answer['boot_error']}")
         ups = (answer.get("database") or {}).get("ups") or {}

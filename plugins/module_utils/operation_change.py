@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import health_endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, StepFailed
-from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, Step
+from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, Progress, Step
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class GateSettings:
     deadline: float
     interval: float
     successes: int
+
+    @property
+    def patience(self) -> float:
+        """The deadline as this machine needs it now: with more work than processors everything takes longer."""
+        return self.deadline * health_endpoint.busy()
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,13 @@ class Work:
     """What a system does in an operation, given its plan.
 
     executor: what does one step. verify: looks at what was left behind, after going in a direction; returns ok,
-    reason and whatever else is worth keeping.
+    reason, about (see blame) and whatever else is worth keeping. before: looks at the same just before the first
+    change, so that verify can tell what was so already; verify finds its answer in the plan, under `just_before`.
     """
 
     executor: Callable[[dict[str, Any]], Callable[[Step], object]]
     verify: Callable[[Mapping[str, Any], str], dict[str, Any]]
+    before: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
 
 def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
@@ -75,6 +82,7 @@ def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str
     with guard.phase(orders.operation, "apply", direction, orders.cause, closes=orders.close) as progress:
         # Nothing was begun: there is nothing to go back from.
         if progress.remaining(direction) and (direction != BACK or progress.touched):
+            _look_before(guard, work, progress)
             try:
                 guard.run_steps(progress, direction, work.executor(progress.plan or {}))
             except StepFailed as failure:
@@ -82,7 +90,7 @@ def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str
             changed = True
     with guard.phase(orders.operation, "verify", closes=orders.close) as progress:
         plan = progress.plan or {}
-        verified = work.verify(plan, direction)
+        verified = work.verify({**plan, "just_before": progress.before}, direction)
         guard.write({"event": "verified", "result": verified})
         if verified["ok"] and direction != BACK and progress.steps and progress.afterwards:
             guard.run_afterwards(progress, work.executor(plan))
@@ -93,6 +101,19 @@ def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str
         "error": verified["reason"],
         "verified": verified,
     }
+
+
+def _look_before(guard: Guard, work: Work, progress: Progress) -> None:
+    """Journal what is so before the first change. An adoption changes nothing, so there all of it is judged."""
+    plan = progress.plan or {}
+    if work.before is None or progress.touched or progress.before is not None or plan.get("procedure") == "adopt":
+        return
+    try:
+        found = work.before(plan)
+    except Exception:
+        # The change does not depend on this look. Without it nothing counts as so already.
+        return
+    guard.write({"event": "before", "result": found})
 
 
 def _close(guard: Guard, operation: str) -> dict[str, Any]:

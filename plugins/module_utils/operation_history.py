@@ -91,7 +91,9 @@ def picture(
             for release in past.order
         ],
         "current": past.left,
+        "never": [asdict(release) for release in past.never],
         "previous": {
+            "passed_over": release_choice.passed_over(past, past.left or "", previous),
             "id": previous.id if previous else None,
             "name": previous.name if previous else "",
             "why_none": why_none,

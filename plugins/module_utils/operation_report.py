@@ -240,6 +240,10 @@ def notes(results: Results) -> list[str]:
     for result in results.values():
         said = [*_notes(result["record"])] if result.get("record") else []
         lines += [note for note in said if note not in lines]
+    for host, result in results.items():
+        passed = (result.get("verified") or {}).get("surroundings") or []
+        prefix = f"{host}: " if len(results) > 1 else ""
+        lines += [f"WARNING   {prefix}{text}" for text in passed]
     for result in results.values():
         note = (result.get("verified") or {}).get("note")
         if note and note not in lines:

@@ -7,25 +7,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import blame
 
 #: Procedures that bring a release to the host.
 _ARRIVALS = ("deploy", "adopt")
 
 
 class NoRelease(Exception):
-    """There is no release to go back to. `code` is stable, the text says why."""
+    """There is no release to go back to. `code` is stable, the text says why; details: a line for each passed over."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, details: Sequence[str] = ()) -> None:
         super().__init__(text)
-        self.code = code
+        self.code, self.details = code, tuple(details)
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release in deploy order. good: an operation to it succeeded, and none condemned it since."""
+    """A release in deploy order. good: an operation to it succeeded, and none condemned it since. why: it is not."""
 
     id: str
     name: str
@@ -33,14 +35,19 @@ class Release:
     since: str
     operation: str
     condemned_by: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class History:
-    """order: releases, oldest first. left: where the last recorded operation left the host (None: unknown)."""
+    """order: releases, oldest first. left: where the last recorded operation left the host (None: unknown).
+
+    never: releases whose deploy did not succeed, and which were good on this host at no time, oldest first.
+    """
 
     order: tuple[Release, ...]
     left: str | None
+    never: tuple[Release, ...] = ()
 
     def find(self, release: str) -> Release | None:
         return next((entry for entry in self.order if entry.id == release), None)
@@ -54,9 +61,11 @@ def history(records: Iterable[Mapping[str, Any]]) -> History:
 
     A successful deploy puts its release last. A successful rollback condemns the release it left and
     leaves the order alone, so the next rollback goes further back and never in a circle. A release that
-    an operation failed to bring up is condemned until an operation to it succeeds.
+    an operation failed to bring up is condemned until an operation to it succeeds, unless what failed was about the
+    surroundings, which no release can influence.
     """
     order: list[Release] = []
+    never: dict[str, Release] = {}
     left: str | None = None
     for record in records:
         outcome, procedure = record.get("outcome"), record.get("procedure")
@@ -69,38 +78,43 @@ def history(records: Iterable[Mapping[str, Any]]) -> History:
             # Maintenance of a host that was changed by hand must not make that change look recorded.
             continue
         left = _id(record.get("left")) or None
+        about = "" if outcome == "succeeded" else blame.of_record(record)
+        never.pop(target, None)
         if procedure in _ARRIVALS:
             if outcome == "succeeded":
                 order = [entry for entry in order if entry.id != target] + [_release(record, True)]
             else:
-                order = _condemn(order, target, record)
+                if not (about == blame.SURROUNDINGS or (about == blame.CUT and outcome == "reverted")):
+                    order = _condemn(order, target, record, _not_brought_up(record))
+                if all(entry.id != target for entry in order):
+                    never[target] = replace(_release(record, False), why=_not_brought_up(record))
                 if left != source:
                     # The host may run it now: what ran before it comes before it.
                     condemned = [entry for entry in order if entry.id == target]
                     order = [entry for entry in order if entry.id != target] + condemned
         elif procedure == "rollback":
             if outcome == "succeeded":
-                order = _arrive(_condemn(order, source, record), record, source)
+                order = _arrive(_condemn(order, source, record, _left_by(record)), record, source)
             else:
-                if _blames(record):
-                    order = _condemn(order, target, record)
-                if outcome == "failed":
-                    order = _condemn(order, source, record)
-    return History(tuple(order), left)
+                # A cut says nothing of a release that was good before.
+                if about == blame.RELEASE:
+                    order = _condemn(order, target, record, _not_brought_up(record))
+                if outcome == "failed" and not (left == source and about == blame.SURROUNDINGS):
+                    order = _condemn(order, source, record, _left_by(record))
+    return History(tuple(order), left, tuple(entry for entry in never.values()))
 
 
 def _id(release: Any) -> str:
     return str(release.get("id") or "") if isinstance(release, Mapping) else ""
 
 
-def _blames(record: Mapping[str, Any]) -> bool:
-    """Whether a rollback that did not succeed speaks against its target, which was good before.
+def _not_brought_up(record: Mapping[str, Any]) -> str:
+    error = str(record.get("error") or "no reason was recorded")
+    return f"{record.get('procedure')} {record.get('id')} could not bring it up: {error[:200]}"
 
-    A wrong answer or a failed step does; a cut, a stopped worker or a missing crontab line does not.
-    """
-    answers = record.get("failed_health") or record.get("health") or []
-    error = str(record.get("error"))
-    return any(not answer.get("ok") for answer in answers) or (error.startswith("step '") and "cut off" not in error)
+
+def _left_by(record: Mapping[str, Any]) -> str:
+    return f"rollback {record.get('id')} left it"
 
 
 def _release(record: Mapping[str, Any], good: bool) -> Release:
@@ -108,11 +122,9 @@ def _release(record: Mapping[str, Any], good: bool) -> Release:
     return Release(_id(target), str(target.get("name") or ""), good, str(record.get("finished")), str(record.get("id")))
 
 
-def _condemn(order: list[Release], release: str, record: Mapping[str, Any]) -> list[Release]:
+def _condemn(order: list[Release], release: str, record: Mapping[str, Any], why: str) -> list[Release]:
     return [
-        Release(entry.id, entry.name, False, entry.since, entry.operation, str(record.get("id")))
-        if entry.id == release
-        else entry
+        replace(entry, good=False, condemned_by=str(record.get("id")), why=why) if entry.id == release else entry
         for entry in order
     ]
 
@@ -137,12 +149,33 @@ def previous(past: History, current: str) -> Release:
             f"the ledger says that this host is at {past.left[:10]}, but it is at {current[:10]}: "
             "somebody changed it without a record",
         )
-    place = past.position(current)
-    before = past.order if place is None else past.order[:place]
-    for entry in reversed(before):
-        if entry.good and entry.id != current:
+    for entry in reversed(_before(past, current)):
+        if entry.good:
             return entry
-    raise NoRelease("nothing_before", f"no good release before {current[:10]} is recorded on this host")
+    raise NoRelease(
+        "nothing_before",
+        f"no good release before {current[:10]} is recorded on this host",
+        passed_over(past, current, None),
+    )
+
+
+def _before(past: History, current: str) -> list[Release]:
+    place = past.position(current)
+    return [entry for entry in (past.order if place is None else past.order[:place]) if entry.id != current]
+
+
+def passed_over(past: History, current: str, chosen: Release | None) -> list[str]:
+    """Why each newer release is not `previous`, a line for each, the newest first."""
+    before = _before(past, current)
+    after = before[before.index(chosen) + 1 :] if chosen in before else before
+    since = chosen.since if chosen is not None else ""
+    over = [entry for entry in after if not entry.good]
+    over += [entry for entry in past.never if entry.id != current and entry.since >= since]
+    return [f"{_label(entry)}: {entry.why}" for entry in sorted(over, key=lambda entry: entry.since, reverse=True)]
+
+
+def _label(release: Release) -> str:
+    return f"{release.name} ({release.id[:10]})" if release.name else release.id[:10]
 
 
 def kept(past: History, current: str, count: int) -> list[str]:

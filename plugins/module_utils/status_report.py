@@ -166,7 +166,8 @@ def _release_lines(result: Mapping[str, Any]) -> list[str]:
     lines = table(("release", "since (UTC)", "", ""), rows)
     if not result["previous"]["id"]:
         lines.append(f"a rollback to `previous` is refused: {result['previous']['why_none']}")
-    return lines
+    over = result["previous"].get("passed_over")
+    return lines + (["`previous` passes over:", *(f"  {line}" for line in over)] if over else [])
 
 
 def _standing_lines(result: Mapping[str, Any]) -> list[str]:

@@ -152,6 +152,17 @@ results:
       description: Rounds that were asked.
       type: int
       sample: 1
+    about:
+      description: >-
+        What the reason is about. V(release), or V(surroundings) where no release can influence it, such as a name that
+        does not resolve. Empty where the endpoint is healthy.
+      type: str
+      sample: release
+    warnings:
+      description: What a person should know of an endpoint that is healthy, such as a certificate that ends soon.
+      type: list
+      elements: str
+      sample: []
 request_ids:
   description: The request ids by name of endpoint, for the notes of an incident.
   returned: always

@@ -166,6 +166,9 @@ releases:
     condemned_by:
       description: The operation that found it bad.
       type: str
+    why:
+      description: What that operation said, in a sentence. Empty where the release is good.
+      type: str
     images:
       description: Its images by service, each with C(reference) and C(digest). Empty for a commit.
       type: dict
@@ -193,6 +196,15 @@ previous:
     why_none:
       description: Why there is none.
       type: str
+    passed_over:
+      description: Why each newer release is not the previous one, a line for each, the newest first.
+      type: list
+      elements: str
+never:
+  description: Releases whose deploy did not succeed, and which were never good here, with the keys of RV(releases).
+  returned: success
+  type: list
+  elements: dict
 """
 
 import os

@@ -187,7 +187,9 @@ def test_an_answer_is_judged_without_a_network() -> None:
     answer = Answer(200, (("Content-Type", "application/json"),), b'{"a": {"b": [1, 2]}}', True, 0.1, 9)
     assert evaluate(parse_check({"url": URL, "json": {"a.b": [1, 2]}}), answer).ok
     assert not evaluate(parse_check({"url": URL, "json": {"a.b": [2, 1]}}), answer).ok
-    assert evaluate(parse_check({"url": URL, "tls_min_days": 10}), answer).reason.startswith("the certificate ends")
+    assert (
+        evaluate(parse_check({"url": URL, "tls_min_days": 10}), answer).warnings[0].startswith("the certificate ends")
+    )
 
 
 # --- the gate, on a clock of its own --------------------------------------------------------------------
