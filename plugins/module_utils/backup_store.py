@@ -14,7 +14,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import backup_manifest, durable_file, held_path, sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    backup_manifest,
+    durable_file,
+    durable_tree,
+    held_path,
+    sealed_file,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest, Part
 
 _MAKING = ".making-"
@@ -144,8 +150,7 @@ class Store:
         for file in files:
             durable_file.remove(os.path.join(folder, f".{file}.part"))
         durable_file.sync_folder(folder)
-        os.rename(folder, self.path(manifest.id))
-        durable_file.sync_folder(self.folder)
+        durable_tree.rename(folder, self.path(manifest.id))
 
     # -- removing --------------------------------------------------------------------------------
 
@@ -157,8 +162,7 @@ class Store:
         """Remove a whole backup. It stops being one first."""
         gone = os.path.join(self.folder, _REMOVING + identity)
         if os.path.isdir(self.path(identity)):
-            os.rename(self.path(identity), gone)
-            durable_file.sync_folder(self.folder)
+            durable_tree.rename(self.path(identity), gone)
         held_path.remove_tree(self.folder, gone, ignore_errors=True)
 
     def sweep(self, made_here: Callable[[str], bool], but: Iterable[str] = ()) -> list[str]:

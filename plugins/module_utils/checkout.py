@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.ops.runbook.plugins.module_utils import durable_tree
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output, tail
 
 #: Refs under this name hold the commits of kept releases, so that git never collects them.
@@ -320,7 +321,8 @@ class Checkout:
         self.run("diff", *form, f"--output={part}", "HEAD")
         patches = [name for name in os.listdir(folder) if name.endswith(".patch")]
         if os.path.getsize(part) or not patches:
-            os.rename(part, os.path.join(folder, f"changes-{len(patches) + 1}.patch" if patches else "changes.patch"))
+            name = f"changes-{len(patches) + 1}.patch" if patches else "changes.patch"
+            durable_tree.put(part, os.path.join(folder, name))
         else:
             os.unlink(part)
         for name in in_the_way:
@@ -334,5 +336,5 @@ class Checkout:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(copy)
             shutil.copy2(source, copy, follow_symlinks=False)
-            os.rename(copy, target)
+            durable_tree.put(copy, target)
         return folder

@@ -17,7 +17,12 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, env_file, secret_value
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    durable_tree,
+    env_file,
+    secret_value,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets import read, sha256
@@ -120,12 +125,11 @@ class SecretsSteps(ComposeSteps):
                     label = os.getxattr(self.path, "security.selinux")
                     os.setxattr(handle.fileno(), "security.selinux", label)
                 os.fsync(handle.fileno())
-            os.rename(temporary, self.path)
+            durable_tree.rename(temporary, self.path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
-        durable_file.sync_folder(folder)
 
     def _do_recreate(self, step: Step) -> object:
         """`restart` would keep the old values. Compose sees what changed, except in a file that is mounted."""

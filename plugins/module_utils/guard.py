@@ -24,7 +24,14 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, durable_file, journal, ledger, moment
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
+    durable_file,
+    durable_tree,
+    journal,
+    ledger,
+    moment,
+)
 from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_file
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused, decide
@@ -423,10 +430,12 @@ class Guard:
         direction: str,
         execute: Callable[[Step], object],
         only: Collection[str] | None = None,
+        trees: Collection[str] = (),
     ) -> dict[str, float]:
         """Do what remains in a direction. Each step is journalled, then acted, then journalled as done.
 
-        only: stop before the first step that is none of these. Returns seconds by step id.
+        only: stop before the first step that is none of these. trees: the folders that steps write to, synced before a
+        step counts as done. Returns seconds by step id.
         Raises StepFailed, or Refused when the lease is lost between two steps.
         """
         seconds: dict[str, float] = {}
@@ -439,6 +448,7 @@ class Guard:
             started = time.monotonic()
             try:
                 note = execute(step)
+                durable_tree.sync(*trees)
             except Exception as error:
                 event = {"event": "failed", "step": step.id, "error": str(error), "about": blame.of_error(str(error))}
                 self.write({**event, "untouched": True} if isinstance(error, Untouched) else event)
@@ -532,8 +542,7 @@ class Guard:
             path = self.path("ledger.jsonl")
             kept = f"{path}.damaged-{ledger.digest(durable_file.read_bytes(path))[:12]}"
             if self.ledger().problems:
-                os.rename(path, kept)
-                durable_file.sync_folder(self.state_dir)
+                durable_tree.rename(path, kept)
             return kept
 
     def _record(self, progress: Progress, end: journal.Ending) -> dict[str, Any]:

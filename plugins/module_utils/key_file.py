@@ -12,7 +12,7 @@ import stat
 import tempfile
 from collections.abc import Callable
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils import durable_tree
 from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
 
 #: So often somebody else may write at the same moment.
@@ -56,13 +56,12 @@ def edit(path: str, change: Callable[[bytes], bytes]) -> tuple[bytes, bytes]:
 
 def _swap(target: str, before: bytes, after: bytes) -> bool:
     """Put the new content in the file's place. False where it had changed meanwhile; then it is as somebody left it."""
-    folder = os.path.dirname(target)
     temporary = _beside(target, after)
     try:
         if not exchange(temporary, target):
             if read(target) != before:
                 return False
-            os.rename(temporary, target)
+            durable_tree.rename(temporary, target)
         elif read(temporary) != before:
             # Theirs goes back to where they wrote it.
             exchange(temporary, target)
@@ -70,7 +69,6 @@ def _swap(target: str, before: bytes, after: bytes) -> bool:
                 kept, temporary = temporary, ""
                 raise EditFailed(f"{target} was changed twice within one moment; one of the versions is in {kept}")
             return False
-        durable_file.sync_folder(folder)
         return True
     finally:
         if temporary:

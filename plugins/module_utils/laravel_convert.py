@@ -17,7 +17,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, laravel_probe, release_store
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    durable_tree,
+    held_path,
+    laravel_probe,
+    release_store,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import room_in
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -241,7 +247,7 @@ class ConvertSteps(ReleaseSteps):
         run("config", "--file", os.path.join(part, "config"), "--unset-all", "core.worktree", check=False)
         # A folder of a conversion that was taken back: its releases' links to it are of no use without it.
         held_path.remove_tree(self.store.root, repository, ignore_errors=True)
-        os.rename(part, repository)
+        durable_tree.put(part, repository)
         return None
 
     def _do_share(self, step: Step) -> object:
@@ -349,7 +355,7 @@ class ConvertSteps(ReleaseSteps):
         held_path.remove_tree(self._old(), part, ignore_errors=True)
         _copy(source, part)
         held_path.remove_tree(self._old(), live, ignore_errors=True)
-        os.rename(part, live)
+        durable_tree.put(part, live)
         return None
 
     def _do_rebuild(self, step: Step) -> object:
@@ -388,14 +394,13 @@ def _swap(waiting: str, here: str) -> None:
     """Exchange two names; by two renames where the file system can't do it in one."""
     if not exchange(waiting, here):
         former = f"{here}{_FORMER}"
-        os.rename(here, former)
-        os.rename(waiting, here)
-        os.rename(former, waiting)
-    durable_file.sync_folder(os.path.dirname(here))
+        durable_tree.rename(here, former)
+        durable_tree.rename(waiting, here)
+        durable_tree.rename(former, waiting)
 
 
 def _mend(waiting: str, here: str) -> None:
     """Finish or take back an exchange that was cut off between two of its renames."""
     former = f"{here}{_FORMER}"
     if os.path.lexists(former):
-        os.rename(former, waiting if os.path.lexists(here) else here)
+        durable_tree.rename(former, waiting if os.path.lexists(here) else here)

@@ -12,6 +12,7 @@ import subprocess
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
+    durable_tree,
     health,
     held_path,
     laravel_probe,
@@ -80,7 +81,7 @@ class ReleaseSteps(LaravelSteps):
             return install(place, wanted, commit)
         held_path.remove_tree(place.app, f"{live}.part", ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", source, f"{live}.part"], check=True, capture_output=True)
-        os.rename(f"{live}.part", live)
+        durable_tree.put(f"{live}.part", live)
         how = "copied" + fit_class_map(place, wanted, commit)
         place.vendor.write_stamp(wanted, commit)
         return how

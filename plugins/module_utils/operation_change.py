@@ -54,11 +54,13 @@ class Work:
     executor: what does one step. verify: looks at what was left behind, after going in a direction; returns ok,
     reason, about (see blame) and whatever else is worth keeping. before: looks at the same just before the first
     change, so that verify can tell what was so already; verify finds its answer in the plan, under `just_before`.
+    trees: the folders whose files the steps write without syncing them.
     """
 
     executor: Callable[[dict[str, Any]], Callable[[Step], object]]
     verify: Callable[[Mapping[str, Any], str], dict[str, Any]]
     before: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    trees: tuple[str, ...] = ()
 
 
 def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str
         if progress.remaining(direction) and (direction != BACK or progress.touched):
             _look_before(guard, work, progress)
             try:
-                guard.run_steps(progress, direction, work.executor(progress.plan or {}))
+                guard.run_steps(progress, direction, work.executor(progress.plan or {}), trees=work.trees)
             except StepFailed as failure:
                 return {"changed": True, "healthy": False, "reverted": False, "error": str(failure), "verified": None}
             changed = True

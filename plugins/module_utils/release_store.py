@@ -18,11 +18,10 @@ import hmac
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, durable_tree, held_path
 
 #: Inside a release: what it was made from. It is written last, so a release without it is not whole.
 MARK = ".ops-runbook-release.json"
@@ -139,6 +138,7 @@ class ReleaseStore:
     def seal(self, mark: Mark) -> None:
         """Say that a release is whole."""
         folder = self.folder(mark.commit)
+        durable_tree.sync(folder)
         durable_file.replace(os.path.join(folder, MARK), json.dumps(asdict(mark), sort_keys=True).encode() + b"\n")
         durable_file.remove(f"{folder}{_HALF_MADE}")
 
@@ -193,7 +193,7 @@ class ReleaseStore:
             if not os.path.lexists(target):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 if os.path.lexists(place):
-                    shutil.move(place, target)
+                    durable_tree.rename(place, target)
                 elif given.endswith("/"):
                     os.makedirs(target)
             elif os.path.isdir(place):
@@ -218,8 +218,7 @@ def replace_link(link: str, target: str) -> None:
     if os.path.lexists(temporary):
         held_path.remove_file(os.path.dirname(link), temporary)
     os.symlink(target, temporary)
-    os.rename(temporary, link)
-    durable_file.sync_folder(os.path.dirname(link))
+    durable_tree.rename(temporary, link)
 
 
 def size_of(folder: str) -> tuple[int, int]:

@@ -10,6 +10,8 @@ import ctypes
 import errno
 import os
 
+from ansible_collections.ops.runbook.plugins.module_utils.durable_file import sync_folder
+
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -23,6 +25,8 @@ def exchange(first: str, second: str) -> bool:
     if not hasattr(libc, "renameat2"):
         return False
     if libc.renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0:
+        for folder in {os.path.dirname(os.path.abspath(name)) for name in (first, second)}:
+            sync_folder(folder)
         return True
     code = ctypes.get_errno()
     if code in _CANT:

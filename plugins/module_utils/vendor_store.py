@@ -19,7 +19,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, durable_tree, held_path
 from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
 
 #: Inside vendor/: which key and commit the tree was made for. Composer leaves unknown files alone.
@@ -91,6 +91,8 @@ class VendorStore:
     def write_stamp(self, name: str, commit: str) -> None:
         """Stamp the live tree. An empty name says that it is being changed: then it belongs to no key."""
         os.makedirs(self.live, exist_ok=True)
+        if name:
+            durable_tree.sync(self.live)
         durable_file.replace(
             os.path.join(self.live, STAMP), json.dumps({"key": name, "commit": commit}).encode() + b"\n"
         )
@@ -128,7 +130,7 @@ class VendorStore:
         part = self.kept(f"{name}{_PART}")
         held_path.remove_tree(self.folder, part, ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", self.live, part], check=True, capture_output=True)
-        os.rename(part, self.kept(name))
+        durable_tree.put(part, self.kept(name))
 
     def bring_live(self, name: str) -> None:
         """Put a kept tree in the live one's place; the live one is kept if it has a key, or removed.
@@ -169,7 +171,7 @@ class VendorStore:
             if os.path.isdir(self.kept(stamp.key)):
                 _discard(self.kept(name))
             else:
-                os.rename(self.kept(name), self.kept(stamp.key))
+                durable_tree.rename(self.kept(name), self.kept(stamp.key))
 
     def prune(self, wanted: set[str]) -> list[str]:
         """Remove kept trees that no kept release needs, and what was half-made. Returns the removed keys."""
@@ -186,8 +188,9 @@ def _exchange(kept: str, live: str) -> None:
         return
     # Another file system, or one without exchange: a copy beside the live tree, then two renames.
     subprocess.run(["cp", "-a", kept, f"{live}{_BESIDE}"], check=True, capture_output=True)
-    os.rename(live, f"{live}{_FORMER}")
-    os.rename(f"{live}{_BESIDE}", live)
+    durable_tree.sync(f"{live}{_BESIDE}")
+    durable_tree.rename(live, f"{live}{_FORMER}")
+    durable_tree.rename(f"{live}{_BESIDE}", live)
     _discard(kept)
 
 
@@ -196,19 +199,19 @@ def _discard(tree: str) -> None:
     part = tree if tree.endswith(_PART) else f"{tree}{_PART}"
     if part != tree:
         held_path.remove_tree(os.path.dirname(tree), part, ignore_errors=True)
-        os.rename(tree, part)
+        durable_tree.rename(tree, part)
     held_path.remove_tree(os.path.dirname(tree), part)
 
 
 def _move(source: str, target: str) -> None:
     """Move a folder, across file systems too; a half-made copy never has the target's name."""
     try:
-        os.rename(source, target)
+        durable_tree.rename(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         part = f"{target}{_PART}"
         held_path.remove_tree(os.path.dirname(target), part, ignore_errors=True)
         subprocess.run(["cp", "-a", source, part], check=True, capture_output=True)
-        os.rename(part, target)
+        durable_tree.put(part, target)
         _discard(source)

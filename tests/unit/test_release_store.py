@@ -133,7 +133,7 @@ def test_a_removal_that_was_cut_off_leaves_what_is_never_chosen(
 ) -> None:
     make(store, A)
     with monkeypatch.context() as cut:
-        cut.setattr(release_store.shutil, "rmtree", lambda *_a, **_k: None)
+        cut.setattr(release_store.held_path, "remove_tree", lambda *_a, **_k: None)
         store.remove(A)
     assert store.whole(A) is None
     assert store.prune([A]) == [A[:12]]
