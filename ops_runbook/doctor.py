@@ -44,6 +44,7 @@ ASKED = {
         " (compose_docker | default('docker')).split() + ['compose', 'version']] if compose_service is defined else [])"
         " }}"
     ),
+    "served": "{{ laravel_path | default('') }}",
     # As docs/sudo.md has them.
     "rights": (
         "{{ ([[laravel_systemctl | default('/usr/bin/systemctl'), 'reload',"
@@ -200,6 +201,15 @@ def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float)
             f"{state['path']} {seen}",
             "" if state["usable"] else f"there: {made}",
         )
+    mask = result.get("umask")
+    if mask:
+        seen = str(mask["mask"])
+        if mask["hides"]:
+            seen += (
+                f": the site can't read files that {result['user']} makes by hand; type umask 022 first."
+                " Procedures make theirs as readable as the folder of the service is"
+            )
+        yield Finding(host, "umask", True, seen)
     for tool, version in (result.get("tools") or {}).items():
         remedy = "" if version else _missing(tool, str(result["user"]))
         yield Finding(host, tool, bool(version), version or "does not run", remedy)

@@ -100,12 +100,43 @@ class Checkout:
         """Changes of tracked files that are not committed, as `XY path` lines."""
         where = ["--", ".", *[f":(exclude){path}" for path in self.aside]] if self.aside else []
         status = self.run("status", "--porcelain=v1", "--no-renames", "--untracked-files=no", "-z", *where).stdout
-        return [entry for entry in status.split("\0") if entry]
+        return [entry for entry in status.split("\0") if entry and not self.link_above(entry[3:])]
+
+    def link_above(self, name: str) -> str:
+        """The link to somewhere else that stands where git has a folder above this file; empty where none does.
+
+        It is how a data volume is put into a checkout. git would take what lies behind it for removed, and replace it
+        by a folder of its own.
+        """
+        parts = name.split("/")[:-1]
+        above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        return next((part for part in above if os.path.islink(os.path.join(self.commands.cwd, part))), "")
+
+    def links(self, *commits: str) -> list[str]:
+        """Folders of these commits that are links to somewhere else here."""
+        names: set[str] = set()
+        for commit in commits:
+            names |= {*self.run("ls-tree", "-r", "-d", "--name-only", "-z", commit).stdout.split("\0")} - {""}
+        there = (name for name in sorted(names) if os.path.islink(os.path.join(self.commands.cwd, name)))
+        return [name for name in there if not self.link_above(name)]
+
+    def behind_links(self, source: str, target: str) -> dict[str, list[str]]:
+        """By link, the files that differ between two commits, and that git can't bring without replacing that link.
+
+        Files that only make git keep a folder are of no use behind one.
+        """
+        found: dict[str, list[str]] = {}
+        for _, name in self.changed_names(source, target):
+            link = self.link_above(name)
+            if link and os.path.basename(name) not in (".gitignore", ".gitkeep", ".keep"):
+                found.setdefault(link, []).append(name)
+        return found
 
     def in_the_way(self, source: str, target: str) -> list[str]:
         """Files that git does not track now, and that the target would overwrite."""
         added = self.run("diff", "--name-only", "--no-renames", "--diff-filter=A", "-z", source, target).stdout
-        found = dict.fromkeys(self._in_place_of(name) for name in added.split("\0") if name)
+        names = [name for name in added.split("\0") if name and not self.link_above(name)]
+        found = dict.fromkeys(self._in_place_of(name) for name in names)
         return [name for name in found if name and not self._tracks(source, name)]
 
     def _in_place_of(self, name: str) -> str:
@@ -269,9 +300,19 @@ class Checkout:
         self.run("update-ref", "-d", f"{KEPT_REFS}{commit}")
 
     def switch(self, commit: str) -> None:
-        """`git reset --hard`, as the runbook has it; done already, it does nothing."""
+        """`git reset --hard`, as the runbook has it; done already, it does nothing.
+
+        A link to somewhere else where git has a folder stays, and so does what lies behind it.
+        """
         self.clear_dead_locks()
-        self.run("reset", "--hard", "--quiet", commit)
+        links = self.links("HEAD", commit)
+        if not links:
+            self.run("reset", "--hard", "--quiet", commit)
+            return
+        excluded = [f":(exclude){path}" for path in links]
+        self.run("restore", "--source", commit, "--staged", "--worktree", "--", ".", *excluded)
+        self.run("reset", "--mixed", "--quiet", commit)
+        self.run("update-index", "-q", "--refresh", check=False)
 
     def clear_dead_locks(self) -> None:
         """Remove lock files that a killed git of ours left.

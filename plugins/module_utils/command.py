@@ -44,6 +44,7 @@ class Commands:
 
     cwd: where. inherited: descriptors for the children (the guard's kernel lock). redact: applied to
     whatever is shown. timeout: seconds, None for no limit. last_line: where a long command's last line is told.
+    umask: of the commands; None for that of this process.
     """
 
     cwd: str
@@ -52,6 +53,7 @@ class Commands:
     timeout: float | None = 1800.0
     disposable: bool = False
     last_line: LastLine | None = None
+    umask: int | None = None
 
     def run(
         self,
@@ -74,6 +76,7 @@ class Commands:
             "text": True,
             "errors": "replace",
             "pass_fds": tuple(self.inherited),
+            **({} if self.umask is None else {"umask": self.umask}),
         }
         try:
             if tell and self.last_line is not None and stdin is not None:

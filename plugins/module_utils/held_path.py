@@ -149,8 +149,11 @@ def held(root: str, path: str) -> str:
 
 
 def remove_tree(root: str, path: str, ignore_errors: bool = False) -> None:
-    """Remove a folder below root with all that is in it. Raises OutOfFolder."""
-    shutil.rmtree(held(root, path), ignore_errors=ignore_errors)
+    """Remove a folder below root with all that is in it; of a link, the link. Raises OutOfFolder."""
+    if os.path.islink(held(root, path)):
+        os.unlink(path)
+    else:
+        shutil.rmtree(path, ignore_errors=ignore_errors)
 
 
 def remove_file(root: str, path: str) -> None:

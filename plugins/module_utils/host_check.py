@@ -15,12 +15,19 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import serving_umask
+
 #: A tool that does not answer at once is as good as missing.
 TIMEOUT = 10
 
 
-def look(state_dir: str, tools: Sequence[Sequence[str]], rights: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """tools: commands that print a version. rights: commands that sudo must allow without a password."""
+def look(
+    state_dir: str, tools: Sequence[Sequence[str]], rights: Sequence[Sequence[str]], served: str = ""
+) -> dict[str, Any]:
+    """tools: commands that print a version. rights: commands that sudo must allow without a password.
+
+    served: a folder from which another user, such as that of php-fpm, serves an application.
+    """
     return {
         "user": getpass.getuser(),
         "python": platform.python_version(),
@@ -28,8 +35,15 @@ def look(state_dir: str, tools: Sequence[Sequence[str]], rights: Sequence[Sequen
         "state_dir": state_folder(state_dir) if state_dir else None,
         # `docker compose version` is asked of another tool than `docker --version`.
         "tools": {" ".join(command[:-1]): version(command) for command in tools if len(command) > 1},
+        "umask": umask(served) if served and os.path.isdir(served) else None,
         "rights": [{"command": list(command), "allowed": allowed(command)} for command in rights if command],
     }
+
+
+def umask(served: str) -> dict[str, Any]:
+    """The umask of this login, and whether it hides new files from who reads those that are served."""
+    mask = serving_umask.present_umask()
+    return {"mask": f"{mask:03o}", "hides": serving_umask.serving(mask, serving_umask.modes_of(served)) != mask}
 
 
 def state_folder(path: str) -> dict[str, Any]:

@@ -21,12 +21,14 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     durable_tree,
     held_path,
+    laravel_layout,
     laravel_probe,
     release_store,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import room_in
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_layout import ASIDE, FACES, OURS, Was, old, standing
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
     CACHES,
@@ -42,17 +44,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import replace_link
 from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
 
-#: What the world outside knows of the checkout, and finds through `current` afterwards.
-FACES = ("public", "artisan")
-
-#: The originals of the faces, and what waits to be exchanged with them.
-ASIDE = "in-place"
-
 #: What a checkout holds beside its tracked files, and a release has by other means.
 _KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/storage", ".env", "public/hot")
-
-#: What converting made itself.
-_OURS = ("releases/", "shared/", "repository/", "current", f"{ASIDE}/")
 
 
 # -- the plan ------------------------------------------------------------------------------------
@@ -79,6 +72,8 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
             ),
             tuple(extra[:40]),
         )
+    if refusal is None and not there:
+        refusal = laravel_layout.strange(service, state)
     mounted = [path for path in service.description.shared if os.path.ismount(service.file(path.rstrip("/")))]
     if refusal is None and mounted and not there:
         refusal = Refusal(
@@ -86,7 +81,7 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
             f"{', '.join(mounted)} is a mount point, which can't be moved into {service.store.shared()}",
             (("umount, and mount it below shared/", "on the host, as an administrator"),),
         )
-    if refusal is None and state == "in_place" and not there and not os.path.isdir(_old(service, ".git")):
+    if refusal is None and state == "in_place" and not there and not os.path.isdir(old(service, ".git")):
         refusal = Refusal(
             "no_checkout_left",
             f"{service.description.path} has no .git any more, so there is no checkout to go back to",
@@ -102,7 +97,8 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
         answer = laravel_probe.ask(service.commands, service.description.php, {})
     except laravel_probe.ProbeFailed as error:
         raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
-    steps, undo = ([], []) if there else (_there, _back)[state == "in_place"](service.description, present)
+    was = {path: standing(old(service, path.rstrip("/"))) for path in service.description.shared}
+    steps, undo = ([], []) if there else (_there, _back)[state == "in_place"](service.description, present, was)
     return {
         "procedure": "convert",
         "strategy": "releases",
@@ -120,14 +116,9 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
     }
 
 
-def _old(service: LaravelService, *parts: str) -> str:
-    """A path of the old checkout."""
-    return os.path.join(service.description.path, *parts)
-
-
 def _untracked(service: LaravelService) -> list[str]:
     """What lies in the checkout, and neither git nor a release's own making brings."""
-    known = (*_KNOWN, *_OURS, *service.description.shared)
+    known = (*_KNOWN, *OURS, *service.description.shared)
     listed = service.checkout.run("status", "--porcelain=v1", "--ignored=matching", "-z").stdout.split("\0")
     found = [entry[3:] for entry in listed if entry[:2] in ("??", "!!")]
     return [
@@ -139,12 +130,14 @@ def _with(shared: Sequence[str], more: Sequence[str]) -> str:
     return "[" + ",".join(f"'{path}'" for path in (*shared, *more)) + "]"
 
 
-def _there(description: Description, present: Mapping[str, str]) -> tuple[list[Step], list[Step]]:
+def _there(description: Description, present: Mapping[str, str], was: Was) -> tuple[list[Step], list[Step]]:
     """The way from a checkout in place to releases, and back from anywhere on it."""
     release = {"commit": present["id"]}
     queue = ["queue:restart"] if description.queue_unit else []
-    shared = [Step(f"share:{path}", f"move {path} to shared/, with a link in its place", data={"path": path})
-              for path in description.shared]  # fmt: skip
+    shared = [
+        Step(f"share:{path}", _sharing(path, was[path]), data={"path": path, "was": dict(was[path])})
+        for path in description.shared
+    ]
     faces = [Step(f"face:{name}", f"let {name} be a link through current", data={"name": name}) for name in FACES]
     steps = [
         Step("mirror", "copy .git to repository/", data={}),
@@ -160,7 +153,7 @@ def _there(description: Description, present: Mapping[str, str]) -> tuple[list[S
     ]
     undo = [
         *_unface(after=True),
-        *_unshare(description, after=True),
+        *_unshare(description, was, after=True),
         Step("unpoint", "remove the link current"),
         Step("rebuild", f"artisan {', '.join(CACHES)}, in the old checkout", data={"commands": [*CACHES, *queue]}),
         *_reload(description),
@@ -168,7 +161,7 @@ def _there(description: Description, present: Mapping[str, str]) -> tuple[list[S
     return steps, undo
 
 
-def _back(description: Description, present: Mapping[str, str]) -> tuple[list[Step], list[Step]]:
+def _back(description: Description, present: Mapping[str, str], was: Was) -> tuple[list[Step], list[Step]]:
     """The way from releases to the old checkout, brought to the release that runs; and back from anywhere on it."""
     release = {"commit": present["id"]}
     queue = ["queue:restart"] if description.queue_unit else []
@@ -177,7 +170,7 @@ def _back(description: Description, present: Mapping[str, str]) -> tuple[list[St
         Step("old_vendor", "copy vendor/ of the release", data=release),
         Step("rebuild", f"artisan {', '.join(CACHES)}, in the old checkout", data={"commands": CACHES}),
         *_unface(),
-        *_unshare(description),
+        *_unshare(description, was),
         Step("unpoint", "remove the link current"),
         Step("old_restart", "artisan queue:restart", data={"commands": queue}),
         *_reload(description),
@@ -185,7 +178,11 @@ def _back(description: Description, present: Mapping[str, str]) -> tuple[list[St
     undo = [
         Step("point", "make the link current", data=release),
         *[
-            Step(f"share:{path}", f"move {path} to shared/", data={"path": path, "after": f"unshare:{path}"})
+            Step(
+                f"share:{path}",
+                f"move {path} to shared/",
+                data={"path": path, "after": f"unshare:{path}", "was": dict(was[path])},
+            )
             for path in description.shared
         ],
         *[
@@ -209,12 +206,18 @@ def _unface(after: bool = False) -> list[Step]:
     ]
 
 
-def _unshare(description: Description, after: bool = False) -> list[Step]:
+def _sharing(path: str, was: Mapping[str, str]) -> str:
+    if was["kind"] == "link":
+        return f"share {path} as the link to {was['to']} that it is"
+    return f"move {path} to shared/, with a link in its place"
+
+
+def _unshare(description: Description, was: Was, after: bool = False) -> list[Step]:
     return [
         Step(
             f"unshare:{path}",
             f"move {path} back from shared/",
-            data={"path": path, **({"after": f"share:{path}"} if after else {})},
+            data={"path": path, "was": dict(was[path]), **({"after": f"share:{path}"} if after else {})},
         )
         for path in reversed(description.shared)
     ]
@@ -232,7 +235,7 @@ class ConvertSteps(ReleaseSteps):
     """The steps of a conversion, by id. Each may be cut off at any point and done again."""
 
     def _old(self, *parts: str) -> str:
-        return _old(self.service, *parts)
+        return old(self.service, *parts)
 
     def _do_mirror(self, _step: Step) -> object:
         """A bare repository with every object, ref and setting of the checkout's own."""
@@ -255,33 +258,52 @@ class ConvertSteps(ReleaseSteps):
         path = step.data["path"].rstrip("/")
         here, shared = self._old(path), self.store.shared(path)
         _mend(shared, here)
-        if os.path.islink(here):
-            return "was so already"
         os.makedirs(os.path.dirname(shared), exist_ok=True)
+        if os.path.islink(here):
+            return self._share_link(step, here, shared)
         if not os.path.lexists(here):
             return "there is none"
         _remove_link(shared)
         if os.path.lexists(shared):
             raise CommandFailed(f"{shared} is there already, and is not what {here} holds")
-        os.symlink(os.path.relpath(shared, os.path.dirname(here)), shared)
+        os.symlink(_ours(here, shared), shared)
         _swap(shared, here)
         return None
+
+    def _share_link(self, step: Step, here: str, shared: str) -> object:
+        """Share what is a link as a link to the same place; it stays where it is, and so does what lies behind it."""
+        to = os.readlink(here)
+        if to == _ours(here, shared):
+            return "was so already"
+        if not _stays(step, here, shared):
+            raise CommandFailed(f"{here} is a link to {to}, and was not when this was planned")
+        if os.path.lexists(shared) and not os.path.islink(shared):
+            raise CommandFailed(f"{shared} is there already, and is not what {here} holds")
+        lies = os.path.join(os.path.realpath(os.path.dirname(here)), to)
+        replace_link(shared, lies)
+        return f"a link to {lies}"
 
     def _do_unshare(self, step: Step) -> object:
         path = step.data["path"].rstrip("/")
         here, shared = self._old(path), self.store.shared(path)
         _mend(shared, here)
+        if _stays(step, here, shared):
+            if standing(here) != step.data["was"]:
+                raise CommandFailed(f"{here} is not the link to {step.data['was']['to']} that it was")
+            return "a link, which stayed as it was"
         if not os.path.islink(here) or not os.path.lexists(shared) or os.path.islink(shared):
             return "was so already"
         _swap(shared, here)
         # Requests that a release still answers find it where it was.
         replace_link(shared, os.path.relpath(here, os.path.dirname(shared)))
+        if os.path.islink(here):
+            raise CommandFailed(f"{here} is still a link, to {os.readlink(here)}")
         return None
 
     def _do_vendor(self, step: Step) -> object:
         commit, place = step.data["commit"], self._place(step)
         held_path.remove_tree(place.app, place.vendor.live, ignore_errors=True)
-        _copy(self._old("vendor"), place.vendor.live)
+        _copy(os.path.realpath(self._old("vendor")), place.vendor.live)
         wanted = self._key(commit)
         return ("copied" + fit_class_map(place, wanted, commit)) if wanted else install(place, wanted, commit)
 
@@ -298,8 +320,10 @@ class ConvertSteps(ReleaseSteps):
         name = step.data["name"]
         here, aside = self._old(name), self._old(ASIDE, name)
         _mend(aside, here)
-        if os.path.islink(here):
+        if os.path.islink(here) and os.readlink(here) == os.path.join("current", name):
             return "was so already"
+        if os.path.islink(here):
+            raise CommandFailed(f"{here} is a link to {os.readlink(here)}, and not the checkout's own {name}")
         os.makedirs(os.path.dirname(aside), exist_ok=True)
         _remove_link(aside)
         if os.path.lexists(aside):
@@ -337,7 +361,8 @@ class ConvertSteps(ReleaseSteps):
         old.clear_dead_locks()
         # By name, so that a collection can't take it away.
         old.run("fetch", "--quiet", self.store.repository, f"+{commit}:refs/ops-runbook/releases/{commit}")
-        linked = [*FACES, *(path.rstrip("/") for path in self.service.description.shared)]
+        shared = (path.rstrip("/") for path in self.service.description.shared)
+        linked = dict.fromkeys([*FACES, *shared, *old.links("HEAD", commit)])
         restore = ("restore", "--source", commit, "--staged", "--worktree", "--")
         old.run(*restore, ".", *[f":(exclude){path}" for path in linked])
         aside = self._old(ASIDE)
@@ -368,6 +393,17 @@ class ConvertSteps(ReleaseSteps):
         except laravel_probe.ProbeFailed as error:
             raise CommandFailed(str(error)) from error
         return None
+
+
+def _ours(here: str, shared: str) -> str:
+    """What the link holds that converting leaves in the place of what it shares."""
+    return os.path.relpath(shared, os.path.dirname(here))
+
+
+def _stays(step: Step, here: str, shared: str) -> bool:
+    """Whether the path was a link to somewhere else when this was planned, and is left as it is."""
+    was = step.data.get("was") or {}
+    return was.get("kind") == "link" and was["to"] != _ours(here, shared)
 
 
 def _copy(source: str, target: str) -> None:

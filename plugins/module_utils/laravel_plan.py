@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,7 @@ class ReleasePlanner:
             # The framework boots while git is asked.
             asked = pool.submit(self._ask, target.commit, wish)
             self._refuse_unsafe_release(head, goal)
+            self._refuse_behind_links(head, goal)
             picture = self._picture(wish, head, target.commit)
             abrupt = self._abrupt_reload()
             right.result()
@@ -218,6 +220,27 @@ class ReleasePlanner:
                     tuple(
                         f"composer.json:{finding.line}: {finding.excerpt}: {finding.rule.why}" for finding in findings
                     ),
+                )
+            )
+
+    def _refuse_behind_links(self, head: str, goal: dict[str, str]) -> None:
+        """A link in the checkout stays; a release with other files behind it would not be brought whole."""
+        if self.service.description.in_releases:
+            return
+        for link, files in self.service.checkout.behind_links(head, goal["id"]).items():
+            place = self.service.file(link)
+            lies = os.path.realpath(place)
+            mount = f"rm {place} && mkdir {place} && mount --bind {lies} {place}"
+            raise Refused(
+                Refusal(
+                    "behind_link",
+                    f"{place} is a link to {lies}, and {len(files)} files of {label(goal)} below it differ from those "
+                    "of the present release: git would replace the link, and what lies there would be out of sight",
+                    (
+                        (f"sudo sh -c {shlex.quote(mount)}", "on the host, puts a mount in the place of the link"),
+                        (f"git rm -r --cached {link}", "in the repository, where its files are data of a host"),
+                    ),
+                    tuple(files[:40]),
                 )
             )
 

@@ -10,10 +10,10 @@ import os
 import pwd
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, last_line
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, last_line, serving_umask
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
@@ -99,11 +99,15 @@ class LaravelService:
             description.data_disposable,
             # Only who holds the guard's lock writes into its folder.
             LastLine(os.path.join(state_dir, last_line.NAME), self.redact) if inherited else None,
+            serving_umask.of_storage(description.path, self.file("storage")),
         )
+        # git and Composer write the code, which the group of storage/ has no need to change.
+        self.code_commands = replace(self.commands, umask=serving_umask.of_code(description.path))
         # What is shared is a link in a release, and git would call the tracked files behind it removed.
         aside = tuple(path.rstrip("/") for path in description.shared) if description.in_releases else ()
-        self.checkout = Checkout(self.commands, description.git, description.remote, scratch, aside)
-        self.vendor = VendorStore(self.file("vendor"), os.path.join(state_dir, "vendor"))
+        self.checkout = Checkout(self.code_commands, description.git, description.remote, scratch, aside)
+        # Where vendor/ is a link, the tree behind it is exchanged, and the link stays.
+        self.vendor = VendorStore(os.path.realpath(self.file("vendor")), os.path.join(state_dir, "vendor"))
 
     def at(self, app: str) -> LaravelService:
         """The same service, with another folder as its application."""
@@ -128,7 +132,7 @@ class LaravelService:
 
     def composer(self, *arguments: str) -> str:
         argv = [*self.description.composer, *arguments, "--no-interaction", "--no-ansi"]
-        return self.commands.run(argv, env={"COMPOSER_NO_INTERACTION": "1"}, tell=True).stderr
+        return self.code_commands.run(argv, env={"COMPOSER_NO_INTERACTION": "1"}, tell=True).stderr
 
     # -- preconditions ---------------------------------------------------------------------------
 

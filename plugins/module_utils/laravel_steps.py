@@ -22,6 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import fit_class_map, install, live_key
+from ansible_collections.ops.runbook.plugins.module_utils.serving_umask import as_served
 
 
 class LaravelSteps:
@@ -45,7 +46,8 @@ class LaravelSteps:
         """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
         verb = step.id.split(":")[0]
         action: Callable[[Step], object] = getattr(self, f"_do_{verb}")
-        return action(step)
+        with as_served(self.service.description.path):
+            return action(step)
 
     def _place(self, _step: Step) -> LaravelService:
         """The service with the folder in which a step works."""

@@ -41,6 +41,10 @@ options:
     type: list
     elements: list
     default: []
+  served:
+    description: Folder of an application that another user serves, such as that of php-fpm. Empty asks for none.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -78,6 +82,12 @@ tools:
   description: Versions by command, without its last word; V(null) for one that does not run.
   returned: success
   type: dict
+umask:
+  description:
+    - Keys are V(mask), the umask of this login, and V(hides), whether it hides new files from the users who can read
+      those of O(served). V(null) where no such folder was asked for, or it is not there.
+  returned: success
+  type: dict
 rights:
   description: Each command, and whether sudo would allow it.
   returned: success
@@ -96,10 +106,12 @@ def main() -> None:
             "state_dir": {"type": "str", "default": ""},
             "tools": {"type": "list", "elements": "list", "default": []},
             "rights": {"type": "list", "elements": "list", "default": []},
+            "served": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **look(module.params["state_dir"], module.params["tools"], module.params["rights"]))
+    params = module.params
+    module.exit_json(changed=False, **look(params["state_dir"], params["tools"], params["rights"], params["served"]))
 
 
 if __name__ == "__main__":

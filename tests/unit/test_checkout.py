@@ -64,6 +64,9 @@ class Origin:
             git(self.work, "tag", "-a", tag, "-m", tag)
         return git(self.work, "rev-parse", "HEAD")
 
+    def id(self, tag: str) -> str:
+        return git(self.work, "rev-parse", f"{tag}^{{commit}}")
+
     def vanish(self) -> None:
         self.work.rename(self.work.with_suffix(".gone"))
 
@@ -336,7 +339,56 @@ def test_in_the_way(origin: Origin, name: str) -> None:
     assert sorted(origin.checkout.in_the_way(origin.v2, v3)) == expected
 
 
-def test_a_link_where_a_folder_must_be_is_in_the_way(origin: Origin, tmp_path: Path) -> None:
+@pytest.fixture
+def volume(origin: Origin, tmp_path: Path) -> Path:
+    """A data volume behind a link, where v3 and v4 have a folder: the place of uploads on many hosts."""
+    put(origin.work, "data/.gitignore")
+    put(origin.work, "data/app/.gitignore")
+    origin.commit("v3")
+    (origin.work / "data" / "app" / ".gitignore").write_text("*\n!.gitignore\n")
+    origin.commit("v4", top="four")
+    put(origin.work, "data/seed.csv")
+    origin.commit("v5")
+    origin.checkout.fetch()
+    origin.checkout.switch(origin.id("v3"))
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "photo.jpg").write_text("kept")
+    shutil.rmtree(origin.clone / "data")
+    (origin.clone / "data").symlink_to(volume)
+    return volume
+
+
+def test_what_lies_behind_a_link_is_no_change_and_stays(origin: Origin, volume: Path) -> None:
+    """`git reset --hard` put an empty folder in the place of the link."""
+    link = origin.clone / "data"
+    assert origin.checkout.changes() == []
+    for release in ("v4", "v3", "v3", "v1"):
+        commit = origin.id(release)
+        assert origin.checkout.behind_links(origin.checkout.head(), commit) == {}
+        assert origin.checkout.in_the_way(origin.checkout.head(), commit) == []
+        origin.checkout.switch(commit)
+        assert (origin.checkout.head(), origin.checkout.changes()) == (commit, [])
+        assert link.readlink() == volume
+        assert sorted(path.name for path in volume.iterdir()) == ["photo.jpg"]
+    assert not (origin.clone / "top").exists()
+
+
+def test_a_file_of_git_behind_a_link_is_named(origin: Origin, volume: Path) -> None:
+    assert origin.checkout.behind_links(origin.id("v4"), origin.id("v5")) == {"data": ["data/seed.csv"]}
+    assert volume.is_dir()
+
+
+def test_a_change_beside_a_link_is_still_a_change(origin: Origin, volume: Path) -> None:
+    (origin.clone / "app").write_text("edited")
+    assert origin.checkout.changes() == [" M app"]
+    origin.checkout.switch(origin.id("v4"))
+    assert ((origin.clone / "app").read_text(), origin.checkout.changes()) == ("two", [])
+    assert (origin.clone / "top").read_text() == "four"
+    assert (volume / "photo.jpg").read_text() == "kept"
+
+
+def test_a_link_where_a_folder_must_be_is_named_and_saved_as_a_link(origin: Origin, tmp_path: Path) -> None:
     """git would replace the link: the files behind it would be gone from the application."""
     put(origin.work, "public/storage/file")
     v3 = origin.commit("v3")
@@ -344,7 +396,8 @@ def test_a_link_where_a_folder_must_be_is_in_the_way(origin: Origin, tmp_path: P
     (tmp_path / "uploads").mkdir()
     (origin.clone / "public").mkdir()
     (origin.clone / "public" / "storage").symlink_to(tmp_path / "uploads")
-    assert origin.checkout.in_the_way(origin.v2, v3) == ["public/storage"]
+    assert origin.checkout.behind_links(origin.v2, v3) == {"public/storage": ["public/storage/file"]}
+    assert origin.checkout.in_the_way(origin.v2, v3) == []
     origin.checkout.save_changes(str(tmp_path / "saved"), ["public/storage"])
     assert os.readlink(tmp_path / "saved" / "files" / "public" / "storage") == str(tmp_path / "uploads")
 

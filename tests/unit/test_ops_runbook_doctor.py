@@ -70,6 +70,20 @@ def test_sudo_is_asked_and_the_command_is_not_run(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "asked").read_text().splitlines()[0] == "-n -l -- systemctl reload php"
 
 
+@pytest.mark.parametrize(("mask", "hides"), [(0o077, True), (0o027, True), (0o022, False), (0o002, False)])
+def test_the_umask_of_the_login_is_looked_at(tmp_path: Path, mask: int, hides: bool) -> None:
+    tmp_path.chmod(0o755)
+    before = os.umask(mask)
+    try:
+        found = host_check.look("", [], [], str(tmp_path))["umask"]
+    finally:
+        os.umask(before)
+    assert found == {"mask": f"{mask:03o}", "hides": hides}
+    said = next(found for found in of_host("web1", answer(umask=found), 1000.0, 1000.1) if found.what == "umask")
+    assert ("by hand" in said.seen) is hides
+    assert host_check.look("", [], [], str(tmp_path / "none"))["umask"] is None
+
+
 def test_a_right_may_be_that_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(getpass, "getuser", lambda: "deploy")
