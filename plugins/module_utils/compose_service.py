@@ -279,7 +279,10 @@ class ComposeService:
         missing = [name for name in names if not os.path.isfile(self.path(name))]
         if missing or not names:
             what = f"{', '.join(missing)} is not in {folder}" if missing else f"{folder} holds no compose file"
-            way = ("compose_files=['docker-compose.prod.yml']", "names the compose files, relative to that folder")
+            way = (
+                held_path.as_input("compose_files", ["docker-compose.prod.yml"]),
+                "names the compose files, relative to that folder",
+            )
             raise Refused(Refusal("no_compose_file", what, (way, _SET_DIR)))
         self._must_be_writable()
         return self._must_resolve()

@@ -61,19 +61,19 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
     differ = f"{len(changes)} files differ from {label(present)}: what runs is not that commit"
     way = ("git commit, or git checkout", "on the host, so that the commit is what runs")
     refusal = None if there else local_changes(changes, differ, (way,))
+    if refusal is None and not there:
+        refusal = laravel_layout.strange(service, state)
     extra = _untracked(service) if state == "releases" and not there else []
     if refusal is None and extra and not leave:
         refusal = Refusal(
             "untracked_files",
             f"{len(extra)} files or folders of this checkout are neither in git nor shared: no release would have them",
             (
-                (f"laravel_shared={_with(service.description.shared, extra)}", "shares them between all releases"),
+                *_sharing_too(service.description.shared, extra),
                 ("discard_local_changes=true", "leaves them behind, in the old checkout, which stays"),
             ),
             tuple(extra[:40]),
         )
-    if refusal is None and not there:
-        refusal = laravel_layout.strange(service, state)
     mounted = [path for path in service.description.shared if os.path.ismount(service.file(path.rstrip("/")))]
     if refusal is None and mounted and not there:
         refusal = Refusal(
@@ -126,8 +126,16 @@ def _untracked(service: LaravelService) -> list[str]:
     ]
 
 
-def _with(shared: Sequence[str], more: Sequence[str]) -> str:
-    return "[" + ",".join(f"'{path}'" for path in (*shared, *more)) + "]"
+def _sharing_too(shared: Sequence[str], extra: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The way that shares data between all releases. What belongs to one release each is never offered."""
+    wanted: list[str] = []
+    for path in extra:
+        if path != "composer.lock" and not held_path.shared_problem([*shared, *wanted, path]):
+            wanted.append(path)
+    if not wanted:
+        return ()
+    effect = "shares them between all releases" if len(wanted) == len(extra) else f"shares {', '.join(wanted)}"
+    return ((held_path.as_input("laravel_shared", [*shared, *wanted]), effect),)
 
 
 def _there(description: Description, present: Mapping[str, str], was: Was) -> tuple[list[Step], list[Step]]:

@@ -76,6 +76,11 @@ def test_files_that_no_release_would_have_are_named_then_shared(before: Lab) -> 
     assert not run.green
     assert "untracked_files" in run.text
     assert "public/uploads" in run.text
+    # What is printed survives a shell, which took the quotes of a bare list.
+    assert """-e '{"laravel_shared": [".env", "storage", "public/uploads/"]}'""" in run.text
+    torn = before.play("laravel_convert", laravel_shared="[.env,storage,public/uploads/]", discard_local_changes=True)
+    assert not torn.green
+    assert "a shell took the list apart" in torn.text
     assert before.version() == "1.0.0"
     shared = [".env", "storage", "public/uploads/"]
     assert before.play("laravel_convert", laravel_shared=shared).green
