@@ -27,7 +27,7 @@ HARMLESS: dict[tuple[str, str], str] = {
     ("checkout.py", "os.unlink(path)"): "lock files of git, by their constant names",
     ("checkout.py", "os.unlink(part)"): "a constant name in a folder of ours",
     ("compose_steps.py", "os.unlink(os.path.join(folder, name, file))"): "listed in a folder of the state folder",
-    ("release_store.py", "shutil.move(place, target)"): "both were held before",
+    ("checkout.py", "os.unlink(copy)"): "a constant name in a folder of ours",
 }
 
 
