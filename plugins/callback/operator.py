@@ -412,8 +412,11 @@ class CallbackModule(Default):  # type: ignore[misc]
             word, tone = "can't be reached", screen.BAD
         elif found.get("healthy"):
             word, tone = "verified", screen.GOOD
+            if (found.get("verified") or {}).get("unasked"):
+                word = "done, its processes run; no endpoint was asked"
         elif found.get("reverted"):
-            word, tone = "not well, went back, and is well there", screen.WARNING
+            there = "no endpoint was asked there" if (found.get("verified") or {}).get("unasked") else "is well there"
+            word, tone = f"not well, went back, and {there}", screen.WARNING
         else:
             word, tone = "not well", screen.BAD
         self._say(Line(f"{host}: {word}, {took}", tone))

@@ -68,6 +68,8 @@ def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gat
         if text
     ]
     found = _result(service, problems, results, states, answers, str(wanted["id"]), started)
+    if not gate.checks and not answers:
+        found["unasked"] = True
     return {**found, "note": note} if note else found
 
 

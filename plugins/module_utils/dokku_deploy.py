@@ -22,6 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_health,
     dokku_release,
     dokku_source,
+    journal,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, ending
@@ -46,18 +47,22 @@ def plan(context: Context) -> dict[str, Any]:
     _refuse(dokku_release.refuse_running(service.app, situation.builds))
     source = _source(str(inputs.get("to") or ""), description.repository)
     present = dokku_release.present(situation)
-    target = {"id": source.ref, "name": source.name if source.name != source.ref else "", "kind": source.kind}
+    target: dict[str, Any] = {"id": source.ref, "name": source.name if source.name != source.ref else ""}
+    target["kind"] = source.kind
     target["revision"] = source.ref if source.kind == "git" and re.fullmatch("[0-9a-f]{40}", source.ref) else ""
+    if source.unresolved:
+        target[journal.UNRESOLVED] = True
     chosen = f"to={inputs.get('to')}"
-    if present is not None and dokku_release.is_code(str(present["id"]), source.ref) and _is_well(situation):
-        return _unchanged(present, chosen)
+    same = present is not None and not source.unresolved and dokku_release.is_code(str(present["id"]), source.ref)
+    if present is not None and same and _is_well(situation):
+        return _unchanged(present, chosen, source)
     staging = StagingWish(
         app=str(inputs.get("staging_app") or ""),
         seen=inputs.get("staging"),
         required=bool(inputs.get("staging_required")),
         hotfix=bool(inputs.get("hotfix")),
     )
-    tried, unproven = judge_staging(staging, source.ref, service.app)
+    tried, unproven = judge_staging(staging, source, service.app)
     _refuse(_no_room(service.app, description.disk_reserve))
     step = deploy_step(source, description.repository, situation)
     return {
@@ -67,6 +72,7 @@ def plan(context: Context) -> dict[str, Any]:
         "proven": source.proven or "not proven before it is fetched",
         "steps": [one.to_dict() for one in [*dokku_change.record_step(situation), step]],
         "undo": [dokku_change.back_step("deploy", situation).to_dict()],
+        **({} if present is not None else {"left_over": _left_over(service.app)}),
         "afterwards": [one.to_dict() for one in dokku_change.afterwards(context, situation)],
         "facts": {"hotfix": True} if staging.hotfix else {},
         "also": [["staging", [tried]]] if tried else [],
@@ -97,16 +103,25 @@ def _is_well(situation: Situation) -> bool:
     return situation.settled and not dokku_release.process_problems(situation.ps) and not situation.pending_rollback
 
 
-def _unchanged(present: Mapping[str, Any], chosen: str) -> dict[str, Any]:
+def _unchanged(present: Mapping[str, Any], chosen: str, source: Source) -> dict[str, Any]:
+    moved = source.kind == "image" and not source.proven
     return {
         "from": present,
         "to": present,
         "chosen": chosen,
-        "proven": "it is the release that is live",
+        "proven": "it is the release that is live" + (", by the name of its image" if moved else ""),
         "steps": [],
         "undo": [],
-        "warnings": [],
+        "warnings": list(source.warnings) if moved else [],
     }
+
+
+def _left_over(app: str) -> str:
+    """What stays of a first deploy that went back. The app ran nothing before, and is not as it was before."""
+    return (
+        f"{app} is stopped; it ran nothing before. What this deploy built, set and recorded is still there: "
+        f"dokku releases {app} lists it, and dokku ps:start {app} would start it."
+    )
 
 
 def _no_room(app: str, reserve: int) -> Refusal | None:
@@ -117,7 +132,9 @@ def _no_room(app: str, reserve: int) -> Refusal | None:
 def deploy_step(source: Source, repository: str, situation: Situation) -> Step:
     """The step that builds and goes live. newest: what was recorded last before it."""
     newest = situation.releases[0].number if situation.releases else 0
-    data = {"kind": source.kind, "ref": source.ref, "repository": repository, "newest": newest}
+    data: dict[str, Any] = {"kind": source.kind, "ref": source.ref, "repository": repository, "newest": newest}
+    if source.unresolved:
+        data[journal.UNRESOLVED] = True
     if source.kind == "git":
         title = f"dokku git:sync --build {situation.app} at {source.ref[:12]}"
     else:
@@ -154,35 +171,40 @@ class StagingWish:
         self.hotfix = hotfix
 
 
-def judge_staging(wish: StagingWish, wanted: str, app: str) -> tuple[str, list[str]]:
+def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, list[str]]:
     """One line for the plan, and what is not proven. Raises Refused where staging is required and does not prove it."""
     if not wish.app or wish.app == app:
         return "", []
     if wish.hotfix:
         text = f"hotfix=true: {wish.app} was not asked, and this goes to production without it"
         return "", [text]
-    problem = _staging_problem(wish, wanted)
+    problem = _staging_problem(wish, source)
     if not problem:
         return f"the same release is live and well on {wish.app}", []
     if wish.required:
         ways: list[tuple[str, str]] = []
         live = str(((wish.seen or {}).get("live") or {}).get("id") or "")
         ways.append((f"dokku_deploy of {wish.app} first", "brings it there, with an inventory host that describes it"))
-        if live and not dokku_release.is_code(live, wanted):
+        if live and (source.unresolved or not dokku_release.is_code(live, source.ref)):
             ways.append((f"to={live}", f"deploys what is live on {wish.app}"))
         ways.append(("hotfix=true", "goes to production without staging; the ledger says so"))
         raise Refused(Refusal("not_on_staging", problem, tuple(ways)))
     return "", [problem]
 
 
-def _staging_problem(wish: StagingWish, wanted: str) -> str:
-    seen = wish.seen
+def _staging_problem(wish: StagingWish, source: Source) -> str:
+    seen, wanted = wish.seen, source.ref
     if seen is None or "live" not in seen:
         why = str((seen or {}).get("msg") or "it gave no answer")
         return f"{wish.app} could not be asked: {why}"
     live = seen.get("live")
     if not live:
         return f"nothing is live on {wish.app}"
+    if source.unresolved:
+        return (
+            f"{wish.app} runs {str(live['id'])[:40]}; which commit {wanted} is, is not known before Dokku has fetched "
+            "it, so the two can't be compared"
+        )
     if not dokku_release.is_code(str(live["id"]), wanted):
         return f"{wish.app} runs {str(live['id'])[:40]}, and not {wanted[:40]}"
     problems = [str(problem) for problem in seen.get("problems") or []]
@@ -196,10 +218,11 @@ class DeploySteps(dokku_change.Change):
     """The steps of a deploy."""
 
     def deploy(self, step: Step) -> object:
-        found = dokku_health.situation(self.service, "releases", "report", "ps")
-        done = deployed(found, str(step.data["ref"]), self._newest(step))
+        unresolved, newest = bool(step.data.get(journal.UNRESOLVED)), self._newest(step)
+        found = dokku_health.situation(self.service, "releases", "report", "ps", "git")
+        done = made_since(found, newest) if unresolved else deployed(found, str(step.data["ref"]), newest)
         if done is not None:
-            return {"release": done.number}
+            return {"release": done.number, **(resolved(found, done) if unresolved else {})}
         try:
             if step.data["kind"] == "git":
                 self.dokku.run(
@@ -212,11 +235,12 @@ class DeploySteps(dokku_change.Change):
             answer = error.answer
             said = self.service.redact(ending(answer.out)) if answer and answer.problems else ""
             raise CommandFailed(f"{error}. Before that: {said}" if said else str(error)) from error
-        found = dokku_health.situation(self.service, "releases", "report", "ps")
-        if found.live is None:
+        found = dokku_health.situation(self.service, "releases", "report", "ps", "git")
+        if found.live is None or (unresolved and made_since(found, newest) is None):
             # The plugin's trigger never fails a deploy; what it could not write down can't be gone back to.
             raise CommandFailed(f"{self.app} was deployed, and the release was not recorded: dokku releases {self.app}")
-        return {"release": found.live.number, "revision": found.live.revision}
+        note = {"release": found.live.number, "revision": found.live.revision}
+        return {**note, **resolved(found, found.live)} if unresolved else note
 
     def _newest(self, step: Step) -> int:
         """The newest release before the deploy; the operation itself may have recorded what was live."""
@@ -243,6 +267,29 @@ def deployed(found: Situation, ref: str, newest: int) -> Release | None:
     if live is None or live.number <= newest or not found.restart_is_safe:
         return None
     return live if dokku_release.is_code(dokku_release.code_of(live, found.releases), ref) else None
+
+
+def made_since(found: Situation, newest: int) -> Release | None:
+    """A release that a fetch made since; whoever pushes makes one of another source."""
+    live = found.live
+    if live is None or live.number <= newest or not live.source.startswith("git:sync") or not found.restart_is_safe:
+        return None
+    return live
+
+
+def resolved(found: Situation, live: Release) -> dict[str, Any]:
+    """The commit that Dokku fetched for a name, as the target from here on. Raises CommandFailed.
+
+    The fetch has moved the deploy branch to it. Of an annotated tag Dokku itself notes the tag's own id, and an older
+    plugin `releases` recorded that: by it the release is known then.
+    """
+    branch = str(found.git.get("sha") or "")
+    if not live.revision or not re.fullmatch("[0-9a-f]{40}", branch):
+        raise CommandFailed(
+            f"which commit went live is not known: the deploy branch of {found.app} is at {branch or 'nothing'}, and "
+            f"release {live.number} was recorded with {live.revision or 'no commit'}"
+        )
+    return {"target": {"id": live.revision, "revision": branch}}
 
 
 def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, dokku_release, health
+from ansible_collections.ops.runbook.plugins.module_utils import blame, dokku_release, health, journal
 from ansible_collections.ops.runbook.plugins.module_utils.blame import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Situation
@@ -70,7 +70,7 @@ def verify(
         "release": live,
         "seconds": round(time.monotonic() - started, 3),
     }
-    return found if gate.checks or stopped else {**found, "note": NO_CHECKS}
+    return found if gate.checks or stopped else {**found, "note": NO_CHECKS, "unasked": True}
 
 
 def _settled(
@@ -148,6 +148,8 @@ def live_problems(plan: Mapping[str, Any], direction: str) -> Callable[[Situatio
             problems.append("what is live is not recorded by the plugin `releases`")
         elif wanted.get("image") and live.image != wanted["image"]:
             problems.append(f"release {live.number} is live, and it does not run the image of {wanted['name']}")
+        elif wanted.get(journal.UNRESOLVED):
+            problems.append(f"release {live.number} is live; which commit {wanted['id']} is was never found out")
         elif not wanted.get("image") and not dokku_release.is_code(
             dokku_release.code_of(live, found.releases), str(wanted["id"])
         ):

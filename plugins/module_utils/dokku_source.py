@@ -26,6 +26,7 @@ class Source:
     """What is to be deployed. kind: git or image. ref: as it is given to Dokku. name: as a person calls it.
 
     proven: how it is known to exist; empty where it is not. warnings: what a person should know of it.
+    unresolved: whether ref is a name whose commit only Dokku can find out; until it has, ref is compared with nothing.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Source:
     name: str
     proven: str = ""
     warnings: tuple[str, ...] = ()
+    unresolved: bool = False
 
 
 def source_of(to: str, repository: str) -> Source | Refusal:
@@ -117,5 +119,9 @@ def ask(source: Source, repository: str, shown: str) -> Source | Refusal:
             f"{shown} can't be read by this user, so it is not proven that it has {source.ref}: "
             "Dokku fetches it with its own key, before it builds"
         )
-        return Source("git", source.ref, source.name, "", (warning,))
+        if re.fullmatch("[0-9a-f]{40}", source.ref):
+            return Source("git", source.ref, source.name, "", (warning,))
+        # The beginning of a commit may be the name of a tag as well.
+        later = f"which commit {source.ref} is, Dokku says after that: this commit is then verified and recorded"
+        return Source("git", source.ref, source.name, "", (warning, later), unresolved=True)
     return resolve(source.ref, parse_refs(listed.stdout), shown)

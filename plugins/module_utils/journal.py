@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,9 @@ from ansible_collections.ops.runbook.plugins.module_utils import blame
 
 FORWARD = "forward"
 BACK = "back"
+
+#: In the target of a plan: its id is a name, and what that is shows only in a step, whose note has it as `target`.
+UNRESOLVED = "unresolved"
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,19 @@ def fold(events: Iterable[dict[str, Any]]) -> Progress | None:
             progress = Progress(opened=event)
         elif progress is not None:
             _apply(progress, kind, event)
+    if progress is not None and progress.plan is not None:
+        progress.plan = _resolved(progress.plan, progress.notes)
     return progress
+
+
+def _resolved(plan: dict[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan with the target that a step found out, where the plan had only a name for it."""
+    to = plan.get("to")
+    targets = [note["target"] for note in notes.values() if isinstance(note, Mapping) and "target" in note]
+    if not targets or not isinstance(to, Mapping) or UNRESOLVED not in to:
+        return plan
+    name = str(to.get("name") or to.get("id") or "")
+    return {**plan, "to": {**to, "name": name, **targets[-1], UNRESOLVED: False}}
 
 
 def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:

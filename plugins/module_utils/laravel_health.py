@@ -66,6 +66,7 @@ def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gat
         "note": note,
         "release": head,
         "seconds": round(time.monotonic() - started, 3),
+        **({} if gate.checks else {"unasked": True}),
     }
 
 

@@ -313,10 +313,10 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
             words.append(f"The lease could not be given back: {_why(result, 'unknown')}. It {ends}".rstrip())
     elif outcome == "reverted":
         before = label(record.get("from"))
-        # A first deploy has no release to go back to.
-        words.append(
-            f"{host} is as it was before, verified." if before == "-" else f"{host} runs {before} again, verified."
-        )
+        proof = "no endpoint was asked" if (result.get("verified") or {}).get("unasked") else "verified"
+        # A first deploy has no release to go back to, and may leave something.
+        at_start = f"{host} is as it was before, {proof}."
+        words.append(plan.get("left_over") or at_start if before == "-" else f"{host} runs {before} again, {proof}.")
     elif outcome in ("unreachable", "unknown"):
         known = f"It was at {label(plan.get('from'))}, on its way to {label(plan.get('to'))}. " if plan else ""
         words.append(f"{known}It may have gone on by itself.")

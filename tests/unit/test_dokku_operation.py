@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_client
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_client, operation_report
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_operation import carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
@@ -67,6 +68,10 @@ if command == "git:from-image":
     state["latest"] = state["branch"] = code
     if code.endswith("fails"): end(1, out="psql: password hunter2222 is wrong\\n !     App build failed")
     record(code, "git:from-image"); state["broken"] = code.endswith("broken"); end()
+if command == "git:sync":
+    code = state["refs"].get(rest[2], rest[2])
+    state["branch"] = state.get("branch_says", code)
+    record(code, "git:sync"); state["releases"][-1]["source_image"] = ""; end()
 if command == "ps:rebuild": record(state["branch"], "git:from-image"); end()
 if command == "releases:rollback":
     to = int(rest[1])
@@ -88,7 +93,7 @@ class Stand:
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         self.description = Description("web", command=str(program), user=dokku_client._user_name(), disk_reserve=0)
         self.number = 0
-        self.set(releases=[], latest="", branch="", broken=False, builds=[], calls=[])
+        self.set(releases=[], latest="", branch="", broken=False, builds=[], calls=[], refs={})
 
     def get(self) -> dict[str, Any]:
         return json.loads(self.state.read_text())  # type: ignore[no-any-return]
@@ -178,6 +183,110 @@ def test_an_emergency_reads_less(stand: Stand) -> None:
     stand.set(previous=1)
     assert stand.plan("rollback", to="previous", emergency=True, check=True)["plan"]
     assert stand.get()["calls"][0] == "apps:exists web" and len(stand.get()["calls"]) == 4
+
+
+# -- a repository that only Dokku can read ---------------------------------------------------------
+
+COMMIT, OTHER = "7298d62f" + "0" * 32, "0acf3134" + "0" * 32
+
+
+@pytest.fixture
+def private(stand: Stand) -> Stand:
+    """Whoever runs this can't read the repository, and Dokku can."""
+    stand.description = replace(stand.description, repository=str(stand.folder / "nowhere.git"))
+    stand.set(refs={"v1": COMMIT, "deadbeef": OTHER})
+    return stand
+
+
+def ledger(stand: Stand) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (stand.folder / "ops/ledger.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["v1", "deadbeef", COMMIT])
+def test_a_name_that_only_dokku_can_resolve_is_deployed_and_recorded_by_its_commit(private: Stand, name: str) -> None:
+    """A tag may look like the beginning of a commit."""
+    commit = private.get()["refs"].get(name, name)
+    private.run("deploy", to="acme/app:1")
+    planned = private.plan("deploy", to=name)["plan"]
+    assert any("can't be read by this user" in line for line in planned["warnings"])
+    result = private.apply({"operation": planned["saved_as"], "direction": "forward"})
+    assert (outcome(result), private.live()) == ("succeeded", commit), result
+    record = ledger(private)[-1]
+    assert record["to"]["id"] == record["left"]["id"] == commit == record["to"]["revision"]
+    assert name in (record["to"]["name"], commit)
+
+
+def test_the_first_deploy_of_such_a_name_is_not_taken_down(private: Stand) -> None:
+    result = private.run("deploy", to="v1")
+    assert outcome(result) == "succeeded" and "ps:stop web" not in private.get()["calls"], result
+
+
+def test_a_commit_that_dokku_does_not_tell_is_not_called_verified(private: Stand) -> None:
+    private.run("deploy", to="acme/app:1")
+    private.set(branch_says="HEAD")
+    result = private.run("deploy", to="v1")
+    assert outcome(result) == "reverted" and "which commit went live is not known" in result["error"], result
+    assert private.live() == "acme/app:1"
+
+
+def test_an_annotated_tag_is_known_by_what_was_recorded_and_its_commit_is_told(private: Stand) -> None:
+    """Dokku notes the id of the tag where it has been given its name; its deploy branch has the commit."""
+    private.run("deploy", to="acme/app:1")
+    private.set(refs={"v1": OTHER}, branch_says=COMMIT)
+    result = private.run("deploy", to="v1")
+    to = result["closed"]["record"]["to"]
+    assert outcome(result) == "succeeded" and (to["id"], to["revision"]) == (OTHER, COMMIT), result
+
+
+@pytest.mark.parametrize(("way", "live"), [("resume", COMMIT), ("undo", "acme/app:1")])
+def test_such_a_deploy_that_was_cut_is_ended_once(private: Stand, way: str, live: str) -> None:
+    private.run("deploy", to="acme/app:1")
+    planned = private.plan("deploy", to="v1")
+    guard = Guard(str(private.folder / "ops"))
+    with guard.phase(planned["operation"], "apply", "forward"):
+        guard.write({"event": "begin", "step": "deploy"})
+    guard.leave()
+    found = private.get()
+    new = {**found["releases"][0], "number": 2, "revision": COMMIT, "source_image": "", "source": "git:sync"}
+    releases = [*found["releases"], {**new, "image_id": f"sha256:{COMMIT}"}]
+    private.set(releases=releases, latest=COMMIT, branch=COMMIT)
+    (private.folder / "ops/lease.json").unlink()
+    ended = private.apply(private.plan("deploy", to="v1", interrupted=way))
+    assert (outcome(ended), private.live()) == ({"resume": "succeeded", "undo": "reverted"}[way], live)
+    assert len(private.get()["releases"]) == {"resume": 2, "undo": 3}[way]
+
+
+def test_such_a_name_is_not_compared_with_staging(private: Stand) -> None:
+    private.run("deploy", to="acme/app:1")
+    seen = {"live": {"id": COMMIT}, "problems": []}
+    wish = {"staging_app": "staging", "staging": seen, "staging_required": True}
+    refusal = private.plan("deploy", to="v1", **wish)["refusal"]
+    assert refusal["code"] == "not_on_staging" and "can't be compared" in refusal["text"], refusal
+    assert f"to={COMMIT}" in json.dumps(refusal["ways"])
+
+
+def test_an_image_that_is_live_by_its_name_may_have_been_moved_since(stand: Stand) -> None:
+    stand.run("deploy", to="acme/app:1")
+    planned = stand.plan("deploy", to="acme/app:1", check=True)["plan"]
+    assert planned["steps"] == [] and any("was moved" in line for line in planned["warnings"])
+
+
+def test_what_a_first_deploy_leaves_is_said(stand: Stand) -> None:
+    planned = stand.plan("deploy", to="acme/app:broken")
+    result = stand.apply(planned)
+    told = operation_report.trouble_lines(
+        {"d1": {"outcome": "reverted", "planned": planned, "record": result["closed"]["record"], "verified": None}}
+    )
+    assert "web is stopped" in told[1] and "as it was before" not in "".join(told), told
+
+
+def test_what_was_not_asked_is_not_called_verified(stand: Stand) -> None:
+    stand.run("deploy", to="acme/app:1")
+    planned = stand.plan("deploy", to="acme/app:broken")
+    result = stand.apply(planned)
+    ended = {"outcome": "reverted", "planned": planned, "record": result["closed"]["record"]}
+    told = operation_report.trouble_lines({"d1": {**ended, "verified": result["verified"]}})
+    assert "no endpoint was asked" in told[1] and "verified" not in told[1], told
 
 
 def test_check_mode_changes_nothing(stand: Stand) -> None:

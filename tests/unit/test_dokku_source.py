@@ -114,6 +114,9 @@ def test_git_is_asked_for_the_commit(tmp_path: Path) -> None:
 def test_a_repository_that_only_dokku_may_read_is_fetched_by_dokku(tmp_path: Path) -> None:
     found = ask(Source("git", "main", "main"), str(tmp_path / "nowhere"), "app.git")
     assert isinstance(found, Source) and found.ref == "main" and "not proven" in found.warnings[0]
+    assert found.unresolved
+    whole = ask(Source("git", A, A), str(tmp_path / "nowhere"), "app.git")
+    assert isinstance(whole, Source) and not whole.unresolved
 
 
 def test_a_password_in_the_address_is_refused_and_not_shown() -> None:

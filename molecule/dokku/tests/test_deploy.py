@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from dokku_lab import STATE, DokkuLab
+from dokku_lab import REPOSITORY, STATE, DokkuLab
 from lab import Run
 
 MAIN, STAGING = "restant-main", "restant-staging"
@@ -114,9 +114,28 @@ def test_an_app_is_deployed_for_the_first_time(lab: DokkuLab) -> None:
     fresh = {"dokku_app": "fresh", "dokku_staging_app": "", "dokku_health": [health], "dokku_queue_probe": ""}
     broken = lab.play("dokku_deploy", to="unhealthy", **fresh, **SOON)
     assert not broken.green and "reverted" in broken.text and "version" not in lab.answer("fresh"), broken.text
-    assert "is as it was before, verified." in broken.text, broken.text
+    assert "fresh is stopped; it ran nothing before" in broken.text, broken.text
+    assert "as it was before" not in broken.text, broken.text
     done = lab.play("dokku_deploy", to="v1", **fresh)
     assert done.green and lab.serves("fresh") == "1", done.text
+
+
+def test_a_tag_of_a_repository_that_only_dokku_can_read_is_deployed_and_stays(lab: DokkuLab) -> None:
+    """Also as the first deploy of an app, whose way back would stop it."""
+    private = "/srv/git/private.git"
+    lab.root(f"rm -rf {private} && cp -r {REPOSITORY} {private} && chown -R dokku: {private} && chmod 0700 {private}")
+    commit = lab.root(f"git -c safe.directory='*' -C {private} rev-parse 'v3^{{commit}}'").strip()
+    assert lab.ssh("deploy", f"git ls-remote {private}").rc != 0
+    lab.app("hidden")
+    lab.ok("domains:set", "hidden", "hidden.dokku.example.com")
+    health = {"name": "health", "url": "http://hidden.dokku.example.com/health", "connect_to": "127.0.0.1:80"}
+    first = {"dokku_app": "hidden", "dokku_staging_app": "", "dokku_health": [health], "dokku_queue_probe": ""}
+    for options, app, state in ((first, "hidden", "/var/lib/ops-runbook/hidden"), ({"hotfix": True}, MAIN, STATE)):
+        done = lab.play("dokku_deploy", to="v3", dokku_repository=private, **options)
+        assert done.green and lab.serves(app) == "3", done.text
+        assert "can't be read by this user" in done.text, done.text
+        record = json.loads(lab.root(f"tail -n 1 {state}/ledger.jsonl"))
+        assert (record["to"]["id"], record["to"]["name"], record["outcome"]) == (commit, "v3", "succeeded"), record
 
 
 def test_migrations_that_wait_are_said(lab: DokkuLab) -> None:

@@ -241,8 +241,9 @@ def sync(argv: list[str]) -> None:
     # A bundle may have no HEAD.
     git(app, "fetch", "--quiet", "--force", remote, "+HEAD:refs/synced-head", check=False)
     names = (f"refs/tags/{reference}", f"refs/sync/{reference}", reference) if reference else ("refs/synced-head",)
-    found = (git(app, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False) for name in names)
-    fetched = next((revision for revision in found if revision), "")
+    commits = {name: git(app, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False) for name in names}
+    meant = next((name for name, commit in commits.items() if commit), "")
+    fetched = commits.get(meant, "")
     if not fetched:
         if flags:
             end_build(app, 1)
@@ -257,6 +258,8 @@ def sync(argv: list[str]) -> None:
             end_build(app, 0)
             info("Skipping build as no changes were detected")
         return
+    # The branch has the commit of an annotated tag, the variable and the source have the tag's own id.
+    fetched = git(app, "rev-parse", meant)
     try:
         receive(app, fetched)
     except Failure as failure:
