@@ -23,18 +23,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_runner import Runner, RunnerConfig
 
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import settled
 from ansible_collections.ops.runbook.plugins.module_utils.procedures import Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK, is_secret_value
 from ops_runbook.known import playbook
 from ops_runbook.result import Ending, Events, document, ending
 
 #: Runs whose events are kept; older ones are removed.
 KEPT = 20
-MASK = "********"
-# Names of variables whose values are nobody's business, in the environment that ansible-runner writes down.
-_SECRET = re.compile(r"pass|secret|token|key|credential|auth|cookie", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,46 @@ class Request:
     def command(self) -> str:
         """The same as a line of plain Ansible, with secrets left out."""
         given = [f"-e {_assigned(name, value)}" for name, value in self.shown().items()]
-        return " ".join(["ansible-playbook", playbook(self.procedure), *given, shlex.join(self.options())]).rstrip()
+        options = replace(self, variables=[shown_variable(variable) for variable in self.variables]).options()
+        return " ".join(["ansible-playbook", playbook(self.procedure), *given, shlex.join(options)]).rstrip()
 
     def shown(self) -> dict[str, str]:
         """The inputs, as they may be seen."""
         secret = {known.name for known in self.procedure.inputs if known.secret}
         return {name: MASK if name in secret else value for name, value in self.inputs.items()}
+
+
+def shown_variable(typed: str) -> str:
+    """Further variables as typed after -e, the values of secrets masked; a file is only named."""
+    from ansible.errors import AnsibleParserError
+    from ansible.parsing.splitter import split_args
+
+    text = typed.strip()
+    if text.startswith("@"):
+        return typed
+    if text.startswith(("{", "[")):
+        try:
+            # JSON, or a mapping of YAML.
+            return json.dumps(_masked(yaml.safe_load(text)))
+        except (yaml.YAMLError, RecursionError, TypeError):
+            return MASK
+    try:
+        words = split_args(text)
+    except AnsibleParserError:
+        return MASK
+    shown = []
+    for word in words:
+        name, sign, value = word.partition("=")
+        shown.append(f"{name}={MASK}" if sign and is_secret_value(name, value) else word)
+    return typed if shown == words else " ".join(shown)
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, name) for item in value]
+    return MASK if value is not None and is_secret_value(name, str(value)) else value
 
 
 def _assigned(name: str, value: str) -> str:
@@ -173,8 +206,12 @@ class KeptCommand:
 def masked(command: str) -> str:
     """A kept command with the settings of Ansible alone, those that may be secret masked."""
     kept = json.loads(command)
+    words = kept["command"]
+    kept["command"] = [
+        shown_variable(word) if before == "-e" else word for before, word in zip(["", *words], words, strict=False)
+    ]
     kept["env"] = {
-        name: MASK if _SECRET.search(name) else value
+        name: MASK if is_secret_value(name, value) else value
         for name, value in kept["env"].items()
         if name.startswith(("ANSIBLE_", "OPS_RUNBOOK_", "LANG", "LC_"))
     }

@@ -23,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.last_line import (
     await_end,
     file_in_memory,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
 
 
 class CommandFailed(Exception):
@@ -92,22 +93,26 @@ class Commands:
             raise CommandFailed(f"{argv[0]} may not be run: {error.strerror}") from error
         except subprocess.TimeoutExpired as error:
             raise CommandFailed(
-                self.redact(f"{shlex.join(argv)} did not end within {limit:g} s and was stopped")
+                self._shown(f"{shlex.join(argv)} did not end within {limit:g} s and was stopped")
             ) from error
         if check and done.returncode != 0:
             raise CommandFailed(self.describe(argv, done.returncode, done.stdout, done.stderr))
         return Output(done.returncode, done.stdout, done.stderr)
 
+    def _shown(self, text: str) -> str:
+        """Without the values that are known to be secrets, and without what the text itself gives away."""
+        return mask_named(self.redact(text))
+
     def must_not_destroy(self, argv: Sequence[str]) -> None:
         """Raise CommandFailed for a command that destroys data, unless the data may be lost."""
         rule = None if self.disposable else argv_problem(argv)
         if rule is not None:
-            raise CommandFailed(self.redact(f"{shlex.join(argv)} was not run: {rule.why}. Instead: {rule.instead}"))
+            raise CommandFailed(self._shown(f"{shlex.join(argv)} was not run: {rule.why}. Instead: {rule.instead}"))
 
     def describe(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> str:
         """One paragraph about a failed command, safe to show and to keep."""
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-        return self.redact(f"{shlex.join(argv)} {ended}: {tail(stderr) or tail(stdout) or 'it printed nothing'}")
+        return self._shown(f"{shlex.join(argv)} {ended}: {tail(stderr) or tail(stdout) or 'it printed nothing'}")
 
 
 def _watched(

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable
 
+from ansible_collections.ops.runbook.plugins.module_utils.bounded import cut_line
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_code import code_findings
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import (
     RULES,
@@ -29,6 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands i
     program_of,
     script_findings,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
 
 __all__ = [
     "COMPOSER_INSTALL_EVENTS",
@@ -361,19 +363,10 @@ def _says_waiver(line: str) -> bool:
     return re.search(r"(#|//|/\*|\*|\{\{--|--|;)\s*ops-runbook:\s*disposable\b", line) is not None
 
 
-_SECRETS = (
-    (re.compile(r"((?:pass(?:word|wd)?|pwd|token|secret|key|auth)\w*(?:\s*=\s*|:\s+))[^\s;&|]+", re.I), r"\1***"),
-    (re.compile(r"(://[^\s/:@]*:)[^\s/@]+@"), r"\1***@"),
-    (re.compile(r"(\s-p)(?=\S)[^\s'\"]+"), r"\1***"),
-    (re.compile(r"(\s(?:-a|--pass|--password)[ =])\s*\S+"), r"\1***"),
-)
-
-
 def excerpt_of(line: str) -> str:
     """One line, short, without what looks like a password."""
-    text = " ".join("".join(char if char.isprintable() else " " for char in line).split())
-    for pattern, shown in _SECRETS:
-        text = pattern.sub(shown, text)
+    line = cut_line(line)
+    text = mask_named(" ".join("".join(char if char.isprintable() else " " for char in line).split()))
     return text if len(text) <= 160 else text[:157] + "..."
 
 

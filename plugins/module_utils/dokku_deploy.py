@@ -33,9 +33,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.redact import passwords_in_addresses
 
 _ENGINE = "/var/lib/docker"
-_PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
 
 
 def plan(context: Context) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _refuse(refusal: Refusal | None) -> None:
 
 
 def _source(to: str, repository: str) -> Source:
-    if _PASSWORD.search(repository):
+    if passwords_in_addresses(repository):
         text = f"dokku_repository has a password in it, and would be on command lines: {display_url(repository)}"
         way = ("dokku git:auth <host> <user>", "on the host, takes the password on stdin, once")
         raise Refused(Refusal("secret_in_repository", text, (way,)))

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     NotACommand,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, State
-from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK
+from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
 
 #: How dokku is called; the doc fragment `dokku_app` describes them.
 CALL: dict[str, Any] = {
@@ -37,21 +36,13 @@ REDEPLOY: dict[str, Any] = {
 
 ERRORS = (NotPossible, DokkuError)
 
-#: The password in the address of a service, which linking one prints.
-_ADDRESS = re.compile(r"([a-z][a-z0-9+]*://[^/@\s:]*:)[^/@\s]+@")
-
-
-def without_addresses(text: str) -> str:
-    """A text without the passwords of addresses."""
-    return _ADDRESS.sub(rf"\1{MASK}@", text)
-
 
 def caller(params: Mapping[str, Any], disposable: bool = False) -> Dokku:
     """disposable: whether this call may destroy, which somebody has confirmed by name."""
     return Dokku(
         params["command"],
         params["user"],
-        redact=without_addresses,
+        redact=mask_named,
         timeout=params["timeout"],
         disposable=disposable,
     )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK
+from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
 API_VERSION = "2022-11-28"
 #: A read is tried so often before its last answer counts.
@@ -227,6 +227,7 @@ class GitHub:
         self._open = open_url
         self._api = api_url.rstrip("/")
         self._token = token
+        self._hide = Redactor([token] if token else [])
         self._timeout = timeout
         self._patience = patience
         self._validate_certs = validate_certs
@@ -237,7 +238,7 @@ class GitHub:
 
     def hide(self, text: str) -> str:
         """A text without the token, should somebody have echoed it."""
-        return text.replace(self._token, MASK) if self._token else text
+        return self._hide(text)
 
     def find(self, path: str, **query: Any) -> Json | None:
         """What is at a path; None where there is nothing (404)."""

@@ -18,8 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils import redact
 from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import (
     SECRET_LENGTH,
@@ -111,16 +112,10 @@ class Redactor:
                 secrets.update(_basic_credentials(value))
         secrets.update(_leaves(check.body))
         secrets.update(value for _key, value in parse_qsl(urlsplit(check.url).query))
-        variants: set[str] = set()
-        for secret in secrets:
-            if len(secret) >= SECRET_LENGTH:
-                variants.update(_spellings(secret))
-        # The longest first, or a part would be replaced and the rest left standing.
-        self._secrets = sorted((item for item in variants if len(item) >= SECRET_LENGTH), key=len, reverse=True)
+        self._redact = redact.Redactor(secrets, SECRET_LENGTH, "***")
 
     def clean(self, text: str, limit: int = EXCERPT) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = self._redact(text)
         text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
         return text if len(text) <= limit else text[: limit - 3] + "..."
 
@@ -148,16 +143,6 @@ def _leaves(body: Any) -> Iterator[str]:
         yield from (value for _key, value in parse_qsl(body))
     elif isinstance(body, (int, float)) and not isinstance(body, bool):
         yield str(body)
-
-
-def _spellings(secret: str) -> Iterator[str]:
-    yield secret
-    yield jsonlib.dumps(secret)[1:-1]
-    yield jsonlib.dumps(secret, ensure_ascii=False)[1:-1]
-    yield jsonlib.dumps(secret)[1:-1].replace("/", "\\/")
-    yield quote(secret, safe="")
-    yield html.escape(secret)
-    yield base64.b64encode(secret.encode("utf-8")).decode("ascii")
 
 
 def evaluate(

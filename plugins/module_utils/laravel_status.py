@@ -26,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     redact,
     systemd_units,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.bounded import lines_of
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
@@ -35,6 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import
     LaravelService,
     strip_credentials,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.log_errors import without_data
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import (
     BAD,
     OK,
@@ -290,8 +292,6 @@ _ENTRY = re.compile(
     r"(EMERGENCY|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG): (.*)$"
 )
 _ERRORS = ("EMERGENCY", "ALERT", "CRITICAL", "ERROR")
-#: What follows is data of visitors: context, and the values bound to a query.
-_DATA = re.compile(r"""\s*(\{["}]|\((?:Connection: |SQL: )).*$""")
 
 
 def read_log(folder: str, limits: Limits, now: float) -> Log:
@@ -341,10 +341,16 @@ def parse_log(text: str, last_age: float) -> Iterator[tuple[float, str, str]]:
 
     Its stamps are in a time zone that only the application knows, so that only their differences count.
     """
-    entries = [match.groups() for match in map(_ENTRY.match, text.splitlines()) if match]
-    stamps = [datetime.strptime(stamp.replace("T", " "), "%Y-%m-%d %H:%M:%S") for stamp, _, _ in entries]
-    for stamp, (_, level, message) in zip(stamps, entries):
-        yield max(0.0, last_age + (stamps[-1] - stamp).total_seconds()), level, message
+    entries = []
+    for stamp, level, message in (match.groups() for match in map(_ENTRY.match, lines_of(text)) if match):
+        try:
+            moment = datetime.strptime(stamp.replace("T", " "), "%Y-%m-%d %H:%M:%S")
+        except ValueError:
+            # Somebody's text in a message of several lines, which only looks like an entry.
+            continue
+        entries.append((moment, level, message))
+    for moment, level, message in entries:
+        yield max(0.0, last_age + (entries[-1][0] - moment).total_seconds()), level, message
 
 
 def summarise(
@@ -377,7 +383,7 @@ def summarise(
 
 def clean_message(message: str) -> str:
     """A log message without context, without the values of a query, and without what is named a secret."""
-    plain = redact.mask_named(_DATA.sub("", message)).strip()
+    plain = redact.mask_named(without_data(message)).strip()
     return (plain[:159] + "…" if len(plain) > 160 else plain) or "(no text)"
 
 

@@ -24,6 +24,9 @@ WIDTH = 240
 EVERY = 0.2
 REACH = 4096
 
+#: Letters of a line of which the last is told.
+_LONGEST = 65536
+
 #: Colours and cursor movements, which some programs write into a pipe too.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -48,7 +51,9 @@ class LastLine:
 
     def said(self, line: str) -> None:
         # Masked before it is cut: half a secret is not known as one.
-        text = "".join(letter for letter in self._redact(CONTROL.sub("", line)).strip() if letter.isprintable())
+        text = "".join(
+            letter for letter in self._redact(CONTROL.sub("", line[:_LONGEST])).strip() if letter.isprintable()
+        )
         with self._lock, contextlib.suppress(OSError):
             if text and self._descriptor is not None:
                 os.pwrite(self._descriptor, text.encode("utf-8", "replace")[:WIDTH].ljust(WIDTH), 0)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from ansible_collections.ops.runbook.plugins.module_utils.bounded import cut_line, lines_of
 from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
 
 #: Colours, which programs write into a log too, and what would move the cursor of whoever reads it.
@@ -34,7 +35,7 @@ _ERROR = re.compile(r"(?i)\b(?:errors?|fatal|critical|panic|traceback|uncaught|s
 _WARNING = re.compile(r"(?i)\bwarn(?:ing)?s?\b")
 
 #: What follows is data of visitors: context, and the values bound to a query.
-_DATA = re.compile(r"""\s*(\{["}]|\((?:Connection: |SQL: )).*$""")
+_DATA = re.compile(r"""\{["}]|\((?:Connection: |SQL: )""")
 
 _WIDTH = 160
 
@@ -68,7 +69,7 @@ def search(text: str, clean: Callable[[str], str], shown: int = 3) -> Found:
 
     clean: takes known secrets out; a secret that stands beside its name is masked in any case.
     """
-    lines = [line for line in (_CONTROL.sub("", raw).rstrip() for raw in text.splitlines()) if line]
+    lines = [line for line in (_CONTROL.sub("", raw).rstrip() for raw in lines_of(text)) if line]
     counts: dict[str, int] = {}
     messages: dict[str, int] = {}
     for line in lines:
@@ -83,9 +84,16 @@ def search(text: str, clean: Callable[[str], str], shown: int = 3) -> Found:
     return Found(len(lines), counts, tuple(f"{said} ({times} times)" if times > 1 else said for said, times in last))
 
 
+def without_data(line: str) -> str:
+    """A line, cut, without the context and the values of a query that a framework writes behind its message."""
+    line = cut_line(line)
+    data = _DATA.search(line)
+    return line[: data.start()].rstrip() if data else line
+
+
 def shorten(line: str) -> str:
     """A line without context, without the values of a query, and without what is named a secret."""
-    said = mask_named(_DATA.sub("", line)).strip() or "(no text)"
+    said = mask_named(without_data(line)).strip() or "(no text)"
     return said if len(said) <= _WIDTH else said[: _WIDTH - 1] + "…"
 
 

@@ -2,41 +2,58 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Known secret values never leave the host: they are replaced wherever a command may have printed them."""
+"""Secrets never leave the host: known values, and what a text itself shows to be one, are replaced by a mask.
+
+This is the one masker: no other module has an expression for passwords of its own.
+"""
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote
 
-MASK = "********"
+from ansible_collections.ops.runbook.plugins.module_utils.secret_names import (
+    is_harmless,
+    is_secret_by,
+    is_secret_name,
+    looks_secret,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.secret_text import MASK, mask_text, passwords_in_addresses
 
-#: Names of settings whose values are secrets.
-_SECRET_NAME = re.compile(r"KEY|SECRET|PASS|PWD|TOKEN|CREDENTIAL|PRIVATE|SALT|DSN|DATABASE_URL", re.I)
+__all__ = [
+    "MASK",
+    "Redactor",
+    "is_secret_name",
+    "is_secret_value",
+    "looks_secret",
+    "mask_named",
+    "maskable",
+    "parse_dotenv",
+    "passwords_in_addresses",
+    "plain_words",
+    "secret_values",
+    "spellings",
+]
 
 #: One setting; a quoted value may have several lines (a private key).
 _SETTING = re.compile(
-    r"""^[ \t]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|[^\n]*)""", re.M | re.S
+    r"""^[ \t]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*)*"|'[^']*'|[^\n]*)""",
+    re.M | re.S,
 )
-
-#: The password in an address.
-_IN_ADDRESS = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
-
-#: A secret that a program shows with its name; the word of an authorization stays.
-_NAMED_SECRET = re.compile(
-    r"""(?i)\b([\w-]*(?:password|passwd|secret|token|api[_-]?key|authorization)[\w-]*["']?\s*(?:=|:|=>)\s*["']?)"""
-    r"""(?:(?:bearer|basic)\s+)?[^\s"',;&)]+"""
-)
+_COMMENT = re.compile(r"(?<!\s)\s+#|\A\s+#")
 
 #: Shorter values ("null", "root", "true") would mask half of every sentence.
 _SHORTEST = 6
 
 #: A setting that is no secret by its name is masked too, unless it is a word, a number, a path or a plain address.
-_HARMLESS = re.compile(r"[A-Za-z]+([-_. ][A-Za-z]+)*|[\d.:]*|(?:https?://)?[\w.-]+(?::\d+)?(?:/[\w./-]*)?|/[\w./-]*")
 _SHORTEST_ODD = 8
+#: Of a base64 text of more than a secret, this much of the secret's own part has to be there.
+_SHORTEST_PART = 8
 
 
 def parse_dotenv(text: str) -> dict[str, str]:
@@ -47,27 +64,42 @@ def parse_dotenv(text: str) -> dict[str, str]:
         if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
             value = value[1:-1] if value[0] == "'" else re.sub(r'\\(["\\$])', r"\1", value[1:-1])
         else:
-            value = re.split(r"\s+#", value)[0].strip()
+            value = _COMMENT.split(value, maxsplit=1)[0].strip()
         settings[name] = value
     return settings
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether the name of a setting says that its value is a secret."""
-    return bool(_SECRET_NAME.search(name))
-
-
-def secret_values(settings: dict[str, str]) -> list[str]:
-    """The values of the settings whose names say that they are secret, and passwords in addresses.
+def secret_values(settings: Mapping[str, str], by_name: bool = False) -> list[str]:
+    """The values of settings that are secrets by their names or by their letters, and passwords in addresses.
 
     A value of several lines is also given line by line: a program may show one of them.
+    by_name: their letters say nothing; an image's own environment is full of checksums.
     """
     values: list[str] = []
     for name, value in settings.items():
-        values += _IN_ADDRESS.findall(value)
+        passwords = passwords_in_addresses(value)
+        for password in passwords:
+            values += [password, unquote(password)]
         if is_secret_name(name):
             values += [value, *(line.strip() for line in value.splitlines())]
+        elif not by_name:
+            values += _secret_by_letters(name, value, passwords)
     return [value for value in dict.fromkeys(values) if len(value) >= _SHORTEST]
+
+
+def is_secret_value(name: str, value: str) -> bool:
+    """Whether one setting is a secret, by its name or by its letters, or has one in it."""
+    return is_secret_name(name) or bool(value and secret_values({name: value}))
+
+
+def _secret_by_letters(name: str, value: str, passwords: Iterable[str]) -> Iterator[str]:
+    _, is_address, rest = value.partition("://")
+    if is_address:
+        # A program may show the path of an address alone.
+        parts = [part for part in re.split(r"[/?&=#@:]", rest) if part not in passwords and looks_secret(part)]
+        yield from [value, *parts] if parts else []
+    elif looks_secret(value) or is_secret_by(name, value):
+        yield value
 
 
 def plain_words(settings: Mapping[str, object], longest: int = 16) -> set[str]:
@@ -82,43 +114,78 @@ def maskable(settings: Mapping[str, str], by_name: bool = False) -> list[str]:
     by_name: only where the name says that it is a secret, and passwords in addresses; an image's own environment
     is full of versions and paths.
     """
-    values = secret_values(dict(settings))
+    values = secret_values(settings, by_name)
     if not by_name:
-        values += [
-            value for value in settings.values() if len(value) >= _SHORTEST_ODD and not _HARMLESS.fullmatch(value)
-        ]
+        values += [value for value in settings.values() if len(value) >= _SHORTEST_ODD and not is_harmless(value)]
     return list(dict.fromkeys(values))
 
 
-def mask_named(text: str) -> str:
-    """Values that stand beside a name that says that they are secret, whatever they are."""
-    return _NAMED_SECRET.sub(rf"\1{MASK}", text)
+#: A text without values that stand beside the name of a secret, and without what is a secret by its form.
+mask_named = mask_text
+
+
+def spellings(value: str) -> set[str]:
+    """Each form in which programs print a value."""
+    plain = value.split("base64:", 1)[-1]
+    forms: set[str] = set()
+    # Keys in base64 are often printed without their padding.
+    for form in (value, plain, plain.rstrip("=")):
+        quoted = urllib.parse.quote(form, safe="")
+        in_json = json.dumps(form)[1:-1]
+        in_text = json.dumps(form, ensure_ascii=False)[1:-1]
+        forms |= {
+            form,
+            quoted,
+            re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quoted),
+            urllib.parse.quote(form),
+            urllib.parse.quote_plus(form),
+            in_json,
+            in_text,
+            # PHP and some others write a slash as \/, and JSON in JSON has each backslash twice.
+            in_json.replace("/", "\\/"),
+            in_text.replace("/", "\\/"),
+            json.dumps(in_json)[1:-1],
+            form.replace("/", "\\/"),
+            form.replace("\\", "\\\\").replace("'", "\\'"),
+            form.replace("'", "'\\''"),
+            form.replace("'", "'\"'\"'"),
+            form.replace("'", "''"),
+            html.escape(form),
+            html.escape(form).replace("&#x27;", "&#039;"),
+            html.escape(form, quote=False),
+        }
+    return forms
+
+
+def _in_base64(value: str) -> Iterator[str]:
+    """A value in base64, alone and behind something else: `user:password` of a login."""
+    raw = value.encode("utf-8", "surrogatepass")
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(raw).decode()
+        for before in range(3):
+            whole = encode(b"\0" * before + raw).decode().rstrip("=")
+            # The first and the last letter are partly of what is beside the value.
+            part = whole[(0, 2, 3)[before] : len(whole) - (1 if (before + len(raw)) % 3 else 0)]
+            if len(part) >= _SHORTEST_PART:
+                yield part
 
 
 class Redactor:
-    """Replaces known values in text, in each form in which programs print them."""
+    """Replaces known values in text, in each form in which programs print them, and what a text itself gives away."""
 
-    def __init__(self, values: Iterable[str]) -> None:
+    def __init__(self, values: Iterable[str], shortest: int = _SHORTEST, mask: str = MASK) -> None:
         forms: set[str] = set()
         for value in values:
-            plain = value.split("base64:", 1)[-1]
-            # Keys in base64 are often printed without their padding.
-            for form in (value, plain, plain.rstrip("=")):
-                if len(form) < _SHORTEST:
-                    continue
-                forms.update(
-                    (
-                        form,
-                        urllib.parse.quote(form, safe=""),
-                        urllib.parse.quote_plus(form),
-                        json.dumps(form)[1:-1],
-                        form.replace("'", "'\\''"),
-                        form.replace("'", "'\"'\"'"),
-                        base64.b64encode(form.encode()).decode(),
-                    )
-                )
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+            if len(value) < shortest or not value.strip("*"):
+                continue
+            forms |= spellings(value)
+            forms.update(_in_base64(value))
+        # The longest first, or a part would be replaced and the rest left standing.
+        self._forms = sorted((form for form in forms if len(form) >= shortest), key=len, reverse=True)
+        self._mask = mask
 
     def __call__(self, text: str) -> str:
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, self._mask)
+        return mask_text(text)

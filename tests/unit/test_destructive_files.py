@@ -258,6 +258,24 @@ def test_a_waiver_covers_one_command(text: str, waived: bool) -> None:
     assert [item.waived for item in scan_text(text, "shell")] == [waived]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'mysql -p"CANARY" -e "drop database x"',
+        "mysql -p'CANARY' -e 'drop database x'",
+        "sshpass -p CANARY ssh deploy@h 'php artisan migrate:fresh'",
+        "curl -u u:CANARY https://example.com/x && php artisan db:wipe",
+        "curl -H 'Authorization: Bearer CANARY' https://example.com/ && php artisan db:wipe",
+        "redis-cli -aCANARY flushall",
+        'mysql --password="CAN CANARY" -e "drop database x"',
+        "psql postgres://u:CAN@CANARY@h/db -c 'drop table users'",
+    ],
+)
+def test_an_excerpt_shows_no_password_of_a_command(line: str) -> None:
+    found = scan_text(line + "\n", "shell")
+    assert found and "CANARY" not in str(found) and "CAN" not in found[0].excerpt, found
+
+
 def test_an_excerpt_shows_no_password() -> None:
     text = (
         "PGPASSWORD=hunter2 psql postgres://app:hunter2@db/app -c 'DROP TABLE users'\n"

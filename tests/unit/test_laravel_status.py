@@ -190,7 +190,7 @@ def test_maintenance_names_who_asked_for_it() -> None:
         ("SQLSTATE[HY000]: no column (Connection: sqlite, SQL: insert (a@example.com))", "SQLSTATE[HY000]: no column"),
         ("SQLSTATE[HY000]: no column (SQL: insert (a@example.com))", "SQLSTATE[HY000]: no column"),
         ("refused token=abc123 for all", "refused token=******** for all"),
-        ("Authorization: Bearer abc.def refused", "Authorization: ******** refused"),
+        ("Authorization: Bearer abc.def refused", "Authorization: Bearer ******** refused"),
         ("the password 'x' is not here", "the password 'x' is not here"),
         ("x" * 200, "x" * 159 + "…"),
     ],

@@ -23,10 +23,20 @@ from test_operation_screen import CLOSE, FACT, ID, LARAVEL, applied, planned
 from typer.testing import CliRunner
 
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import typed
+from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK
 from ops_runbook import known
 from ops_runbook.command_line import app
 from ops_runbook.result import Ending, Events, document, ending, junit
-from ops_runbook.run import MASK, Request, Stopping, again, environment, left_open, masked, private_folder
+from ops_runbook.run import (
+    Request,
+    Stopping,
+    again,
+    environment,
+    left_open,
+    masked,
+    private_folder,
+    shown_variable,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = known.procedures()
@@ -384,6 +394,30 @@ def test_a_procedure_that_contacts_nobody_runs_to_its_end(tmp_path: Path, monkey
 def test_a_request_hands_its_inventories_on() -> None:
     request = Request(PROCEDURES["laravel_status"], {}, ["a", "b"], "web1", ["x=1"], diff=True, verbosity=2)
     assert request.options() == ["-i", "a", "-i", "b", "-l", "web1", "-e", "x=1", "--diff", "-vv"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("registry_password=CANARYPW", "registry_password=********"),
+        ("x=1 github_token='CANARYTOK' y=2", "x=1 github_token=******** y=2"),
+        ('{"registry_password": "CANARYPW", "n": {"api_key": ["CANARY"], "m": 1}}', None),
+        ("{registry_password: CANARYPW}", None),
+        ("{registry_password: CANARYPW", "********"),
+        ("registry_password='CANARYPW", "********"),
+        ("address=redis://:CANARYPW@cache/0", "address=********"),
+        ("jwt=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.CANARY", "jwt=********"),
+        ("@/srv/vars/registry_password.yml", "@/srv/vars/registry_password.yml"),
+        ("laravel_path=/srv/app batch=1", "laravel_path=/srv/app batch=1"),
+    ],
+)
+def test_a_secret_after_an_option_is_kept_nowhere(typed: str, shown: str | None) -> None:
+    assert shown is None or shown_variable(typed) == shown
+    assert "CANARY" not in shown_variable(typed)
+    request = Request(PROCEDURES["laravel_status"], {}, variables=[typed])
+    assert "CANARY" not in request.command() and typed in request.options()
+    kept = masked(json.dumps({"command": ["ansible-playbook", "x.yml", *request.options()], "env": {}}))
+    assert "CANARY" not in kept
 
 
 def test_completion_knows_procedures_and_values() -> None:
