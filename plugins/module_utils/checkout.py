@@ -158,6 +158,10 @@ class Checkout:
         listed = self.run("ls-tree", "-r", "--name-only", "-z", commit, "--", folder, check=False).stdout
         return [name for name in listed.split("\0") if name]
 
+    def tree(self, commit: str) -> str:
+        """Every file of a commit, as `git ls-tree -r -z` lists them."""
+        return self.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout
+
     def show(self, commit: str, path: str) -> str | None:
         """A file of a commit; None where it has none of that name."""
         shown = self.run("show", f"{commit}:{path}", check=False)

@@ -30,6 +30,10 @@ class CommandFailed(Exception):
     """A command did not end with 0. The text names it, its exit code and its last lines."""
 
 
+class CommandTimedOut(CommandFailed):
+    """A command was stopped because it did not end in its time. That says nothing about what it would have said."""
+
+
 @dataclass(frozen=True)
 class Output:
     """What a command printed, and how it ended."""
@@ -92,7 +96,7 @@ class Commands:
         except PermissionError as error:
             raise CommandFailed(f"{argv[0]} may not be run: {error.strerror}") from error
         except subprocess.TimeoutExpired as error:
-            raise CommandFailed(
+            raise CommandTimedOut(
                 self._shown(f"{shlex.join(argv)} did not end within {limit:g} s and was stopped")
             ) from error
         if check and done.returncode != 0:

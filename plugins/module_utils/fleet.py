@@ -175,7 +175,11 @@ def _migrations_beside_others(planned: Results, orders: Orders) -> Refusal | Non
 def migrating(planned: Results) -> bool:
     """Whether a host of the run has migrations to run or to undo."""
     plans = [(result.get("plan") or {}).get("migrations") or {} for result in planned.values()]
-    return any(migrations.get("run") or migrations.get("down") for migrations in plans)
+    # What could not be asked may bring some.
+    return any(
+        migrations.get("run") or migrations.get("down") or (migrations.get("migrate") and migrations.get("unasked"))
+        for migrations in plans
+    )
 
 
 # -- while it is changed -------------------------------------------------------------------------

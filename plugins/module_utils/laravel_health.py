@@ -13,8 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, health, laravel_probe, systemd_units
-from ansible_collections.ops.runbook.plugins.module_utils.blame import SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
+    health,
+    laravel_probe,
+    migration_gate,
+    systemd_units,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
@@ -45,13 +51,16 @@ def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gat
         problems.append(Problem(text, SURROUNDINGS))
     told = any("queue:restart" in step["data"].get("commands", []) for step in plan.get("steps") or [])
     patience = gate.patience
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        migrations = pool.submit(_migrations, service, plan, direction)
         planted = pool.submit(scheduler_problem, service)
         settled = pool.submit(
             _settled_units, service, started + patience, gate.interval, told, (before or {}).get("units")
         )
         results, note = _answers(service, gate, patience, expected, down, before)
-        scheduler, units = planted.result(), settled.result()
+        scheduler, units, schema = planted.result(), settled.result(), migrations.result()
+    if schema.problem:
+        problems.append(Problem(schema.problem, RELEASE if schema.of_release else SURROUNDINGS))
     if scheduler:
         stood = bool(before and before["scheduler"])
         problems += blame.so_before({"scheduler": scheduler}, {"scheduler": scheduler} if stood else None)
@@ -63,11 +72,23 @@ def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gat
         "units": {name: text or "active" for name, text in units.items()},
         "scheduler": scheduler or "present",
         "maintenance": down,
-        "note": note,
+        "note": "; ".join(part for part in (note, *schema.notes) if part),
         "release": head,
         "seconds": round(time.monotonic() - started, 3),
         **({} if gate.checks else {"unasked": True}),
     }
+
+
+def _migrations(service: LaravelService, plan: Mapping[str, Any], direction: str) -> migration_gate.Judged:
+    """Where the database stands against the release that runs now, by its own migrator."""
+    procedure = str(plan.get("procedure"))
+    if procedure not in ("deploy", "rollback"):
+        return migration_gate.Judged()
+    try:
+        answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
+    except laravel_probe.ProbeFailed as error:
+        answer = {"error": str(error)}
+    return migration_gate.judge(migration_gate.found(answer), plan.get("migrations"), procedure, direction)
 
 
 def before(service: LaravelService, gate: GateSettings) -> dict[str, Any]:

@@ -12,7 +12,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_probe, laravel_release, operation_plan
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    laravel_probe,
+    laravel_release,
+    laravel_schema,
+    operation_plan,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner, Wish
@@ -98,7 +103,7 @@ def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: boo
         "migrations": None,
         "php": str(answer["php"]),
         "maintenance": bool(answer.get("down")),
-        "warnings": [f"the application does not boot: {answer['boot_error']}"] if answer.get("boot_error") else [],
+        "warnings": [laravel_schema.unbooted(answer)] if laravel_schema.unbooted(answer) else [],
     }
 
 
@@ -110,6 +115,9 @@ def _plan_maintenance(service: LaravelService, head: str, options: Mapping[str, 
         answer = laravel_probe.ask(service.commands, service.description.php, {})
     except laravel_probe.ProbeFailed as error:
         raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
+    if answer.get("unanswered"):
+        way = ("the same command again", "when the host is less busy, or the database answers")
+        raise Refused(Refusal("no_answer", f"the application can't be asked: {answer['unanswered']}", (way,)))
     if answer.get("boot_error"):
         raise Refused(
             Refusal(

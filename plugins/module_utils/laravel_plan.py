@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     laravel_probe,
     laravel_release,
-    migration_verdict,
+    laravel_schema,
     php_fpm,
     release_choice,
     release_store,
@@ -26,13 +25,12 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem, Resolved
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room, room_in
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, label
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_schema import Schema, SchemaReader
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import live_key
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark
-
-_MIGRATIONS = "database/migrations"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class ReleasePlanner:
                 right.result()
                 return self._unchanged(wish, source, chosen)
             # The framework boots while git is asked.
-            asked = pool.submit(self._ask, target.commit, wish)
+            asked = pool.submit(self._ask)
             self._refuse_unsafe_release(head, goal)
             self._refuse_behind_links(head, goal)
             picture = self._picture(wish, head, target.commit)
@@ -75,7 +73,8 @@ class ReleasePlanner:
             right.result()
             answer = asked.result()
         vendor = self._vendor_forecast(target.commit, str(answer["php"]))
-        facts = self._facts(wish, source, goal, answer, picture, vendor)
+        schema = SchemaReader(self.service, target.commit, answer).read(wish.procedure, wish.migrations)
+        facts = self._facts(wish, source, goal, answer, picture, vendor, schema)
         for refusal in (
             laravel_release.refuse_local_changes(facts),
             laravel_release.refuse_room(facts),
@@ -105,7 +104,7 @@ class ReleasePlanner:
             "diffstat": picture["diffstat"],
             "maintenance": bool(answer.get("down")),
             "warnings": [
-                *self._warnings(wish, facts, answer),
+                *self._warnings(facts, answer, schema),
                 *([abrupt] if abrupt and any(step.id == "reload_php" for step in steps) else []),
                 *self._edited(facts, picture["changes"]),
             ],
@@ -246,24 +245,10 @@ class ReleasePlanner:
 
     # -- migrations ------------------------------------------------------------------------------
 
-    def _migration_names(self, commit: str) -> dict[str, str]:
-        files = self.service.checkout.files(commit, f"{_MIGRATIONS}/")
-        return {os.path.basename(file)[:-4]: file for file in files if file.endswith(".php")}
-
-    def _ask(self, target: str, wish: Wish) -> dict[str, Any]:
-        """One PHP process: where the database stands, what the way down is, what a deploy would run."""
-        names = self._migration_names(target)
-        here = self._migration_names("HEAD")
-        request: dict[str, Any] = {"migrations": True, "known": sorted(names)}
-        files: list[str] = []
-        if wish.procedure == "deploy" and wish.migrations != "skip":
-            request["up"] = {}
-            for name in sorted(set(names) - set(here)):
-                path = self._scratch_file(target, names[name])
-                files.append(path)
-                request["up"][name] = path
+    def _ask(self) -> dict[str, Any]:
+        """One PHP process: where the database stands, and what the present release brings."""
         try:
-            return laravel_probe.ask(self.service.commands, self.service.description.php, request)
+            return laravel_probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
         except laravel_probe.ProbeFailed as error:
             raise Refused(
                 Refusal(
@@ -272,15 +257,6 @@ class ReleasePlanner:
                     (("laravel_php=<path>", "names the php of this service"),),
                 )
             ) from error
-        finally:
-            for path in files:
-                os.unlink(path)
-
-    def _scratch_file(self, commit: str, path: str) -> str:
-        descriptor, name = tempfile.mkstemp(prefix="ops-runbook-", suffix=f"-{os.path.basename(path)}")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            handle.write(self.service.checkout.show(commit, path) or "<?php")
-        return name
 
     def _facts(
         self,
@@ -290,31 +266,8 @@ class ReleasePlanner:
         answer: Mapping[str, Any],
         picture: Mapping[str, list[str]],
         vendor: str,
+        schema: Schema,
     ) -> Facts:
-        database = answer.get("database") or {}
-        applied = database.get("applied")
-        current = set(self._migration_names("HEAD"))
-        target = set(self._migration_names(goal["id"]))
-        packaged = {
-            name: file for name, file in (database.get("files") or {}).items() if not file.startswith(_MIGRATIONS)
-        }
-        present, unsure = self._packaged_in_target(packaged, goal["id"], str(answer["php"]))
-        comparison = migration_verdict.compare(
-            migration_verdict.Position(
-                applied=applied,
-                current=current | set(packaged),
-                target=target | present,
-                unsure=unsure & set(applied or ()),
-                error=self.service.redact(str(database.get("error", ""))),
-            )
-        )
-        boot_error = str(answer.get("boot_error", ""))
-        downs = dict(database.get("downs") or {})
-        if boot_error:
-            downs = {
-                name: {"kind": "error", "error": f"the present release does not boot: {boot_error}"}
-                for name in comparison.ahead
-            }
         description = self.service.description
         mark = self._made(goal["id"], str(answer["php"]))
         return Facts(
@@ -322,9 +275,9 @@ class ReleasePlanner:
             source=source,
             target=goal,
             migrations=wish.migrations,
-            comparison=comparison,
-            undoing=migration_verdict.undoing(comparison, downs),
-            transactional=bool(database.get("transactional")),
+            comparison=schema.comparison,
+            undoing=schema.undoing,
+            transactional=schema.transactional,
             # A release that is left keeps what was edited in it.
             changes=[] if description.in_releases else picture["changes"],
             in_the_way=picture["in_the_way"],
@@ -332,7 +285,9 @@ class ReleasePlanner:
             reload=description.php_fpm_unit,
             queue_restart=bool(description.queue_unit),
             extra_commands=description.extra_commands,
-            ups={name: up.get("sql") or [] for name, up in (database.get("ups") or {}).items()},
+            ups={name: up.get("sql") or [] for name, up in schema.ups.items()},
+            pending=schema.pending,
+            unasked=schema.unasked,
             in_releases=description.in_releases,
             made=mark is not None,
             warm=mark is not None and release_store.same_settings(mark.settings, self.service.settings()),
@@ -381,24 +336,6 @@ class ReleasePlanner:
             f"they stay in {self.service.app}, and {label(facts.target)} has none of it"
         ]
 
-    def _packaged_in_target(self, packaged: Mapping[str, str], target: str, php: str) -> tuple[set[str], set[str]]:
-        """Which migrations of packages the target has for sure, and of which that can't be told."""
-        if not packaged:
-            return set(), set()
-        store = self.service.vendor
-        here, there = self._vendor_key("HEAD", php), self._vendor_key(target, php)
-        if here == there:
-            return set(packaged), set()
-        root = store.tree(there)
-        if root:
-            present = {
-                name
-                for name, file in packaged.items()
-                if not file.startswith("vendor/") or os.path.exists(os.path.join(root, file[len("vendor/") :]))
-            }
-            return present, set()
-        return set(), set(packaged)
-
     def _counted(self, facts: Facts) -> Facts:
         """Say how many rows each loss concerns; what can't be counted is left out."""
         lost = facts.undoing.losses
@@ -427,7 +364,7 @@ class ReleasePlanner:
             return "same"
         return "kept" if self.service.vendor.has(wanted) else "composer"
 
-    def _warnings(self, wish: Wish, facts: Facts, answer: Mapping[str, Any]) -> list[str]:
+    def _warnings(self, facts: Facts, answer: Mapping[str, Any], schema: Schema) -> list[str]:
         warnings: list[str] = []
         if not self.past.order:
             warnings.append(
@@ -441,16 +378,9 @@ class ReleasePlanner:
         recorded = self.past.find(facts.target["id"])
         if recorded is not None and not recorded.good:
             warnings.append(f"{label(facts.target)} is not a good release: {recorded.why}")
-        if answer.get("boot_error"):
-            warnings.append(f"the present release does not boot: {answer['boot_error']}")
-        ups = (answer.get("database") or {}).get("ups") or {}
-        for name, up in ups.items():
-            if up.get("error"):
-                warnings.append(f"migration {name} fails when it is only tried: {self.service.redact(up['error'])}")
-            for loss in migration_verdict.losses(up.get("sql") or ()):
-                warnings.append(
-                    f"migration {name} destroys {loss.text}: going back to {label(facts.source)} can't restore it"
-                )
+        if laravel_schema.unbooted(answer):
+            warnings.append(laravel_schema.unbooted(answer))
+        warnings += laravel_schema.warnings(schema, label(facts.source))
         if answer.get("debug") and answer.get("environment") == "production":
             warnings.append("APP_DEBUG is on in production: errors show secrets to visitors")
         return warnings

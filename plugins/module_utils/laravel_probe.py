@@ -17,20 +17,27 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, tail
+from ansible_collections.ops.runbook.plugins.module_utils.command import (
+    CommandFailed,
+    Commands,
+    CommandTimedOut,
+    tail,
+)
 
-_MARK = "@@ops-runbook-answer@@"
+# What an application prints while PHP ends (a destructor, a deprecation) comes after the answer, so it has an end too.
+_MARK, _END = "@@ops-runbook-answer@@", "@@ops-runbook-end@@"
 
-_COMMON = r"""<?php
+COMMON = r"""<?php
 $request = json_decode(base64_decode('__REQUEST__'), true);
 $answer = ['php' => PHP_VERSION];
 ob_start();
 function finish(array $answer): void {
     while (ob_get_level() > 0) { ob_end_clean(); }
-    fwrite(STDOUT, "\n__MARK__".json_encode($answer, JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR));
+    fwrite(STDOUT, "\n__MARK__".json_encode($answer, JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR)."__END__\n");
     exit(0);
 }
 function attempt(callable $ask) {
@@ -38,9 +45,7 @@ function attempt(callable $ask) {
 }
 """
 
-_FRAMEWORK = (
-    _COMMON
-    + r"""
+BOOT = r"""
 try {
     require getcwd().'/vendor/autoload.php';
     $app = require getcwd().'/bootstrap/app.php';
@@ -52,44 +57,12 @@ $answer['laravel'] = $app->version();
 $answer['environment'] = (string) $app->environment();
 $answer['debug'] = (bool) $app['config']->get('app.debug');
 $answer['down'] = $app->isDownForMaintenance();
+"""
 
-// Whether the body of a method holds any code at all, comments left aside.
-function is_empty_method(object $migration, string $method): bool {
-    $reflection = new \ReflectionMethod($migration, $method);
-    $lines = array_slice(file($reflection->getFileName()), $reflection->getStartLine() - 1,
-        $reflection->getEndLine() - $reflection->getStartLine() + 1);
-    $body = '';
-    foreach (token_get_all('<?php '.implode('', $lines)) as $token) {
-        if (is_array($token) && in_array($token[0], [T_COMMENT, T_DOC_COMMENT, T_WHITESPACE, T_OPEN_TAG], true)) { continue; }
-        $body .= is_array($token) ? $token[1] : $token;
-    }
-    $open = strpos($body, '{');
-    return $open === false || trim(substr($body, $open + 1, strrpos($body, '}') - $open - 1), '; ') === '';
-}
-function describe($app, $migrator, string $file, string $method): array {
-    try {
-        $migration = (function () use ($file) {
-            if (method_exists($this, 'resolvePath')) { return $this->resolvePath($file); }
-            require_once $file;
-            return $this->resolve($this->getMigrationName($file));
-        })->call($migrator);
-        if (! method_exists($migration, $method)) { return ['kind' => 'missing', 'sql' => []]; }
-        if (is_empty_method($migration, $method)) { return ['kind' => 'empty', 'sql' => []]; }
-        $name = $migration->getConnection();
-        $connection = $migrator->resolveConnection($name);
-        $default = $app['db']->getDefaultConnection();
-        if ($name !== null) { $app['db']->setDefaultConnection($name); }
-        try {
-            $queries = $connection->pretend(function () use ($migration, $method) { $migration->{$method}(); });
-        } finally {
-            $app['db']->setDefaultConnection($default);
-        }
-        $sql = array_values(array_column($queries, 'query'));
-        return ['kind' => $sql === [] && $method === 'down' ? 'empty' : 'ok', 'sql' => $sql];
-    } catch (\Throwable $error) {
-        return ['kind' => 'error', 'sql' => [], 'error' => get_class($error).': '.$error->getMessage()];
-    }
-}
+_FRAMEWORK = (
+    COMMON
+    + BOOT
+    + r"""
 if (! empty($request['migrations'])) {
     $answer['database'] = attempt(function () use ($app, $request) {
         $migrator = $app->make('migrator');
@@ -97,25 +70,17 @@ if (! empty($request['migrations'])) {
         $grammar = $connection->getSchemaGrammar();
         if ($grammar === null) { $connection->useDefaultSchemaGrammar(); $grammar = $connection->getSchemaGrammar(); }
         $applied = $migrator->repositoryExists() ? $migrator->getRepository()->getMigrationBatches() : [];
-        $files = $migrator->getMigrationFiles(array_merge([$app->databasePath().'/migrations'], $migrator->paths()));
-        $downs = [];
-        if (isset($request['known'])) {
-            foreach (array_diff(array_keys($applied), $request['known']) as $name) {
-                if (isset($files[$name])) { $downs[$name] = describe($app, $migrator, $files[$name], 'down'); }
-            }
-        }
-        $ups = [];
-        foreach ($request['up'] ?? [] as $name => $file) {
-            if (! array_key_exists($name, $applied)) { $ups[$name] = describe($app, $migrator, $file, 'up'); }
-        }
-        $base = $app->basePath().'/';
+        // The same folders as `artisan migrate` takes.
+        $folders = array_merge($migrator->paths(), [$app->databasePath().'/migrations']);
+        $files = $migrator->getMigrationFiles($folders);
+        $base = (realpath($app->basePath()) ?: $app->basePath()).'/';
+        $inside = fn ($path) => strpos($real = realpath($path) ?: $path, $base) === 0 ? substr($real, strlen($base)) : $real;
         return [
             'driver' => $connection->getDriverName(),
             'transactional' => (bool) $grammar->supportsSchemaTransactions(),
             'applied' => array_map('strval', array_keys($applied)),
-            'files' => array_map(fn ($file) => str_replace($base, '', realpath($file) ?: $file), $files),
-            'downs' => (object) $downs,
-            'ups' => (object) $ups,
+            'files' => (object) array_map($inside, $files),
+            'folders' => array_values(array_unique(array_map($inside, $folders))),
         ];
     });
 }
@@ -160,7 +125,7 @@ finish($answer);
 # The release to be left is often one that can't boot. The cached configuration is a plain array, and
 # .env is plain text: both tell where the database is without any of the application's code.
 _BARE = (
-    _COMMON
+    COMMON
     + r"""
 $answer['database'] = attempt(function () {
     $cached = getcwd().'/bootstrap/cache/config.php';
@@ -184,7 +149,7 @@ $answer['database'] = attempt(function () {
     $pdo = new \PDO($dsn, $settings['username'] ?? null, $settings['password'] ?? null, [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION, \PDO::ATTR_TIMEOUT => 5]);
     $table = ($settings['prefix'] ?? '').$table;
     $rows = $pdo->query("select migration from $table order by batch, migration")->fetchAll(\PDO::FETCH_COLUMN);
-    return ['driver' => $driver, 'transactional' => in_array($driver, ['pgsql', 'sqlsrv'], true), 'applied' => $rows, 'files' => [], 'downs' => (object) [], 'ups' => (object) []];
+    return ['driver' => $driver, 'transactional' => in_array($driver, ['pgsql', 'sqlsrv'], true), 'applied' => $rows];
 });
 $answer['down'] = is_file(getcwd().'/storage/framework/down');
 finish($answer);
@@ -195,7 +160,7 @@ finish($answer);
 # Booting the framework takes 0.1 s and each of these commands a tenth of that, so they share one boot. Where caches
 # are built, the old ones go first: with them the framework would boot with the settings of the release before.
 _CALL = (
-    _COMMON
+    COMMON
     + r"""
 foreach ($request['fresh'] ? ['config', 'events', 'packages', 'routes', 'routes-v7', 'services'] : [] as $cache) {
     @unlink(getcwd()."/bootstrap/cache/$cache.php");
@@ -233,15 +198,41 @@ class ProbeFailed(Exception):
     """The application could not be asked; the text says why."""
 
 
+class NoAnswerInTime(ProbeFailed):
+    """PHP was stopped before it had answered, so that nothing is known."""
+
+
 def ask(commands: Commands, php: Sequence[str], request: Mapping[str, Any]) -> dict[str, Any]:
     """Ask the application in the commands' folder.
 
-    request: migrations (bool), known (names the target knows: the down() of all others is described),
-    up (name -> file whose up() is described), count (list of {table, column}), queue (bool), bypass (bool),
+    request: migrations (bool), count (list of {table, column}), queue (bool), bypass (bool),
     maintenance ({state, secret, retry, refresh}).
     Returns the answer. Where the application does not boot, `boot_error` says why, and `database` comes from
-    the configuration without the framework. Raises ProbeFailed when PHP itself does not run.
+    the configuration without the framework. Where it did not answer in time, `unanswered` says so instead: a slow
+    application is not a broken one. Raises ProbeFailed when PHP itself does not run.
     """
+    failed: dict[str, Any] = {}
+    try:
+        answer = run(commands, php, _FRAMEWORK, request)
+    except NoAnswerInTime as error:
+        failed = {"unanswered": str(error)}
+    except ProbeFailed as error:
+        # A fatal error ends PHP before anything can be caught.
+        failed = {"boot_error": str(error)}
+    else:
+        if "boot_error" not in answer:
+            return answer
+        failed = {"boot_error": commands.redact(str(answer["boot_error"]))}
+        if not request.get("migrations"):
+            return {**answer, **failed}
+    if not request.get("migrations"):
+        return failed
+    return {**run(commands, php, _BARE, request), **failed}
+
+
+@contextmanager
+def _manifests(commands: Commands) -> Iterator[dict[str, str]]:
+    """Point the framework at copies of its manifests: it would write them where they are missing."""
     scratch = tempfile.mkdtemp(prefix="ops-runbook-")
     try:
         environment = {}
@@ -250,17 +241,17 @@ def ask(commands: Commands, php: Sequence[str], request: Mapping[str, Any]) -> d
             source = os.path.join(commands.cwd, "bootstrap", "cache", file)
             if os.path.exists(source):
                 shutil.copyfile(source, environment[name])
-        try:
-            answer = _run(commands, php, _FRAMEWORK, request, environment)
-        except ProbeFailed as error:
-            # A fatal error ends PHP before anything can be caught.
-            answer = {"boot_error": str(error)}
-        if "boot_error" in answer and request.get("migrations"):
-            bare = _run(commands, php, _BARE, request, environment)
-            answer = {**bare, "boot_error": commands.redact(str(answer["boot_error"]))}
-        return answer
+        yield environment
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def run(
+    commands: Commands, php: Sequence[str], script: str, request: Mapping[str, Any], timeout: float | None = 60
+) -> dict[str, Any]:
+    """Run a script that only looks; its answer. Raises ProbeFailed, and NoAnswerInTime."""
+    with _manifests(commands) as environment:
+        return _run(commands, php, script, request, environment, timeout)
 
 
 def rebuild(commands: Commands, php: Sequence[str], names: Sequence[str], views: str = "") -> bool:
@@ -301,17 +292,26 @@ def _run(
     timeout: float | None = 60,
 ) -> dict[str, Any]:
     encoded = base64.b64encode(json.dumps(request).encode()).decode()
-    text = script.replace("__REQUEST__", encoded).replace("__MARK__", _MARK)
+    text = script.replace("__REQUEST__", encoded).replace("__MARK__", _MARK).replace("__END__", _END)
     argv = [*php, "-d", "display_errors=stderr", "-d", "memory_limit=512M"]
     try:
         output = commands.run(argv, env=environment, stdin=text, check=False, timeout=timeout)
+    except CommandTimedOut as error:
+        raise NoAnswerInTime(f"PHP gave no answer within {timeout or commands.timeout or 0:g} s") from error
     except CommandFailed as error:
         raise ProbeFailed(str(error)) from error
-    _, found, document = output.stdout.rpartition(_MARK)
-    if not found:
+    answer = parse(output.stdout)
+    if answer is None:
         said = tail(output.stderr) or tail(output.stdout) or "nothing"
         raise ProbeFailed(commands.redact(f"PHP ended with {output.code} and said: {said}"))
-    answer = json.loads(document)
-    if not isinstance(answer, dict):
-        raise ProbeFailed("PHP gave no answer")
     return answer
+
+
+def parse(printed: str) -> dict[str, Any] | None:
+    """The answer in what PHP printed; None where there is none that is whole. Never raises."""
+    document, found, _ = printed.rpartition(_MARK)[2].partition(_END)
+    try:
+        answer = json.loads(document) if found else None
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None

@@ -32,6 +32,7 @@ class Facts:
     in_releases: each release has a folder of its own. made: the target's folder is whole. warm: its caches were built
     with the present settings. migrate_here: migrations are run and undone on this host.
     room: what will be made, see Room. realpath_root: the web server passes the real path of the code.
+    pending and unasked: see migration_plan.Migrations.
     """
 
     procedure: str
@@ -55,6 +56,8 @@ class Facts:
     migrate_here: bool = True
     room: Room | None = None
     realpath_root: bool = False
+    pending: Sequence[str] = ()
+    unasked: Sequence[str] = ()
 
     @property
     def schema(self) -> Migrations:
@@ -70,6 +73,8 @@ class Facts:
             here=self.migrate_here,
             ups=self.ups,
             row_counts=self.row_counts,
+            pending=self.pending,
+            unasked=self.unasked,
         )
 
     @property
@@ -129,13 +134,18 @@ def _migrate_up(facts: Facts) -> list[Step]:
 
 
 def _migrate(facts: Facts) -> list[Step]:
-    if not facts.runs:
+    if not facts.schema.migrates:
         return []
+    # What only the target's own migrator can tell (a package, a module) is pending too, so it is always let.
+    surely_none = not facts.runs and not facts.unasked and facts.comparison.verdict != "unknown"
+    amount = (
+        f"{len(facts.runs)} pending" if facts.runs else "none pending" if surely_none else "none known to be pending"
+    )
     return [
         Step(
             "migrate",
-            f"artisan migrate --force ({len(facts.runs)} pending)",
-            repeatable=facts.transactional,
+            f"artisan migrate --force ({amount})",
+            repeatable=facts.transactional or surely_none,
             data={"migrations": list(facts.runs), "in": facts.target["id"]},
         )
     ]
@@ -162,7 +172,7 @@ def _in_place(facts: Facts) -> list[Step]:
             )
         )
     result += [*_migrate_down(facts), *_code(facts.target)]
-    if facts.runs:
+    if facts.schema.migrates:
         # Migrations must not run with the settings of the release before.
         result += [Step("clear", "artisan optimize:clear"), *_migrate(facts)]
     return result + _rebuild(facts)

@@ -105,12 +105,14 @@ class LaravelSteps:
         return None
 
     def _do_migrate(self, step: Step) -> object:
+        """Let the target's own migrator run whatever it finds pending now."""
         service = self._place(step)
+        wanted = self._pending(service, list(step.data["migrations"]))
         try:
             service.artisan("migrate", "--force", limited=False)
         except CommandFailed as error:
-            raise CommandFailed(f"{error}{self._remains(service, step.data['migrations'])}") from error
-        return {"ran": step.data["migrations"]}
+            raise CommandFailed(f"{error}{self._remains(service, wanted)}") from error
+        return {"ran": wanted}
 
     def _remains(self, service: LaravelService, wanted: list[str]) -> str:
         """What a failed run of migrations left, as far as it can be told."""
@@ -125,13 +127,24 @@ class LaravelSteps:
         return text
 
     @staticmethod
-    def _applied(service: LaravelService) -> list[str] | None:
+    def _database(service: LaravelService) -> dict[str, Any]:
+        """What the application says of its migrations now; empty where it can't be asked."""
         try:
             answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
         except laravel_probe.ProbeFailed:
-            return None
-        applied = (answer.get("database") or {}).get("applied")
+            return {}
+        return dict(answer.get("database") or {})
+
+    def _applied(self, service: LaravelService) -> list[str] | None:
+        applied = self._database(service).get("applied")
         return None if applied is None else list(applied)
+
+    def _pending(self, service: LaravelService, planned: list[str]) -> list[str]:
+        """What the migrator will run; as planned where it can't be asked."""
+        database = self._database(service)
+        if database.get("applied") is None or "files" not in database:
+            return planned
+        return sorted(set(database["files"]) - set(database["applied"]))
 
     def _do_migrate_down(self, step: Step) -> object:
         """Undo exactly this migration: all are offered, and the path lets artisan find only one."""
@@ -142,12 +155,16 @@ class LaravelSteps:
 
     def _one_migration(self, step: Step, command: str, wanted_after: bool) -> object:
         name, service = step.data["migration"], self._place(step)
-        applied = self._applied(service)
-        if applied is None:
+        database = self._database(service)
+        if database.get("applied") is None:
             raise CommandFailed("the database's migrations can't be read")
+        applied = list(database["applied"])
         if (name in applied) is wanted_after:
             return "was so already"
-        arguments = [command, "--force", f"--path=database/migrations/{name}.php"]
+        file = (database.get("files") or {}).get(name)
+        if file is None:
+            raise CommandFailed(f"the migrator of {service.app} does not find the file of {name}")
+        arguments = [command, "--force", f"--path={service.file(file)}", "--realpath"]
         if not wanted_after:
             arguments.append(f"--step={len(applied)}")
         service.artisan(*arguments, limited=False)
@@ -186,7 +203,7 @@ class LaravelSteps:
         request = {"maintenance": {**step.data, "secret": secret}}
         answer = laravel_probe.ask(self.service.commands, self.service.description.php, request)
         result = answer.get("maintenance") or {}
-        problem = answer.get("boot_error") or result.get("error")
+        problem = answer.get("boot_error") or answer.get("unanswered") or result.get("error")
         if problem or result.get("code") != 0:
             raise CommandFailed(self.service.redact(f"artisan {step.data['state']}: {problem or result.get('output')}"))
         return None

@@ -23,7 +23,8 @@ class Migrations:
 
     system: what the names of its procedures begin with, such as laravel. target: the release to go to, for people.
     typed: the same as it is typed. here: migrations are run and undone on this host. ups: the SQL of those that a
-    deploy would run, by name. row_counts: how many rows a loss concerns, by its text.
+    deploy would run, by name. row_counts: how many rows a loss concerns, by its text. pending: migrations of the
+    present release that the database lacks. unasked: what could not be asked about the target, as sentences.
     """
 
     system: str
@@ -36,12 +37,18 @@ class Migrations:
     here: bool = True
     ups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     row_counts: Mapping[str, str] = field(default_factory=dict)
+    pending: Sequence[str] = ()
+    unasked: Sequence[str] = ()
+
+    @property
+    def migrates(self) -> bool:
+        """Whether this operation lets the target run what is pending then, whether it is known by now or not."""
+        return self.procedure == "deploy" and self.mode != "skip" and self.here
 
     @property
     def runs(self) -> Sequence[str]:
         """Migrations that this operation runs, oldest first."""
-        wanted = self.procedure == "deploy" and self.mode != "skip" and self.here
-        return self.comparison.behind if wanted else ()
+        return self.comparison.behind if self.migrates else ()
 
     @property
     def undoes(self) -> Sequence[str]:
@@ -52,10 +59,11 @@ class Migrations:
     @property
     def cost(self) -> list[str]:
         """What undoing destroys."""
+        untried = self.undoing.untried
         return [
             f"{loss.text} ({self.row_counts[loss.text]})" if loss.text in self.row_counts else loss.text
             for loss in self.undoing.losses
-        ]
+        ] + ([f"what can't be told of {', '.join(untried)}"] if untried else [])
 
 
 def refuse(known: Migrations) -> Refusal | None:
@@ -125,7 +133,8 @@ def _refuse_deploy(known: Migrations) -> Refusal | None:
     comparison = known.comparison
     if known.mode == "keep":
         return None
-    if comparison.verdict == "unknown" and known.mode != "skip":
+    # What the target's packages bring is seen when they are there: then it migrates, and the gate looks again.
+    if comparison.verdict == "unknown" and not comparison.unsure and known.mode != "skip":
         return Refusal(
             "migrations_unknown",
             f"where the database stands can't be told: {comparison.error}",
@@ -157,7 +166,9 @@ def _describe_downs(known: Migrations) -> list[str]:
     lines: list[str] = []
     for name in known.comparison.ahead:
         why = known.undoing.irreversible.get(name)
-        lines.append(f"{name}: can't be undone: {why}" if why else f"{name}:")
+        untried = known.undoing.untried.get(name)
+        end = f" can't be undone: {why}" if why else f" its down() was not tried: {untried}" if untried else ""
+        lines.append(f"{name}:{end}")
         lines += [f"  {statement}" for statement in known.undoing.sql.get(name, ())]
     return lines
 
@@ -175,6 +186,12 @@ def record(known: Migrations) -> dict[str, Any]:
         "verdict": comparison.verdict,
         "ahead": list(comparison.ahead),
         "behind": list(comparison.behind),
+        "foreign": list(comparison.foreign),
+        "unsure": list(comparison.unsure),
+        "error": comparison.error,
+        "unasked": list(known.unasked),
+        "pending": list(known.pending),
+        "migrate": known.migrates,
         "run": list(known.runs),
         "down": list(known.undoes),
         "here": known.here,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -17,8 +17,8 @@ class Position:
     """What is known before a switch.
 
     applied: the database's migrations, in the order in which they ran; None when it can't be read.
-    current and target: the migrations that the two codes bring. unsure: applied migrations of which it
-    can't be told whether the target brings them (they come from a package).
+    current and target: the migrations that the two codes bring. unsure: migrations of which it can't be told whether
+    the target brings them. unsure_here: the same of the present code. why: what could not be asked, and why not.
     """
 
     applied: Sequence[str] | None
@@ -26,16 +26,19 @@ class Position:
     target: Iterable[str]
     unsure: Iterable[str] = ()
     error: str = ""
+    unsure_here: Iterable[str] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The verdict.
 
-    verdict: same, ahead (the database has migrations that the target does not know), behind (the target
-    expects migrations that the database lacks), diverged (both), unknown. ahead: newest first, the order
-    in which they would be undone. behind: in the order in which they would run. foreign: those ahead which
-    the current code does not know either, so that nobody here can undo them.
+    verdict: same, ahead (the database has migrations that the present code knows and the target does not), behind
+    (the target expects migrations that the database lacks), diverged (both), unknown (it can't be told). ahead: newest
+    first, the order in which they would be undone. behind: in the order in which they would run. foreign: migrations of
+    the database that neither code knows; the present code runs with them, so they say nothing about the difference
+    between the two. unsure: migrations of which it can't be told whether they are part of that difference.
     """
 
     verdict: str
@@ -43,30 +46,54 @@ class Comparison:
     behind: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     error: str = ""
+    unsure: tuple[str, ...] = ()
+
+
+#: What a code says about a migration.
+KNOWS, LACKS, UNTOLD = "knows", "lacks", "can't tell"
+
+
+def place(applied: bool, current: str, target: str) -> str:
+    """The place of one migration in the difference between two codes.
+
+    current and target: KNOWS, LACKS or UNTOLD. Returns shared, ahead, behind, foreign, unsure, or nothing ("") for a
+    migration that neither the database has nor the target wants. UNTOLD is never taken for KNOWS or for LACKS: it only
+    goes without a word where both would mean the same.
+    """
+    if target == KNOWS:
+        return "shared" if applied else "behind"
+    if not applied:
+        # Only the present code, or a package that both have, could bring it.
+        return "unsure" if target == UNTOLD else ""
+    if current == LACKS:
+        return "foreign"
+    return "ahead" if (current, target) == (KNOWS, LACKS) else "unsure"
 
 
 def compare(position: Position) -> Comparison:
     """Compare the three schema positions."""
     if position.applied is None:
         return Comparison("unknown", error=position.error or "the database can't be read")
-    applied, current, target = list(position.applied), set(position.current), set(position.target)
-    unsure = set(position.unsure)
-    ahead = tuple(name for name in reversed(applied) if name not in target and name not in unsure)
-    behind = tuple(sorted(target - set(applied)))
-    foreign = tuple(name for name in ahead if name not in current)
+    here = _said(position.current, position.unsure_here)
+    there = _said(position.target, position.unsure)
+    found: dict[str, list[str]] = {}
+    applied = list(position.applied)
+    for name in reversed(applied):
+        found.setdefault(place(True, here.get(name, LACKS), there.get(name, LACKS)), []).append(name)
+    for name in sorted({*here, *there} - set(applied)):
+        found.setdefault(place(False, here.get(name, LACKS), there.get(name, LACKS)), []).append(name)
+    ahead, behind, foreign, unsure = (tuple(found.get(kind, ())) for kind in ("ahead", "behind", "foreign", "unsure"))
     if unsure:
-        names = ", ".join(sorted(unsure))
-        return Comparison(
-            "unknown",
-            ahead,
-            behind,
-            foreign,
-            f"these migrations come from a package, and it can't be told whether the target has them: {names}",
-        )
+        error = position.why or "it can't be told which of the two releases has them"
+        return Comparison("unknown", ahead, behind, foreign, f"{error}: {', '.join(sorted(unsure))}", unsure)
     verdict = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}.get(
         (bool(ahead), bool(behind)), "same"
     )
     return Comparison(verdict, ahead, behind, foreign)
+
+
+def _said(knows: Iterable[str], untold: Iterable[str]) -> dict[str, str]:
+    return {**dict.fromkeys(untold, UNTOLD), **dict.fromkeys(knows, KNOWS)}
 
 
 @dataclass(frozen=True)
@@ -210,25 +237,28 @@ class Undoing:
     """Whether a set of migrations can be stepped down, and what that costs.
 
     names: newest first. irreversible: name -> why. sql: name -> statements. losses: what is destroyed.
+    untried: name -> why its down() was not tried, so that nobody can say here what it destroys.
     """
 
     names: tuple[str, ...]
     irreversible: dict[str, str]
     sql: dict[str, tuple[str, ...]]
     losses: tuple[Loss, ...]
+    untried: dict[str, str] = field(default_factory=dict)
 
 
 def undoing(comparison: Comparison, downs: Mapping[str, Mapping[str, Any]]) -> Undoing:
     """Judge the way down.
 
-    downs: what the current code says of each migration's down(): kind (ok, missing, empty, error),
+    downs: what the current code says of each migration's down(): kind (ok, missing, empty, error, untried),
     sql (list of str), error.
     """
     irreversible: dict[str, str] = {}
+    untried: dict[str, str] = {}
     sql: dict[str, tuple[str, ...]] = {}
     for name in comparison.ahead:
         down = downs.get(name)
-        if name in comparison.foreign or down is None:
+        if down is None:
             irreversible[name] = "its file is not in the current code"
         elif down["kind"] == "missing":
             irreversible[name] = "it has no down()"
@@ -236,7 +266,9 @@ def undoing(comparison: Comparison, downs: Mapping[str, Mapping[str, Any]]) -> U
             irreversible[name] = "its down() does nothing"
         elif down["kind"] == "error":
             irreversible[name] = f"its down() fails: {down.get('error', '')}"
+        elif down["kind"] == "untried":
+            untried[name] = str(down.get("error", ""))
         else:
             sql[name] = tuple(down.get("sql") or ())
     lost = losses(statement for statements in sql.values() for statement in statements)
-    return Undoing(comparison.ahead, irreversible, sql, tuple(lost))
+    return Undoing(comparison.ahead, irreversible, sql, tuple(lost), untried)

@@ -111,7 +111,8 @@ def _migration_lines(migrations: Mapping[str, Any] | None) -> list[str]:
         "ahead": f"the database has {len(migrations['ahead'])} that the target does not know",
         "behind": f"the target brings {len(migrations['behind'])} that the database does not have",
         "diverged": f"{len(migrations['ahead'])} unknown to the target, {len(migrations['behind'])} missing",
-        "unknown": "where the database stands can't be told",
+        "unknown": "where the database stands can't be told"
+        + (f": {migrations['error']}" if migrations.get("error") else ""),
     }[verdict]
     if migrations["down"]:
         lines = [f"database  {text}; they are undone before the switch:"]
@@ -122,6 +123,10 @@ def _migration_lines(migrations: Mapping[str, Any] | None) -> list[str]:
     else:
         kept = {"keep": "; kept as it is", "skip": "; none is run"}.get(migrations["mode"], "")
         lines = [f"database  {text}{kept if verdict != 'same' else ''}"]
+    if migrations.get("foreign"):
+        names = ", ".join(migrations["foreign"])
+        lines.append(f"          in the database, and in neither release, which says nothing about the two: {names}")
+    lines += [f"unasked   {text}" for text in migrations.get("unasked") or ()]
     return lines
 
 
@@ -254,8 +259,12 @@ def notes(results: Results) -> list[str]:
 def _notes(record: Mapping[str, Any]) -> list[str]:
     migrations = record.get("migrations") or {}
     lines: list[str] = []
-    if record["outcome"] == "reverted" and migrations.get("run"):
-        lines.append("going back undid no migration; those of this deploy: " + ", ".join(migrations["run"]))
+    done = (record.get("notes") or {}).get("migrate")
+    ran = list(done["ran"]) if isinstance(done, Mapping) and "ran" in done else list(migrations.get("run") or ())
+    if record["outcome"] == "reverted" and ran:
+        failed = str(record.get("error")).startswith("step 'migrate'")
+        which = "the error says which of these are in the database" if failed else "those of this deploy"
+        lines.append(f"going back undid no migration; {which}: {', '.join(ran)}")
     if record["outcome"] == "succeeded" and migrations.get("mode") == "keep" and migrations.get("ahead"):
         lines.append("the database stays ahead by: " + ", ".join(migrations["ahead"]))
     for step, note in (record.get("notes") or {}).items():

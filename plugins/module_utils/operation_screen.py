@@ -123,8 +123,8 @@ def _migrations(plan: Mapping[str, Any]) -> str:
     if migrations.get("run"):
         return f"{len(migrations['run'])} run"
     if migrations["verdict"] == "same":
-        return "none"
-    return f"{migrations['verdict']}, none run"
+        return "none known" if migrations.get("unasked") else "none"
+    return f"{migrations['verdict']}, {'run as found' if migrations.get('migrate') else 'none run'}"
 
 
 def _lease(result: Mapping[str, Any]) -> str:

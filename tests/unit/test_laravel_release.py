@@ -32,9 +32,12 @@ AHEAD = Comparison("ahead", ahead=("m3", "m2"))
 BEHIND = Comparison("behind", behind=("m4", "m5"))
 UNKNOWN = Comparison("unknown", ahead=("m3",), error="connection refused")
 DIVERGED = Comparison("diverged", ahead=("m3",), behind=("m4",))
+FOREIGN = Comparison("same", foreign=("m1", "m0"))
+UNSURE = Comparison("unknown", error="package acme/bill is another one in the target: m3", unsure=("m3",))
 SQL = {"m3": ("drop table `t`",), "m2": ("alter table `u` drop `note`",)}
 DOWN = Undoing(("m3", "m2"), {}, SQL, (Loss("t"), Loss("u", "note")))
 STUCK = Undoing(("m3", "m2"), {"m2": "it has no down()"}, {"m3": SQL["m3"]}, (Loss("t"),))
+UNTRIED = Undoing(("m3", "m2"), {}, {"m2": SQL["m2"]}, (Loss("u", "note"),), {"m3": "it uses Storage in line 9"})
 
 
 def facts(procedure: str = "rollback", **more: Any) -> Facts:
@@ -56,7 +59,12 @@ CODE = ["code", "vendor"]
 
 STEPS: dict[str, tuple[Facts, list[str], list[str]]] = {
     "a rollback": (facts(), [*CODE, *REBUILD], [*CODE, *REBUILD]),
-    "a deploy": (facts("deploy"), ["keep", *CODE, *REBUILD], [*CODE, *REBUILD]),
+    "a deploy": (facts("deploy"), ["keep", *CODE, "clear", "migrate", *REBUILD], [*CODE, *REBUILD]),
+    "a deploy that keeps a database that is ahead": (
+        facts("deploy", comparison=AHEAD, migrations="keep"),
+        ["keep", *CODE, "clear", "migrate", *REBUILD],
+        [*CODE, *REBUILD],
+    ),
     "a deploy with migrations": (
         facts("deploy", comparison=BEHIND),
         ["keep", *CODE, "clear", "migrate", *REBUILD],
@@ -115,10 +123,14 @@ STEPS |= {
     "releases: a rollback is the switch alone": (beside(), SWITCH, SWITCH),
     "releases: a deploy makes everything before the switch": (
         beside("deploy"),
-        ["keep", *BUILD, *SWITCH],
+        ["keep", *BUILD, "migrate", *SWITCH],
         SWITCH,
     ),
-    "releases: a release that is there is not made again": (beside("deploy", made=True), ["keep", *SWITCH], SWITCH),
+    "releases: a release that is there is not made again": (
+        beside("deploy", made=True),
+        ["keep", "migrate", *SWITCH],
+        SWITCH,
+    ),
     "releases: one that was removed is": (beside(made=False), [*BUILD, *SWITCH], SWITCH),
     "releases: other settings ask for other caches": (beside(warm=False), ["caches", *SWITCH], SWITCH),
     "releases: migrations run when the release is whole, before it is served": (
@@ -133,7 +145,7 @@ STEPS |= {
     ),
     "releases: further commands belong to making it": (
         beside("deploy", extra_commands=[["npm", "ci"]]),
-        ["keep", *BUILD[:3], "extra:1", "seal", *SWITCH],
+        ["keep", *BUILD[:3], "extra:1", "seal", "migrate", *SWITCH],
         SWITCH,
     ),
     "releases: a rollback does not run them again": (beside(extra_commands=[["npm", "ci"]]), SWITCH, SWITCH),
@@ -210,6 +222,31 @@ def test_a_migration_is_repeatable_only_in_a_transaction() -> None:
         down = facts(comparison=AHEAD, migrations="down", undoing=DOWN, transactional=transactional)
         for step in [*steps(deploy), *steps(down), *undo(down)]:
             assert step.repeatable is (transactional or not step.id.startswith("migrate"))
+
+
+AMOUNTS: dict[str, tuple[Facts, str, bool]] = {
+    "some": (facts("deploy", comparison=BEHIND), "2 pending", False),
+    "none": (facts("deploy"), "none pending", True),
+    "a package that is not here yet": (
+        facts("deploy", unasked=["packages: acme/bill"]),
+        "none known to be pending",
+        False,
+    ),
+    "it can't be told": (
+        facts("deploy", comparison=Comparison("unknown", unsure=("m3",))),
+        "none known to be pending",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_a_deploy_always_migrates_and_says_what_is_known(name: str) -> None:
+    given, amount, repeatable = AMOUNTS[name]
+    (step,) = [step for step in steps(given) if step.id == "migrate"]
+    assert step.title == f"artisan migrate --force ({amount})"
+    # What runs nothing may be done twice.
+    assert step.repeatable is repeatable
 
 
 def test_what_is_run_again_on_the_way_back_is_only_what_was_undone() -> None:
@@ -320,6 +357,20 @@ REFUSALS: dict[str, tuple[Facts, str | None, list[str]]] = {
         "migrations_ahead",
         ["migrations=keep", f"laravel_rollback with to={'b' * 10}"],
     ),
+    "rows that neither release knows": (facts(comparison=FOREIGN), None, []),
+    "rows that neither release knows, down": (facts(comparison=FOREIGN, migrations="down"), None, []),
+    "a deploy over rows that neither release knows": (facts("deploy", comparison=FOREIGN), None, []),
+    "a deploy with a package of another version": (facts("deploy", comparison=UNSURE), None, []),
+    "a rollback with a package of another version": (
+        facts(comparison=UNSURE),
+        "migrations_unknown",
+        ["migrations=keep"],
+    ),
+    "ahead, down, and one that was not tried": (
+        facts(comparison=AHEAD, undoing=UNTRIED, migrations="down"),
+        None,
+        [],
+    ),
     "a deploy without a database": (
         facts("deploy", comparison=Comparison("unknown", error="refused")),
         "migrations_unknown",
@@ -356,6 +407,13 @@ def test_a_database_ahead_shows_the_sql_and_what_it_destroys() -> None:
 def test_what_cannot_be_undone_says_why() -> None:
     refusal = refuse_migrations(facts(comparison=AHEAD, undoing=STUCK))
     assert refusal is not None and "m2: can't be undone: it has no down()" in refusal.details
+
+
+def test_what_was_not_tried_is_said_where_its_cost_is() -> None:
+    refusal = refuse_migrations(facts(comparison=AHEAD, undoing=UNTRIED))
+    assert refusal is not None
+    assert "m3: its down() was not tried: it uses Storage in line 9" in refusal.details
+    assert dict(refusal.ways)["migrations=down"].endswith("column u.note, what can't be told of m3")
 
 
 def test_an_unknown_position_names_its_cause() -> None:

@@ -10,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import (
+    KNOWS,
+    LACKS,
+    UNTOLD,
     Comparison,
     Loss,
     Position,
     compare,
     losses,
+    place,
     undoing,
 )
 
@@ -37,7 +41,11 @@ COMPARISONS: dict[str, tuple[Position, Comparison]] = {
     ),
     "nobody knows one of them": (
         Position(["a", "b", "x"], ["a", "b"], ["a"]),
-        Comparison("ahead", ahead=("x", "b"), foreign=("x",)),
+        Comparison("ahead", ahead=("b",), foreign=("x",)),
+    ),
+    "schema:dump --prune: neither of two later releases knows the rows": (
+        Position(["x", "y", "a"], ["a"], ["a"]),
+        Comparison("same", foreign=("y", "x")),
     ),
     "a foreign one that the target knows": (Position(["a", "x"], ["a"], ["a", "x"]), Comparison("same")),
     "unreadable": (
@@ -56,9 +64,46 @@ def test_compare(name: str) -> None:
 
 
 def test_what_may_be_in_a_package_of_the_target_is_unknown_not_ahead() -> None:
-    found = compare(Position(["a", "p", "b"], ["a", "p", "b"], ["a"], unsure=["p"]))
-    assert (found.verdict, found.ahead) == ("unknown", ("b",))
-    assert found.error.endswith(": p")
+    found = compare(Position(["a", "p", "b"], ["a", "p", "b"], ["a"], unsure=["p"], why="package q is another one"))
+    assert (found.verdict, found.ahead, found.unsure) == ("unknown", ("b",), ("p",))
+    assert found.error == "package q is another one: p"
+
+
+SAYS = (KNOWS, LACKS, UNTOLD)
+
+
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("current", SAYS)
+@pytest.mark.parametrize("target", SAYS)
+def test_each_answer_of_two_codes_has_a_place_and_cannot_tell_is_never_taken_for_yes(
+    applied: bool, current: str, target: str
+) -> None:
+    """Whatever cannot be told, the place is one that every answer it might have been leads to, or it is unsure."""
+    found = place(applied, current, target)
+    assert found in ("shared", "ahead", "behind", "foreign", "unsure", "")
+    meanings = {
+        place(applied, here, there)
+        for here in ((KNOWS, LACKS) if current == UNTOLD else (current,))
+        for there in ((KNOWS, LACKS) if target == UNTOLD else (target,))
+    }
+    # Rows that the present code does not know speak neither for the target nor against it.
+    harmless = [{"shared", "foreign"}]
+    if len(meanings) == 1:
+        assert {found} == meanings
+    elif meanings in harmless:
+        assert found == "foreign"
+    else:
+        assert found == "unsure"
+    position = Position(
+        ["m"] if applied else [],
+        ["m"] if current == KNOWS else [],
+        ["m"] if target == KNOWS else [],
+        ["m"] if target == UNTOLD else [],
+        unsure_here=["m"] if current == UNTOLD else [],
+    )
+    verdict = compare(position).verdict
+    assert (verdict == "unknown") is (found == "unsure")
+    assert (verdict == "same") is (found in ("shared", "foreign", ""))
 
 
 names = st.lists(st.sampled_from("abcdefgh"), unique=True)
@@ -67,9 +112,9 @@ names = st.lists(st.sampled_from("abcdefgh"), unique=True)
 @given(names, names, names)
 def test_a_comparison_adds_up(applied: list[str], current: list[str], target: list[str]) -> None:
     found = compare(Position(applied, current, target))
-    assert set(applied) - set(found.ahead) | set(found.behind) == set(target)
-    assert list(found.ahead) == [name for name in reversed(applied) if name not in target]
-    assert set(found.foreign) == set(found.ahead) - set(current)
+    assert set(applied) - set(found.ahead) - set(found.foreign) | set(found.behind) == set(target)
+    assert list(found.ahead) == [name for name in reversed(applied) if name not in target and name in current]
+    assert set(found.foreign) == set(applied) - set(target) - set(current)
     expected = {(False, False): "same", (True, False): "ahead", (False, True): "behind", (True, True): "diverged"}
     assert found.verdict == expected[bool(found.ahead), bool(found.behind)]
 
@@ -177,11 +222,11 @@ def test_no_text_is_a_crash(text: str) -> None:
 
 
 def test_a_way_down_is_judged_migration_by_migration() -> None:
-    comparison = Comparison("ahead", ahead=("f", "e", "d", "c", "b", "a"), foreign=("f",))
+    comparison = Comparison("ahead", ahead=("f", "e", "d", "c", "b", "a"))
     judged = undoing(
         comparison,
         {
-            "f": {"kind": "ok", "sql": ["drop table `never`"]},
+            "f": {"kind": "untried", "error": "it uses Storage in line 3"},
             "e": {"kind": "missing"},
             "d": {"kind": "empty"},
             "c": {"kind": "error", "error": "no such column"},
@@ -190,12 +235,12 @@ def test_a_way_down_is_judged_migration_by_migration() -> None:
     )
     assert judged.names == comparison.ahead
     assert judged.irreversible == {
-        "f": "its file is not in the current code",
         "e": "it has no down()",
         "d": "its down() does nothing",
         "c": "its down() fails: no such column",
         "a": "its file is not in the current code",
     }
+    assert judged.untried == {"f": "it uses Storage in line 3"}
     assert judged.sql == {"b": ("alter table `t` drop `note`",)}
     assert judged.losses == (Loss("t", "note"),)
 
