@@ -112,20 +112,20 @@ def behind_in_order(known: Graph, names: Iterable[str]) -> tuple[str, ...]:
 def downgrade_targets(known: Graph, at: Iterable[str], undo: Iterable[str]) -> tuple[str, ...]:
     """What to give to `alembic downgrade`, one after the other, so that exactly these revisions are undone.
 
-    `alembic downgrade X` undoes everything applied that stands on X, on each branch. Raises NotExact where that
-    would be more than what is to be undone, or where nothing would be left below.
+    `alembic downgrade X` undoes everything applied that stands on X, on each branch; `X@base` undoes X, which has
+    nothing below it, and everything that stands on it. Raises NotExact where that would be more than what is to be
+    undone.
     """
     active, wanted = set(applied(known, at)), set(undo)
     lowest = [name for name in ordered(known, wanted) if not wanted & set(known[name].down)]
     targets: dict[str, None] = {}
     covered: set[str] = set()
     for name in lowest:
-        if not known[name].down:
-            raise NotExact(f"{name} is the first of its branch: below it there is nothing to go down to")
         if name in covered:
             continue
-        parent = known[name].down[0]
-        dropped = _dropped(known, active, parent)
+        # An id names a branch as well as a label does.
+        parent = known[name].down[0] if known[name].down else f"{name}@base"
+        dropped = _dropped(known, active, parent) if known[name].down else _standing_on(known, active, [name])
         if not dropped <= wanted:
             more = ", ".join(ordered(known, dropped - wanted))
             raise NotExact(f"going down to {parent} would undo {more} too, which the target has")
@@ -138,8 +138,13 @@ def downgrade_targets(known: Graph, at: Iterable[str], undo: Iterable[str]) -> t
 
 def _dropped(known: Graph, active: set[str], parent: str) -> set[str]:
     """What `alembic downgrade parent` undoes: what follows it, and all that stands on that."""
+    return _standing_on(known, active, [name for name in active if parent in known[name].down])
+
+
+def _standing_on(known: Graph, active: set[str], names: Iterable[str]) -> set[str]:
+    """These of what is applied, and all that stands on them."""
     found: set[str] = set()
-    waiting = [name for name in active if parent in known[name].down]
+    waiting = [name for name in names if name in active]
     while waiting:
         name = waiting.pop()
         if name not in found:

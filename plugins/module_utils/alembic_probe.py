@@ -35,7 +35,7 @@ _MARK = "ops-runbook-alembic:"
 #: given, and then looks: the database is read as `alembic current` reads it, SQL is made as `alembic downgrade --sql`
 #: makes it. One container for both, because the start of one costs more than all the rest.
 _PROBE = r'''
-import ast, io, json, subprocess, sys
+import ast, io, json, os, shutil, subprocess, sys
 
 request = json.loads(%(request)r)
 answer = {}
@@ -56,6 +56,17 @@ def body(script, name):
 def names(value):
     return [value] if isinstance(value, str) else list(value or ())
 
+
+answer["entry"] = []
+for word in request["entry"]:
+    path = word if "/" in word or os.path.isfile(word) else shutil.which(word) or ""
+    try:
+        if os.path.isfile(path) and os.path.getsize(path) < 200000:
+            with open(path, "rb") as handle:
+                if b"alembic" in handle.read():
+                    answer["entry"].append(path)
+    except OSError:
+        pass
 
 answer["commands"] = []
 for argv in request["commands"]:
@@ -174,7 +185,9 @@ try:
             answer["downs"][name] = entry
         elif request["ups"] and "heads" in answer and name not in above:
             sql, problem = offline(name, MigrationStep.upgrade_from_script, (below[name] or [None])[0], name)
-            answer["ups"][name] = {"sql": sql, "error": problem}
+            answer["ups"][name] = {"sql": sql, "error": problem, "down": body(script, "downgrade")}
+            if body(script, "upgrade") == "empty":
+                answer["ups"][name]["down"] = "ok"
 except BaseException as error:
     answer["error"] = type(error).__name__ + ": " + str(error).strip()
 sys.__stdout__.write("\n%(mark)s" + json.dumps(answer) + "\n")
@@ -192,7 +205,8 @@ class Answer:
 
     downs and ups: by revision, as migration_verdict.undoing wants them, and the SQL of what an upgrade would run.
     failed: the command that did not end with 0, and what it said. counts: of what was to be counted; None where that
-    failed, and 10001 for more than can be told quickly.
+    failed, and 10001 for more than can be told quickly. entry: of the words that were given, the files of the image
+    that name Alembic.
     """
 
     graph: Graph
@@ -203,6 +217,7 @@ class Answer:
     ups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failed: str = ""
     counts: tuple[int | None, ...] = ()
+    entry: tuple[str, ...] = ()
 
     @property
     def applied(self) -> list[str]:
@@ -216,13 +231,20 @@ def ask(
     database: bool = True,
     known: Sequence[str] | None = None,
     ups: bool = False,
+    entry: Sequence[str] = (),
 ) -> Answer:
     """Ask an image about its migrations, in one container. Raises ProbeFailed.
 
     database: also where the database stands. known: the revisions of the target, to be told how those that are
-    applied and not among them would be undone. ups: the SQL of what is not applied.
+    applied and not among them would be undone. ups: the SQL of what is not applied. entry: words of the command that
+    the image is started with, to be told which of them are files that name Alembic.
     """
-    request = {"database": database, "known": None if known is None else list(known), "ups": ups}
+    request = {
+        "database": database,
+        "known": None if known is None else list(known),
+        "ups": ups,
+        "entry": list(entry),
+    }
     return _asked(service, image, request, "probe", _PROBE_SECONDS)
 
 
@@ -251,7 +273,7 @@ def migrate(service: ComposeService, image: Reference, *arguments: Sequence[str]
 def _asked(
     service: ComposeService, image: Reference, request: Mapping[str, Any], purpose: str, timeout: float
 ) -> Answer:
-    full: dict[str, Any] = {"known": None, "ups": False, "count": [], "commands": []}
+    full: dict[str, Any] = {"known": None, "ups": False, "count": [], "commands": [], "entry": []}
     full.update(request, config=service.description.alembic_config)
     source = _PROBE % {"request": json.dumps(full), "mark": _MARK}
     try:
@@ -279,6 +301,7 @@ def _asked(
         _on_one_line(answer.get("ups") or {}),
         failed,
         tuple(answer.get("counts") or ()),
+        tuple(answer.get("entry") or ()),
     )
 
 

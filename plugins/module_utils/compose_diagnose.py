@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    compose_once,
     durable_file,
     env_file,
     health,
@@ -243,30 +244,29 @@ class _Look:
             return {}, f"the compose files are not valid: {said}{more}"
 
     def _services(self, config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-        """Each service with what it depends on; by the labels of the containers where the files can't be read."""
+        """Each service with what it depends on."""
+        return {name: tuple(compose_once.dependencies(body)) for name, body in self._bodies(config).items()}
+
+    def _bodies(self, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The services as the files have them; as far as their containers tell, where the files can't be read."""
         if config:
-            return {name: tuple(body.get("depends_on") or ()) for name, body in (config.get("services") or {}).items()}
-        found: dict[str, tuple[str, ...]] = {}
+            return dict(config.get("services") or {})
+        found: dict[str, Mapping[str, Any]] = {}
         for raw in self.raw:
-            label = str(((raw.get("Config") or {}).get("Labels") or {}).get(_DEPENDS) or "")
-            found[self._service_of(raw)] = tuple(part.partition(":")[0] for part in label.split(",") if part)
+            given, host = raw.get("Config") or {}, raw.get("HostConfig") or {}
+            policy = str((host.get("RestartPolicy") or {}).get("Name") or "")
+            found[self._service_of(raw)] = {
+                "depends_on": compose_once.from_label(str((given.get("Labels") or {}).get(_DEPENDS) or "")),
+                # Of a container "no" may be what was written, or nothing.
+                "restart": "" if policy == "no" else policy,
+                "ports": host.get("PortBindings") or {},
+            }
         return found
 
     def _once(self, config: Mapping[str, Any]) -> frozenset[str]:
         """Services that have one thing to do and end."""
-        services = config.get("services") or {}
-        waited = {
-            name
-            for body in services.values()
-            for name, how in (body.get("depends_on") or {}).items()
-            if (how or {}).get("condition") == "service_completed_successfully"
-        }
-        quiet = {
-            self._service_of(raw)
-            for raw in self.raw
-            if ((raw.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") in ("", "no", None)
-        }
-        return frozenset(waited | (quiet - set(self.service.description.images)))
+        checked = {self._service_of(raw) for raw in self.raw if (raw.get("State") or {}).get("Health")}
+        return compose_once.one_shots(self._bodies(config), self.service.description.images, checked)
 
     def _drift(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Where what runs is not what the files pin, by digest."""

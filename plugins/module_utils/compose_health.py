@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, health, health_endpoint, moment
+from ansible_collections.ops.runbook.plugins.module_utils import blame, compose_before, health, health_endpoint, moment
 from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import digest_in
@@ -38,36 +38,43 @@ exit 127
 
 
 def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
-    """Verify what an operation left behind. Returns blame.verdict, health, containers, inside, release."""
+    """Verify what an operation left behind. Returns blame.verdict, health, containers, inside, release.
+
+    A way back is verified against the plan's record of what was there, service by service. Where nothing was seen at
+    all, nothing was verified.
+    """
     back = direction == "back"
     wanted = plan["from"] if back else plan["to"]
+    before = compose_before.of_plan(plan)
     started = time.monotonic()
-    patience, before = gate.patience, plan.get("just_before") or {}
+    patience, so_far = gate.patience, plan.get("just_before") or {}
     deadline = started + patience
-    if not wanted:
-        problems = [Problem(text, SURROUNDINGS) for text in _still_there(service, plan)]
-        return _result(service, problems, [], {}, {}, "", started)
-    images = images_of(wanted)
+    look = _look(service, plan, wanted, back)
+    if back and before is not None and not compose_before.to_start(before):
+        states = _settled(look, deadline, gate.interval)
+        problems = blame.so_before(states, so_far.get("containers") or {})
+        found = _result(service, problems, [], states, {}, "", started)
+        return {**found, "note": "nothing of it ran before, so no address was asked"}
     with ThreadPoolExecutor(max_workers=3) as pool:
-        settled = pool.submit(_settled, service, str(plan["project"]), images, deadline, gate.interval)
+        settled = pool.submit(_settled, look, deadline, gate.interval)
         inside = pool.submit(_asked_inside, service, deadline, gate)
         results: list[health.Result] = []
         note = "no health check is defined (compose_health): the answers of the site were not verified"
         if gate.checks:
-            expected = str(wanted.get("revision") or "")
+            expected = str((wanted or {}).get("revision") or "")
             results = health.gate(
-                gate.checks, patience, gate.interval, gate.successes, expected or None, before=before.get("health")
+                gate.checks, patience, gate.interval, gate.successes, expected or None, before=so_far.get("health")
             )
             note = ""
         states, answers = settled.result(), inside.result()
-    problems = blame.so_before(states, before.get("containers") or {})
+    problems = blame.so_before(states, so_far.get("containers") or {})
     problems += health.problems(results)
     problems += [
-        Problem(f"{name}: {text}", SURROUNDINGS if (before.get("inside") or {}).get(name) else RELEASE)
+        Problem(f"{name}: {text}", SURROUNDINGS if (so_far.get("inside") or {}).get(name) else RELEASE)
         for name, text in answers.items()
         if text
     ]
-    found = _result(service, problems, results, states, answers, str(wanted["id"]), started)
+    found = _result(service, problems, results, states, answers, str((wanted or {}).get("id") or ""), started)
     if not gate.checks and not answers:
         found["unasked"] = True
     return {**found, "note": note} if note else found
@@ -84,8 +91,9 @@ def before(service: ComposeService, plan: Mapping[str, Any], gate: GateSettings)
         )
         ours = images_of(plan["to"])
         # Containers of the release are replaced; those beside it are what they were.
-        beside = [each for each in _containers(service, str(plan["project"])) if each.service not in ours]
-        found = container_problems(service, beside, {})
+        there = compose_before.ours(compose_before.of_plan(plan), _containers(service, str(plan["project"])) or [])
+        beside = [each for each in there if each.service not in ours]
+        found = container_problems(service, beside, {}, compose_before.of_plan(plan))
         return {"containers": found, "health": answers.result(), "inside": inside.result()}
 
 
@@ -98,6 +106,8 @@ def _result(
     release: str,
     started: float,
 ) -> dict[str, Any]:
+    if not (problems or results or states or answers):
+        problems = [Problem("nothing was seen by which it could be verified: no container, no address")]
     return {
         **blame.verdict(problems, service.redact),
         "health": [result.to_dict() for result in results],
@@ -108,72 +118,130 @@ def _result(
     }
 
 
-def _still_there(service: ComposeService, plan: Mapping[str, Any]) -> list[str]:
-    """What runs although nothing ran before."""
-    names = {
-        container.service for container in _containers(service, str(plan["project"])) if container.state == "running"
-    }
-    return [f"{name} still runs" for name in plan["to"]["images"] if name in names]
-
-
-def _containers(service: ComposeService, project: str) -> list[Container]:
+def _containers(service: ComposeService, project: str) -> list[Container] | None:
+    """The containers; None where they can't be listed now."""
     try:
         return service.containers(project)
     except (EngineError, EngineUnreachable):
         # One was removed between the list and the look at it, or the engine restarts: the next round sees.
-        return []
+        return None
 
 
 # -- containers ----------------------------------------------------------------------------------
 
 
-def _settled(
-    service: ComposeService, project: str, images: Mapping[str, Reference], deadline: float, interval: float
-) -> dict[str, str]:
+def _look(
+    service: ComposeService, plan: Mapping[str, Any], wanted: Mapping[str, Any] | None, back: bool
+) -> Callable[[], dict[str, str]]:
+    """What looks at the containers once, and tells their problems by name."""
+    before = compose_before.of_plan(plan)
+    images = images_of(wanted or {})
+    left_down: Collection[str] = ()
+    if before is not None and (back or plan.get("procedure") == "rotate_secrets"):
+        # These start nothing: what did not run before need not run now.
+        left_down = [name for name, was in before.items() if not was.ran and not was.once]
+        images = {name: image for name, image in images.items() if name not in before or before[name].ran}
+
+    def look() -> dict[str, str]:
+        containers = _containers(service, str(plan["project"]))
+        if containers is None:
+            return {"engine": "the containers can't be listed: the Docker engine does not answer"}
+        found = container_problems(service, containers, images, before, left_down)
+        if back and before is not None:
+            found.update(compose_before.differences(before, containers, service.description.images))
+            found.update({f"{name}, which did not run before": "" for name in left_down if name not in found})
+        elif back and not images:
+            # A plan of a version that kept no record.
+            found.update(_of_the_new(containers, images_of(plan.get("to") or {})))
+        return found
+
+    return look
+
+
+def _of_the_new(containers: Sequence[Container], images: Mapping[str, Reference]) -> dict[str, str]:
+    """What still runs the release that was to be left, and what does not run at all."""
+    found: dict[str, str] = {}
+    for name, image in images.items():
+        running = [one for one in containers if one.service == name and one.state == "running"]
+        if not running:
+            found[name] = f"{name} does not run, and this operation kept no record of what ran before"
+        elif any(digest_in(one.digests, image.repository) == image.digest for one in running):
+            found[name] = f"{name} still runs {image.digest[:19]}"
+    return found
+
+
+def _settled(look: Callable[[], dict[str, str]], deadline: float, interval: float) -> dict[str, str]:
     """The problems of the containers, by name, once there are none or the deadline is over."""
     while True:
-        found = container_problems(service, _containers(service, project), images)
+        found = look()
         if not any(found.values()) or time.monotonic() >= deadline:
             return found
         time.sleep(max(interval, 0.1))
 
 
 def container_problems(
-    service: ComposeService, containers: Sequence[Container], images: Mapping[str, Reference]
+    service: ComposeService,
+    containers: Sequence[Container],
+    images: Mapping[str, Reference],
+    before: compose_before.Record | None = None,
+    left_down: Collection[str] = (),
 ) -> dict[str, str]:
-    """What is wrong with each container; a service without one is a problem by its own name."""
+    """What is wrong with each container; a service without one is a problem by its own name.
+
+    before: what the plan recorded; it says which services end in order, and which containers are of the compose files.
+    left_down: services that need not run.
+    """
+    containers = compose_before.ours(before, containers)
     found = {name: f"{name} has no container" for name in images if not any(c.service == name for c in containers)}
     now = moment.now().utc
     for container in containers:
+        if container.service in left_down and container.state != "running":
+            continue
         wanted = images.get(container.service)
-        found[container.name] = problem_of(container, wanted, _seconds_up(container, now), service.description.settle)
+        ends = before[container.service].once if before is not None else None
+        found[container.name] = problem_of(
+            container, wanted, _seconds_up(container, now), service.description.settle, ends
+        )
     return found
 
 
-def problem_of(container: Container, wanted: Reference | None, seconds_up: float | None, settle: float) -> str:
-    """Why a container is not as it should be; empty where it is. wanted: the image that it has to run."""
+def problem_of(
+    container: Container,
+    wanted: Reference | None,
+    seconds_up: float | None,
+    settle: float,
+    ends: bool | None = None,
+) -> str:
+    """Why a container is not as it should be; empty where it is. wanted: the image that it has to run.
+
+    ends: whether its service has one thing to do, and ends; None where a plan of an older version does not say.
+    """
     name = container.name
-    if (
-        container.state == "exited"
-        and container.exit_code == 0
-        and container.restart_policy in ("", "no")
-        and not wanted
-    ):
-        return ""  # It had one thing to do, and did it.
+    if ends is None:
+        ends = container.restart_policy in ("", "no") and not wanted
+    if ends and container.state == "exited" and container.exit_code == 0:
+        # It had one thing to do, and did it; by which image is still to be right.
+        return _of_another_image(container, wanted, "ended, and ran")
     if container.state != "running":
         killed = ", killed for its memory (OOM)" if container.oom_killed else ""
         ended = f"exit code {container.exit_code}{killed}, {container.restarts} restarts"
         return f"{name} is {container.state or 'gone'} ({ended})"
     if container.health not in ("", "none", "healthy"):
         return f"{name} is {container.health}"
-    if wanted is not None:
-        running = digest_in(container.digests, wanted.repository)
-        if wanted.digest not in {name.rpartition("@")[2] for name in container.digests}:
-            return f"{name} runs {running[:19] or container.image[:19]}, and not {wanted.digest[:19]}"
+    other = _of_another_image(container, wanted, "runs")
+    if other:
+        return other
     if container.health in ("", "none") and seconds_up is not None and seconds_up < settle:
         # Without a health check only time tells a container that runs from one that is about to crash again.
         return f"{name} runs for {seconds_up:.1f} s only, with {container.restarts} restarts"
     return ""
+
+
+def _of_another_image(container: Container, wanted: Reference | None, verb: str) -> str:
+    if wanted is None or wanted.digest in {name.rpartition("@")[2] for name in container.digests}:
+        return ""
+    running = digest_in(container.digests, wanted.repository)
+    return f"{container.name} {verb} {running[:19] or container.image[:19]}, and not {wanted.digest[:19]}"
 
 
 def _seconds_up(container: Container, now: float) -> float | None:

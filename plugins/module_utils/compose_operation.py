@@ -12,12 +12,13 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import compose_health, operation_change, operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
-from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets import SecretsPlanner, SecretsWish
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Description
 from ansible_collections.ops.runbook.plugins.module_utils.compose_staging import Staging
 from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
+from ansible_collections.ops.runbook.plugins.module_utils.compose_target import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders, Work
 
@@ -43,6 +44,7 @@ def open_and_plan(
                     migrations=options["migrations"],
                     migrate_here=options["migrate_here"],
                     staging=Staging(options["staging_host"], options["staging"], options["staging_required"]),
+                    database_shared=options["database_shared"],
                 )
             )
         return {**plan, "pin": description.pin, "saved_as": request.operation}
@@ -64,10 +66,12 @@ def carry_out(
     orders: Orders,
     password: str = "",
     values: Mapping[str, str] | None = None,
+    migrations: str = "",
 ) -> dict[str, Any]:
     """Do what remains of an operation on a Compose service; see operation_change.carry_out.
 
-    values: new ones for keys of .env, where that is what the operation is about.
+    values: new ones for keys of .env, where that is what the operation is about. migrations: the operator's input of
+    that name, by which they decide about migrations that going back would undo.
     """
 
     def service_of(plan: Mapping[str, Any]) -> ComposeService:
@@ -80,7 +84,7 @@ def carry_out(
         store = ImageStore(service.engine, description, guard.state_dir, password)
         if plan.get("procedure") == "rotate_secrets":
             return SecretsSteps(service, guard, plan, store, values or {})
-        return ComposeSteps(service, guard, plan, store)
+        return ComposeSteps(service, guard, plan, store, migrations)
 
     return operation_change.carry_out(
         guard,

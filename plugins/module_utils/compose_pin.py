@@ -94,6 +94,13 @@ def images(text: str) -> dict[str, str]:
     return found
 
 
+def line_of_image(text: str, service: str) -> int:
+    """The line on which the image of a service is written; 0 where it has none here. Raises ShapeUnknown."""
+    compose = _Compose(text)
+    found = compose.image(service)
+    return 0 if found is None else compose.line(found.node)
+
+
 def services(text: str) -> list[str]:
     """The names of the services. Raises ShapeUnknown."""
     return _Compose(text).services()

@@ -90,6 +90,16 @@ def edited(service: ComposeService, images: Mapping[str, str]) -> list[File]:
     return [File(name, one, other) for name, one, other in zip(names, before, after) if one != other]
 
 
+def place_of(service: ComposeService, name: str) -> str:
+    """Where the image of a service is written, for people: file and line, as far as it can be told."""
+    for file in reversed(service.files()):
+        with contextlib.suppress(compose_pin.CannotPin, OSError):
+            line = compose_pin.line_of_image(read(service.path(file)), name)
+            if line:
+                return f"{file}, line {line}"
+    return ", ".join(service.files())
+
+
 def prepare(service: ComposeService, config: Mapping[str, Any], images: Mapping[str, Reference]) -> Pins:
     """What will be written, proven: only the images of these services come out otherwise. Raises Refused."""
     references = {name: image.text for name, image in images.items()}

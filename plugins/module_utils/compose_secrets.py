@@ -22,6 +22,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    compose_before,
     compose_usage,
     durable_file,
     env_file,
@@ -131,6 +132,7 @@ class SecretsPlanner:
             "chosen": f"rotate={','.join(wish.keys)}",
             "proven": "",
             "project": str(config["name"]),
+            "before": compose_before.to_dict(present.before),
             "env": {"before": sha256(read(self.path)), "mode": mode, "keys": list(wish.keys)},
             "steps": [
                 Step("keep_env", f"keep {self.path} as it is, 0600, until the new values are verified").to_dict(),

@@ -36,6 +36,9 @@ _FOUND = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.y
 
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
+#: Containers of another compose file of the same project are not this service's to remove, whatever .env says.
+_ORPHANS = {"COMPOSE_REMOVE_ORPHANS": "false", "COMPOSE_IGNORE_ORPHANS": "true"}
+
 _SET_DIR = ("compose_project_dir=<folder>", "names the folder of the service")
 
 
@@ -231,7 +234,7 @@ class ComposeService:
             argv += ["--env-file", env_file]
         if self.description.project:
             argv += ["-p", self.description.project]
-        variables = {**(env or {}), "DOCKER_HOST": self.engine.host, "COMPOSE_MENU": "false"}
+        variables = {**(env or {}), "DOCKER_HOST": self.engine.host, "COMPOSE_MENU": "false", **_ORPHANS}
         return self.commands.run([*argv, *chosen, *arguments], variables, stdin, check, timeout, tell)
 
     def config(self, files: Sequence[str] | None = None) -> dict[str, Any]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     alembic_position,
     alembic_probe,
+    compose_before,
     compose_health,
     compose_pins,
     compose_release,
+    compose_undo_migrations,
     image_reference,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
@@ -31,11 +34,14 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
 class ComposeSteps:
     """The steps of deploy, rollback and adopt, by id."""
 
-    def __init__(self, service: ComposeService, guard: Guard, plan: dict[str, Any], store: ImageStore) -> None:
+    def __init__(
+        self, service: ComposeService, guard: Guard, plan: dict[str, Any], store: ImageStore, migrations: str = ""
+    ) -> None:
         self.service = service
         self.guard = guard
         self.plan = plan
         self.store = store
+        self.migrations = migrations
 
     def __call__(self, step: Step) -> object:
         """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
@@ -89,6 +95,44 @@ class ComposeSteps:
         self._migrate(step, *(("upgrade", head) for head in step.data["heads"]))
         return None
 
+    def _do_undo_migrations(self, step: Step) -> object:
+        """Undo what this deploy has migrated, or its images when they started: exactly that, from the new image."""
+        progress = self.guard.progress()
+        begun = set(progress.ever_begun) if progress is not None else set()
+        if not begun & {"migrate", "up"}:
+            return None
+        data, image = step.data, image_reference.parse(step.data["image"])
+        alembic_probe.settle(self.service, str(self.plan["project"]))
+        try:
+            known = self.store.graph(image) or alembic_probe.ask(self.service, image, database=False).graph
+            had = alembic_position.applied(known, data["heads"])
+            answer = alembic_probe.ask(self.service, image, known=had)
+            if answer.heads is None:
+                raise ProbeFailed(answer.database_error)
+            found = compose_undo_migrations.new(known, data["heads"], answer)
+            counts = alembic_probe.count(self.service, image, found.losses) if found.losses else {}
+        except ProbeFailed as error:
+            if data["itself"] and "migrate" in begun and self.migrations != "keep":
+                raise CommandFailed(
+                    f"which migrations the database has can't be told ({error}), and the release before would not "
+                    "start on newer ones. interrupted=undo once the database answers; interrupted=undo migrations=keep "
+                    "goes back without a look at it"
+                ) from error
+            return {"unseen": str(error)}
+        decision = compose_undo_migrations.decide(found, counts, data["itself"], bool(data["shared"]), self.migrations)
+        if decision.kind == "hold":
+            raise CommandFailed(decision.why)
+        if decision.kind == "leave":
+            return {"left": list(found.names), "why": decision.why}
+        if decision.kind == "nothing":
+            return {"undone": []}
+        if data["itself"]:
+            # One that starts again and again would run them anew.
+            self.service.compose("stop", *self.service.description.images)
+        more = {"targets": list(found.targets), "undo": list(found.names), "stays": list(found.stays)}
+        self._do_migrate_down(replace(step, data={**data, **more}))
+        return {"undone": list(found.names)}
+
     def _migrate(self, step: Step, *commands: Sequence[str]) -> Answer:
         # What a killed module began may still be at work in its container.
         alembic_probe.settle(self.service, str(self.plan["project"]))
@@ -125,28 +169,44 @@ class ComposeSteps:
         return None
 
     def _do_up(self, step: Step) -> object:
-        """Bring the containers to what the files say; nothing is downloaded or built by it."""
-        if "after" in step.data and self._never_left():
+        """Bring the containers to what the files say; nothing is downloaded, built or removed by it.
+
+        Going back brings up what ran before, and what that needs.
+        """
+        back = "after" in step.data
+        if back and self._never_left():
             return {"said": "no container was changed"}
+        names: list[str] = []
+        if back and self._before is not None and not compose_before.all_run(self._before):
+            names = compose_before.to_start(self._before)
+        return self._up(names, back)
+
+    def _up(self, names: Sequence[str], back: bool) -> object:
+        """names: the services to bring up; all of the files where there are none."""
         wait = self.service.description.wait_timeout
-        arguments = ["up", "-d", "--remove-orphans", "--wait", "--wait-timeout", str(wait), "--pull", "never"]
+        arguments = ["up", "-d", "--wait", "--wait-timeout", str(wait), "--pull", "never", "--no-build"]
         deadline = time.monotonic() + wait
         limit = wait + self.service.description.command_timeout
-        found = self.service.compose(*arguments, "--no-build", check=False, timeout=limit, tell=True)
+        found = self.service.compose(*arguments, *names, check=False, timeout=limit, tell=True)
         if found.code == 0:
             return None
         said = self.service.redact(tail(found.stderr, lines=1) or tail(found.stdout, lines=1) or "it printed nothing")
+        # To --wait a service that has one thing to do and ends is a failure; what it waited for may not be up yet.
+        ended = "exited (0)" in said
         # To --wait the first "unhealthy" is the end, and on a busy host a good release says it once. A new release is
         # given up at once for it; where there is nothing better to go to, the time is worth waiting for.
-        patient = "after" in step.data or self.plan["procedure"] == "rollback"
-        troubled = self._unwell()
+        patient = back or self.plan["procedure"] == "rollback" or ended
+        troubled = self._unwell(back)
         while troubled and patient and time.monotonic() < deadline:
             time.sleep(0.5)
-            troubled = self._unwell()
-        if not troubled and (patient or "exited (0)" in said):
-            # A service that has one thing to do and ends is a failure to --wait, and none to us.
+            troubled = self._unwell(back)
+        if not troubled and patient:
             return {"said": said}
         raise CommandFailed("; ".join([*self._logs(troubled), f"docker compose up ended with {found.code}: {said}"]))
+
+    @property
+    def _before(self) -> compose_before.Record | None:
+        return compose_before.of_plan(self.plan)
 
     def _never_left(self) -> bool:
         """Whether the containers still run what they ran before, and well; files alone were changed and put back.
@@ -154,22 +214,33 @@ class ComposeSteps:
         A run may have been cut off between a new pin and its `up`, and a person have typed `docker compose up` since.
         """
         progress = self.guard.progress()
-        if progress is None or "up" in progress.ever_begun or not self.plan["from"]:
+        if progress is None or "up" in progress.ever_begun or not (self.plan["from"] or self._before):
             return False
         containers = self.service.containers(str(self.plan["project"]))
-        images = compose_release.images_of(self.plan["from"])
-        return not any(compose_health.container_problems(self.service, containers, images).values())
+        images = compose_release.images_of(self.plan["from"] or {})
+        before = self._before
+        if before is None:
+            return not any(compose_health.container_problems(self.service, containers, images).values())
+        down = compose_before.to_stop(before)
+        images = {name: image for name, image in images.items() if name not in down}
+        problems = compose_health.container_problems(self.service, containers, images, before, down)
+        different = compose_before.differences(before, containers, self.service.description.images)
+        return not different and not any(problems.values())
 
     def _troubled(self) -> list[str]:
         """The containers that are not well, each with the last lines of its log."""
-        return self._logs(self._unwell())
+        return self._logs(self._unwell(False))
 
-    def _unwell(self) -> dict[str, str]:
+    def _unwell(self, back: bool) -> dict[str, str]:
         """What is wrong, by service; with no container of it known, nothing can be said to be well."""
-        containers = self.service.containers(str(self.plan["project"]))
-        problems = compose_health.container_problems(self.service, containers, {})
-        found = {container.service: problems[container.name] for container in containers if problems[container.name]}
-        missing = set(self.service.description.images) - {one.service for one in containers}
+        before = self._before
+        down = compose_before.to_stop(before) if back and before is not None else []
+        containers = compose_before.ours(before, self.service.containers(str(self.plan["project"])))
+        problems = compose_health.container_problems(self.service, containers, {}, before, down)
+        found = {one.service: problems[one.name] for one in containers if problems.get(one.name)}
+        wanted = set(compose_before.to_start(before)) if back and before is not None else set()
+        wanted = wanted or set(self.service.description.images)
+        missing = wanted - {one.service for one in containers} - set(down)
         return {**found, **{name: f"{name} has no container" for name in missing}}
 
     def _logs(self, troubled: Mapping[str, str]) -> list[str]:
@@ -184,8 +255,34 @@ class ComposeSteps:
         return lines
 
     def _do_stop(self, _step: Step) -> object:
-        self.service.compose("rm", "--stop", "--force", *self.service.description.images)
-        return None
+        """Stop what did not run before, and nothing else. What had a container gets one of the release before."""
+        before = self._before
+        if before is None:
+            return self._back_by_the_files()
+        names = compose_before.to_stop(before)
+        if not names:
+            return None
+        self.service.compose("rm", "--stop", "--force", *names)
+        made = [name for name in names if before[name].state]
+        if made:
+            # `docker start` by hand is not to start the release that was left. Nothing runs by it, so it may fail.
+            self.service.compose("up", "--no-start", "--no-deps", "--pull", "never", "--no-build", *made, check=False)
+        return {"stopped": names}
+
+    def _back_by_the_files(self) -> object:
+        """The way back of a plan that kept no record of what ran: what the files name, and this host has, comes up.
+
+        Only a service whose image is not here can't have run.
+        """
+        services = self.service.config().get("services") or {}
+        here: list[str] = []
+        gone: list[str] = []
+        for name in self.service.description.images:
+            image = image_reference.parse(str(services[name]["image"]))
+            (here if self.store.image(image.by_digest if image.digest else image.text) else gone).append(name)
+        if gone:
+            self.service.compose("rm", "--stop", "--force", *gone)
+        return self._up(here, back=True) if here else {"stopped": gone}
 
     # -- after it is verified --------------------------------------------------------------------
 
@@ -201,6 +298,7 @@ class ComposeSteps:
         if self.plan["from"]:
             wanted |= {image.digest for image in compose_release.images_of(self.plan["from"]).values()}
         used = {str(container["ImageID"]) for container in self.service.engine.containers([])}
+        used |= {image for was in (self._before or {}).values() for image in was.images}
         found = compose_release.removable(self.service.engine.images(), description.images.values(), wanted, used)
         stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]
         self.store.forget_graphs(wanted)

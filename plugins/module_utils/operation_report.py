@@ -260,8 +260,11 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
     migrations = record.get("migrations") or {}
     lines: list[str] = []
     done = (record.get("notes") or {}).get("migrate")
+    undone = (record.get("notes") or {}).get("undo_migrations")
     ran = list(done["ran"]) if isinstance(done, Mapping) and "ran" in done else list(migrations.get("run") or ())
-    if record["outcome"] == "reverted" and ran:
+    if record["outcome"] == "reverted" and isinstance(undone, Mapping):
+        lines += _undone(undone)
+    elif record["outcome"] == "reverted" and ran:
         failed = str(record.get("error")).startswith("step 'migrate'")
         which = "the error says which of these are in the database" if failed else "those of this deploy"
         lines.append(f"going back undid no migration; {which}: {', '.join(ran)}")
@@ -279,6 +282,17 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
         elif step == "adopt":
             lines.append(str(note))
     return lines
+
+
+def _undone(note: Mapping[str, Any]) -> list[str]:
+    """What going back did about the migrations that it found in the database."""
+    if note.get("undone"):
+        return ["going back undid, from the new image: " + ", ".join(note["undone"])]
+    if note.get("left"):
+        return [f"going back left these migrations in the database: {', '.join(note['left'])}: {note['why']}"]
+    if note.get("unseen"):
+        return [f"which migrations going back has left in the database can't be told: {note['unseen']}"]
+    return []
 
 
 def outcome_of(result: Mapping[str, Any]) -> str:

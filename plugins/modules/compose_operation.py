@@ -62,6 +62,8 @@ options:
       - For a rollback what is done about migrations that the target does not know.
         V(refuse) stops, V(keep) leaves them, V(down) undoes them from the newer image before the switch.
       - For a deploy V(run), V(skip), or V(keep), which runs them although the database is ahead.
+      - Where going back from a deploy holds for its migrations, V(down) undoes them although data is lost, and V(keep)
+        leaves them. With O(phase=apply) too.
     type: str
     choices: ["", refuse, keep, down, run, skip]
     default: ""
@@ -73,6 +75,10 @@ options:
     description: Whether this operation runs and undoes migrations. Hosts that share a database leave it to one of them.
     type: bool
     default: true
+  database_shared:
+    description: Whether other hosts use the database of this one. Going back by itself then undoes no migration.
+    type: bool
+    default: false
   registry_password:
     description: Password or token of O(service.registry_user).
     type: str
@@ -300,6 +306,7 @@ OPTIONS: dict[str, Any] = {
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
     "set_aside_ledger": {"type": "bool", "default": False},
     "migrate_here": {"type": "bool", "default": True},
+    "database_shared": {"type": "bool", "default": False},
     "registry_password": {"type": "str", "no_log": True},
     "staging_host": {"type": "str", "default": ""},
     "staging": {"type": "dict"},
@@ -348,7 +355,9 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
     password = params["registry_password"] or ""
     values = {key: str(value) for key, value in (params["secret_values"] or {}).items()}
-    return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders, password, values)
+    return carry_out(
+        Guard(params["state_dir"]), describe(params["service"]), gate, orders, password, values, params["migrations"]
+    )
 
 
 def main() -> None:

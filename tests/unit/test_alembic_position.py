@@ -102,6 +102,8 @@ TARGETS: dict[str, tuple[Graph, list[str], list[str], tuple[str, ...]]] = {
     "the ends of both": (FORK, ["c1", "c2"], ["c1", "c2"], ("b1", "b2")),
     "what depends on it goes along": (TWO_ROOTS, ["y"], ["b", "y"], ("a",)),
     "nothing": (LINE, ["c"], [], ()),
+    "everything": (LINE, ["c"], ["a", "b", "c"], ("a@base",)),
+    "a second base, and what stands on it": (TWO_ROOTS, ["y", "b"], ["x", "y"], ("x@base",)),
 }
 
 
@@ -114,9 +116,8 @@ def test_downgrade_targets(name: str) -> None:
 @pytest.mark.parametrize(
     ("known", "at", "undo", "says"),
     [
-        (LINE, ["c"], ["a", "b", "c"], "nothing to go down to"),
         (FORK, ["c1", "c2"], ["b2", "c2"], "would undo b1, c1 too"),
-        (TWO_ROOTS, ["y"], ["x", "y"], "first of its branch"),
+        (TWO_ROOTS, ["y"], ["a"], "would undo b, y too"),
     ],
 )
 def test_never_more_than_the_difference(known: Graph, at: list[str], undo: list[str], says: str) -> None:
@@ -149,8 +150,9 @@ def test_what_is_undone_is_what_was_asked_for(known: dict[str, Revision], data: 
         return
     left = set(active)
     for target in targets:
-        assert target in left
-        gone = {name for name in left if target in known[name].down}
+        root, _, base = target.partition("@")
+        assert root in left and base in ("", "base")
+        gone = {root} if base else {name for name in left if target in known[name].down}
         while True:
             more = {name for name in left - gone if gone & set(known[name].below)}
             if not more:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils import compose_before
 from ansible_collections.ops.runbook.plugins.module_utils.command import Output
 from ansible_collections.ops.runbook.plugins.module_utils.compose_health import verify
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import release
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Container, InsideCheck
+from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
 
@@ -53,8 +55,12 @@ class Stack:
         )
     )
 
+    fails: bool = False
+
     def containers(self, project: str) -> list[Container]:
         assert project == "shop"
+        if self.fails:
+            raise EngineUnreachable("connection refused")
         return self.rounds.pop(0) if len(self.rounds) > 1 else self.rounds[0]
 
     def compose(self, *arguments: str, **_options: Any) -> Output:
@@ -117,3 +123,108 @@ def test_after_a_way_back_the_release_before_is_what_has_to_run() -> None:
     old = [container("backend", BACKEND, OLD), container("worker", WORKER, OLD)]
     assert judged(Stack([old]), "back")["ok"]
     assert not judged(Stack([WELL]), "back")["ok"]
+
+
+# -- by the record of what was there ---------------------------------------------------------------
+
+SERVICES: dict[str, dict[str, Any]] = {
+    "backend": {"restart": "always", "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
+    "worker": {"restart": "always"},
+    "migrate": {"restart": "no"},
+    "db": {"healthcheck": {"test": ["CMD", "true"]}},
+}
+MIGRATED = container("migrate", BACKEND, state="exited", health="", restart_policy="no")
+DATABASE = container("db", "postgres", image="sha256:db")
+
+
+def with_record(before: list[Container], start: str | None = OLD) -> dict[str, Any]:
+    """A plan that keeps what was there."""
+    found = plan(NEW, start or OLD)
+    found["to"] = release(
+        {name: Reference(BACKEND, "0.2.0", NEW) for name in ("backend", "migrate")}
+        | {"worker": Reference(WORKER, "0.2.0", NEW)}
+    )
+    found["from"] = found["from"] if start else None
+    record = compose_before.record(SERVICES, before, ["backend", "worker", "migrate"])
+    return {**found, "before": compose_before.to_dict(record)}
+
+
+def gone_back(before: list[Container], after: list[Container] | None, start: str | None = OLD) -> dict[str, Any]:
+    stack = Stack([after or []])
+    stack.description.images = {"backend": BACKEND, "worker": WORKER, "migrate": BACKEND}
+    if after is None:
+        stack.fails = True
+    return verify(stack, with_record(before, start), "back", GATE)  # type: ignore[arg-type]
+
+
+OLD_STACK = [
+    container("backend", BACKEND, OLD, image="sha256:one"),
+    container("worker", WORKER, OLD, image="sha256:two"),
+    replace(MIGRATED, digests=(f"{BACKEND}@{OLD}",), image="sha256:one"),
+    DATABASE,
+]
+
+
+def test_a_one_shot_of_the_release_that_ended_is_well_and_has_the_wanted_image() -> None:
+    after = [*WELL, MIGRATED, DATABASE]
+    found = verify(Stack([after]), with_record(OLD_STACK), "forward", GATE)  # type: ignore[arg-type]
+    assert found["ok"], found["reason"]
+    stale = [*WELL, replace(MIGRATED, digests=(f"{BACKEND}@{OLD}",)), DATABASE]
+    found = verify(Stack([stale]), with_record(OLD_STACK), "forward", GATE)  # type: ignore[arg-type]
+    assert found["reason"] == f"shop-migrate-1 ended, and ran {OLD[:19]}, and not {NEW[:19]}"
+
+
+def test_a_database_that_was_stopped_is_not_a_job_that_is_done() -> None:
+    after = [*WELL, MIGRATED, replace(DATABASE, state="exited", health="", restart_policy="no")]
+    found = verify(Stack([after]), with_record(OLD_STACK), "forward", GATE)  # type: ignore[arg-type]
+    assert found["reason"] == "shop-db-1 is exited (exit code 0, 0 restarts)"
+
+
+def test_a_container_of_another_file_of_the_project_is_nobodys_problem() -> None:
+    after = [*WELL, MIGRATED, DATABASE, container("reports", "reports", state="restarting")]
+    assert verify(Stack([after]), with_record(OLD_STACK), "forward", GATE)["ok"]  # type: ignore[arg-type]
+
+
+def test_a_way_back_to_a_worker_that_did_not_run_is_verified_without_it() -> None:
+    stopped = replace(OLD_STACK[1], state="exited", health="")
+    before = [OLD_STACK[0], stopped, *OLD_STACK[2:]]
+    assert gone_back(before, before)["ok"]
+    assert gone_back(before, [OLD_STACK[0], *OLD_STACK[2:]])["ok"]
+    assert gone_back(before, OLD_STACK)["reason"] == "worker runs, and did not before"
+    assert "backend ran before" in gone_back(before, before[1:])["reason"]
+
+
+def test_a_way_back_to_an_image_of_this_host_is_verified_by_its_id() -> None:
+    """Such an image has no digest of a registry, and an outage must not pass for it."""
+    built = [replace(one, digests=()) for one in OLD_STACK]
+    assert gone_back(built, built, start=None)["ok"]
+    assert "backend ran before" in gone_back(built, [DATABASE], start=None)["reason"]
+    other = [replace(built[0], image="sha256:new"), *built[1:]]
+    assert "shop-backend-1 runs the image sha256:new" in gone_back(built, other, start=None)["reason"]
+
+
+def test_where_nothing_ran_nothing_runs_and_the_engine_says_so() -> None:
+    found = gone_back([], [], start=None)
+    assert (found["ok"], found["note"]) == (True, "nothing of it ran before, so no address was asked")
+    assert gone_back([], [WELL[0]], start=None)["reason"] == "backend runs, and did not before"
+    assert "can't be listed" in gone_back([], None, start=None)["reason"]
+
+
+def test_nothing_that_was_seen_is_nothing_that_was_verified() -> None:
+    """A rotation of what is not known by its digests, on a host where nothing runs and nothing is asked."""
+    stack = Stack([[]])
+    stack.description.inside_health = ()
+    found = verify(stack, {"project": "shop", "from": {}, "to": {}, "before": {}}, "forward", GATE)  # type: ignore[arg-type]
+    assert not found["ok"]
+    assert found["reason"].startswith("nothing was seen")
+
+
+def test_an_old_plan_without_a_record_is_never_verified_by_nothing() -> None:
+    """By a version that removed what it could not name: that nothing runs is not what was there before."""
+    old = {**plan(), "from": None}
+    stack = Stack([[]])
+    assert "kept no record" in verify(stack, old, "back", GATE)["reason"]  # type: ignore[arg-type]
+    stack = Stack([WELL])
+    assert "still runs" in verify(stack, old, "back", GATE)["reason"]  # type: ignore[arg-type]
+    built = [replace(one, digests=()) for one in WELL]
+    assert verify(Stack([built]), old, "back", GATE)["ok"]  # type: ignore[arg-type]

@@ -279,6 +279,14 @@ NOTES: dict[str, tuple[dict[str, Any], str]] = {
         {"outcome": "reverted", "migrations": {"run": ["m1"]}},
         "going back undid no migration; those of this deploy: m1",
     ),
+    "a reverted deploy that undid its migrations": (
+        {"outcome": "reverted", "migrations": {"run": ["m1"]}, "notes": {"undo_migrations": {"undone": ["m1"]}}},
+        "going back undid, from the new image: m1",
+    ),
+    "a reverted deploy that left them": (
+        {"outcome": "reverted", "notes": {"undo_migrations": {"left": ["m1"], "why": "it has rows"}}},
+        "going back left these migrations in the database: m1: it has rows",
+    ),
     "a database ahead": ({"migrations": {"mode": "keep", "ahead": ["m2", "m1"]}}, "stays ahead by: m2, m1"),
     "what a person still has to do": ({"notes": {"forget_env": {"left_to_do": ["revoke it"]}}}, "to do     revoke it"),
     "saved changes": ({"notes": {"save_changes": {"saved": "/var/x"}}}, "discarded changes are in /var/x"),

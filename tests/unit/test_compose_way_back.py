@@ -1,0 +1,109 @@
+"""What going back types on the host: what ran is brought up, only what did not is stopped, and orphans are left."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import compose_before
+from ansible_collections.ops.runbook.plugins.module_utils.command import Output
+from ansible_collections.ops.runbook.plugins.module_utils.compose_before import Was
+from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
+from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+
+RAN, DOWN = Was(True, ("sha256:old",)), Was(False, ("sha256:old",), "exited, exit code 0")
+DONE, NEVER = Was(False, ("sha256:old",), "exited, exit code 0", "no", once=True), Was(False)
+UP = ["up", "-d", "--wait", "--wait-timeout", "9", "--pull", "never", "--no-build"]
+MAKE = ["up", "--no-start", "--no-deps", "--pull", "never", "--no-build"]
+BACK = Step("up", "", data={"after": "pin"})
+
+
+@dataclass
+class Host:
+    """here: the images that the host has. typed: what `docker compose` was given."""
+
+    here: tuple[str, ...] = ()
+    typed: list[list[str]] = field(default_factory=list)
+    description: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            wait_timeout=9, command_timeout=9.0, settle=0.0, images={"api": "shop/api", "jobs": "shop/api"}
+        )
+    )
+
+    def compose(self, *arguments: str, **_options: Any) -> Output:
+        self.typed.append(list(arguments))
+        return Output(0, "", "")
+
+    def config(self) -> dict[str, Any]:
+        return {"services": {"api": {"image": "shop/api:built"}, "jobs": {"image": f"shop/api:1@sha256:{'a' * 64}"}}}
+
+    def containers(self, _project: str) -> list[Any]:
+        return []
+
+    def image(self, reference: str) -> dict[str, str] | None:
+        return {"Id": "x"} if reference in self.here else None
+
+
+def done(step: Step, record: dict[str, Was] | None, here: tuple[str, ...] = ()) -> list[list[str]]:
+    host = Host(here)
+    plan: dict[str, Any] = {"procedure": "deploy", "project": "shop", "from": None, "saved_as": "op-1"}
+    if record is not None:
+        plan["before"] = compose_before.to_dict(record)
+    guard = SimpleNamespace(progress=lambda: SimpleNamespace(ever_begun=["pin", "up"]))
+    ComposeSteps(host, guard, plan, host)(step)  # type: ignore[arg-type]
+    return host.typed
+
+
+@pytest.mark.parametrize(
+    ("record", "stop", "up"),
+    [
+        ({"api": RAN, "jobs": RAN}, [], [UP]),
+        ({"api": RAN, "jobs": RAN, "migrate": DONE}, [], [UP]),
+        (
+            {"api": RAN, "jobs": DOWN, "db": RAN},
+            [["rm", "--stop", "--force", "jobs"], [*MAKE, "jobs"]],
+            [[*UP, "api", "db"]],
+        ),
+        ({"api": RAN, "jobs": NEVER}, [["rm", "--stop", "--force", "jobs"]], [[*UP, "api"]]),
+    ],
+    ids=["all ran", "one had done its work", "one was stopped", "one is new"],
+)
+def test_what_is_typed(record: dict[str, Was], stop: list[list[str]], up: list[list[str]]) -> None:
+    assert done(Step("stop", ""), record) == stop
+    assert done(BACK, record) == up
+
+
+@pytest.mark.parametrize(
+    ("here", "typed"),
+    [
+        (("shop/api:built", f"shop/api@sha256:{'a' * 64}"), [[*UP, "api", "jobs"]]),
+        (("shop/api:built",), [["rm", "--stop", "--force", "jobs"], [*UP, "api"]]),
+        ((), [["rm", "--stop", "--force", "api", "jobs"]]),
+    ],
+    ids=["both can have run", "one can have run", "a new host"],
+)
+def test_a_plan_of_a_version_without_a_record_brings_up_what_the_files_name(
+    here: tuple[str, ...], typed: list[list[str]]
+) -> None:
+    """That version removed all of them, also those that had run."""
+    assert done(Step("stop", "stop what did not run before", data={"after": "up"}), None, here) == typed
+
+
+def test_no_container_of_another_file_is_ever_removed() -> None:
+    folder = Path(__file__).parents[2] / "plugins"
+    found = {
+        f"{file.name}: {line.strip()}"
+        for file in folder.rglob("*.py")
+        for line in file.read_text().splitlines()
+        if re.search(r"[\"' ]--remove-orphans|COMPOSE_REMOVE_ORPHANS", line)
+    }
+    assert found == {
+        'compose_service.py: _ORPHANS = {"COMPOSE_REMOVE_ORPHANS": "false", "COMPOSE_IGNORE_ORPHANS": "true"}',
+        # Advice of the rule against `down -v`, not a call.
+        'destructive_commands.py: "docker compose down, or up -d --remove-orphans; volumes stay",',
+    }
