@@ -126,11 +126,17 @@ class ComposeSteps:
             return {"left": list(found.names), "why": decision.why}
         if decision.kind == "nothing":
             return {"undone": []}
-        if data["itself"]:
-            # One that starts again and again would run them anew.
-            self.service.compose("stop", *self.service.description.images)
         more = {"targets": list(found.targets), "undo": list(found.names), "stays": list(found.stays)}
-        self._do_migrate_down(replace(step, data={**data, **more}))
+        names = list(self.service.description.images) if data["itself"] else []
+        if names:
+            # One that starts again and again would run them anew.
+            self.service.compose("stop", *names)
+        try:
+            self._do_migrate_down(replace(step, data={**data, **more}))
+        except CommandFailed:
+            if names:
+                self.service.compose("start", *names, check=False)
+            raise
         return {"undone": list(found.names)}
 
     def _migrate(self, step: Step, *commands: Sequence[str]) -> Answer:
