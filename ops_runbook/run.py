@@ -103,6 +103,11 @@ def _masked(value: Any, name: str = "") -> Any:
     return MASK if value is not None and is_secret_value(name, str(value)) else value
 
 
+def as_text(inputs: Mapping[str, str]) -> str:
+    """A file of variables for Ansible in which no value is a template, whoever reads it by its name."""
+    return json.dumps({name: {"__ansible_unsafe": value} for name, value in inputs.items()})
+
+
 def _assigned(name: str, value: str) -> str:
     # Ansible takes it apart once more, after the shell did.
     once = f"{name}={shlex.quote(value)}"
@@ -255,7 +260,7 @@ def execute(
         # What is typed may be a secret: it is in a file that only this user can read, until Ansible has read it.
         inputs = private / "inputs.json"
         inputs.touch(mode=0o600)
-        inputs.write_text(json.dumps(dict(request.inputs)))
+        inputs.write_text(as_text(request.inputs))
         config = RunnerConfig(
             private_data_dir=str(private),
             project_dir=os.getcwd(),

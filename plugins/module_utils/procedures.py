@@ -4,8 +4,9 @@
 
 """The procedures and their inputs, as the playbooks and the roles' argument specs have them; nothing is typed twice.
 
-A playbook gives an input to an option of its role, `laravel_to: "{{ to | default('previous') }}"`. The option says what
-the input is: its type, its choices, what it means. The playbook says what it is when nobody gives it.
+A playbook gives an input to an option of its role,
+`laravel_to: "{{ lookup('ops.runbook.input', 'to', default='previous') }}"`. The option says what the input is: its
+type, its choices, what it means. The playbook says what it is when nobody gives it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ GUARD = "operation"
 GUARDED = "operate.yml"
 #: What it takes for the hosts.
 HOSTS = "operation_hosts"
-#: Variables that Ansible sets; what stands in front of a default is otherwise an input.
-MAGIC = ("ansible_", "inventory_", "hostvars", "groups", "playbook_dir", "omit")
-DEFAULTED = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)\s*\|\s*(?:default|d)\(")
+#: The lookup that reads an input as text; an expression that named the variable would evaluate what was typed.
+TYPED = re.compile(r"\b(?:lookup|query|q)\(\s*(['\"])ops\.runbook\.input\1\s*,")
+#: What an input is where it was left empty.
+EMPTY = re.compile(r"\s*\|\s*(?:default|d)\(")
 MARKUP = re.compile(r"\b([VCOMPELRI])\(((?:[^()\\]|\\.|\([^()]*\))*)\)")
 SAID_ALREADY = re.compile(r"\s*The input V\([a-z_]+\)\.")
 
@@ -119,15 +121,24 @@ def header(text: str) -> tuple[str, tuple[str, ...]]:
 def given(value: Any) -> Iterator[Given]:
     """The inputs in a value of a playbook, in their order."""
     for text in _texts(value):
-        for found in DEFAULTED.finditer(text):
-            arguments = list(_arguments(text, found.end()))
-            literal = _literal(arguments[0]) if arguments else ("",)
-            yield Given(
-                name=found[1],
-                default=literal[0] if literal else None,
-                computed=not literal,
-                empty_is_none=len(arguments) > 1 and arguments[1].split("=")[-1].strip().lower() == "true",
-            )
+        for found in TYPED.finditer(text):
+            (name, *options), end = _arguments(text, found.end())
+            default = next((one.partition("=")[2] for one in options if re.match(r"default\s*=", one)), "''")
+            literal = _literal(default.strip())
+            filter_of = EMPTY.match(text, end)
+            arguments = _arguments(text, filter_of.end())[0] if filter_of else []
+            # The lookup always has a value, so that the filter works on an empty one or not at all.
+            filled = len(arguments) > 1 and arguments[1].split("=")[-1].strip().lower() == "true"
+            if filled:
+                literal = _literal(arguments[0])
+            named = _literal(name)
+            if named and isinstance(named[0], str):
+                yield Given(
+                    name=named[0],
+                    default=literal[0] if literal else None,
+                    computed=not literal,
+                    empty_is_none=filled,
+                )
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -141,9 +152,10 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def _arguments(text: str, start: int) -> Iterator[str]:
-    """The arguments of a call whose parenthesis was opened just before."""
+def _arguments(text: str, start: int) -> tuple[list[str], int]:
+    """The arguments of a call whose parenthesis was opened before, at least an empty one; and where the call ends."""
     depth, quote, begin = 1, "", start
+    found: list[str] = []
     for place in range(start, len(text)):
         letter = text[place]
         if quote:
@@ -155,11 +167,11 @@ def _arguments(text: str, start: int) -> Iterator[str]:
         elif letter in ")]}":
             depth -= 1
         if depth == 0 or depth == 1 and letter == "," and not quote:
-            if text[begin:place].strip():
-                yield text[begin:place].strip()
+            found.append(text[begin:place].strip())
             begin = place + 1
         if depth == 0:
-            return
+            return found, begin
+    return [*found, text[begin:].strip()], len(text)
 
 
 def _literal(text: str) -> tuple[Any, ...]:
@@ -195,7 +207,7 @@ def read(root: Path, load: Callable[[str], Any]) -> list[Procedure]:
 
 def is_input(name: str, roles: Sequence[str]) -> bool:
     """What has a role's name in front describes the service, and stands in the inventory."""
-    return not name.startswith(MAGIC) and not any(name.startswith(f"{role}_") for role in roles)
+    return not any(name.startswith(f"{role}_") for role in roles)
 
 
 def procedure(name: str, text: str, plays: Plays, specs: Specs, guard_defaults: Mapping[str, Any]) -> Procedure | None:

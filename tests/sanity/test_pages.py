@@ -123,7 +123,9 @@ def test_no_line_leaves_its_inputs_to_the_next_run(page: str) -> None:
 @pytest.mark.parametrize("name", ["github", "gitlab"])
 def test_the_script_of_an_example_gives_what_was_typed(name: str, tmp_path: Path) -> None:
     """By a shell, with a reason that has in it what a shell would take for its own."""
-    reason = "INC-421 'login' \"loop\" $(touch pwned) `touch pwned`"
+    reason = (
+        "INC-421 'login' \"loop\" $(touch pwned) `touch pwned` {{ lookup('pipe', 'touch pwned') }} {{ $user->name }}"
+    )
     stand_in = tmp_path / "bin/ansible-runner"
     stand_in.parent.mkdir()
     stand_in.write_text(
@@ -150,6 +152,14 @@ def test_the_script_of_an_example_gives_what_was_typed(name: str, tmp_path: Path
         pytest.skip("jq is not installed")
     assert ran.returncode == 0, ran.stderr
     words, inputs = json.loads(ran.stdout)
-    assert inputs == {"to": "previous", "reason": reason}
+    assert inputs == {"to": {"__ansible_unsafe": "previous"}, "reason": {"__ansible_unsafe": reason}}
     assert words[:3] == ["run", "runner", "--omit-env-files"] and "playbooks/laravel_rollback.yml" in words
     assert not list(tmp_path.rglob("pwned"))
+
+
+def test_the_workflow_leaves_no_right_and_no_token_on_a_machine_that_is_kept() -> None:
+    workflow = examples()["github"]["via"]
+    assert workflow["permissions"] == {"contents": "read"}
+    (step,) = [one for one in workflow["jobs"]["rollback"]["steps"] if "uses" in one]
+    assert re.fullmatch(r"actions/checkout@[0-9a-f]{40}", step["uses"])
+    assert step["with"] == {"persist-credentials": False}

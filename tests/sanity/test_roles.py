@@ -33,8 +33,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def settled(default: Any) -> Any:
-    """What a default is without an input: `{{ lock_wait | default(0) }}` is 0, which the specs say as a number."""
-    found = re.fullmatch(r"\{\{ [a-z_]+ \| default\((\d+)\) \}\}", default) if isinstance(default, str) else None
+    """The default of an option without its input: the specs say a number where the default reads the input."""
+    reads = r"\{\{ lookup\('ops\.runbook\.input', '[a-z_]+', default=(\d+)\) \}\}"
+    found = re.fullmatch(reads, default) if isinstance(default, str) else None
     return int(found[1]) if found else default
 
 
@@ -77,8 +78,8 @@ def test_defaults_and_argument_specs_agree(role: str) -> None:
         ([{"default": 5}], {"x_a": 6}, False),
         ([{"default": 5}], {}, False),
         ([{"default": 0}], {"x_a": False}, False),
-        ([{"default": 0}], {"x_a": "{{ wait | default(0) }}"}, True),
-        ([{"default": 0}], {"x_a": "{{ wait | default(5) }}"}, False),
+        ([{"default": 0}], {"x_a": "{{ lookup('ops.runbook.input', 'wait', default=0) }}"}, True),
+        ([{"default": 0}], {"x_a": "{{ lookup('ops.runbook.input', 'wait', default=5) }}"}, False),
         ([{}], {"x_a": 5}, False),
         ([{"required": True}], {}, True),
         ([{"required": True}], {"x_a": ""}, True),

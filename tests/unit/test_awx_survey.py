@@ -85,12 +85,15 @@ def rendered(text: str, answers: dict[str, Any]) -> str:
 
     class Named(jinja2.ChainableUndefined):
         def __str__(self) -> str:
-            return f"<{self._undefined_name}>" if self._undefined_name not in inputs else ""
+            return f"<{self._undefined_name}>"
 
         def __bool__(self) -> bool:
-            return self._undefined_name not in inputs
+            return True
 
-    inputs = {one.name for found in FOUND.values() for one in found.inputs}
+    def lookup(plugin: str, name: str, default: Any = "") -> Any:
+        assert plugin == "ops.runbook.input"
+        return answers.get(name, default)
+
     env = jinja2.Environment(undefined=Named)
     env.filters |= {
         "bool": lambda value: str(value).lower() == "true",
@@ -98,7 +101,7 @@ def rendered(text: str, answers: dict[str, Any]) -> str:
         "regex_replace": lambda value, this, that: re.sub(this, that, value),
         "basename": posixpath.basename,
     }
-    env.globals["query"] = lambda *words: words
+    env.globals |= {"query": lambda *words: words, "lookup": lookup}
     return env.from_string(text).render(answers)
 
 

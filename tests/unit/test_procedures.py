@@ -38,13 +38,14 @@ def test_every_input_is_an_option_that_is_described(name: str) -> None:
     assert [one.name for one in FOUND[name].inputs if not one.description] == []
 
 
-def defaulted(node: jinja2.nodes.Node) -> set[str]:
-    """Names in front of `default`, as Jinja itself reads a template."""
-    return {
-        one.node.name
-        for one in node.find_all(jinja2.nodes.Filter)
-        if one.name == "default" and isinstance(one.node, jinja2.nodes.Name)
-    }
+def read_as_text(node: jinja2.nodes.Node) -> set[str]:
+    """Names that the lookup of inputs gets, as Jinja itself reads a template."""
+    found = set()
+    for call in node.find_all(jinja2.nodes.Call):
+        if isinstance(call.node, jinja2.nodes.Name) and call.node.name in {"lookup", "query", "q"}:
+            first, *names = [one.as_const() for one in call.args if isinstance(one, jinja2.nodes.Const)]
+            found |= {str(name) for name in names} if first == "ops.runbook.input" else set()
+    return found
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -59,7 +60,7 @@ def texts(value: Any) -> Iterator[str]:
 def test_no_input_of_a_playbook_is_missed(name: str) -> None:
     names: set[str] = set()
     for text in texts(yaml.safe_load(PLAYBOOKS[name])):
-        names |= defaulted(jinja2.Environment().parse(text))
+        names |= read_as_text(jinja2.Environment().parse(text))
     inputs = {one for one in names if procedures.is_input(one, ROLES)}
     assert inputs <= {one.name for one in FOUND[name].inputs}
 
@@ -111,17 +112,33 @@ def test_the_guard_adds_its_inputs_where_the_playbook_has_not_settled_them() -> 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("{{ to | default('previous') }}", [Given("to", "previous")]),
-        ("{{ to|d('it''s, so', true) }}", [Given("to", "its, so", empty_is_none=True)]),
-        ("{{ a | default(0) | int }}", [Given("a", 0)]),
-        ("{{ a | default(false) | bool }}", [Given("a", False)]),
-        ("{{ a | default([], boolean=true) }}", [Given("a", [], empty_is_none=True)]),
-        ("{{ a | default(none) }}", [Given("a", None)]),
-        ("{{ a | default() }}", [Given("a", "")]),
-        ("{{ a | default(b | default('(,')) }}", [Given("a", None, computed=True), Given("b", "(,")]),
-        ("{{ a | default('x' if y == 'z' else 'w') }}", [Given("a", None, computed=True)]),
-        ("{{ hostvars[x].a | default('') }}", []),
-        ({"b": ["{{ a | default(1) }}", 5]}, [Given("a", 1)]),
+        ("{{ lookup('ops.runbook.input', 'to', default='previous') }}", [Given("to", "previous")]),
+        (
+            """{{ lookup("ops.runbook.input", "to")|d('it''s, so', true) }}""",
+            [Given("to", "its, so", empty_is_none=True)],
+        ),
+        ("{{ query('ops.runbook.input', 'a', default=0) | int }}", [Given("a", 0)]),
+        ("{{ lookup('ops.runbook.input', 'a', default=false) | bool }}", [Given("a", False)]),
+        (
+            "{{ lookup('ops.runbook.input', 'a') | default([], boolean=true) }}",
+            [Given("a", [], empty_is_none=True)],
+        ),
+        ("{{ lookup('ops.runbook.input', 'a', default=none) }}", [Given("a", None)]),
+        ("{{ lookup('ops.runbook.input', 'a') }}", [Given("a", "")]),
+        # The lookup gives an empty text, which is not undefined.
+        ("{{ lookup('ops.runbook.input', 'a') | default('x') }}", [Given("a", "")]),
+        (
+            "{{ lookup('ops.runbook.input', 'a') | default(lookup('ops.runbook.input', 'b', default='(,'), true) }}",
+            [Given("a", None, computed=True, empty_is_none=True), Given("b", "(,")],
+        ),
+        (
+            "{{ lookup('ops.runbook.input', 'a', default='x' if y == 'z' else 'w') }}",
+            [Given("a", None, computed=True)],
+        ),
+        ({"b": ["{{ lookup('ops.runbook.input', 'a', default=1) }}", 5]}, [Given("a", 1)]),
+        ("{{ lookup('ops.runbook.input', name) }}", []),
+        ("{{ lookup('ops.runbook.other', 'a') }}", []),
+        ("{{ a | default('') }}", []),
         ("{{ a }}", []),
         (True, []),
     ],
@@ -154,7 +171,7 @@ def test_a_playbook_that_calls_no_role_of_ours_is_no_procedure() -> None:
 
 def test_a_role_is_called_in_three_ways() -> None:
     specs: dict[str, Any] = {"r": {"e": {"options": {"r_a": {"type": "int", "description": "An a."}}}}}
-    taken = {"r_a": "{{ a | default(3) }}"}
+    taken = {"r_a": "{{ lookup('ops.runbook.input', 'a', default=3) }}"}
     for play in (
         {
             "name": "t",
@@ -178,5 +195,5 @@ def test_a_role_is_called_in_three_ways() -> None:
 
 @law(st.text(alphabet="abc(){}[],'\" |", max_size=40))
 def test_no_text_breaks_the_reading(text: str) -> None:
-    for found in procedures.given("{{ a | default(" + text):
+    for found in procedures.given("{{ lookup('ops.runbook.input', " + text):
         assert isinstance(found, Given)
