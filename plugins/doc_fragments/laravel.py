@@ -70,7 +70,12 @@ options:
         type: int
         default: 5
       extra_commands:
-        description: Commands after the caches were built. Destructive ones are refused.
+        description: Commands that build a part of a release, after the caches. Destructive ones are refused.
+        type: list
+        elements: str
+        default: []
+      reload_commands:
+        description: Commands after every switch, that let a server or workers take the release up.
         type: list
         elements: str
         default: []

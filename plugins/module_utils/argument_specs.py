@@ -46,6 +46,7 @@ LARAVEL: dict[str, Any] = {
             "scheduler": {"type": "str", "default": "crontab"},
             "keep_releases": {"type": "int", "default": 5},
             "extra_commands": {"type": "list", "elements": "str", "default": []},
+            "reload_commands": {"type": "list", "elements": "str", "default": []},
             "command_timeout": {"type": "float", "default": 1800},
             "data_disposable": {"type": "bool", "default": False},
             "strategy": {"type": "str", "choices": ["in_place", "releases"], "default": "in_place"},

@@ -25,7 +25,9 @@ def carry_out(guard: Guard, description: Description, gate: GateSettings, orders
         Work(
             lambda plan: _executor(guard, description, plan, gate, orders),
             lambda plan, direction: laravel_health.verify(_service(guard, description, plan), plan, direction, gate),
-            lambda plan: laravel_health.before(_service(guard, description, plan), gate),
+            lambda plan: laravel_health.before(
+                _service(guard, description, plan), gate, str(plan.get("maintenance_driver") or "")
+            ),
             # Checkout, vendor tree and caches; kept vendor trees and saved changes lie in the state folder.
             trees=(description.path, guard.state_dir),
         ),

@@ -23,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     held_path,
     laravel_layout,
     laravel_probe,
+    laravel_reload,
     release_store,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
@@ -112,6 +113,7 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
         "php": str(answer["php"]),
         "facts": {"strategy": state},
         "maintenance": bool(answer.get("down")),
+        "maintenance_driver": str(answer.get("maintenance_driver") or ""),
         "warnings": [] if there else [f"set laravel_strategy: {state} in the inventory: other procedures ask for it"],
     }
 
@@ -141,7 +143,7 @@ def _sharing_too(shared: Sequence[str], extra: Sequence[str]) -> tuple[tuple[str
 def _there(description: Description, present: Mapping[str, str], was: Was) -> tuple[list[Step], list[Step]]:
     """The way from a checkout in place to releases, and back from anywhere on it."""
     release = {"commit": present["id"]}
-    queue = ["queue:restart"] if description.queue_unit else []
+    queue = ["queue:restart"]
     shared = [
         Step(f"share:{path}", _sharing(path, was[path]), data={"path": path, "was": dict(was[path])})
         for path in description.shared
@@ -157,14 +159,14 @@ def _there(description: Description, present: Mapping[str, str], was: Was) -> tu
         Step("point", "make the link current", data=release),
         *faces,
         Step("restart", "artisan queue:restart", data={"commands": queue, "in": present["id"]}),
-        *_reload(description),
+        *_reload(description, present),
     ]
     undo = [
         *_unface(after=True),
         *_unshare(description, was, after=True),
         Step("unpoint", "remove the link current"),
         Step("rebuild", f"artisan {', '.join(CACHES)}, in the old checkout", data={"commands": [*CACHES, *queue]}),
-        *_reload(description),
+        *_reload(description, present, old=True),
     ]
     return steps, undo
 
@@ -172,7 +174,7 @@ def _there(description: Description, present: Mapping[str, str], was: Was) -> tu
 def _back(description: Description, present: Mapping[str, str], was: Was) -> tuple[list[Step], list[Step]]:
     """The way from releases to the old checkout, brought to the release that runs; and back from anywhere on it."""
     release = {"commit": present["id"]}
-    queue = ["queue:restart"] if description.queue_unit else []
+    queue = ["queue:restart"]
     steps = [
         Step("old_code", f"bring the old checkout to {label(present)}", data=release),
         Step("old_vendor", "copy vendor/ of the release", data=release),
@@ -181,7 +183,7 @@ def _back(description: Description, present: Mapping[str, str], was: Was) -> tup
         *_unshare(description, was),
         Step("unpoint", "remove the link current"),
         Step("old_restart", "artisan queue:restart", data={"commands": queue}),
-        *_reload(description),
+        *_reload(description, present, old=True),
     ]
     undo = [
         Step("point", "make the link current", data=release),
@@ -198,7 +200,7 @@ def _back(description: Description, present: Mapping[str, str], was: Was) -> tup
             for name in FACES
         ],
         Step("restart", "artisan queue:restart", data={"commands": queue, "in": present["id"]}),
-        *_reload(description),
+        *_reload(description, present),
     ]
     return steps, undo
 
@@ -231,9 +233,11 @@ def _unshare(description: Description, was: Was, after: bool = False) -> list[St
     ]
 
 
-def _reload(description: Description) -> list[Step]:
-    unit = description.php_fpm_unit
-    return [Step("reload_php", f"reload {unit}", data={"unit": unit})] if unit else []
+def _reload(description: Description, present: Mapping[str, str], old: bool = False) -> list[Step]:
+    """Let what runs find the code where it is now; old: in the checkout in place."""
+    verb, unit = "old_reload" if old else "reload", description.php_fpm_unit
+    result = laravel_reload.steps(description.reload_commands, present["id"], verb)
+    return [*result, *([Step("reload_php", f"reload {unit}", data={"unit": unit})] if unit else [])]
 
 
 # -- the steps -----------------------------------------------------------------------------------
@@ -351,16 +355,11 @@ class ConvertSteps(ReleaseSteps):
             os.rmdir(os.path.dirname(aside))
         return None
 
-    def _do_restart(self, step: Step) -> object:
-        if step.data["commands"]:
-            place = self._place(step)
-            laravel_probe.call(place.commands, place.description.php, step.data["commands"])
-        return None
-
     def _do_old_restart(self, step: Step) -> object:
-        old = self.service.at(self._old())
-        if step.data["commands"]:
-            laravel_probe.call(old.commands, old.description.php, step.data["commands"])
+        return self._call(self.service.at(self._old()), step.data["commands"])
+
+    def _do_old_reload(self, step: Step) -> object:
+        self.service.at(self._old()).commands.run(step.data["command"], tell=True)
         return None
 
     def _do_old_code(self, step: Step) -> object:
@@ -393,14 +392,7 @@ class ConvertSteps(ReleaseSteps):
 
     def _do_rebuild(self, step: Step) -> object:
         """The caches of the old checkout: they hold the paths of its own folder."""
-        old = self.service.at(self._old())
-        try:
-            if not laravel_probe.rebuild(old.commands, old.description.php, step.data["commands"]):
-                for name in step.data["commands"]:
-                    old.artisan(name)
-        except laravel_probe.ProbeFailed as error:
-            raise CommandFailed(str(error)) from error
-        return None
+        return self._rebuild(self.service.at(self._old()), step.data["commands"])
 
 
 def _ours(here: str, shared: str) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gat
         head = str(error)
     if head != expected:
         problems.append(Problem(f"the checkout is at {head[:10]}, not at {expected[:10]}", SURROUNDINGS))
-    down = is_down(service)
+    down = is_down(service, str(plan.get("maintenance_driver") or ""))
     wanted_down = plan.get("maintenance")
     if plan.get("procedure") == "maintenance":
         wanted_down = (plan["facts"]["maintenance"] == "down") is (direction != "back")
@@ -91,11 +92,11 @@ def _migrations(service: LaravelService, plan: Mapping[str, Any], direction: str
     return migration_gate.judge(migration_gate.found(answer), plan.get("migrations"), procedure, direction)
 
 
-def before(service: LaravelService, gate: GateSettings) -> dict[str, Any]:
+def before(service: LaravelService, gate: GateSettings, driver: str = "file") -> dict[str, Any]:
     """What the gate will look at, just before the first change."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Behind the maintenance page nothing is asked: its answers are those of no release.
-        answers = pool.submit(health.look, () if is_down(service) else gate.checks)
+        answers = pool.submit(health.look, () if is_down(service, driver) else gate.checks)
         return {"scheduler": scheduler_problem(service), "units": stopped(service), "health": answers.result()}
 
 
@@ -182,7 +183,16 @@ def scheduler_problem(service: LaravelService) -> str:
     return f"the crontab has no line that runs schedule:run in {service.description.path}"
 
 
-def is_down(service: LaravelService) -> bool:
+def is_down(service: LaravelService, driver: str = "file") -> bool:
+    """Whether the application is in maintenance. driver: where it keeps that, as the plan has it from itself.
+
+    Only what the driver `file` keeps can be seen from outside (operations that were planned before name no driver).
+    """
+    if driver not in ("", "file"):
+        with contextlib.suppress(laravel_probe.ProbeFailed):
+            answer = laravel_probe.ask(service.commands, service.description.php, {})
+            if "boot_error" not in answer:
+                return bool(answer.get("down"))
     return os.path.exists(service.file("storage", "framework", "down"))
 
 

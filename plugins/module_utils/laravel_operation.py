@@ -103,6 +103,7 @@ def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: boo
         "migrations": None,
         "php": str(answer["php"]),
         "maintenance": bool(answer.get("down")),
+        "maintenance_driver": str(answer.get("maintenance_driver") or ""),
         "warnings": [laravel_schema.unbooted(answer)] if laravel_schema.unbooted(answer) else [],
     }
 
@@ -149,5 +150,6 @@ def _plan_maintenance(service: LaravelService, head: str, options: Mapping[str, 
         "migrations": None,
         "facts": {"maintenance": state},
         "maintenance": state == "down",
+        "maintenance_driver": str(answer.get("maintenance_driver") or ""),
         "warnings": [],
     }

@@ -16,7 +16,10 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     laravel_probe,
     laravel_release,
+    laravel_reload,
     laravel_schema,
+    laravel_settings,
+    migration_verdict,
     php_fpm,
     release_choice,
     release_store,
@@ -103,10 +106,12 @@ class ReleasePlanner:
             "commits": picture["commits"],
             "diffstat": picture["diffstat"],
             "maintenance": bool(answer.get("down")),
+            "maintenance_driver": str(answer.get("maintenance_driver") or ""),
             "warnings": [
                 *self._warnings(facts, answer, schema),
                 *([abrupt] if abrupt and any(step.id == "reload_php" for step in steps) else []),
                 *self._edited(facts, picture["changes"]),
+                *laravel_reload.warnings(facts.extra_commands, facts.reload_commands, facts.reload, facts.in_releases),
             ],
         }
 
@@ -165,6 +170,23 @@ class ReleasePlanner:
         return tags[0] if tags else ""
 
     def _unchanged(self, wish: Wish, source: dict[str, str], chosen: str) -> dict[str, Any]:
+        """The release runs already. A deploy to it builds the caches anew where .env was edited since."""
+        answer = self._ask(migrations=False)
+        description = self.service.description
+        facts = Facts(
+            procedure=wish.procedure,
+            source=source,
+            target=source,
+            migrations=wish.migrations,
+            comparison=migration_verdict.Comparison("same"),
+            undoing=migration_verdict.Undoing((), {}, {}, ()),
+            reload=description.php_fpm_unit,
+            reload_commands=description.reload_commands,
+            in_releases=description.in_releases,
+            realpath_root=description.realpath_root,
+            settings_changed=wish.procedure == "deploy" and laravel_settings.outdated(self.service),
+        )
+        steps = laravel_release.steps(facts)
         return {
             "procedure": wish.procedure,
             "asked": wish.to,
@@ -172,11 +194,13 @@ class ReleasePlanner:
             "to": source,
             "chosen": chosen,
             "proven": "it is the release that runs now",
-            "steps": [],
-            "undo": [],
+            "steps": [step.to_dict() for step in steps],
+            "undo": [step.to_dict() for step in laravel_release.undo(facts)],
             "migrations": None,
-            "maintenance": os.path.exists(self.service.file("storage", "framework", "down")),
-            "warnings": [],
+            "php": str(answer["php"]),
+            "maintenance": bool(answer.get("down")),
+            "maintenance_driver": str(answer.get("maintenance_driver") or ""),
+            "warnings": ["the config cache is older than .env: the caches are built anew"] if steps else [],
         }
 
     def _refuse_unsafe_release(self, head: str, goal: dict[str, str]) -> None:
@@ -245,10 +269,12 @@ class ReleasePlanner:
 
     # -- migrations ------------------------------------------------------------------------------
 
-    def _ask(self) -> dict[str, Any]:
+    def _ask(self, migrations: bool = True) -> dict[str, Any]:
         """One PHP process: where the database stands, and what the present release brings."""
         try:
-            return laravel_probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
+            return laravel_probe.ask(
+                self.service.commands, self.service.description.php, {"migrations": True} if migrations else {}
+            )
         except laravel_probe.ProbeFailed as error:
             raise Refused(
                 Refusal(
@@ -283,8 +309,8 @@ class ReleasePlanner:
             in_the_way=picture["in_the_way"],
             discard=wish.discard,
             reload=description.php_fpm_unit,
-            queue_restart=bool(description.queue_unit),
             extra_commands=description.extra_commands,
+            reload_commands=description.reload_commands,
             ups={name: up.get("sql") or [] for name, up in schema.ups.items()},
             pending=schema.pending,
             unasked=schema.unasked,

@@ -57,6 +57,7 @@ $answer['laravel'] = $app->version();
 $answer['environment'] = (string) $app->environment();
 $answer['debug'] = (bool) $app['config']->get('app.debug');
 $answer['down'] = $app->isDownForMaintenance();
+$answer['maintenance_driver'] = (string) $app['config']->get('app.maintenance.driver', 'file');
 """
 
 _FRAMEWORK = (
@@ -99,7 +100,7 @@ if (! empty($request['queue'])) {
         return method_exists($failer, 'count') ? $failer->count() : count($failer->all());
     });
 }
-if (! empty($request['bypass'])) {
+if (! empty($request['bypass']) && $answer['down']) {
     $answer['bypass'] = attempt(function () use ($app) {
         $data = method_exists($app, 'maintenanceMode') ? $app->maintenanceMode()->data()
             : json_decode(file_get_contents($app->storagePath().'/framework/down'), true);
@@ -174,7 +175,28 @@ try {
 }
 $answer['elsewhere'] = $request['fresh'] && $app->configurationIsCached();
 if (isset($request['views'])) { $app['config']->set('view.compiled', $request['views']); }
-foreach ($answer['elsewhere'] ? [] : $request['commands'] as $command) {
+// Where the record of a maintenance is kept in a cache store, clearing that store would open the site in the midst of it.
+$maintenance = attempt(fn () => method_exists($app, 'maintenanceMode') && $app->isDownForMaintenance()
+    && $app['config']->get('app.maintenance.driver', 'file') !== 'file' ? $app->maintenanceMode() : null);
+$record = is_object($maintenance) ? attempt(fn () => $maintenance->data()) : null;
+$cache = $app['config']->get('cache.default');
+$keep = is_object($maintenance) && ($app['config']->get('app.maintenance.store') ?: $cache) === $cache;
+function without_cache_clear(string $command): array {
+    if ($command === 'cache:clear') { return []; }
+    if ($command !== 'optimize:clear') { return [$command]; }
+    // Packages of Laravel 11 and later add their own.
+    $provider = \Illuminate\Support\ServiceProvider::class;
+    $more = property_exists($provider, 'optimizeClearCommands') ? array_values($provider::$optimizeClearCommands) : [];
+    return array_diff(['event:clear', 'view:clear', 'route:clear', 'config:clear', 'clear-compiled', ...$more], ['cache:clear']);
+}
+$commands = $request['commands'];
+if ($keep) {
+    $commands = array_merge(...array_map('without_cache_clear', $commands), ...[[]]);
+    if (array_intersect($request['commands'], ['cache:clear', 'optimize:clear'])) {
+        $answer['notes'][] = 'cache:clear is left out: the maintenance is recorded in that cache store';
+    }
+}
+foreach ($answer['elsewhere'] ? [] : $commands as $command) {
     $result = attempt(fn () => \Illuminate\Support\Facades\Artisan::call($command, ['--no-interaction' => true]));
     $said = is_array($result) ? $result['error'] : trim(\Illuminate\Support\Facades\Artisan::output());
     if ($result !== 0 && in_array($command, $request['optional'], true)) {
@@ -188,6 +210,10 @@ foreach ($answer['elsewhere'] ? [] : $request['commands'] as $command) {
         $config['view']['compiled'] = $request['views'];
         file_put_contents($app->getCachedConfigPath(), '<?php return '.var_export($config, true).';'.PHP_EOL);
     }
+}
+if (is_object($maintenance) && is_array($record) && ! isset($record['error'])) {
+    // Two stores of different names may be one.
+    attempt(fn () => $app->isDownForMaintenance() ? null : $maintenance->activate($record));
 }
 finish($answer);
 """
@@ -254,15 +280,24 @@ def run(
         return _run(commands, php, script, request, environment, timeout)
 
 
-def rebuild(commands: Commands, php: Sequence[str], names: Sequence[str], views: str = "") -> bool:
-    """Run artisan commands that build what the framework caches, in one process.
+def rebuild(
+    commands: Commands, php: Sequence[str], names: Sequence[str], views: str = "", optional: Sequence[str] = ()
+) -> list[str] | None:
+    """Run artisan commands that build what the framework caches, in one process. Returns notes.
 
     views: where this release keeps its compiled views; empty for the framework's own place.
-    Returns False, with nothing run, where the application keeps its caches elsewhere (APP_CONFIG_CACHE): then a
+    optional: commands whose failure is only reported.
+    Returns None, with nothing run, where the application keeps its caches elsewhere (APP_CONFIG_CACHE): then a
     process that has booted can't get rid of the old ones. Raises ProbeFailed with the command that failed.
     """
-    request = {"commands": list(names), "optional": [], "fresh": True, **({"views": views} if views else {})}
-    return not _call(commands, php, request)["elsewhere"]
+    request = {
+        "commands": list(names),
+        "optional": list(optional),
+        "fresh": True,
+        **({"views": views} if views else {}),
+    }
+    answer = _call(commands, php, request)
+    return None if answer["elsewhere"] else [commands.redact(str(note)) for note in answer.get("notes") or []]
 
 
 def call(commands: Commands, php: Sequence[str], names: Sequence[str], optional: Sequence[str] = ()) -> list[str]:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import disk_room, migration_plan
+from ansible_collections.ops.runbook.plugins.module_utils import disk_room, laravel_reload, migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.migration_plan import Migrations
@@ -33,6 +33,7 @@ class Facts:
     with the present settings. migrate_here: migrations are run and undone on this host.
     room: what will be made, see Room. realpath_root: the web server passes the real path of the code.
     pending and unasked: see migration_plan.Migrations.
+    reload_commands: run after the switch. settings_changed: the caches were built with another .env.
     """
 
     procedure: str
@@ -46,8 +47,9 @@ class Facts:
     in_the_way: Sequence[str] = ()
     discard: bool = False
     reload: str = ""
-    queue_restart: bool = True
     extra_commands: Sequence[Sequence[str]] = ()
+    reload_commands: Sequence[Sequence[str]] = ()
+    settings_changed: bool = False
     row_counts: Mapping[str, str] = field(default_factory=dict)
     ups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     in_releases: bool = False
@@ -94,7 +96,7 @@ class Facts:
 def steps(facts: Facts) -> list[Step]:
     """The way forward, in the runbook's order, with what the runbook forgets."""
     if facts.source["id"] == facts.target["id"]:
-        return []
+        return _new_settings(facts) if facts.settings_changed else []
     target = dict(facts.target)
     result: list[Step] = []
     if facts.procedure == "deploy":
@@ -105,8 +107,30 @@ def steps(facts: Facts) -> list[Step]:
 def undo(facts: Facts) -> list[Step]:
     """The way back to where the operation came from, from any point of the way forward."""
     if facts.source["id"] == facts.target["id"]:
-        return []
+        return _former_settings(facts) if facts.settings_changed else []
     return _switched_back(facts) if facts.in_releases else _in_place_again(facts)
+
+
+# The release stays, and what was cached of another .env is built anew.
+
+
+def _new_settings(facts: Facts) -> list[Step]:
+    keep = Step("keep_caches", "keep the present caches for the way back")
+    if not facts.in_releases:
+        # What builds a part of the release has nothing to build.
+        return [keep, *_rebuild(replace(facts, extra_commands=()), facts.target)]
+    data = {"commands": CACHES, "in": facts.target["id"]}
+    caches = Step("caches", f"artisan {', '.join(CACHES)}, with the present .env", data=data)
+    return [keep, caches, _switch(facts.target), *_change_over(facts, facts.target, known=False)]
+
+
+def _former_settings(facts: Facts) -> list[Step]:
+    back = Step("put_back_caches", "put the former caches back", data={"after": "keep_caches"})
+    return [back, _restart(facts.source), *_change_over(facts, facts.source, known=False)]
+
+
+def _restart(release: Mapping[str, str]) -> Step:
+    return Step("restart", "artisan queue:restart", data={"commands": ["queue:restart"], "in": release["id"]})
 
 
 def _migrate_down(facts: Facts) -> list[Step]:
@@ -175,14 +199,14 @@ def _in_place(facts: Facts) -> list[Step]:
     if facts.schema.migrates:
         # Migrations must not run with the settings of the release before.
         result += [Step("clear", "artisan optimize:clear"), *_migrate(facts)]
-    return result + _rebuild(facts)
+    return result + _rebuild(facts, facts.target)
 
 
 def _in_place_again(facts: Facts) -> list[Step]:
     result = _code(facts.source)
     if facts.undoes:
         result += [Step("clear", "artisan optimize:clear"), *_migrate_up(facts)]
-    return result + _rebuild(facts)
+    return result + _rebuild(facts, facts.source)
 
 
 def _code(release: Mapping[str, str]) -> list[Step]:
@@ -192,11 +216,11 @@ def _code(release: Mapping[str, str]) -> list[Step]:
     ]
 
 
-def _rebuild(facts: Facts) -> list[Step]:
-    commands = ["optimize:clear", *CACHES]
-    if facts.queue_restart:
-        commands.append("queue:restart")
+def _rebuild(facts: Facts, release: Mapping[str, str]) -> list[Step]:
+    # Workers under Supervisor or Horizon need the signal as much as one unit, and without any it costs nothing.
+    commands = ["optimize:clear", *CACHES, "queue:restart"]
     result = [Step("caches", f"artisan {', '.join(commands)}", data={"commands": commands}), *_extra(facts)]
+    result += laravel_reload.steps(facts.reload_commands, release["id"])
     if facts.reload:
         # The runbook leaves this out; with OPcache the old code would go on being served.
         result.append(Step("reload_php", f"reload {facts.reload}", data={"unit": facts.reload}))
@@ -218,18 +242,18 @@ def _switched(facts: Facts) -> list[Step]:
         result.append(Step("caches", f"artisan {', '.join(CACHES)}", data={"commands": CACHES, "in": target["id"]}))
     if not facts.made:
         result += [*_extra(facts), Step("seal", "mark the release as whole", data={"commit": target["id"]})]
-    result += [*_migrate_down(facts), *_migrate(facts), _switch(facts, target)]
+    result += [*_migrate_down(facts), *_migrate(facts), _switch(target)]
     # What was built anew under a name that php-fpm may know already must not be served from its memory; and without a
     # reload now and then OPcache would fill up with releases that nobody serves.
-    return result + _change_over(facts, known=facts.made and facts.warm and facts.procedure == "rollback")
+    return result + _change_over(facts, target, known=facts.made and facts.warm and facts.procedure == "rollback")
 
 
 def _switched_back(facts: Facts) -> list[Step]:
-    return [*_migrate_up(facts), _switch(facts, facts.source), *_change_over(facts, known=True)]
+    return [*_migrate_up(facts), _switch(facts.source), *_change_over(facts, facts.source, known=True)]
 
 
-def _switch(facts: Facts, release: Mapping[str, str]) -> Step:
-    commands = ["cache:clear", *(["queue:restart"] if facts.queue_restart else [])]
+def _switch(release: Mapping[str, str]) -> Step:
+    commands = ["cache:clear", "queue:restart"]
     return Step(
         "switch",
         f"switch to {label(release)}; artisan {', '.join(commands)}",
@@ -237,15 +261,16 @@ def _switch(facts: Facts, release: Mapping[str, str]) -> Step:
     )
 
 
-def _change_over(facts: Facts, known: bool) -> list[Step]:
-    """Let php-fpm serve the release. known: it was served before, and is as it was then."""
+def _change_over(facts: Facts, release: Mapping[str, str], known: bool) -> list[Step]:
+    """Let what runs take the release up. known: it was served before, and is as it was then."""
+    result = laravel_reload.steps(facts.reload_commands, release["id"])
     if not facts.reload:
-        return []
+        return result
     # A path through a link is remembered by each worker of php-fpm for itself (realpath_cache_ttl, 120 s), so asking
     # the site proves nothing about the next answer. The real path is another path with each release.
     stale_only = known and facts.realpath_root
     title = f"reload {facts.reload}" + (", only if it still serves the other release" if stale_only else "")
-    return [Step("reload_php", title, data={"unit": facts.reload, "stale_only": stale_only})]
+    return [*result, Step("reload_php", title, data={"unit": facts.reload, "stale_only": stale_only})]
 
 
 def label(release: Mapping[str, Any] | None) -> str:

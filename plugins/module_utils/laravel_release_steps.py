@@ -15,12 +15,10 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_tree,
     health,
     held_path,
-    laravel_probe,
     release_choice,
     release_store,
     vendor_store,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps
@@ -104,14 +102,7 @@ class ReleaseSteps(LaravelSteps):
         os.makedirs(views)
         _let_in(views, os.path.dirname(views))
         settings = release_store.settings_of(place.settings())
-        note = None
-        try:
-            if not laravel_probe.rebuild(place.commands, place.description.php, step.data["commands"], views):
-                for name in step.data["commands"]:
-                    place.artisan(name)
-                note = "the application keeps its caches elsewhere (APP_CONFIG_CACHE): they are not of one release"
-        except laravel_probe.ProbeFailed as error:
-            raise CommandFailed(str(error)) from error
+        note = self._rebuild(place, step.data["commands"], views)
         mark = self.store.whole(commit)
         if mark is not None:
             self.store.seal(Mark(**{**vars(mark), "settings": settings, "php": self.plan["php"]}))
@@ -136,14 +127,7 @@ class ReleaseSteps(LaravelSteps):
     def _do_switch(self, step: Step) -> object:
         """Serve the release from now on; the worker takes it up when its job is done."""
         self.store.switch(step.data["commit"])
-        place = self._place(step)
-        try:
-            notes = laravel_probe.call(
-                place.commands, place.description.php, step.data["commands"], optional=["cache:clear"]
-            )
-        except laravel_probe.ProbeFailed as error:
-            raise CommandFailed(str(error)) from error
-        return "; ".join(notes) or None
+        return self._call(self._place(step), step.data["commands"], ["cache:clear"])
 
     def _do_reload_php(self, step: Step) -> object:
         if step.data.get("stale_only") and self._serves(os.path.realpath(self.store.link)):

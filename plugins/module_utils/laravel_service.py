@@ -41,6 +41,7 @@ class Description:
     scheduler: str = "crontab"
     keep_releases: int = 5
     extra_commands: tuple[tuple[str, ...], ...] = ()
+    reload_commands: tuple[tuple[str, ...], ...] = ()
     command_timeout: float = 1800.0
     data_disposable: bool = False
     strategy: str = "in_place"
@@ -70,6 +71,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
         scheduler=raw["scheduler"],
         keep_releases=raw["keep_releases"],
         extra_commands=tuple(tuple(shlex.split(command)) for command in raw["extra_commands"] or ()),
+        reload_commands=tuple(tuple(shlex.split(command)) for command in raw["reload_commands"] or ()),
         command_timeout=raw["command_timeout"],
         data_disposable=raw["data_disposable"],
         strategy=raw["strategy"],

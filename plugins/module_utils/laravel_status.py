@@ -22,6 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     health,
     laravel_health,
     laravel_probe,
+    laravel_settings,
     operation_history,
     redact,
     systemd_units,
@@ -114,7 +115,7 @@ class Reading:
     """Everything that was read on the host. Nothing in it is judged.
 
     stranger: another user to whom the checkout belongs. working_tree: names of the migrations in it.
-    cron: what would run a crontab.
+    cron: what would run a crontab. settings_outdated: the configuration was cached with another .env.
     """
 
     path_problem: str = ""
@@ -123,6 +124,7 @@ class Reading:
     app: Mapping[str, Any] = field(default_factory=dict)
     working_tree: tuple[str, ...] = ()
     down: bool = False
+    settings_outdated: bool = False
     units: tuple[UnitState, ...] = ()
     units_problem: str = ""
     cron: tuple[UnitState, ...] = ()
@@ -154,7 +156,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
     path_problem = _path_problem(service.description.path)
     down = not path_problem and laravel_health.is_down(service)
     with ThreadPoolExecutor(max_workers=5) as pool:
-        app = pool.submit(_app, service, path_problem, down)
+        app = pool.submit(_app, service, path_problem)
         release = pool.submit(_release, service, path_problem)
         units = pool.submit(_units, service)
         scheduler = pool.submit(_scheduler, service, path_problem)
@@ -163,9 +165,11 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         history, history_problem = _history(guard)
         found_disks = disks((service.description.path, service.file("storage"), guard.state_dir, tempfile.gettempdir()))
         log = read_log(service.file("storage", "logs"), limits, time.time())
-        results, note = (
-            asked.result() if asked else _endpoints(checks, release.result().commit, True, app.result().get("bypass"))
-        )
+        # An application may keep its maintenance in a cache store, and only it can tell.
+        down = down or bool(app.result().get("down"))
+        results, note = asked.result() if asked else ([], "")
+        if down:
+            results, note = _endpoints(checks, release.result().commit, True, app.result().get("bypass"))
         states, units_problem = units.result()
     cron = tuple(state for state in states if state.unit in _CRON)
     return Reading(
@@ -174,7 +178,8 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         release=release.result(),
         app=app.result(),
         working_tree=tuple(_migration_files(service)),
-        down=down or bool(app.result().get("down")),
+        down=down,
+        settings_outdated=not path_problem and laravel_settings.outdated(service),
         units=tuple(state for state in states if state not in cron),
         units_problem=units_problem,
         cron=cron,
@@ -217,12 +222,12 @@ def _stranger(path: str) -> str:
         return ""
 
 
-def _app(service: LaravelService, path_problem: str, down: bool) -> Mapping[str, Any]:
+def _app(service: LaravelService, path_problem: str) -> Mapping[str, Any]:
     if path_problem:
         return {"error": path_problem}
     try:
         return laravel_probe.ask(
-            service.commands, service.description.php, {"migrations": True, "queue": True, "bypass": down}
+            service.commands, service.description.php, {"migrations": True, "queue": True, "bypass": True}
         )
     except (laravel_probe.ProbeFailed, OSError, ValueError) as error:
         return {"error": f"PHP can't be asked: {error}"}
@@ -437,6 +442,10 @@ def _app_row(reading: Reading) -> Row:
     text = f"Laravel {app.get('laravel')}, {php}, {app.get('environment')}"
     if app.get("debug") and app.get("environment") == "production":
         return Row("application", WARN, f"{text}; APP_DEBUG is on: errors show secrets to visitors")
+    if reading.settings_outdated:
+        to = reading.release.label.partition(" ")[0] or "<the release that runs>"
+        way = f"laravel_deploy -e to={to} builds the caches anew, and nothing else"
+        return Row("application", WARN, f"{text}; the config cache is older than .env, which has no effect yet", (way,))
     return Row("application", OK, text)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     health_endpoint,
     laravel_probe,
+    laravel_settings,
     release_choice,
     vendor_store,
 )
@@ -101,8 +102,7 @@ class LaravelSteps:
         return vendor_store.key(self.service.checkout.show(commit, "composer.lock"), self.plan["php"])
 
     def _do_clear(self, _step: Step) -> object:
-        self.service.artisan("optimize:clear")
-        return None
+        return self._call(self.service, ["optimize:clear"])
 
     def _do_migrate(self, step: Step) -> object:
         """Let the target's own migrator run whatever it finds pending now."""
@@ -177,15 +177,60 @@ class LaravelSteps:
             raise CommandFailed(f"artisan {command} touched more than {name}")
         return None
 
+    @property
+    def _optional(self) -> list[str]:
+        """Commands whose failure is only told: without a described worker an application may know no queue."""
+        return [] if self.service.description.queue_unit else ["queue:restart"]
+
     def _do_caches(self, step: Step) -> object:
-        service, names = self.service, step.data["commands"]
+        return self._rebuild(self.service, step.data["commands"])
+
+    def _rebuild(self, service: LaravelService, names: Sequence[str], views: str = "") -> str | None:
+        """Build what the framework caches, in one process where that can be. Returns a note, or None."""
+        php = service.description.php
         try:
-            if laravel_probe.rebuild(service.commands, service.description.php, names):
-                return None
+            notes = laravel_probe.rebuild(service.commands, php, names, views, self._optional)
+            if notes is None:
+                # The old caches lie where a process that has booted can't get rid of them.
+                notes = [
+                    note for name in names for note in laravel_probe.call(service.commands, php, [name], self._optional)
+                ]
+                if views:
+                    notes.append(
+                        "the application keeps its caches elsewhere (APP_CONFIG_CACHE): they are not of one release"
+                    )
         except laravel_probe.ProbeFailed as error:
             raise CommandFailed(str(error)) from error
-        for name in names:
-            service.artisan(name)
+        return "; ".join(notes) or None
+
+    def _do_restart(self, step: Step) -> object:
+        return self._call(self._place(step), step.data["commands"])
+
+    def _call(self, place: LaravelService, commands: Sequence[str], optional: Sequence[str] = ()) -> str | None:
+        if not commands:
+            return None
+        try:
+            notes = laravel_probe.call(
+                place.commands, place.description.php, commands, optional=[*optional, *self._optional]
+            )
+        except laravel_probe.ProbeFailed as error:
+            raise CommandFailed(str(error)) from error
+        return "; ".join(notes) or None
+
+    def _do_keep_caches(self, _step: Step) -> object:
+        laravel_settings.keep_caches(self.service, self._kept_caches)
+        return None
+
+    def _do_put_back_caches(self, _step: Step) -> object:
+        laravel_settings.put_back_caches(self.service, self._kept_caches)
+        return None
+
+    @property
+    def _kept_caches(self) -> str:
+        return os.path.join(self.guard.state_dir, "caches", self.plan["saved_as"])
+
+    def _do_reload(self, step: Step) -> object:
+        self._place(step).commands.run(step.data["command"], tell=True)
         return None
 
     def _do_extra(self, step: Step) -> object:

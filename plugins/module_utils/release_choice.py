@@ -78,6 +78,9 @@ def history(records: Iterable[Mapping[str, Any]]) -> History:
             # Maintenance of a host that was changed by hand must not make that change look recorded.
             continue
         left = _id(record.get("left")) or None
+        if source == target and outcome != "succeeded":
+            # It was about other settings: the release itself is what it was before.
+            continue
         about = "" if outcome == "succeeded" else blame.of_record(record)
         never.pop(target, None)
         if procedure in _ARRIVALS:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.ops.runbook.plugins.module_utils import laravel_reload
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
     Facts,
     Room,
@@ -42,7 +44,7 @@ UNTRIED = Undoing(("m3", "m2"), {}, {"m2": SQL["m2"]}, (Loss("u", "note"),), {"m
 
 def facts(procedure: str = "rollback", **more: Any) -> Facts:
     source, target = (V2, V1) if procedure == "rollback" else (V1, V2)
-    given = {
+    given: dict[str, Any] = {
         "source": source,
         "target": target,
         "migrations": "refuse" if procedure == "rollback" else "run",
@@ -96,8 +98,8 @@ STEPS: dict[str, tuple[Facts, list[str], list[str]]] = {
         [*CODE, "clear", "migrate_up:m2", "migrate_up:m3", *REBUILD],
     ),
     "files in the way too": (facts(in_the_way=["x"]), ["save_changes", *CODE, *REBUILD], [*CODE, *REBUILD]),
-    "no php-fpm, no queue": (
-        facts(reload="", queue_restart=False),
+    "no php-fpm": (
+        facts(reload=""),
         [*CODE, *REBUILD[:1]],
         [*CODE, *REBUILD[:1]],
     ),
@@ -106,7 +108,17 @@ STEPS: dict[str, tuple[Facts, list[str], list[str]]] = {
         [*CODE, *REBUILD[:1], "extra:1", "extra:2", *REBUILD[1:]],
         [*CODE, *REBUILD[:1], "extra:1", "extra:2", *REBUILD[1:]],
     ),
+    "what reloads comes after the code and the caches, on both ways": (
+        facts(extra_commands=[["npm", "ci"]], reload_commands=[["supervisorctl", "restart", "x"], ["true"]]),
+        [*CODE, "caches", "extra:1", "reload:1", "reload:2", "reload_php"],
+        [*CODE, "caches", "extra:1", "reload:1", "reload:2", "reload_php"],
+    ),
     "it is there already": (facts(target=V2), [], []),
+    "it is there already, with other settings": (
+        facts("deploy", source=V2, settings_changed=True, reload_commands=[["true"]], extra_commands=[["npm", "ci"]]),
+        ["keep_caches", "caches", "reload:1", "reload_php"],
+        ["put_back_caches", "restart", "reload:1", "reload_php"],
+    ),
 }
 
 
@@ -149,6 +161,21 @@ STEPS |= {
         SWITCH,
     ),
     "releases: a rollback does not run them again": (beside(extra_commands=[["npm", "ci"]]), SWITCH, SWITCH),
+    "releases: what reloads comes after the switch, also to a release that is there": (
+        beside(extra_commands=[["npm", "ci"]], reload_commands=[["php", "artisan", "octane:reload"]]),
+        ["switch", "reload:1", "reload_php"],
+        ["switch", "reload:1", "reload_php"],
+    ),
+    "releases: what builds comes before it, and what reloads after": (
+        beside("deploy", extra_commands=[["npm", "ci"]], reload_commands=[["true"]], reload=""),
+        ["keep", *BUILD[:3], "extra:1", "seal", "migrate", "switch", "reload:1"],
+        ["switch", "reload:1"],
+    ),
+    "releases: it is there already, with other settings": (
+        beside("deploy", source=V2, made=True, settings_changed=True),
+        ["keep_caches", "caches", *SWITCH],
+        ["put_back_caches", "restart", "reload_php"],
+    ),
     "releases: no php-fpm": (beside(reload=""), SWITCH[:1], SWITCH[:1]),
     "another host runs the migrations": (
         facts("deploy", comparison=BEHIND, migrate_here=False),
@@ -291,6 +318,67 @@ def test_laws_of_every_plan(
     assert ids.index("save_changes") < ids.index("code")
     assert all(ids.index(name) < ids.index("code") for name in ids if name.startswith("migrate_down:"))
     assert not any("password" in str(step.data).lower() for step in steps(given))
+
+
+RELEASE_COMMANDS = [["supervisorctl", "restart", "vertex:*"], ["php", "artisan", "octane:reload"]]
+
+
+@given(
+    st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.sampled_from(["deploy", "rollback"]), st.booleans()
+)
+def test_every_change_tells_the_workers_and_reloads_what_runs(
+    in_releases: bool, made: bool, warm: bool, php_fpm: bool, procedure: str, settings: bool
+) -> None:
+    """In both strategies, on every way, and after the code has moved."""
+    more = {"source": V2, "target": V2, "settings_changed": True} if settings else {}
+    given = facts(
+        procedure,
+        in_releases=in_releases,
+        made=made,
+        warm=warm,
+        reload="php-fpm" if php_fpm else "",
+        extra_commands=[["npm", "ci"]],
+        reload_commands=RELEASE_COMMANDS,
+        **more,
+    )
+    for way, end in ((steps(given), given.target["id"]), (undo(given), given.source["id"])):
+        moved = max(
+            index for index, step in enumerate(way) if step.id in ("code", "caches", "switch", "put_back_caches")
+        )
+        told = [index for index, step in enumerate(way) if "queue:restart" in step.data.get("commands", ())]
+        reloads = [(index, step) for index, step in enumerate(way) if step.id.startswith("reload:")]
+        assert told and max(told) >= moved
+        assert [step.data["command"] for _, step in reloads] == RELEASE_COMMANDS
+        assert all(index > moved and step.data["in"] == end for index, step in reloads)
+
+
+RELOADERS = {
+    "php artisan octane:reload": True,
+    "/usr/bin/php8.4 artisan --no-interaction horizon:terminate": True,
+    "php artisan queue:restart": True,
+    "sudo supervisorctl restart vertex:*": True,
+    "sudo -n systemctl restart vertex-octane": True,
+    "systemctl --user reload caddy": True,
+    "sudo service php8.4-fpm reload": True,
+    "pm2 reload all": True,
+    "npm ci": False,
+    "npm run build": False,
+    "php artisan storage:link": False,
+    "php artisan octane:status": False,
+    "php artisan event:cache": False,
+    "systemctl is-active nginx": False,
+}
+
+
+@pytest.mark.parametrize("command", RELOADERS)
+def test_a_command_that_reloads_is_known(command: str) -> None:
+    found = laravel_reload.warnings([shlex.split(command)], [], "php-fpm", True)
+    assert (len(found) == 1 and "move it to laravel_reload_commands" in found[0]) is RELOADERS[command]
+
+
+def test_a_plan_in_which_nothing_is_reloaded_says_so() -> None:
+    assert "nothing is reloaded" in laravel_reload.warnings([], [], "", False)[0]
+    assert laravel_reload.warnings([], [["true"]], "", False) == []
 
 
 # -- refusals --------------------------------------------------------------------------------------
