@@ -137,7 +137,7 @@ class Checkout:
         added = self.run("diff", "--name-only", "--no-renames", "--diff-filter=A", "-z", source, target).stdout
         names = [name for name in added.split("\0") if name and not self.link_above(name)]
         found = dict.fromkeys(self._in_place_of(name) for name in names)
-        return [name for name in found if name and not self._tracks(source, name)]
+        return [name for name in found if name and not self._tracks(source, name) and not self._left_of(target, name)]
 
     def _in_place_of(self, name: str) -> str:
         """What stands where git will write a file: that file, or a file or link where it needs a folder."""
@@ -150,6 +150,11 @@ class Checkout:
             if os.path.islink(full) or not os.path.isdir(full):
                 return part
         return name
+
+    def _left_of(self, target: str, name: str) -> bool:
+        """Whether it is the folder of a submodule, which git leaves behind where a commit has it no more."""
+        listed = self.run("ls-tree", "-z", target, "--", name).stdout
+        return listed.startswith("160000 ") and os.path.isdir(os.path.join(self.commands.cwd, name))
 
     def _tracks(self, commit: str, name: str) -> bool:
         return bool(self.run("ls-tree", "-z", "--name-only", commit, "--", name).stdout)
@@ -310,13 +315,25 @@ class Checkout:
         """
         self.clear_dead_locks()
         links = self.links("HEAD", commit)
-        if not links:
+        if links:
+            excluded = [f":(exclude){path}" for path in links]
+            self.run("restore", "--source", commit, "--staged", "--worktree", "--", ".", *excluded)
+            self.run("reset", "--mixed", "--quiet", commit)
+            self.run("update-index", "-q", "--refresh", check=False)
+        else:
             self.run("reset", "--hard", "--quiet", commit)
+        self.bring_submodules()
+
+    def bring_submodules(self, folder: str = "") -> None:
+        """Bring the submodules of a checkout to what its commit says; git itself leaves them as they were.
+
+        On the way back their commits are here already, and nothing is asked of their remotes.
+        """
+        place = os.path.join(self.commands.cwd, folder)
+        if not os.path.isfile(os.path.join(place, ".gitmodules")):
             return
-        excluded = [f":(exclude){path}" for path in links]
-        self.run("restore", "--source", commit, "--staged", "--worktree", "--", ".", *excluded)
-        self.run("reset", "--mixed", "--quiet", commit)
-        self.run("update-index", "-q", "--refresh", check=False)
+        for arguments in (("sync", "--recursive"), ("update", "--init", "--recursive", "--force")):
+            self.run("-C", place, "submodule", "--quiet", *arguments)
 
     def clear_dead_locks(self) -> None:
         """Remove lock files that a killed git of ours left.
@@ -353,6 +370,7 @@ class Checkout:
         git = ["--git-dir", repository]
         self.run(*git, "worktree", "prune", "--expire=now")
         self.run(*git, "worktree", "add", "--quiet", "--detach", "--force", folder, commit)
+        self.bring_submodules(folder)
 
     def save_changes(self, folder: str, in_the_way: Sequence[str]) -> str:
         """Save uncommitted changes as a patch, and the files in the way as copies. Returns the folder.
@@ -362,7 +380,16 @@ class Checkout:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         part = os.path.join(folder, "changes.part")
         # git writes the file itself: a source file need not be valid text. No setting of a user changes its form.
-        form = ("--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+        # Of a submodule its own changes are lost too, and not just the name of its commit.
+        form = (
+            "--binary",
+            "--submodule=diff",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-color",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+        )
         self.run("diff", *form, f"--output={part}", "HEAD")
         patches = [name for name in os.listdir(folder) if name.endswith(".patch")]
         if os.path.getsize(part) or not patches:

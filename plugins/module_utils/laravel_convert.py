@@ -39,7 +39,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import
 )
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import fit_class_map, install
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import FROM_GIT, fit_class_map, in_git, install
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import replace_link
@@ -314,6 +314,8 @@ class ConvertSteps(ReleaseSteps):
 
     def _do_vendor(self, step: Step) -> object:
         commit, place = step.data["commit"], self._place(step)
+        if in_git(place, commit):
+            return FROM_GIT
         held_path.remove_tree(place.app, place.vendor.live, ignore_errors=True)
         _copy(os.path.realpath(self._old("vendor")), place.vendor.live)
         wanted = self._key(commit)
@@ -379,9 +381,12 @@ class ConvertSteps(ReleaseSteps):
             self.service.at(aside).checkout.run(*where, *restore, *faces)
         old.run("reset", "--quiet", "--soft", commit)
         old.run("read-tree", commit)
+        old.bring_submodules()
         return None
 
     def _do_old_vendor(self, step: Step) -> object:
+        if in_git(self.service.at(self._old()), step.data["commit"]):
+            return FROM_GIT
         source = os.path.join(self.store.folder(step.data["commit"]), "vendor")
         part, live = self._old("vendor.part"), self._old("vendor")
         held_path.remove_tree(self._old(), part, ignore_errors=True)

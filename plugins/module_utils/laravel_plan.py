@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room,
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import Facts, label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_schema import Schema, SchemaReader
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import live_key
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import in_git, live_key
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark
@@ -381,9 +381,11 @@ class ReleasePlanner:
         return vendor_store.key(self.service.checkout.show(commit, "composer.lock"), php)
 
     def _vendor_forecast(self, target: str, php: str) -> str:
-        """made, same, kept or composer: where the target's vendor tree will come from."""
+        """made, git, same, kept or composer: where the target's vendor tree will come from."""
         if self._made(target, php) is not None:
             return "made"
+        if in_git(self.service, target):
+            return "git"
         wanted = self._vendor_key(target, php)
         live = live_key(self.service, php)
         if wanted and wanted == live:

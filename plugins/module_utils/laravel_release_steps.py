@@ -22,7 +22,13 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import fit_class_map, install, live_key
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import (
+    FROM_GIT,
+    fit_class_map,
+    in_git,
+    install,
+    live_key,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark, ReleaseStore
 
 
@@ -71,6 +77,8 @@ class ReleaseSteps(LaravelSteps):
     def _do_vendor(self, step: Step) -> object:
         """Make vendor/: a copy of a tree that was made for the same lock, or by Composer."""
         commit, place = step.data["commit"], self._place(step)
+        if in_git(place, commit):
+            return FROM_GIT
         wanted = self._key(commit)
         live = place.vendor.live
         held_path.remove_tree(place.app, live, ignore_errors=True)

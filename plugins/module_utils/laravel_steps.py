@@ -22,7 +22,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.command import Command
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import fit_class_map, install, live_key
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import (
+    FROM_GIT,
+    fit_class_map,
+    in_git,
+    install,
+    live_key,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.serving_umask import as_served
 
 
@@ -70,7 +76,7 @@ class LaravelSteps:
                 checkout.forget(commit)
         keys = {self._key(commit) for commit in wanted if checkout.has(commit)}
         service.vendor.prune(keys)
-        live = live_key(service, php)
+        live = "" if in_git(service, present) else live_key(service, php)
         if live and service.vendor.stamp() is None:
             service.vendor.write_stamp(live, present)
         if live and live != self._key(step.data["release"]["id"]):
@@ -89,6 +95,8 @@ class LaravelSteps:
     def _do_vendor(self, step: Step) -> object:
         """Bring vendor/ to the commit: as it is, from the kept trees, or by Composer."""
         service, store, commit = self.service, self.service.vendor, step.data["commit"]
+        if in_git(service, commit):
+            return FROM_GIT
         wanted = self._key(commit)
         how = "as it was"
         if not wanted or live_key(service, self.plan["php"]) != wanted:
@@ -260,6 +268,8 @@ class LaravelSteps:
         """Keep the present release as the first one that a rollback may go to."""
         service, commit = self.service, step.data["commit"]
         service.checkout.keep(commit)
+        if in_git(service, commit):
+            return None
         live = live_key(service, self.plan["php"])
         if live and service.vendor.stamp() is None:
             service.composer("dump-autoload", "--no-dev", "--optimize")

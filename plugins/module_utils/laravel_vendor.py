@@ -23,6 +23,14 @@ _NOT_AUTOLOADED = (
     "tests/",
 )
 
+#: What the step says of a vendor tree that is a part of the commit.
+FROM_GIT = "as git has it"
+
+
+def in_git(service: LaravelService, commit: str) -> bool:
+    """Whether a commit brings vendor/ itself. Composer would only change tracked files there."""
+    return bool(service.checkout.files(commit, "vendor/autoload.php"))
+
 
 def live_key(service: LaravelService, php: str) -> str:
     """The key of the live vendor tree; empty when it is not exactly what composer.lock asks for."""

@@ -86,6 +86,7 @@ def _going_lines(plan: Mapping[str, Any]) -> list[str]:
             "same": "unchanged, Composer is not needed",
             "kept": "from the tree kept on this host, Composer is not needed",
             "composer": "composer install",
+            "git": "a part of the commit, Composer is left alone",
         }
         lines.append(f"vendor    {meaning.get(plan['vendor'], plan['vendor'])}")
     if plan.get("maintenance") and plan["procedure"] != "maintenance":

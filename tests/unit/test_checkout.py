@@ -402,6 +402,77 @@ def test_a_link_where_a_folder_must_be_is_named_and_saved_as_a_link(origin: Orig
     assert os.readlink(tmp_path / "saved" / "files" / "public" / "storage") == str(tmp_path / "uploads")
 
 
+@pytest.fixture
+def library(origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A submodule whose content is another one in v3 and v4, and which v5 does not have."""
+    library = tmp_path / "library"
+    library.mkdir()
+    # git fetches submodules from folders only where that is allowed.
+    for number, (name, value) in enumerate((("protocol.file.allow", "always"),)):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", name)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    git(library, "init", "--quiet", "--initial-branch=main")
+
+    def commit(text: str) -> None:
+        (library / "text").write_text(text)
+        git(library, "add", "text")
+        git(library, "commit", "--quiet", "-m", text)
+
+    commit("one")
+    git(origin.work, "submodule", "--quiet", "add", str(library), "lib")
+    origin.commit("v3")
+    commit("two")
+    git(origin.work / "lib", "pull", "--quiet", "origin", "main")
+    origin.commit("v4")
+    git(origin.work, "rm", "--quiet", "lib")
+    origin.commit("v5")
+    origin.checkout.fetch()
+    return library
+
+
+def test_a_submodule_goes_with_the_release_and_comes_back_without_its_remote(origin: Origin, library: Path) -> None:
+    """A reset left it as it was: green over the old content, and a change that refused every later run."""
+    text = origin.clone / "lib" / "text"
+    for release, content in (("v3", "one"), ("v4", "two")):
+        origin.checkout.switch(origin.id(release))
+        assert (text.read_text(), origin.checkout.changes()) == (content, [])
+    library.rename(library.with_suffix(".gone"))
+    origin.checkout.switch(origin.id("v3"))
+    assert (text.read_text(), origin.checkout.changes()) == ("one", [])
+    origin.checkout.switch(origin.id("v5"))
+    assert origin.checkout.changes() == []
+    assert origin.checkout.in_the_way(origin.id("v5"), origin.id("v4")) == []
+    origin.checkout.switch(origin.id("v4"))
+    assert (text.read_text(), origin.checkout.changes()) == ("two", [])
+
+
+def test_a_submodule_that_can_not_be_fetched_stops_the_switch(origin: Origin, library: Path) -> None:
+    gone = library.rename(library.with_suffix(".gone"))
+    with pytest.raises(CommandFailed):
+        origin.checkout.switch(origin.id("v4"))
+    gone.rename(library)
+    origin.checkout.switch(origin.id("v4"))
+    assert ((origin.clone / "lib" / "text").read_text(), origin.checkout.changes()) == ("two", [])
+
+
+def test_changes_of_a_submodule_are_changes_and_are_saved(origin: Origin, library: Path, tmp_path: Path) -> None:
+    origin.checkout.switch(origin.id("v3"))
+    (origin.clone / "lib" / "text").write_text("edited on the host\n")
+    assert origin.checkout.changes() == [" M lib"]
+    origin.checkout.save_changes(str(tmp_path / "saved"), [])
+    assert "edited on the host" in (tmp_path / "saved" / "changes.patch").read_text()
+    origin.checkout.switch(origin.id("v3"))
+    assert origin.checkout.changes() == []
+    assert library.is_dir()
+
+
+def test_a_release_of_its_own_has_its_submodules(origin: Origin, library: Path, tmp_path: Path) -> None:
+    origin.checkout.add_linked(str(origin.clone / ".git"), str(tmp_path / "release"), origin.id("v4"))
+    assert (tmp_path / "release" / "lib" / "text").read_text() == "two"
+    assert library.is_dir()
+
+
 def test_a_tracked_file_that_becomes_a_folder_is_not_in_the_way(origin: Origin) -> None:
     (origin.work / "app").unlink()
     put(origin.work, "app/index")
