@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.ops.runbook.plugins.module_utils.sql_rows import RowCounter
+
 #: Ends every complete dump of mysqldump and mariadb-dump.
 SQL_TRAILER = b"-- Dump completed"
 #: The opcode that ends a dump of Redis; eight bytes of checksum follow it.
@@ -20,11 +22,17 @@ _RDB_END = 0xFF
 _RDB_TAIL = 9
 _TAIL = 4096
 
-_STRING = re.compile(rb"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
-_CREATE = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`((?:[^`]|``)+)` \(")
+#: A name in backquotes, of which one in it is doubled.
+_QUOTED = rb"`((?:[^`]|``)[^`]*(?:``[^`]*)*)`"
+_CREATE = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?" + _QUOTED + rb" \(")
 _INSERT = re.compile(
-    rb"(?:INSERT|REPLACE)(?: IGNORE)? INTO `((?:[^`]|``)+)` (?:\((?:`(?:[^`]|``)+`(?:, ?)?)+\) )?VALUES"
+    rb"(?:INSERT|REPLACE)(?: IGNORE)? INTO "
+    + _QUOTED
+    + rb" (?:\((?:`(?:[^`]|``)[^`]*(?:``[^`]*)*`(?:, ?)?)+\) )?VALUES"
 )
+#: Bytes of the beginning of a line: an INSERT names 4,096 columns at most.
+_HEAD = 1024 * 1024
+_START = 64
 #: Which position of a replicated server a dump stands for. A server that has been there refuses the dump for it.
 _GTID = b"SET @@GLOBAL.GTID_PURGED="
 
@@ -57,51 +65,76 @@ class SqlDump:
     def __init__(self) -> None:
         self.rows: dict[str, int] = {}
         self.size = 0
-        self._rest = b""
         self._table: str | None = None
         self._last = b""
         self._database = self._server = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        """A line begins, of which no more than its head is kept."""
+        self._head = bytearray()
+        self._start = b""
+        self._says_something = False
+        self._values: RowCounter | None = RowCounter() if self._table is not None else None
+        self._into = self._table
 
     def feed(self, piece: bytes) -> None:
         self.size += len(piece)
-        lines = (self._rest + piece).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            self._line(line)
+        at = 0
+        while at < len(piece):
+            newline = piece.find(b"\n", at)
+            end = len(piece) if newline < 0 else newline
+            self._part(piece[at:end])
+            if newline >= 0:
+                self._end_line()
+            at = end + 1
 
-    def _line(self, line: bytes) -> None:
-        if line.strip():
-            self._last = line
-        if self._table is None:
-            self._outside(line)
-        else:
-            self._count(line)
+    def _part(self, text: bytes) -> None:
+        if len(self._start) < _START:
+            self._start += text[: _START - len(self._start)]
+        self._says_something = self._says_something or bool(text.strip())
+        if self._values is not None:
+            self._values.take(text)
+        elif len(self._head) < _HEAD:
+            self._head += text
+            if len(self._head) >= _HEAD:
+                self._find_values()
+
+    def _find_values(self) -> None:
+        head = bytes(self._head)
+        inserted = _INSERT.match(head)
+        if inserted:
+            self._into, self._values = _name(inserted[1]), RowCounter()
+            self._values.take(head[inserted.end() :])
+
+    def _end_line(self) -> None:
+        if self._says_something:
+            self._last = self._start
+        if self._values is None:
+            self._outside(bytes(self._head))
+        if self._values is not None:
+            over = self._values.end()
+            table = self._into or ""
+            self.rows[table] = self.rows.get(table, 0) + self._values.rows
+            self._table = None if over else table
+        self._begin()
 
     def _outside(self, line: bytes) -> None:
         created = _CREATE.match(line)
         if created:
             self.rows.setdefault(_name(created[1]), 0)
             return
-        inserted = _INSERT.match(line)
-        if inserted:
-            self._table = _name(inserted[1])
-            self._count(line[inserted.end() :])
-        elif line.startswith(b"-- Host:") and not self._database:
+        self._find_values()
+        if self._values is not None:
+            return
+        if line.startswith(b"-- Host:") and not self._database:
             self._database = line.rpartition(b"Database:")[2].strip().decode("utf-8", "replace")
         elif line.startswith(b"-- Server version") and not self._server:
             self._server = line[len(b"-- Server version") :].strip().decode("utf-8", "replace")
 
-    def _count(self, values: bytes) -> None:
-        """The rows of one line: its opening brackets, once what stands in quotes is away."""
-        bare = _STRING.sub(b"", values)
-        table = self._table or ""
-        self.rows[table] = self.rows.get(table, 0) + bare.count(b"(")
-        if bare.rstrip().endswith(b";"):
-            self._table = None
-
     def contents(self) -> Contents:
         """What was read, at its end."""
-        last = self._rest if self._rest.strip() else self._last
+        last = self._start if self._says_something else self._last
         problem = ""
         if not self.size:
             problem = "it is empty"
@@ -181,7 +214,7 @@ def objects(answer: str) -> Objects:
     found: dict[str, list[str]] = {name: [] for name in kinds.values()}
     for line in answer.splitlines():
         kind, _, name = line.partition("\t")
-        if kind in kinds and re.fullmatch(r"([0-9A-F]{2})+", name):
+        if kind in kinds and re.fullmatch(r"(?:[0-9A-F]{2})+", name):
             found[kinds[kind]].append(bytes.fromhex(name).decode("utf-8", "replace"))
     return Objects(**{name: tuple(names) for name, names in found.items()})
 
@@ -198,7 +231,7 @@ def counted(answer: str) -> dict[str, int]:
     """The answer to count_rows."""
     rows = {}
     for line in answer.splitlines():
-        found = re.fullmatch(r"ROWS\t((?:[0-9A-F]{2})+)\t(\d+)", line)
+        found = re.fullmatch(r"ROWS\t((?:[0-9A-F]{2})+)\t([0-9]{1,18})", line)
         if found:
             rows[bytes.fromhex(found[1]).decode("utf-8", "replace")] = int(found[2])
     return rows
@@ -214,7 +247,7 @@ class Keys:
 
 def keyspace(answer: str) -> dict[str, Keys]:
     """The answer to KEYSPACE, by database."""
-    pattern = re.compile(r"(db\d+):keys=(\d+),expires=(\d+)")
+    pattern = re.compile(r"(db[0-9]{1,6}):keys=([0-9]{1,18}),expires=([0-9]{1,18})")
     return {found[1]: Keys(int(found[2]), int(found[3])) for found in map(pattern.match, answer.splitlines()) if found}
 
 
@@ -290,31 +323,41 @@ class WithoutPosition:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._start = b""
+        self._dropped: bool | None = None
+        self._final = b""
         self._inside = False
         self._over = False
 
     def feed(self, piece: bytes) -> bytes:
-        if self._over:
-            return piece
-        lines = (self._rest + piece).split(b"\n")
-        self._rest = lines.pop()
-        kept = [line + b"\n" for line in lines if self._keep(line)]
-        if self._over:
-            # From the first table on there is none, and long lines need not be cut.
-            kept.append(self._rest)
-            self._rest = b""
-        return b"".join(kept)
+        kept: list[bytes] = []
+        at = 0
+        while at < len(piece) and not self._over:
+            newline = piece.find(b"\n", at)
+            end = len(piece) if newline < 0 else newline + 1
+            kept.append(self._part(piece[at:end]))
+            at = end
+        # From the first table on there is none.
+        return b"".join([*kept, piece[at:]])
 
-    def _keep(self, line: bytes) -> bool:
-        if self._over:
-            return True
-        if self._inside or line.startswith(_GTID):
-            self._inside = not line.rstrip().endswith(b";")
-            return False
-        self._over = line.startswith((b"CREATE TABLE", b"INSERT INTO", b"LOCK TABLES"))
-        return True
+    def _part(self, text: bytes) -> bytes:
+        """What is kept of a part of a line; its beginning decides."""
+        whole = text.endswith(b"\n")
+        if self._dropped is None:
+            text = self._start + text
+            if len(text) < len(_GTID) and not whole:
+                self._start = text
+                return b""
+            self._start = b""
+            self._dropped = self._inside = self._inside or text.startswith(_GTID)
+            self._over = not self._dropped and text.startswith((b"CREATE TABLE", b"INSERT INTO", b"LOCK TABLES"))
+        dropped = self._dropped
+        self._final = text.rstrip()[-1:] or self._final
+        if whole:
+            self._inside = dropped and self._final != b";"
+            self._dropped, self._final = None, b""
+        return b"" if dropped else text
 
     def end(self) -> bytes:
-        rest, self._rest = self._rest, b""
+        rest, self._start = self._start, b""
         return rest
