@@ -12,9 +12,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import moment
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json, moment
 
 SCHEMA = 1
+#: The longest text of a field, and the largest number: what SQLite, a file system and a screen can have.
+_LONGEST = 4096
+_LARGEST = 2**63 - 1
+#: The facts that a restore reads.
+_FACTS: dict[str, type] = {
+    "rows": dict,
+    "keys": dict,
+    "image": str,
+    "server": str,
+    "variables": list,
+    "links": list,
+    "views": list,
+    "routines": list,
+    "events": list,
+}
+_TYPES: dict[type, str] = {dict: "an object", str: "a text", list: "a list"}
 NAME = "manifest.json"
 KINDS = ("database", "config", "settings", "properties", "storage", "repository", "image")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -113,13 +129,13 @@ class Manifest:
 def parse(content: bytes) -> Manifest:
     """A manifest from its file. Raises BadManifest."""
     try:
-        raw = json.loads(content)
+        raw = foreign_json.loads(content)
     except ValueError as error:
         raise BadManifest(f"{NAME} is no JSON: {error}") from error
     if not isinstance(raw, dict):
         raise BadManifest(f"{NAME} is no JSON object")
     if raw.get("schema") != SCHEMA:
-        raise BadManifest(f"{NAME} has schema {raw.get('schema')!r}; this version reads {SCHEMA}")
+        raise BadManifest(f"{NAME} has schema {_shown(raw.get('schema'))}; this version reads {SCHEMA}")
     texts = {key: _text(raw, key) for key in ("id", "app", "host", "environment", "made", "reason", "recipient")}
     if not SAFE_ID.fullmatch(texts["id"]):
         raise BadManifest(f"{NAME}: id is no id of an operation: {texts['id']!r}")
@@ -143,7 +159,7 @@ def parse(content: bytes) -> Manifest:
         versions=_texts(raw, "versions"),
         release=_texts(raw, "release"),
         parts=parts,
-        left_out=tuple(str(item) for item in raw.get("left_out") or ()),
+        left_out=_left_out(raw.get("left_out")),
     )
 
 
@@ -165,27 +181,64 @@ def _part(raw: Any, number: int, encrypted: bool) -> Part:
             f"{where} is {'' if key else 'not '}encrypted, and the backup is {'' if encrypted else 'not'}"
         )
     size, digest, facts = raw.get("size"), raw.get("sha256"), raw.get("facts", {})
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise BadManifest(f"{where} has a size that is none: {size!r}")
+    if not _is_count(size):
+        raise BadManifest(f"{where} has an invalid size: {_shown(size)}")
     if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
-        raise BadManifest(f"{where} has a sha256 that is none: {digest!r}")
+        raise BadManifest(f"{where} has an invalid sha256: {_shown(digest)}")
     if not isinstance(facts, dict):
         raise BadManifest(f"{where} has facts that are none")
+    _must_be_facts(facts, where)
+    return Part(kind, name, file, int(size or 0), digest, key, facts)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+
+
+def _must_be_facts(facts: Mapping[str, Any], where: str) -> None:
+    """Raise BadManifest for facts that a restore could not compare."""
+    for what, wanted in _FACTS.items():
+        if facts.get(what) is not None and not isinstance(facts[what], wanted):
+            raise BadManifest(f"{where}: facts.{what} is not {_TYPES[wanted]}: {_shown(facts[what])}")
+    for what in (name for name, wanted in _FACTS.items() if wanted is list):
+        if not all(isinstance(item, str) for item in facts.get(what) or ()):
+            raise BadManifest(f"{where}: facts.{what} is not a list of texts: {_shown(facts[what])}")
+    for name, between in (facts.get("keys") or {}).items():
+        if not isinstance(between, list) or len(between) != 2 or not all(_is_count(number) for number in between):
+            raise BadManifest(f"{where} has an invalid number of keys for {_shown(name)}: {_shown(between)}")
     for table, count in (facts.get("rows") or {}).items():
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise BadManifest(f"{where} has a number of rows for {table} that is none: {count!r}")
-    return Part(kind, name, file, size, digest, key, facts)
+        if not _is_count(count):
+            raise BadManifest(f"{where} has an invalid number of rows for {_shown(table)}: {_shown(count)}")
+
+
+def _left_out(raw: Any) -> tuple[str, ...]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, list) or not all(isinstance(item, str) for item in raw):
+        raise BadManifest(f"{NAME}: left_out is not a list of texts: {_shown(raw)}")
+    return tuple(raw)
+
+
+def _shown(value: object) -> str:
+    """A value of a manifest that may be anything, as a message can have it."""
+    text = ascii(value) if not isinstance(value, int) or abs(value) <= _LARGEST else "a number of many digits"
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _text(raw: Mapping[str, Any], key: str, where: str = NAME) -> str:
     value = raw.get(key, "")
     if not isinstance(value, str):
-        raise BadManifest(f"{where}: {key} is no text: {value!r}")
+        raise BadManifest(f"{where}: {key} is not a text: {_shown(value)}")
+    if len(value) > _LONGEST or not value.isprintable():
+        raise BadManifest(f"{where}: {key} has letters that cannot be printed, or too many: {_shown(value)}")
     return value
 
 
 def _texts(raw: Mapping[str, Any], key: str) -> dict[str, str]:
     value = raw.get(key, {})
     if not isinstance(value, dict):
-        raise BadManifest(f"{NAME}: {key} is no object")
-    return {str(name): str(one) for name, one in value.items()}
+        raise BadManifest(f"{NAME}: {key} is not an object")
+    wrong = next((one for one in value.values() if not isinstance(one, str)), None)
+    if wrong is not None:
+        raise BadManifest(f"{NAME}: {key} has a value that is not a text: {_shown(wrong)}")
+    return value

@@ -26,6 +26,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import
 _MAKING = ".making-"
 _REMOVING = ".removing-"
 SUMS = "SHA256SUMS"
+#: Bytes; the rows of 100,000 tables.
+_LARGEST_MANIFEST = 16 * 1024 * 1024
 
 
 class Store:
@@ -56,12 +58,18 @@ class Store:
                 found.append(self.manifest(name))
             except (BadManifest, OSError) as error:
                 bad[name] = str(error)
+            except Exception as error:
+                # One folder, whatever is in it, must not hide the others.
+                bad[name] = f"its manifest can't be read: {type(error).__name__}"
         return found, bad
 
     def manifest(self, identity: str) -> Manifest:
         """The manifest of a whole backup. Raises BadManifest or OSError."""
         with open(self.path(identity, backup_manifest.NAME), "rb") as handle:
-            found = backup_manifest.parse(handle.read())
+            content = handle.read(_LARGEST_MANIFEST + 1)
+        if len(content) > _LARGEST_MANIFEST:
+            raise BadManifest(f"the manifest in the folder {identity} is larger than {_LARGEST_MANIFEST >> 20} MiB")
+        found = backup_manifest.parse(content)
         if found.id != identity:
             raise BadManifest(f"the manifest in the folder {identity} is of {found.id}")
         return found

@@ -19,6 +19,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -97,7 +98,24 @@ class Guard:
         return lease_file.parse(durable_file.read_bytes(self.path("lease.json")))
 
     def progress(self) -> Progress | None:
-        return journal.fold(journal.parse(durable_file.read_bytes(self.path("journal.jsonl"))))
+        """What the journal says. Raises Refused where it can't be read."""
+        path = self.path("journal.jsonl")
+        try:
+            return journal.fold(journal.parse(durable_file.read_bytes(path)))
+        except journal.JournalDamaged as error:
+            raise Refused(
+                Refusal(
+                    "journal_damaged",
+                    f"the journal {path} was edited or damaged: {error}. What its operation did can't be known from it",
+                    (
+                        (
+                            f"mv {shlex.quote(path)} {shlex.quote(path + '.damaged')}",
+                            "on the host, once a person has seen which release it serves and that it is whole, sets "
+                            "the journal aside; the same command again goes on without it",
+                        ),
+                    ),
+                )
+            ) from error
 
     def ledger(self) -> ledger.Ledger:
         return ledger.read(self.path("ledger.jsonl"))

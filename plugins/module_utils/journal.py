@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame
+from ansible_collections.ops.runbook.plugins.module_utils import blame, foreign_json
 
 FORWARD = "forward"
 BACK = "back"
@@ -134,28 +133,98 @@ class Progress:
         return [step for step in self.steps if step.id not in self.done]
 
 
+class JournalDamaged(Exception):
+    """A journal that somebody edited or a disk damaged: what the operation did can't be known from it."""
+
+
 def parse(content: bytes) -> list[dict[str, Any]]:
-    """A journal's events. A last line cut short is left out: its step was never acted on,
-    because the event is on the disk before the act."""
+    """A journal's events. Raises JournalDamaged.
+
+    A line that a power cut tore is left out: its step was never acted on, because the event is on the disk before the
+    act. What follows it was written by another process. Any other unreadable line was torn by nothing.
+    """
     events: list[dict[str, Any]] = []
-    for line in content.split(b"\n"):
-        try:
-            event = json.loads(line)
-        except ValueError:
+    unreadable, torn = 0, False
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line:
             continue
-        if isinstance(event, dict) and "event" in event:
-            events.append(event)
+        try:
+            event = foreign_json.load_object(line)
+        except ValueError:
+            event = {}
+        if not isinstance(event.get("event"), str):
+            torn = _is_torn(line) and (torn or not unreadable)
+            unreadable = unreadable or number
+            continue
+        if unreadable and not (torn and event["event"] not in _WITHIN_A_PHASE):
+            raise JournalDamaged(f"line {unreadable} is not an event")
+        unreadable, torn = 0, False
+        events.append(event)
     return events
 
 
+#: Events before which the same process has written others.
+_WITHIN_A_PHASE = ("begin", "done", "failed", "after_done")
+
+
+def _is_torn(line: bytes) -> bool:
+    """Whether a line is the beginning of an event, or the zeros that a file system leaves for what was not written."""
+    if not line.strip(b"\0"):
+        return True
+    inside, depth, escaped = False, 0, False
+    for letter in line.decode("utf-8", "replace"):
+        if inside:
+            inside, escaped = (letter != '"' or escaped), letter == "\\" and not escaped
+        elif letter == '"':
+            inside = True
+        elif letter in "{}":
+            depth += 1 if letter == "{" else -1
+            if not depth:
+                return False
+    return line.startswith(b"{")
+
+
 def fold(events: Iterable[dict[str, Any]]) -> Progress | None:
-    """Progress from events; None where there is no operation."""
+    """Progress from events; None where there are none. Raises JournalDamaged for those that no operation writes."""
+    try:
+        progress = _fold(events)
+        if progress is not None:
+            _must_be_judged(progress)
+        return progress
+    except JournalDamaged:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise JournalDamaged(f"an event is not as operations write it ({type(error).__name__}: {error})") from error
+
+
+def _must_be_judged(progress: Progress) -> None:
+    """Read whatever is read of it later."""
+    if not isinstance(progress.opened["operation"], str):
+        raise JournalDamaged("its operation has no id")
+    for one in (progress.plan, progress.verified, progress.before):
+        if one is not None and not isinstance(one, dict):
+            raise JournalDamaged("its plan or its verification is not an object")
+    steps = [*progress.steps, *progress.undo, *progress.afterwards, *progress.undo_needed]
+    if not all(isinstance(step.data, dict) for step in steps):
+        raise JournalDamaged("a step has no data")
+    for end in ("from", "to"):
+        target = (progress.plan or {}).get(end)
+        if target is not None and not isinstance(target, dict):
+            raise JournalDamaged(f"the plan's {end} is not an object")
+    classify(progress)
+    ending(progress)
+    carry(progress, progress.direction)
+
+
+def _fold(events: Iterable[dict[str, Any]]) -> Progress | None:
     progress: Progress | None = None
     for event in events:
         kind = event["event"]
         if kind == "open":
             progress = Progress(opened=event)
-        elif progress is not None:
+        elif progress is None:
+            raise JournalDamaged("its first event does not open an operation")
+        else:
             _apply(progress, kind, event)
     if progress is not None and progress.plan is not None:
         progress.plan = _resolved(progress.plan, progress.notes)

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.moment import Now, later
 
 
@@ -39,9 +40,15 @@ class Lease:
 def parse(content: bytes) -> Lease | None:
     """The lease in a lease file; None for an empty or unreadable one (a lease file is replaced whole)."""
     try:
-        return Lease(**json.loads(content))
+        raw = foreign_json.load_object(content)
+        lease = Lease(**raw)
     except (ValueError, TypeError):
         return None
+    texts = (lease.operation, lease.procedure, lease.reason, lease.since, lease.expires, lease.boot)
+    ends = lease.expires_uptime
+    if not all(isinstance(text, str) for text in texts) or not isinstance(lease.actor, dict):
+        return None
+    return lease if isinstance(ends, (int, float)) and not isinstance(ends, bool) else None
 
 
 def grant(operation: str, procedure: str, reason: str, actor: dict[str, Any], ttl: float, now: Now) -> Lease:

@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, foreign_json
 
 GENESIS = "0" * 64
 SCHEMA = 1
@@ -71,7 +70,11 @@ def parse(content: bytes) -> Ledger:
         else:
             if record.get(PREVIOUS) != head:
                 problems.append(f"line {number} does not follow from the line before it")
-            records.append(record)
+            wrong = wrong_field(record)
+            if wrong:
+                problems.append(f"line {number} is not a record of an operation: its field {wrong} is of another type")
+            else:
+                records.append(record)
             newline = not last
         head = digest(line)
         size += len(line) + (0 if last else 1)
@@ -88,10 +91,30 @@ def parse(content: bytes) -> Ledger:
 
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
+        return foreign_json.load_object(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+
+
+#: The types of what other code reads of a record; any of them may be missing, or null.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("id", "service", "environment", "procedure", "reason", "outcome", "error", "about"), str),
+    **dict.fromkeys(("started", "finished", "continues"), str),
+    **dict.fromkeys(("from", "to", "left", "actor", "facts", "notes"), dict),
+    **dict.fromkeys(("steps", "health", "failed_health"), list),
+}
+
+
+def wrong_field(record: dict[str, Any]) -> str:
+    """The first field of a record that is of another type than operations write; empty where there is none."""
+    for name, wanted in _TYPES.items():
+        value = record.get(name)
+        if value is not None and not isinstance(value, wanted):
+            return name
+    for name in ("steps", "health", "failed_health"):
+        if not all(isinstance(item, dict) for item in record.get(name) or ()):
+            return name
+    return ""
 
 
 def read(path: str) -> Ledger:

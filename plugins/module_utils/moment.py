@@ -45,10 +45,13 @@ def now() -> Now:
 
 def seconds(text: str) -> float | None:
     """Seconds since the epoch of an RFC 3339 time in UTC, with any number of decimals; None for anything else."""
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z", text)
+    match = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,30})?Z", text)
     if match is None:
         return None
-    whole = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    try:
+        whole = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
     return whole.timestamp() + float(match[2] or 0)
 
 

@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Progress
 from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.opening import describe_holder
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused, describe_holder
 
 
 class StateUnreadable(Exception):
@@ -46,6 +46,9 @@ def read(guard: Guard) -> dict[str, Any]:
         return picture(guard.ledger(), lease, standing, guard.progress())
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
+    except Refused as refused:
+        refusal = refused.refusal
+        raise StateUnreadable("; ".join([refusal.text, *(f"{way} ({why})" for way, why in refusal.ways)])) from refused
 
 
 def _unreadable(folder: str, error: OSError) -> StateUnreadable:

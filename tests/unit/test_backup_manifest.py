@@ -55,7 +55,7 @@ def part(**change: Any) -> list[dict[str, Any]]:
         (changed(schema=2), "schema 2"),
         (changed(id="../etc"), "no id"),
         (changed(app="../etc"), "no name of an app"),
-        (changed(app=3), "app is no text"),
+        (changed(app=3), "app is not a text"),
         (changed(made="yesterday"), "no time"),
         (changed(recipient="x"), "no fingerprint"),
         (changed(parts=[]), "no parts"),
@@ -73,7 +73,7 @@ def part(**change: Any) -> list[dict[str, Any]]:
         (changed(parts=part(size=True)), "size"),
         (changed(parts=part(sha256="0")), "sha256"),
         (changed(parts=part(facts=[])), "facts"),
-        (changed(parts=part(facts={"rows": {"t": "2"}})), "number of rows for t"),
+        (changed(parts=part(facts={"rows": {"t": "2"}})), "number of rows for 't'"),
         (changed(versions=[]), "versions"),
     ],
 )

@@ -16,6 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.journal import (
     BACK,
     FORWARD,
+    JournalDamaged,
     Progress,
     Step,
     carry,
@@ -306,7 +307,8 @@ def test_notes_and_seconds_are_kept_and_a_turn_keeps_the_past() -> None:
 
 def test_no_events_is_no_operation() -> None:
     assert fold([]) is None
-    assert fold([begin("code")]) is None
+    with pytest.raises(JournalDamaged):
+        fold([begin("code")])
 
 
 def test_a_step_reads_back() -> None:

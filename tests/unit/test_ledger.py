@@ -31,7 +31,13 @@ values = st.recursive(
     max_leaves=5,
 )
 one_record = st.fixed_dictionaries(
-    {"id": st.text(max_size=6)}, optional={"to": values, "reason": values, "steps": values}
+    {"id": st.text(max_size=6)},
+    optional={
+        "to": st.none() | st.dictionaries(st.text(max_size=6), values, max_size=3),
+        "reason": st.none() | st.text(max_size=12),
+        "steps": st.lists(st.dictionaries(st.text(max_size=6), values, max_size=2), max_size=2),
+        "migrations": values,
+    },
 )
 operations = st.lists(one_record, min_size=1, max_size=4)
 
@@ -50,7 +56,7 @@ def plain(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in (PREVIOUS, "schema")}
 
 
-THREE = [{"id": "a", "to": "1"}, {"id": "b", "to": "2"}, {"id": "c", "reason": "Übung"}]
+THREE = [{"id": "a", "to": {"id": "1"}}, {"id": "b", "to": {"id": "2"}}, {"id": "c", "reason": "Übung"}]
 
 
 @settings(max_examples=25)
