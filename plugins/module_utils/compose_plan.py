@@ -99,6 +99,7 @@ class ComposePlanner:
                 ["images", self._image_lines(choice.images, missing)],
                 *([["staging", staging]] if staging else []),
                 *([["passes over", self.target.over]] if self.target.over else []),
+                *planner.ran,
             ],
             "diffstat": _pin_diff(pins),
             "warnings": [

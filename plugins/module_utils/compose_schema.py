@@ -55,6 +55,20 @@ class SchemaPlanner:
         self.store = store
         self.services = services
         self.check_mode = check_mode
+        # The images whose own code this plan has run.
+        self.asked: dict[str, None] = {}
+
+    @property
+    def ran(self) -> list[list[Any]]:
+        """What this plan has run of an image's own code: a person who may plan has run it, as that service would."""
+        if not self.asked:
+            return []
+        name, images = self.service.description.migration_service, ", ".join(self.asked)
+        return [["plan ran", [f"Alembic of {images}, with the volumes, networks, settings and secrets of {name}"]]]
+
+    def _ask(self, image: Reference, **wanted: Any) -> Answer:
+        self.asked.setdefault(image.text)
+        return ask(self.service, image, **wanted)
 
     def schema(
         self,
@@ -136,9 +150,9 @@ class SchemaPlanner:
             self.store.pull(newer)
         known = self.store.graph(target)
         if known is None:
-            known = ask(self.service, target, database=False).graph
+            known = self._ask(target, database=False).graph
             self._keep_graph(target, known)
-        answer = ask(self.service, newer, known=sorted(known))
+        answer = self._ask(newer, known=sorted(known))
         self._must_reach_database(wish, answer)
         position = alembic_position.position(
             answer.heads, answer.database_error, answer.graph, known, f"the present image {newer.text}"
@@ -180,13 +194,13 @@ class SchemaPlanner:
         self, wish: Wish, present: Mapping[str, Reference], target: Reference, goal: Mapping[str, Any]
     ) -> Schema:
         entry = self._entry(target)
-        answer = ask(self.service, target, ups=wish.migrations != "skip", entry=entry)
+        answer = self._ask(target, ups=wish.migrations != "skip", entry=entry)
         self._keep_graph(target, answer.graph)
         self._must_reach_database(wish, answer)
         current = None
         newer = present.get(self.service.description.migration_service)
         if newer is not None and set(answer.heads or ()) - set(answer.graph):
-            current = self.store.graph(newer) or ask(self.service, newer, database=False).graph
+            current = self.store.graph(newer) or self._ask(newer, database=False).graph
         position = alembic_position.position(answer.heads, answer.database_error, current, answer.graph)
         every = {**(current or {}), **answer.graph}
         comparison = self._ordered(migration_verdict.compare(position), every)

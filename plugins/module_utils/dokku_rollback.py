@@ -109,10 +109,17 @@ def plan(context: Context) -> dict[str, Any]:
         "migrations": migrations,
         "emergency": wish.emergency,
         "facts": {"release": choice.release.number, **({"emergency": True} if wish.emergency else {})},
-        "also": config_lines(shown, wish.keep),
+        "also": [*config_lines(shown, wish.keep), *_ran(context, wish)],
         "diffstat": diff_lines(shown),
         "warnings": [*warned, *_situation_warnings(choice.release, situation), *drift_lines(shown, wish.restore)],
     }
+
+
+def _ran(context: Context, wish: Wish) -> list[list[Any]]:
+    """What this plan has run of the app's own code: a person who may plan has run it, with the app's settings."""
+    service = context.service
+    command = " ".join(service.description.migrations_command)
+    return [["plan ran", [f"{command} in {service.app}, with its settings"]]] if command and not wish.emergency else []
 
 
 def is_there(release: Release, situation: Situation) -> bool:

@@ -98,7 +98,7 @@ class ReleasePlanner:
             "steps": [step.to_dict() for step in steps],
             "undo": [step.to_dict() for step in laravel_release.undo(facts)],
             "migrations": laravel_release.migrations_record(facts),
-            "also": [["passes over", self.over]] if self.over else [],
+            "also": [*([["passes over", self.over]] if self.over else []), *schema.also],
             "vendor": vendor,
             "php": str(answer["php"]),
             "transactional": facts.transactional,

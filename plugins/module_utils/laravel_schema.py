@@ -34,6 +34,7 @@ class Schema:
     """What was found. ups: what trying each migration of a deploy said, by name, see laravel_try.
 
     pending: migrations of the present release that the database lacks. unasked: what could not be asked, as sentences.
+    ran: the methods that were run to see their SQL.
     """
 
     comparison: Comparison
@@ -42,6 +43,15 @@ class Schema:
     pending: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
     transactional: bool = False
+    ran: tuple[str, ...] = ()
+
+    @property
+    def also(self) -> list[list[Any]]:
+        """What this plan has run of a release's own code: a person who may plan has run it, with these rights."""
+        if not self.ran:
+            return []
+        text = "without their queries, with the rights of this user and the settings in .env"
+        return [["plan ran", [f"{', '.join(self.ran)}: {text}"]]]
 
 
 def unbooted(answer: Mapping[str, Any]) -> str:
@@ -106,6 +116,12 @@ class SchemaReader:
             pending=pending(self.answer),
             unasked=(*([f"{why}: of its packages and modules only files are known"] if why else ()), *known.unasked),
             transactional=bool(self.database.get("transactional")),
+            ran=tuple(
+                f"{method}() of {name}"
+                for method, found in (("up", ups), ("down", downs))
+                for name, one in found.items()
+                if one.get("ran")
+            ),
         )
 
     # -- which migrations -------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     health,
     laravel_health,
+    laravel_migrations,
     laravel_probe,
     laravel_settings,
     operation_history,
@@ -177,7 +178,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         stranger=_stranger(service.description.path),
         release=release.result(),
         app=app.result(),
-        working_tree=tuple(_migration_files(service)),
+        working_tree=tuple(laravel_migrations.in_working_tree(service.app)),
         down=down,
         settings_outdated=not path_problem and laravel_settings.outdated(service),
         units=tuple(state for state in states if state not in cron),
@@ -283,11 +284,6 @@ def _history(guard: Guard) -> tuple[Mapping[str, Any], str]:
         return operation_history.read(guard), ""
     except operation_history.StateUnreadable as error:
         return {}, str(error)
-
-
-def _migration_files(service: LaravelService) -> list[str]:
-    files = glob.glob(os.path.join(glob.escape(service.file("database", "migrations")), "*.php"))
-    return sorted(os.path.basename(file)[:-4] for file in files)
 
 
 # -- the log -------------------------------------------------------------------------------------
@@ -439,6 +435,8 @@ def _app_row(reading: Reading) -> Row:
     php = f"PHP {app.get('php', '?')}"
     if app.get("boot_error"):
         return Row("application", BAD, f"it does not boot, {php}", (str(app["boot_error"])[:400],))
+    if app.get("unanswered"):
+        return Row("application", BAD, f"it does not answer: {app['unanswered']}")
     text = f"Laravel {app.get('laravel')}, {php}, {app.get('environment')}"
     if app.get("debug") and app.get("environment") == "production":
         return Row("application", WARN, f"{text}; APP_DEBUG is on: errors show secrets to visitors")
@@ -562,7 +560,11 @@ def _migration_row(reading: Reading) -> Row:
     if unknown:
         parts.append(f"{len(unknown)} UNKNOWN to this release")
         details += [f"not in this release: {name}" for name in unknown[:5]]
-    if not pending and not unknown:
+    if reading.app.get("boot_error") or reading.app.get("unanswered"):
+        # Neither "none pending" nor "none unknown" could be told.
+        parts.append("not known of packages and modules")
+        details.append("the application does not answer, so that only its own folder of migrations could be looked at")
+    elif not pending and not unknown:
         parts.append("none pending")
     text = f"{', '.join(parts)} ({database.get('driver')})"
     return Row("migrations", WARN if details else OK, text, tuple(details))
@@ -572,7 +574,7 @@ def _positions(reading: Reading) -> tuple[list[str], list[str]]:
     """Migrations that the code has and the database has not, and the other way round."""
     database = reading.app.get("database") or {}
     applied = set(database.get("applied") or ())
-    if reading.app.get("boot_error"):
+    if reading.app.get("boot_error") or reading.app.get("unanswered"):
         # The files of packages are known only to an application that boots.
         return sorted(set(reading.working_tree) - applied), []
     known = set(database.get("files") or ())

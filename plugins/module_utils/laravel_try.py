@@ -175,6 +175,7 @@ try {
     if (! method_exists($migration, $request['method'])) { finish($answer + ['kind' => 'missing']); }
     if ($migration->getConnection() !== null) { $database->setDefaultConnection($migration->getConnection()); }
     $own = $database->connection();
+    $answer['ran'] = true;
     $migration->{$request['method']}();
     $sql = [];
     foreach ($pretending as $connection) {
@@ -195,7 +196,7 @@ _SCRIPT = laravel_probe.COMMON + _READ + laravel_probe.BOOT + _RUN
 def attempt(commands: Commands, php: Sequence[str], file: str, method: str, seconds: float = SECONDS) -> dict[str, Any]:
     """Try the up() or down() of a migration's file.
 
-    Returns kind, sql and error. kind: ok, empty (it does nothing), missing (there is no such method), error (it threw),
+    Returns kind, sql, error and ran (whether any of its code was run). kind: ok, empty (it does nothing), missing (there is no such method), error (it threw),
     untried (it was not run, or not to its end: error says why).
     """
     settings = ["-d", f"disable_functions={_NO_PROGRAMS}", "-d", "allow_url_fopen=0", "-d", "allow_url_include=0"]
@@ -204,9 +205,14 @@ def attempt(commands: Commands, php: Sequence[str], file: str, method: str, seco
         request = {"file": file, "method": method}
         answer = laravel_probe.run(commands, [*php, *settings], _SCRIPT, request, limit)
     except laravel_probe.NoAnswerInTime:
-        return {"kind": "untried", "sql": [], "error": f"{method}() could not be tried within {limit:.0f} s"}
+        return {
+            "kind": "untried",
+            "sql": [],
+            "error": f"{method}() could not be tried within {limit:.0f} s",
+            "ran": True,
+        }
     except laravel_probe.ProbeFailed as error:
-        return {"kind": "untried", "sql": [], "error": f"PHP ended while it was tried: {error}"}
+        return {"kind": "untried", "sql": [], "error": f"PHP ended while it was tried: {error}", "ran": True}
     if answer.get("boot_error"):
         why = commands.redact(
             f"the application does not boot in a process that can start no program: {answer['boot_error']}"
@@ -216,4 +222,5 @@ def attempt(commands: Commands, php: Sequence[str], file: str, method: str, seco
         "kind": str(answer.get("kind", "untried")),
         "sql": [commands.redact(str(query)) for query in answer.get("sql") or ()],
         "error": commands.redact(str(answer.get("error", ""))),
+        "ran": bool(answer.get("ran")),
     }

@@ -101,7 +101,14 @@ UNHEALTHY = Result("api", "https://example.com", False, 500, 0.01, "r1", None, "
         (replace(GOOD, health=(replace(GOOD.health[0], tls_days=22),)), {}),
         (app(debug=True), {"application": "warn"}),
         (app(debug=True, environment="local"), {}),
-        (app(boot_error="ParseError", queue=None, failed_jobs=None), {"application": "bad", "queue": "warn"}),
+        (
+            app(boot_error="ParseError", queue=None, failed_jobs=None),
+            {"application": "bad", "migrations": "warn", "queue": "warn"},
+        ),
+        (
+            app(unanswered="PHP gave no answer within 60 s", queue=None, failed_jobs=None),
+            {"application": "bad", "migrations": "warn", "queue": "warn"},
+        ),
         (
             replace(GOOD, app={"error": "PHP can't be asked"}),
             {"application": "bad", "migrations": "bad", "queue": "warn"},

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which migrations there are, one module says; what they do, one module tries."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UTILS = ROOT / "plugins/module_utils"
+SOURCES = sorted(path for path in (ROOT / "plugins").rglob("*.py"))
+
+#: A folder of migrations in a literal is a guess: only the migrator knows in which ones it looks.
+FOLDER = re.compile(r"database/migrations|migrations/\*|\*_\*\.php|/migrations['\"]")
+#: The same, put together from its parts.
+PARTS = re.compile(r"[\"']database[\"']\s*,\s*[\"']migrations[\"']")
+#: file: why it may name one all the same.
+NAMES_A_FOLDER = {
+    "laravel_migrations.py": "says which migrations two releases bring",
+    "laravel_probe.py": "asks the migrator, with the folder that artisan gives it",
+    "laravel_vendor.py": "Composer's class map has none of it",
+}
+
+#: What runs the code of a migration, or holds its queries back.
+TRIES = re.compile(r"->pretend\b|pretending\s*=|->(up|down)\(\)|\['method'\]\}\(\)|\"--pretend\"")
+TRIES_ONE = {"laravel_try.py": "reads it first, and lets every connection pretend"}
+
+
+def literals(path: Path) -> list[str]:
+    """The strings of a module, documentation left aside."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documents = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    plain = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
+    ]
+    return [text for text in plain if not text.lstrip().startswith(("module:", "options:", "- name:"))]
+
+
+def found(pattern: re.Pattern[str], path: Path) -> list[str]:
+    return [match.group() for text in literals(path) for match in pattern.finditer(text)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_code_lists_migrations_by_a_path_of_its_own(path: Path) -> None:
+    if path.name not in NAMES_A_FOLDER and "laravel" in path.name:
+        guessed = [*found(FOLDER, path), *PARTS.findall(path.read_text(encoding="utf-8"))]
+        assert not guessed, "ask laravel_migrations instead, which has it from the migrator"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_other_code_runs_a_migration_to_see_its_sql(path: Path) -> None:
+    if path.name not in TRIES_ONE:
+        assert not found(TRIES, path), "laravel_try.attempt does it, with every connection held back"
+
+
+@pytest.mark.parametrize(("pattern", "names"), [(FOLDER, NAMES_A_FOLDER), (TRIES, TRIES_ONE)], ids=["lists", "tries"])
+def test_what_may_is_still_there(pattern: re.Pattern[str], names: dict[str, str]) -> None:
+    for name in names:
+        assert found(pattern, UTILS / name), name
