@@ -177,6 +177,18 @@ class Checkout:
         parts = self.run("diff", "--name-status", "--no-renames", "-z", source, target).stdout.split("\0")
         return [(parts[index], parts[index + 1]) for index in range(0, len(parts) - 1, 2)]
 
+    def size_of_change(self, source: str, target: str) -> tuple[int, int]:
+        """Bytes and number of the files of the target that differ from another commit."""
+        names = {name for letter, name in self.changed_names(source, target) if letter != "D"}
+        if not names:
+            return 0, 0
+        size = 0
+        for entry in self.run("ls-tree", "-r", "-l", "-z", target).stdout.split("\0"):
+            facts, _, name = entry.partition("\t")
+            if name in names and facts.split()[-1].isdigit():
+                size += int(facts.split()[-1])
+        return size, len(names)
+
     def has(self, commit: str) -> bool:
         return self.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).code == 0
 

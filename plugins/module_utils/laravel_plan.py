@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    laravel_health,
     laravel_probe,
     laravel_release,
     laravel_reload,
@@ -24,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     release_choice,
     release_store,
     vendor_store,
+    write_rights,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem, Resolved
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room, room_in
@@ -61,6 +63,8 @@ class ReleasePlanner:
         with ThreadPoolExecutor(max_workers=2) as pool:
             # PHP and sudo take most of the time, and nothing that git reads waits for them.
             right = pool.submit(self.service.must_reload)
+            idle = pool.submit(self._idle)
+            self._refuse_full_disk(wish)
             target, chosen = self._choose(wish, head)
             source = {"id": head, "name": self.release_name(head)}
             goal = {"id": target.commit, "name": target.name or self.release_name(target.commit)}
@@ -76,11 +80,12 @@ class ReleasePlanner:
             right.result()
             answer = asked.result()
         vendor = self._vendor_forecast(target.commit, str(answer["php"]))
+        self._refuse_held(head, target.commit, vendor, picture["changes"])
         schema = SchemaReader(self.service, target.commit, answer).read(wish.procedure, wish.migrations)
         facts = self._facts(wish, source, goal, answer, picture, vendor, schema)
         for refusal in (
             laravel_release.refuse_local_changes(facts),
-            laravel_release.refuse_room(facts),
+            laravel_release.refuse_room(facts) or self._refuse_code_room(wish, head, goal),
             laravel_release.refuse_migrations(self._counted(facts) if wish.procedure == "rollback" else facts),
         ):
             if refusal is not None:
@@ -112,8 +117,56 @@ class ReleasePlanner:
                 *([abrupt] if abrupt and any(step.id == "reload_php" for step in steps) else []),
                 *self._edited(facts, picture["changes"]),
                 *laravel_reload.warnings(facts.extra_commands, facts.reload_commands, facts.reload, facts.in_releases),
+                *idle.result(),
+                *self._low_disk(wish),
             ],
         }
+
+    # -- the surroundings ------------------------------------------------------------------------
+
+    def _idle(self) -> list[str]:
+        """What does not run now, whatever the release. The gate passes over it, so that it is no fault of the release.
+
+        A refusal would keep a release away that mends a worker, and a rollback at night.
+        """
+        found = [*laravel_health.stopped(self.service).values(), laravel_health.scheduler_problem(self.service)]
+        return [f"{text}: it was so before, so the gate passes over it" for text in found if text]
+
+    def _refuse_full_disk(self, wish: Wish) -> None:
+        """Before a fetch fills the disk to its end. A rollback brings nothing, and frees what it can."""
+        description = self.service.description
+        room = room_in(description.path, 0, 0, description.disk_reserve)
+        refusal = laravel_release.room_problem(room, {"id": wish.to}) if wish.procedure == "deploy" else None
+        if refusal is not None:
+            raise Refused(refusal)
+
+    def _refuse_code_room(self, wish: Wish, head: str, goal: Mapping[str, str]) -> Refusal | None:
+        """In place, what differs between two commits is written anew."""
+        description = self.service.description
+        if description.in_releases:
+            return None
+        size, files = self.service.checkout.size_of_change(head, goal["id"])
+        reserve = description.disk_reserve if wish.procedure == "deploy" else 0
+        return laravel_release.room_problem(room_in(description.path, size, files, reserve), goal)
+
+    def _low_disk(self, wish: Wish) -> list[str]:
+        description = self.service.description
+        room = room_in(description.path, 0, 0, description.disk_reserve)
+        refusal = laravel_release.room_problem(room, {"id": wish.to})
+        return [refusal.text] if refusal is not None and wish.procedure != "deploy" else []
+
+    def _refuse_held(self, head: str, target: str, vendor: str, changes: Sequence[str]) -> None:
+        """Somebody typed `sudo git pull` or `sudo composer install`: git or Composer would fail halfway."""
+        service = self.service
+        if service.description.in_releases:
+            folder = os.path.dirname(service.app)
+            self.service.must_write([] if os.access(folder, os.W_OK | os.X_OK) else [folder], "releases are made there")
+            return
+        names = [name for _letter, name in service.checkout.changed_names(head, target)]
+        names += [change[3:] for change in changes]
+        held = write_rights.held_folders(service.app, names)
+        held += write_rights.held_in_vendor(service.vendor.live, vendor in ("composer", "kept"))
+        self.service.must_write(held, "the release could not be switched there, nor switched back")
 
     def _picture(self, wish: Wish, head: str, target: str) -> dict[str, list[str]]:
         """What git says about the way between the two releases."""

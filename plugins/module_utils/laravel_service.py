@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, last_line, serving_umask
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    held_path,
+    last_line,
+    serving_umask,
+    write_rights,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
@@ -158,16 +164,13 @@ class LaravelService:
             )
         if not converting:
             self._must_have_strategy()
-        for name in (path, ".git", "bootstrap/cache", "storage/framework/views"):
-            folder = self.file(name)
-            if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
-                raise Refused(
-                    Refusal(
-                        "not_writable",
-                        f"{user} may not write {folder}",
-                        ((f"sudo chown {user} {folder}", "on the host"),),
-                    )
-                )
+        needed = [self.file(name) for name in (path, "bootstrap/cache", "storage/framework/views")]
+        # Git could fetch and switch halfway, and then neither go on nor back.
+        self.must_write(
+            [folder for folder in needed if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)]
+            + write_rights.held_in_git(*self.checkout.folders()),
+            "every release is written there",
+        )
         try:
             head = self.checkout.head()
         except CheckoutProblem as problem:
@@ -211,6 +214,12 @@ class LaravelService:
             good = [path for path in shared if not held_path.shared_problem([path])]
             way = (held_path.as_input("laravel_shared", good), "names the paths that can be shared")
             raise Refused(Refusal("shared_path", f"laravel_shared: {wrong}", (way,)))
+
+    def must_write(self, held: list[str], why: str) -> None:
+        """Raise Refused where something is held by another user."""
+        refusal = write_rights.refuse(_name(os.geteuid()), held, why)
+        if refusal is not None:
+            raise Refused(refusal)
 
     def _must_have_strategy(self) -> None:
         """The host is laid out as the inventory says; neither strategy would know what the other left."""
