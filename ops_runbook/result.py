@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_report
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
 
 SCHEMA = 1
 
@@ -215,7 +216,7 @@ def junit(found: Mapping[str, Any]) -> str:
         if name in troubled:
             refusal = host.get("refusal") or found.get("refusal") or {}
             text = host.get("error") or refusal.get("text") or found["meaning"]
-            ways = [f"{way['input']}  {way['effect']}" for way in refusal.get("ways") or []]
+            ways = [f"{typed(way['input'], way['effect'])}  {way['effect']}" for way in refusal.get("ways") or []]
             failure = ElementTree.SubElement(case, "failure", message=_printable(str(text)), type=found["meaning"])
             failure.text = _printable("\n".join([str(text), *ways]))
     suite.set("tests", str(len(hosts)))

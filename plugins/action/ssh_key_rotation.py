@@ -256,7 +256,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 refusal = Refusal(error.code, str(error), tuple(error.ways))
             except NotKept as error:
                 refusal = Refusal(
-                    "not_kept", str(error), (("ssh_key_keep", "vault, age or command (docs/ssh-keys.md)"),)
+                    "not_kept",
+                    str(error),
+                    (("ssh_key_keep", "in the inventory: vault, age or command (docs/ssh-keys.md)"),),
                 )
         return {"refusal": refusal.to_dict()}
 

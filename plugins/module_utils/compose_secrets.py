@@ -15,6 +15,7 @@ import os
 import pwd
 import re
 import secrets
+import shlex
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,7 +175,10 @@ class SecretsPlanner:
 
     def _not_owned(self) -> Refusal:
         user = pwd.getpwuid(os.geteuid()).pw_name
-        way = (f"sudo chown {user} {self.path}", "on the host; the engine reads it as the one who types compose")
+        way = (
+            f"sudo chown {user} {shlex.quote(self.path)}",
+            "on the host; the engine reads it as the one who types compose",
+        )
         return Refusal("env_owner", f"{self.path} does not belong to {user}, so it can't be replaced by him", (way,))
 
     def _must_be_ours(self) -> None:
@@ -208,7 +212,7 @@ class SecretsPlanner:
         if outside:
             user = pwd.getpwuid(os.geteuid()).pw_name
             text = f"the environment of {user} sets {', '.join(outside)}, and comes before {self.path}"
-            way = (f"unset {' '.join(outside)}", "in the profile of that user on the host")
+            way = (f"unset {shlex.join(outside)}", "in the profile of that user on the host")
             raise Refused(Refusal("environment_wins", text, (way,)))
 
     def _uses(

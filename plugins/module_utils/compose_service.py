@@ -352,7 +352,7 @@ class ComposeService:
         for path in (self.description.project_dir, *(self.path(name) for name in self.files())):
             if not os.access(path, os.W_OK):
                 user = pwd.getpwuid(os.geteuid()).pw_name
-                way = (f"sudo chown {user} {path}", "on the host")
+                way = (f"sudo chown {user} {shlex.quote(path)}", "on the host")
                 raise Refused(Refusal("not_writable", f"{user} may not write {path}", (way,)))
 
     def _must_resolve(self) -> dict[str, Any]:
@@ -377,7 +377,11 @@ class ComposeService:
         for check in self.description.inside_health:
             if check.service not in services:
                 text = f"compose_inside_health asks in {check.service}, which the compose files do not have"
-                raise Refused(Refusal("service_missing", text, (("compose_inside_health", "names other services"),)))
+                raise Refused(
+                    Refusal(
+                        "service_missing", text, (("compose_inside_health", "in the inventory, names other services"),)
+                    )
+                )
         return config
 
     def _must_pull(self, service: str, repository: str, found: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     moment,
     restore_changes,
     sealed_file,
+    ways,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
@@ -157,7 +158,10 @@ def pieces_of(
 
 def must_be_backed_up(database: Database) -> None:
     """Raise Refused for a service whose data can't be had."""
-    way = (f"dokku_backup_leave_out=[{database.title}]", "backs up everything else, and says so in the manifest")
+    way = (
+        ways.given("dokku_backup_leave_out", [database.title]),
+        "backs up everything else, and says so in the manifest",
+    )
     if database.plugin not in SUPPORTED:
         raise Refused(
             Refusal(

@@ -295,7 +295,7 @@ class Dokku:
             raise CannotCall(
                 f"{caller} may not call dokku as {self.user}: {refused}",
                 (
-                    f"echo '{rule}' | sudo tee /etc/sudoers.d/ops-runbook-dokku",
+                    f"echo {shlex.quote(rule)} | sudo tee /etc/sudoers.d/ops-runbook-dokku",
                     "once, on the host as root, lets it",
                 ),
             )

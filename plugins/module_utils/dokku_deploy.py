@@ -88,7 +88,7 @@ def _refuse(refusal: Refusal | None) -> None:
 def _source(to: str, repository: str) -> Source:
     if passwords_in_addresses(repository):
         text = f"dokku_repository has a password in it, and would be on command lines: {display_url(repository)}"
-        way = ("dokku git:auth <host> <user>", "on the host, takes the password on stdin, once")
+        way = ("dokku git:auth '<host>' '<user>'", "on the host, takes the password on stdin, once")
         raise Refused(Refusal("secret_in_repository", text, (way,)))
     found = dokku_source.source_of(to, repository)
     if isinstance(found, Source) and found.kind == "git":

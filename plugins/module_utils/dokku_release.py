@@ -186,7 +186,7 @@ def choose(to: str, situation: Situation) -> Choice | Refusal:
     return Refusal(
         "unknown_release",
         f"to={to} is no release of {app}",
-        (("to=previous, to=<number>, to=<commit>", "names one"), *_nearest_way(None, situation)),
+        (("to=previous", "names one"), ("to=<number or commit>", "names one too"), *_nearest_way(None, situation)),
         recent(situation),
     )
 

@@ -126,7 +126,7 @@ class _Planner:
         plugin, _, name = part.name.partition(".")
         database = Database(self.service, plugin, name)
         create = (
-            f"dokku {plugin}:create {name}, dokku {plugin}:link {name} {self.service.app}",
+            f"dokku {plugin}:create {name} && dokku {plugin}:link {name} {self.service.app}",
             "on the host, make it",
         )
         if not database.exists():

@@ -39,11 +39,17 @@ class Parts:
         if asked.returncode == 0:
             return None
         user = pwd.getpwuid(os.geteuid()).pw_name
-        rule = f"{user} ALL=(root) NOPASSWD: {self.command}"
+        rule = shlex.quote(f"{user} ALL=(root) NOPASSWD: {self.command}")
+        way = (f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook-parts", "once, on the host as root, lets it")
         return Refusal(
             "parts_not_allowed",
             f"{user} may not run {self.command}, which reads what only root can",
-            ((f"echo '{rule}' | sudo tee /etc/sudoers.d/ops-runbook-parts", "once, on the host as root, lets it"),),
+            (
+                (
+                    f"echo {shlex.quote(rule)} | sudo tee /etc/sudoers.d/ops-runbook-parts",
+                    "once, on the host as root, lets it",
+                ),
+            ),
         )
 
     def run(self, *words: str) -> str:

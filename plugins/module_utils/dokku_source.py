@@ -47,7 +47,7 @@ def source_of(to: str, repository: str) -> Source | Refusal:
             f"to={to} names a commit, branch or tag, and no repository is known to take it from",
             (
                 ("dokku_repository=<git address>", "in the inventory, as the host reaches it"),
-                ("to=<image>:<tag> or to=<image>@sha256:...", "deploys an image"),
+                ("to=<image>:<tag>", "deploys an image; to=<image>@sha256:... too"),
             ),
         )
     if not _REF.fullmatch(to):
@@ -59,7 +59,9 @@ def _image(to: str) -> Source | Refusal:
     try:
         reference = image_reference.parse(to)
     except image_reference.BadReference as error:
-        return Refusal("bad_reference", str(error), (("to=<image>:<tag> or to=<image>@sha256:...", "names an image"),))
+        return Refusal(
+            "bad_reference", str(error), (("to=<image>:<tag>", "names an image; to=<image>@sha256:... too"),)
+        )
     if reference.digest:
         return Source("image", to, to, "its digest means the same for good; Dokku downloads it before it builds")
     tag = reference.tag or "latest"

@@ -134,7 +134,12 @@ def _refusal(refusal: Refusal) -> GitHubError:
     if refusal.code == "lease_held":
         ways = (("the same later", "somebody else changes this repository now"),)
     if refusal.code == "ledger_damaged":
-        ways = (("mv, to another name", "keeps it as evidence; the next change begins a new one"),)
+        ways = (
+            (
+                "the same command again",
+                "once that file has another name, which keeps it as evidence; the next change begins a new one",
+            ),
+        )
     return GitHubError(refusal.code, refusal.text, *ways)
 
 

@@ -170,8 +170,13 @@ class Guard:
                 f"the ledger {self.path('ledger.jsonl')} was edited or is incomplete",
                 (
                     (
-                        "the adopt procedure with set_aside_ledger=true",
-                        "keeps the damaged ledger under another name, and records the present state as a release",
+                        "set_aside_ledger=true",
+                        "given to laravel_adopt or compose_adopt, keeps the damaged ledger under another name, and "
+                        "records the present state as a release",
+                    ),
+                    (
+                        f"mv -n {shlex.quote(self.path('ledger.jsonl'))} {shlex.quote(self.path('ledger.damaged'))}",
+                        "on the host, where there is no procedure to adopt: the next operation begins a new ledger",
                     ),
                 ),
                 book.problems,
@@ -198,7 +203,7 @@ class Guard:
                     f"{user} can't write the state folder {self.state_dir}: {error.strerror}",
                     (
                         (
-                            f"sudo install -d -o {user} -m 0700 {os.path.dirname(self.state_dir)}",
+                            f"sudo install -d -o {user} -m 0700 {shlex.quote(os.path.dirname(self.state_dir))}",
                             "once, on the host, makes the folder that holds the state of all services",
                         ),
                         ("operation_state_dir=<folder>", "keeps the state elsewhere"),
@@ -210,9 +215,12 @@ class Guard:
         """Why the disk takes no record; without one nothing may be changed."""
         read_only = error.errno == errno.EROFS
         way = (
-            ("sudo mount -o remount,rw <mount point>", "on the host, once it is known why it became read-only (dmesg)")
+            (
+                f"sudo mount -o remount,rw {shlex.quote(_mount_point(self.state_dir))}",
+                "on the host, once it is known why it became read-only (dmesg)",
+            )
             if read_only
-            else ("df -h, df -i", "on the host, show what is full; free some of it, then the same command again")
+            else ("df -h && df -i", "on the host, show what is full; free some of it, then the same command again")
         )
         return Refusal(
             "state_disk_read_only" if read_only else "state_disk_full",
@@ -257,10 +265,8 @@ class Guard:
                             "takeover_pending",
                             "the former owner is still in its last step and will stop after it",
                             (
-                                (
-                                    f"the same command again, or lock_wait={int(request.lock_wait) + 600}",
-                                    "waits longer",
-                                ),
+                                (f"lock_wait={int(request.lock_wait) + 600}", "waits longer"),
+                                ("the same command again", "asks again"),
                             ),
                         )
                     )
@@ -602,6 +608,12 @@ class Guard:
         if progress.notes:
             record["notes"] = progress.notes
         return record
+
+
+def _mount_point(path: str) -> str:
+    while not os.path.ismount(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return path
 
 
 def _user_name() -> str:

@@ -80,7 +80,7 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
         refusal = Refusal(
             "mounted",
             f"{', '.join(mounted)} is a mount point, which can't be moved into {service.store.shared()}",
-            (("umount, and mount it below shared/", "on the host, as an administrator"),),
+            (("a mount below shared/", "on the host, as an administrator"),),
         )
     if refusal is None and state == "in_place" and not there and not os.path.isdir(old(service, ".git")):
         refusal = Refusal(

@@ -48,7 +48,7 @@ def strange(service: LaravelService, state: str) -> Refusal | None:
     for _, here in shared:
         if os.path.islink(here) and not os.path.exists(here):
             to = os.readlink(here)
-            way = (f"ls -ld {to}", "on the host, shows what is missing; mount it, or remove the link")
+            way = (f"ls -ld {shlex.quote(to)}", "on the host, shows what is missing; mount it, or remove the link")
             return Refusal("shared_link_broken", f"{here} is a link to {to}, and nothing is there", (way,))
     if state == "in_place":
         return None
@@ -56,7 +56,10 @@ def strange(service: LaravelService, state: str) -> Refusal | None:
         here = old(service, name)
         if os.path.islink(here):
             to = os.readlink(here)
-            way = (f"cd {service.description.path} && rm {name} && git checkout -- {name}", "on the host, undoes it")
+            way = (
+                f"cd {shlex.quote(service.description.path)} && rm {name} && git checkout -- {name}",
+                "on the host, undoes it",
+            )
             text = f"{here} is a link to {to}, and must become a link to the release that is served"
             return Refusal("face_is_link", text, (way, ("laravel_strategy=in_place", "leaves it as it is")))
     taken = _taken(service)
@@ -64,7 +67,10 @@ def strange(service: LaravelService, state: str) -> Refusal | None:
         return Refusal(
             "name_taken",
             f"the layout of releases needs the name {store.root}/{taken}, and the application has something there",
-            ((f"git mv {taken} <another name>", "in the repository"), ("laravel_strategy=in_place", "needs no name")),
+            (
+                (f"git mv {shlex.quote(taken)} '<another name>'", "in the repository"),
+                ("laravel_strategy=in_place", "needs no name"),
+            ),
         )
     plain = [path for path, here in shared if path != ".env" and not path.endswith("/") and not os.path.lexists(here)]
     missing = [path for path in plain if not os.path.lexists(store.shared(path))]

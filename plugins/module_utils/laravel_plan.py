@@ -306,7 +306,8 @@ class ReleasePlanner:
         for link, files in self.service.checkout.behind_links(head, goal["id"]).items():
             place = self.service.file(link)
             lies = os.path.realpath(place)
-            mount = f"rm {place} && mkdir {place} && mount --bind {lies} {place}"
+            here, there = shlex.quote(place), shlex.quote(lies)
+            mount = f"rm {here} && mkdir {here} && mount --bind {there} {here}"
             raise Refused(
                 Refusal(
                     "behind_link",
@@ -314,7 +315,10 @@ class ReleasePlanner:
                     "of the present release: git would replace the link, and what lies there would be out of sight",
                     (
                         (f"sudo sh -c {shlex.quote(mount)}", "on the host, puts a mount in the place of the link"),
-                        (f"git rm -r --cached {link}", "in the repository, where its files are data of a host"),
+                        (
+                            f"git rm -r --cached {shlex.quote(link)}",
+                            "in the repository, where its files are data of a host",
+                        ),
                     ),
                     tuple(files[:40]),
                 )

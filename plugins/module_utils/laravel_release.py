@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -313,7 +314,7 @@ def room_problem(room: Room, target: Mapping[str, str]) -> Refusal | None:
         room,
         label(target),
         (
-            (f"df -h {room.folder}", "on the host, shows the disk; laravel_status shows what fills it"),
+            (f"df -h {shlex.quote(room.folder)}", "on the host, shows the disk; laravel_status shows what fills it"),
             ("laravel_keep_releases=2", "keeps fewer releases; those beyond are removed by the next deploy"),
             ("laravel_disk_reserve=0", "uses the last of it"),
         ),

@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.command import Command
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor, parse_dotenv, secret_values
-from ansible_collections.ops.runbook.plugins.module_utils.release_store import ReleaseStore
+from ansible_collections.ops.runbook.plugins.module_utils.release_store import MARK, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import VendorStore
 
 
@@ -201,7 +201,7 @@ class LaravelService:
                 Refusal(
                     "git_locked",
                     f"another git works in {path}, or was killed there: {', '.join(locks)}",
-                    ((f"rm {' '.join(locks)}", "on the host, only if no git is running there"),),
+                    ((f"rm {shlex.join(locks)}", "on the host, only if no git is running there"),),
                 )
             )
         return head
@@ -256,19 +256,16 @@ class LaravelService:
             found = f"{self.app} was made from {mark.commit[:10]}, but {head[:10]} is checked out in it"
         else:
             return
-        raise Refused(
-            Refusal(
-                "release_not_whole",
-                found,
-                (
-                    (
-                        f"ln -s releases/<a whole release> {self.store.link}.new && mv -T {self.store.link}.new "
-                        f"{self.store.link}",
-                        "on the host, serves a release that has its mark (.ops-runbook-release.json)",
-                    ),
-                ),
+        link, beside = shlex.quote(self.store.link), shlex.quote(f"{self.store.link}.new")
+        ways = tuple(
+            (
+                f"ln -s {shlex.quote(os.path.join('releases', name))} {beside} && mv -T {beside} {link}",
+                f"on the host, serves {name}, which is whole",
             )
+            for name in self.store.whole_names()[:3]
         )
+        none = ("the same command again", f"once a release in {self.store.root}/releases has its mark, {MARK}")
+        raise Refused(Refusal("release_not_whole", found, ways or (none,)))
 
     def must_reload(self) -> None:
         """Prove the right to reload php-fpm before anything needs it. Raises Refused."""
@@ -281,14 +278,14 @@ class LaravelService:
             allowed = False
         if not allowed:
             user = _name(os.geteuid())
-            command = " ".join(self.reload_command(unit))
+            rule = shlex.quote(f"{user} ALL=(root) NOPASSWD: {' '.join(self.reload_command(unit))}")
             raise Refused(
                 Refusal(
                     "no_sudo_right",
                     f"{user} may not reload {unit}, so the old code would go on being served",
                     (
                         (
-                            f"echo '{user} ALL=(root) NOPASSWD: {command}' | sudo tee /etc/sudoers.d/ops-runbook",
+                            f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook",
                             "once, on the host, as an administrator",
                         ),
                         (

@@ -120,7 +120,10 @@ def _held(lease: Lease | None, standing: str, lock_takeover: str, progress: Prog
         effect = f"takes the lease away: only if you know that its run is dead (it expires {lease.expires})"
     takeovers = [(takeover, effect)]
     if progress is not None and progress.touched:
-        takeovers = [(f"{takeover} interrupted={way}", f"{effect}; {_DOES[way]}") for way in classify(progress).ways]
+        takeovers = [
+            (f"lock_takeover={lease.operation} interrupted={way}", f"{effect}; {_DOES[way]}")
+            for way in classify(progress).ways
+        ]
     work = "is at work on this host now" if standing == "running" else "holds the lease between two steps"
     return Refusal(
         "lease_held",

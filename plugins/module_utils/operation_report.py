@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import fleet
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
+from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -180,7 +180,7 @@ def _advice(refusal: Mapping[str, Any]) -> list[str]:
     ways = refusal.get("ways", [])
     if ways:
         lines.append("  To go on, give one of:")
-        lines += _aligned((_typed(way["input"]), way["effect"]) for way in ways)
+        lines += _aligned((typed(way["input"], way["effect"]), way["effect"]) for way in ways)
     return lines
 
 
@@ -189,11 +189,6 @@ def _aligned(ways: Iterable[tuple[str, str]]) -> list[str]:
     found = list(ways)
     width = max((len(text) for text, _ in found), default=0)
     return [f"    {text.ljust(width)}  {effect}" for text, effect in found]
-
-
-def _typed(way: str) -> str:
-    """An input as it is typed: each of several needs its own -e."""
-    return re.sub(r"(?<!\S)(?=[a-z_]+=)", "-e ", way)
 
 
 # -- the summary ---------------------------------------------------------------------------------

@@ -120,6 +120,11 @@ class ReleaseStore:
     def half_made(self) -> list[str]:
         return [name for name in self.names() if self.mark(self.folder(name)) is None]
 
+    def whole_names(self) -> list[str]:
+        """The whole releases, the one that was sealed last first."""
+        whole = [name for name in self.names() if self.mark(self.folder(name)) is not None]
+        return sorted(whole, key=lambda name: -os.stat(os.path.join(self.folder(name), MARK)).st_mtime)
+
     # -- making and removing ---------------------------------------------------------------------
 
     def begin(self, commit: str, operation: str) -> str:

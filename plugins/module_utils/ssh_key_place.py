@@ -128,7 +128,7 @@ def choose(places: Places, asked: str, used: str, where: str) -> tuple[str, str,
             Refusal(
                 "key_not_used_by_ci",
                 f"CI does not log in with {asked}: {where} says {used}",
-                (("without old_key=", f"rotates {used}"),),
+                (("the same command without old_key=", f"rotates {used}"),),
                 listed,
             )
         )

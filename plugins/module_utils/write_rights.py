@@ -84,11 +84,15 @@ def refuse(user: str, held: list[str], why: str) -> Refusal | None:
     if not held:
         return None
     more = (f"... and {len(held) - _LISTED} more",) if len(held) > _LISTED else ()
-    paths = shlex.join(_tops(held))
     return Refusal(
         "not_writable",
         f"{user} may not write {held[0]}" + (f" and {len(held) - 1} more" if len(held) > 1 else "") + f": {why}",
-        ((f"sudo chown -R {shlex.quote(user)} {paths}", "on the host; somebody worked there as another user"),),
+        (
+            (
+                f"sudo chown -R {shlex.quote(user)} {shlex.join(_tops(held))}",
+                "on the host; somebody worked there as another user",
+            ),
+        ),
         (*held[:_LISTED], *more) if len(held) > 1 else (),
     )
 

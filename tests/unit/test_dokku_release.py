@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[str, Situation, str, list[str]]] = {
         "image_gone",
         ["to=1", f"dokku_deploy with to={B}"],
     ),
-    "a word": ("yesterday", situation(*THREE), "unknown_release", ["to=previous, to=<number>, to=<commit>", "to=2"]),
+    "a word": ("yesterday", situation(*THREE), "unknown_release", ["to=previous", "to=<number or commit>", "to=2"]),
     "a commit that was never live": (
         "0" * 8,
         situation(*THREE),

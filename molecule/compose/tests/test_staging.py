@@ -78,7 +78,7 @@ def test_what_staging_never_had_is_said_and_refused_where_it_is_required(lab: Co
     lab.at("good")
     before = state(lab)
     run = deploy(lab, staging, "good2", compose_staging_required=True)
-    refused(run, "never passed on", f"compose_deploy with -e target={staging.name} -e to={tag('good2')}")
+    refused(run, "never passed on", f"ops.runbook.compose_deploy -e target={staging.name} -e to={tag('good2')}")
     assert state(lab) == before
     # The way that the refusal names, then the same command again. Staging has nobody to ask.
     given = {"compose_staging_host": staging.name, "compose_staging_required": True}
@@ -114,7 +114,7 @@ def test_other_images_by_the_same_tag_are_no_proof(lab: ComposeLab, staging: Com
     refused(run, f"by the name {tag('good2')}", f"backend was {there[:19]} there and is {here[:19]} here")
     assert state(lab) == before
     # By the tag the first way would try the wrong images once more: it names them by digest.
-    way = re.search(rf"compose_deploy with -e target={staging.name} -e to=(\S+)", run.text)
+    way = re.search(rf"ops.runbook.compose_deploy -e target={staging.name} -e to=(\S+)", run.text)
     assert way, run.text
     assert here in way[1]
     first = staging.play("compose_deploy", to=way[1])

@@ -90,7 +90,7 @@ def test_an_image_that_is_gone_is_refused_with_the_nearest_that_can_be_had(lab: 
     lab.root(f"docker container rm $(docker container ls -aq --filter label=com.dokku.releases.app={MAIN})")
     lab.ok("cleanup", MAIN)
     run = lab.play("dokku_rollback", migrations="keep")
-    assert not run.green and "image_gone" in run.text and "dokku_deploy with -e to=" in run.text, run.text
+    assert not run.green and "image_gone" in run.text and "ops.runbook.dokku_deploy -e to=" in run.text, run.text
     assert lab.serves(MAIN) == "3"
 
 
