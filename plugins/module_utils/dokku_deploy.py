@@ -184,7 +184,8 @@ def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, lis
     if wish.required:
         ways: list[tuple[str, str]] = []
         live = str(((wish.seen or {}).get("live") or {}).get("id") or "")
-        ways.append((f"dokku_deploy of {wish.app} first", "brings it there, with an inventory host that describes it"))
+        first = f"brings it to {wish.app} first, with `target` as the inventory's host that describes that app"
+        ways.append((f"dokku_deploy with to={source.ref}", first))
         if live and (source.unresolved or not dokku_release.is_code(live, source.ref)):
             ways.append((f"to={live}", f"deploys what is live on {wish.app}"))
         ways.append(("hotfix=true", "goes to production without staging; the ledger says so"))

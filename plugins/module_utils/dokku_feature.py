@@ -135,7 +135,8 @@ def must_be_a_feature(wanted: Wish, domains: tuple[str, ...] = ()) -> None:
             "production_app",
             f"{wanted.app} is no feature app: the inventory has it as an app that people rely on",
             ("feature=<another name>", "is another app"),
-            ("dokku_deploy, dokku_rollback", "are what changes this one"),
+            ("dokku_deploy to=<commit or image>", "changes this one"),
+            ("dokku_rollback", "takes a change of it back"),
         )
     if shared:
         raise NotPossible(

@@ -129,7 +129,7 @@ class LetsencryptState(State[LetsencryptPresent]):
                     "not_issued",
                     f"no certificate was issued for {self.app} ({listed(present.domains)}): {error}. The app serves as "
                     "before",
-                    ("dig +short <domain>", "shows whether each domain leads to this host"),
+                    ("dig +short '<domain>'", "shows whether each domain leads to this host"),
                     ("port 80", "must reach this host from outside, where Let's Encrypt asks"),
                     ("the same again", "asks again; Let's Encrypt lets five failures an hour through for a name"),
                     touched=True,
@@ -151,7 +151,7 @@ class LetsencryptState(State[LetsencryptPresent]):
                 "no_email",
                 f"Let's Encrypt issues no certificate for {self.app} without an e-mail address",
                 ("email: <address>", "sets it for this app"),
-                ("dokku letsencrypt:set --global email <address>", "by hand, sets it for the server"),
+                ("dokku letsencrypt:set --global email '<address>'", "by hand, sets it for the server"),
             )
         if not present.domains:
             raise NotPossible(
@@ -164,7 +164,7 @@ class LetsencryptState(State[LetsencryptPresent]):
             raise NotPossible(
                 "wildcard",
                 f"a certificate for {listed(stars)} is only issued by way of DNS, and {self.app} has no DNS provider",
-                (f"dokku letsencrypt:set {self.app} dns-provider <provider>", "by hand, with its credentials"),
+                (f"dokku letsencrypt:set {self.app} dns-provider '<provider>'", "by hand, with its credentials"),
             )
 
 

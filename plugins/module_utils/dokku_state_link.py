@@ -11,6 +11,7 @@ app with the address. Either can be there without the other.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
@@ -126,7 +127,7 @@ class LinkState(State[LinkPresent]):
                 "linked_elsewhere",
                 f"{subject} is linked to {listed(present.others)}: {self.app} would read and write the same data",
                 ("shared: true", "links it to this app too"),
-                (f"dokku {self.plugin}:create <name>", "makes a service of its own for it"),
+                (f"dokku {self.plugin}:create '<name>'", "makes a service of its own for it"),
             )
         if not present.linked and present.variables:
             raise self._by_hand(present, "does not list the app")
@@ -172,7 +173,7 @@ class LinkState(State[LinkPresent]):
             "half_linked",
             f"{self.app} has the address of {self.plugin} service {self.service} in {names}, and the service {what}: "
             "somebody has set it by hand",
-            (f"dokku config:unset --no-restart {self.app} {' '.join(present.variables)}", "removes it"),
+            (f"dokku config:unset --no-restart {self.app} {shlex.join(present.variables)}", "removes it"),
         )
 
     def _is_mine(self, value: str) -> bool:

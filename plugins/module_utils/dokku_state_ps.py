@@ -108,7 +108,7 @@ class PsState(State[PsPresent]):
             raise NotPossible(
                 "not_deployed",
                 f"{self.app} was never deployed, so it can't be {self.wanted}. Dokku would say so and end with 0",
-                ("git push, or dokku git:from-image", "deploys it"),
+                ("git push", "from a checkout, deploys it; dokku git:from-image deploys an image"),
             )
         changes = list(self._scaling(present))
         commands = []

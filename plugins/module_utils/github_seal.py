@@ -25,7 +25,7 @@ def seal(value: str, public_key: str) -> str:
             "pynacl_missing",
             f"a secret can't be sealed, because Python has no PyNaCl here ({error})",
             (
-                "pip install 'ops-runbook[github]', or pip install pynacl",
+                "pip install 'ops-runbook[github]'",
                 "with the Python that Ansible runs modules with",
             ),
             ("delegate_to: localhost", "where only the controller has it"),

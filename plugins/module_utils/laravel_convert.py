@@ -33,6 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_layout import 
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_plan import ReleasePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
     CACHES,
+    commit_ways,
     label,
     local_changes,
     room_problem,
@@ -60,8 +61,7 @@ def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: 
     there = converted is (state == "releases")
     changes = service.checkout.changes()
     differ = f"{len(changes)} files differ from {label(present)}: what runs is not that commit"
-    way = ("git commit, or git checkout", "on the host, so that the commit is what runs")
-    refusal = None if there else local_changes(changes, differ, (way,))
+    refusal = None if there else local_changes(changes, differ, commit_ways(service.app))
     if refusal is None and not there:
         refusal = laravel_layout.strange(service, state)
     extra = _untracked(service) if state == "releases" and not there else []

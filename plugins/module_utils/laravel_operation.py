@@ -82,8 +82,7 @@ def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: boo
     present = {"id": head, "name": planner.release_name(head)}
     changes = service.checkout.changes()
     differ = f"{len(changes)} files differ from {laravel_release.label(present)}: what runs is not that commit"
-    way = ("git commit, or git checkout", "on the host, so that the commit is what runs")
-    refusal = laravel_release.local_changes(changes, differ, (way,))
+    refusal = laravel_release.local_changes(changes, differ, laravel_release.commit_ways(service.app))
     if refusal is not None:
         raise Refused(refusal)
     try:

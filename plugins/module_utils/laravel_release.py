@@ -303,6 +303,19 @@ def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], 
     return Refusal("local_changes", text, ways, (*found[:40], *more))
 
 
+def commit_ways(app: str) -> tuple[tuple[str, str], ...]:
+    """How a checkout becomes what one commit has."""
+    git = f"git -C {shlex.quote(app)}"
+    return (
+        (
+            # A host has no author of its own.
+            f"{git} -c user.name=operator -c user.email=operator@localhost commit -a -m 'As it runs on the host'",
+            "on the host, makes what runs a commit",
+        ),
+        (f"{git} checkout HEAD -- .", "on the host, throws the changes away"),
+    )
+
+
 def refuse_room(facts: Facts) -> Refusal | None:
     """A disk that fills up halfway leaves half a release, and stops the service's own writing too."""
     return None if facts.room is None else room_problem(facts.room, facts.target)

@@ -185,13 +185,16 @@ def judge(place: Place, run: Run, seen: Iterable[Seen], new: str, old: Collectio
         raise GitHubError(
             "old_key_used",
             f"{where} still logged in with the old key, {used[0]}: it does not take {place.secret_in_words()}",
-            ("ssh_key_secret, ssh_key_environment", "the secret that the job takes; one of its environment goes first"),
+            (
+                "ssh_key_secret, ssh_key_environment",
+                "in the inventory: the secret that the job takes; one of its environment goes first",
+            ),
             touched=True,
         )
     if other:
         raise GitHubError(
             "other_key_used",
             f"{where} logged in with {other[0]}, which is neither the new key nor the old one",
-            ("ssh_key_secret, ssh_key_environment", "the secret that the job takes"),
+            ("ssh_key_secret, ssh_key_environment", "in the inventory: the secret that the job takes"),
             touched=True,
         )

@@ -24,7 +24,7 @@ _INPUTS = re.compile(rf"{_INPUT.pattern}(?: {_INPUT.pattern})*")
 _PROCEDURE = re.compile(rf"([a-z]+(?:_[a-z]+)+)(?:(?: with)? ({_INPUTS.pattern}))?")
 _PLAIN = re.compile(r"[\w@%+:,./<>=…-][\w@%+:,./<> =…-]*|")
 _PROGRAMS = (
-    "ansible-playbook|apt-get|chown|crontab|df|dig|docker|dokku|echo|git|journalctl|cd|ln|ls|mkdir|mv|ops-runbook|rm|sudo|systemctl"
+    "ansible-playbook|apt-get|chown|crontab|df|dig|docker|dokku|echo|gh|git|journalctl|cd|ln|ls|mkdir|mv|ops-runbook|pip|rm|sudo|systemctl"
     "|umount|unset|--become|-e|-l"
 )
 _COMMAND = re.compile(rf"({_PROGRAMS})( .*)?", re.DOTALL)
@@ -34,10 +34,13 @@ _WORDS = re.compile(
     r"|[A-Z_]+ in the environment|docs/\S+\.md|ops\.runbook\.\w+\Z"
 )
 
+#: What is not typed behind a command, but written down: the effect says where.
+_ELSEWHERE = ("in the inventory", "in the environment", "in the compose file", "must stand in")
+
 
 def form(way: str, effect: str = "") -> str:
     """Which form a way has; empty where it has none, and a person would type something that means nothing."""
-    if effect.startswith(("in the inventory", "in the compose file", "must stand in")) or _WORDS.match(way):
+    if effect.startswith(_ELSEWHERE) or _WORDS.match(way):
         return WORDS
     if _INPUTS.fullmatch(way):
         # A list or a mapping loses its quotes in a shell, and a comma or a full stop belongs to a sentence.

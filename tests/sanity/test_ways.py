@@ -19,9 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
 #: What carries a refusal to a person, and where among its arguments the ways begin.
 CARRIERS = {"Refusal": 2, "CheckoutProblem": 2, "DokkuError": 2}
+#: The same, where each way is an argument of its own.
+SPREAD = {"NotPossible": 2, "GitHubError": 2}
 #: Holes of a command that a name fills, of which a shell takes nothing apart: Dokku's own names, users, units.
 NAMES = re.compile(
-    r"(self\.|service\.|self\.service\.|database\.|wish\.)?(app|plugin|service|name|user|unit|registry|owner|host|project|kind)\Z"
+    r"(self\.|service\.|self\.service\.|database\.|wish\.|run\.)?(app|plugin|service|name|user|unit|registry|owner|host|project|kind|run_id|repository)\Z"
     r"|repository|way|one|link|beside|rule|_user_name\(\)|name of .*"
 )
 
@@ -34,6 +36,8 @@ class Way:
     text: str
     effect: str
     holes: tuple[str, ...]
+    #: Of a module that tasks call: its options are named, and there is no command line to type them on.
+    module: bool = False
 
     def __str__(self) -> str:
         return f"{self.place} {self.text}"
@@ -65,6 +69,8 @@ def carries(node: ast.AST) -> list[ast.AST]:
     if not isinstance(node, ast.Call):
         return []
     name = ast.unparse(node.func).rpartition(".")[2]
+    if name in SPREAD:
+        return list(node.args[SPREAD[name] :])
     if name not in CARRIERS:
         return []
     first = CARRIERS[name]
@@ -88,11 +94,19 @@ def found_in(path: Path) -> Iterator[Way]:
         held += carries(node)
         if isinstance(node, ast.Call):
             held += [word.value for word in node.keywords if word.arg in ("way", "ways")]
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "extend", "insert"):
+                held += node.args if ast.unparse(node.func.value) in names else []
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(part, ast.Name) and part.id in names for each in targets for part in ast.walk(each)):
                 held.append(node.value)
     seen: set[tuple[int, int]] = set()
+    spread = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in SPREAD
+        for part in ast.walk(node)
+    }
     for pair in (part for expression in held for part in ast.walk(expression)):
         if not isinstance(pair, ast.Tuple) or len(pair.elts) != 2 or (pair.lineno, pair.col_offset) in seen:
             continue
@@ -101,7 +115,8 @@ def found_in(path: Path) -> Iterator[Way]:
             continue
         seen.add((pair.lineno, pair.col_offset))
         for text, holes in texts(pair.elts[0]):
-            yield Way(f"{path.name}:{pair.lineno}", text, effects[0][0], holes)
+            module = id(pair) in spread or path.name.startswith(("github_", "dokku_state"))
+            yield Way(f"{path.name}:{pair.lineno}", text, effects[0][0], holes, module)
 
 
 WAYS = [way for path in sorted(ROOT.glob("plugins/*/*.py")) for way in found_in(path)]
@@ -127,6 +142,8 @@ KNOWN = known_inputs()
 def problem(way: Way) -> str:
     """Why a person could not type a way; empty where they can."""
     form = ways.form(way.text, way.effect)
+    if way.module and form != ways.COMMAND:
+        return ""
     if not form:
         return "is neither inputs, a command line, a procedure nor words that open as ways.py has them"
     if form in (ways.INPUTS, ways.PROCEDURE):
@@ -143,6 +160,8 @@ def problem(way: Way) -> str:
     if form == ways.COMMAND:
         if subprocess.run(["sh", "-n"], input=way.text.encode(), capture_output=True, check=False).returncode:
             return "is not accepted by a shell"
+        if re.search(r",(\s|$)| or ", re.sub(r"'[^']*'|\"[^\"]*\"", "", way.text)):
+            return "is a sentence with more than one command"
         if re.search(r"(?<![\w'\"])[\[<][\w /]", re.sub(r"'[^']*'", "", way.text)):
             return "has a placeholder that a shell takes for a file"
         loose = [hole for hole in way.holes if not hole.startswith(("shlex.", "ways.")) and not NAMES.match(hole)]

@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_rollback,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Choice, Situation, choose, parse
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
@@ -321,25 +322,25 @@ STAGING: dict[str, tuple[Any, str]] = {
 def test_staging_that_proves_nothing_refuses_or_warns(case: tuple[Any, str]) -> None:
     seen, text = case
     with pytest.raises(Refused) as caught:
-        dokku_deploy.judge_staging(staging(seen), A, "restant-main")
+        dokku_deploy.judge_staging(staging(seen), Source("git", A, A), "restant-main")
     assert text in caught.value.refusal.text
     assert ("hotfix=true", "goes to production without staging; the ledger says so") in caught.value.refusal.ways
-    _, warnings = dokku_deploy.judge_staging(staging(seen, required=False), A, "restant-main")
+    _, warnings = dokku_deploy.judge_staging(staging(seen, required=False), Source("git", A, A), "restant-main")
     assert text in warnings[0]
 
 
 def test_staging_that_is_well_is_said() -> None:
-    line, warnings = dokku_deploy.judge_staging(staging(WELL), A[:9], "restant-main")
+    line, warnings = dokku_deploy.judge_staging(staging(WELL), Source("git", A[:9], A[:9]), "restant-main")
     assert ("restant-staging" in line, warnings) == (True, [])
 
 
 def test_a_hotfix_bypasses_staging_and_says_so() -> None:
-    line, warnings = dokku_deploy.judge_staging(staging(None, hotfix=True), A, "restant-main")
+    line, warnings = dokku_deploy.judge_staging(staging(None, hotfix=True), Source("git", A, A), "restant-main")
     assert line == "" and warnings[0].startswith("hotfix=true: restant-staging was not asked")
 
 
 def test_the_staging_app_itself_asks_nobody() -> None:
-    assert dokku_deploy.judge_staging(staging(None), A, "restant-staging") == ("", [])
+    assert dokku_deploy.judge_staging(staging(None), Source("git", A, A), "restant-staging") == ("", [])
 
 
 def test_a_deploy_that_had_ended_is_not_done_again() -> None:

@@ -127,7 +127,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 4 -subj /CN=localhost -addext su
   -keyout /etc/nginx/aged.key -out /etc/nginx/aged.pem 2>/dev/null
 chmod 644 /etc/nginx/aged.pem
 sed 's/listen 80 default_server;/listen 443 ssl; ssl_certificate aged.pem; ssl_certificate_key aged.key;/' \
-  /etc/nginx/sites-available/default > /etc/nginx/sites-enabled/aged
+  /etc/nginx/sites-enabled/default > /etc/nginx/sites-enabled/aged
 systemctl reload nginx; for turn in $(seq 50); do curl -sk {ADDRESS} >/dev/null && exit; sleep 0.1; done
 """
 
