@@ -126,8 +126,11 @@ class ComposePlanner:
                 ("compose_deploy with to=<tag>", "brings a release that is known by its digest"),
             )
             if present.release is not None:
-                names = " ".join(text.partition(" ")[0] for text in present.idle)
-                ways = ((f"docker compose up -d {names}", "on the host, in the service's folder, starts it"), *ways)
+                names = [text.partition(" ")[0] for text in present.idle]
+                ways = (
+                    (f"docker compose up -d {shlex.join(names)}", "on the host, in the service's folder, starts it"),
+                    *ways,
+                )
             raise Refused(Refusal("nothing_to_adopt", f"the present state can't be recorded as a release: {why}", ways))
         labels = {service: self.store.labels(image) for service, image in present.images.items()}
         found = compose_release.one_build(present.images, labels, "")

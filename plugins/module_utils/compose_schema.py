@@ -273,7 +273,7 @@ class SchemaPlanner:
                 "database_down",
                 f"the database can't be read, so where it stands can't be told: {answer.database_error}",
                 (
-                    ("docker compose ps, docker compose logs db", "on the host, show why; the same command again then"),
+                    ("docker compose ps && docker compose logs db", "on the host, show why"),
                     (f"migrations={way}", "goes on without a look at the database"),
                 ),
             )

@@ -55,7 +55,7 @@ class TargetChoice:
         try:
             wanted = compose_release.wanted(wish.to, description.images, description.tag_prefix)
         except compose_release.NotMeant as error:
-            ways = (("to=<tag>, to=<commit>, to=<name@sha256:...>", "names a release"),)
+            ways = (("to=<tag or commit>", "names a release"), ("to=<name@sha256:...>", "names its images"))
             raise Refused(Refusal(error.code, str(error), ways, tuple(self.recent()))) from error
         if wanted.kind == "previous":
             return self._previous(wish, present)

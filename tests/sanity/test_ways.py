@@ -122,6 +122,10 @@ def found_in(path: Path) -> Iterator[Way]:
 WAYS = [way for path in sorted(ROOT.glob("plugins/*/*.py")) for way in found_in(path)]
 
 
+#: How a playbook or a role takes an input.
+_GIVEN = r"\{\{\s*(\w+)\s*\||lookup\('ops\.runbook\.input', '(\w+)'"
+
+
 def known_inputs() -> set[str]:
     names = set(operator_inputs.INPUTS)
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
@@ -132,7 +136,8 @@ def known_inputs() -> set[str]:
         *ROOT.glob("roles/*/defaults/main.yml"),
         *ROOT.glob("roles/*/vars/main.yml"),
     ]:
-        names |= set(re.findall(r"\{\{\s*(\w+)\s*\|", path.read_text()))
+        text = path.read_text()
+        names |= {one for found in re.findall(_GIVEN, text) for one in found if one}
     return names | {"ansible_user"}
 
 
