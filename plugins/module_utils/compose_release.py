@@ -53,6 +53,22 @@ def images_of(recorded: Mapping[str, Any]) -> dict[str, Reference]:
     return found
 
 
+def for_services(recorded: Mapping[str, Any], images: Mapping[str, str]) -> dict[str, Reference] | None:
+    """A recorded release for the services that are pinned now; None where it does not say which image one had.
+
+    images: service -> repository. A service that is new has the image of its repository, which is one build's.
+    """
+    known = images_of(recorded)
+    by_repository = {image.canonical: image for image in known.values()}
+    found = {
+        name: known.get(name) or by_repository.get(Reference(repository).canonical)
+        for name, repository in images.items()
+    }
+    if set(known) - set(images) or not all(found.values()):
+        return None
+    return {name: image for name, image in found.items() if image is not None}
+
+
 def recorded_releases(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Every release that a ledger's good operations brought here, by id, the newest last."""
     found: dict[str, dict[str, Any]] = {}

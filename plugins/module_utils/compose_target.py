@@ -74,7 +74,7 @@ class TargetChoice:
                 ways += (("compose_adopt", "records the present state, if it is good, as a release"),)
             raise Refused(Refusal(none.code, str(none), ways, (*none.details, *self.recent()))) from none
         recorded = self.recorded.get(entry.id)
-        if recorded is None or set(recorded["images"]) != set(self.service.description.images):
+        if recorded is None or compose_release.for_services(recorded, self.service.description.images) is None:
             text = f"the previous release {label({'id': entry.id, 'name': entry.name})} was of other services than now"
             raise Refused(Refusal("release_gone", text, (("to=<tag>", "names another release"),)))
         self.over = release_choice.passed_over(self.past, current, entry)
@@ -93,7 +93,8 @@ class TargetChoice:
 
     def _from_ledger(self, recorded: Mapping[str, Any], tag_matters: bool) -> Choice:
         """A release that was good here. Present by digest, or still in the registry by digest."""
-        images = compose_release.images_of(recorded)
+        known = compose_release.for_services(recorded, self.service.description.images)
+        images = compose_release.images_of(recorded) if known is None else known
         absent = {name: image for name, image in images.items() if not self.store.has(image)}
         warnings: list[str] = []
         with ThreadPoolExecutor(max_workers=4) as pool:

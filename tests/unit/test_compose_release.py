@@ -19,6 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_release import
     NotMeant,
     Wanted,
     choose_tag,
+    for_services,
     images_of,
     needed,
     one_build,
@@ -58,6 +59,15 @@ def test_a_release_comes_back_from_the_ledger_as_it_was() -> None:
     found = release(built(), "abc")
     assert images_of(found) == built()
     assert (found["name"], found["revision"]) == ("sha-abc1234", "abc")
+
+
+def test_a_service_that_compose_images_names_since_has_the_image_of_its_repository() -> None:
+    """A one-shot that migrates and shares the backend's image may be named later: `previous` is still a release."""
+    more = {**IMAGES, "migrate": IMAGES["backend"]}
+    assert for_services(release(built()), more) == {**built(), "migrate": built()["backend"]}
+    assert for_services(release(built()), IMAGES) == built()
+    assert for_services(release(built()), {**IMAGES, "web": f"{HUB}/web"}) is None
+    assert for_services(release(built()), {"backend": IMAGES["backend"]}) is None
 
 
 def test_an_image_without_a_tag_comes_back_without_one() -> None:
