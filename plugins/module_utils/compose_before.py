@@ -22,7 +22,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_service import
 class Was:
     """A service as it was.
 
-    ran: it had a running container. images: ids of the images of its running containers, or of its last ones.
+    ran: it had a container that ran, or that the engine was starting again. images: ids of the images of its running
+    containers, or of its last ones.
     state: for people, of one that did not run; empty where it had no container. restart: its policy.
     once: it has one thing to do, and ends. needed: a service that ran depends on it.
     """
@@ -47,6 +48,9 @@ class Was:
 
 _DONE = "exited, exit code 0"
 
+#: One that dies again and again is meant to run: what it lacks may come back.
+_RUNS = ("running", "restarting")
+
 Record = Mapping[str, Was]
 
 
@@ -56,12 +60,12 @@ def record(
     """The services of the compose files as they are now. services: as `docker compose config` has them."""
     checked = {container.service for container in containers if container.health not in ("", "none")}
     once = compose_once.one_shots(services, pinned, checked)
-    alive = {container.service for container in containers if container.state == "running"} & set(services)
+    alive = {container.service for container in containers if container.state in _RUNS} & set(services)
     needed = compose_once.needed_by(services, alive)
     found: dict[str, Was] = {}
     for name in services:
         mine = [container for container in containers if container.service == name]
-        running = [container for container in mine if container.state == "running"]
+        running = [container for container in mine if container.state in _RUNS]
         last = (running or mine)[:1]
         found[name] = Was(
             ran=bool(running),

@@ -60,9 +60,9 @@ class PresentReader:
         for service, repository in self.service.description.images.items():
             mine = [container for container in containers if container.service == service]
             alive = [container for container in mine if container.state == "running"]
-            was = before[service]
-            if not was.ran and not was.done:
-                idle.append(f"{service} does not run ({was.state or 'it has no container'})")
+            if not alive and not before[service].done:
+                state = f"{mine[0].state}, exit code {mine[0].exit_code}" if mine else "it has no container"
+                idle.append(f"{service} does not run ({state})")
             configured = image_reference.parse(str(config["services"][service]["image"]))
             digest, tag = "", configured.tag
             for container in alive or mine:

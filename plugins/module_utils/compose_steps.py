@@ -127,9 +127,9 @@ class ComposeSteps:
         if decision.kind == "nothing":
             return {"undone": []}
         more = {"targets": list(found.targets), "undo": list(found.names), "stays": list(found.stays)}
-        names = list(self.service.description.images) if data["itself"] else []
+        # A new release that starts again and again would run them anew; before `up` it is the one before that runs.
+        names = list(self.service.description.images) if data["itself"] and "up" in begun else []
         if names:
-            # One that starts again and again would run them anew.
             self.service.compose("stop", *names)
         try:
             self._do_migrate_down(replace(step, data={**data, **more}))

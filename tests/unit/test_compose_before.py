@@ -75,6 +75,12 @@ def test_where_everything_ran_up_takes_no_names() -> None:
     assert compose_before.warnings(record, "deploy") == []
 
 
+def test_one_that_dies_again_and_again_is_meant_to_run() -> None:
+    record = recorded(container("api", "restarting"), *ALL[1:])
+    assert compose_before.to_stop(record) == []
+    assert "api" in compose_before.to_start(record)
+
+
 def test_what_a_running_service_needs_is_not_stopped() -> None:
     record = recorded(container("api"), container("jobs"), container("migrate", "exited"), container("db", "exited"))
     assert compose_before.to_stop(record) == []

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_before
-from ansible_collections.ops.runbook.plugins.module_utils.command import Output
+from ansible_collections.ops.runbook.plugins.module_utils import alembic_probe, compose_before
+from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Revision
+from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
 from ansible_collections.ops.runbook.plugins.module_utils.compose_before import Was
 from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -92,6 +94,94 @@ def test_a_plan_of_a_version_without_a_record_brings_up_what_the_files_name(
 ) -> None:
     """That version removed all of them, also those that had run."""
     assert done(Step("stop", "stop what did not run before", data={"after": "up"}), None, here) == typed
+
+
+KNOWN = {"a": Revision("a"), "b": Revision("b", ("a",))}
+UNDO = Step(
+    "undo_migrations",
+    "",
+    data={"image": f"shop/api:2@sha256:{'b' * 64}", "heads": ["a"], "itself": "entry.sh", "shared": False},
+)
+
+
+@dataclass
+class Database:
+    """The database of the service, as the newer image answers about it. rows: in what undoing would drop."""
+
+    heads: tuple[str, ...] = ("b",)
+    rows: str = "0 rows"
+    fails: bool = False
+
+    def settle(self, *_: object) -> None:
+        pass
+
+    def ask(self, *_: object, **_options: object) -> Answer:
+        return Answer(KNOWN, self.heads, downs={"b": {"kind": "ok", "sql": ["DROP TABLE plans"]}})
+
+    def count(self, *_: object) -> dict[str, str]:
+        return {"table plans": self.rows}
+
+    def migrate(self, _service: object, _image: object, *commands: tuple[str, str]) -> Answer:
+        if self.fails:
+            return Answer(KNOWN, self.heads, failed="alembic downgrade ended with 1")
+        assert commands == (("downgrade", "a"),)
+        self.heads = ("a",)
+        return Answer(KNOWN, self.heads)
+
+
+def undone(
+    monkeypatch: pytest.MonkeyPatch, database: Database, begun: list[str], migrations: str = "run"
+) -> tuple[object, list[list[str]]]:
+    """What undoing the migrations returned, or why it stopped, and what was typed besides."""
+    for name in ("settle", "ask", "count", "migrate"):
+        monkeypatch.setattr(alembic_probe, name, getattr(database, name))
+    host = Host()
+    host.graph = lambda _image: KNOWN  # type: ignore[attr-defined]
+    guard = SimpleNamespace(progress=lambda: SimpleNamespace(ever_begun=begun))
+    plan: dict[str, Any] = {"procedure": "deploy", "project": "shop", "from": None, "before": {}}
+    steps = ComposeSteps(host, guard, plan, host, migrations)  # type: ignore[arg-type]
+    try:
+        return steps(UNDO), host.typed
+    except CommandFailed as error:
+        return str(error), host.typed
+
+
+STOP, START = ["stop", "api", "jobs"], ["start", "api", "jobs"]
+
+
+@pytest.mark.parametrize(
+    ("database", "begun", "migrations", "note", "typed"),
+    [
+        (Database(), ["images"], "run", None, []),
+        # Before `up` the release before is the one that runs: nothing is stopped.
+        (Database(), ["images", "migrate"], "run", {"undone": ["b"]}, []),
+        (Database(), ["images", "migrate", "pin", "up"], "run", {"undone": ["b"]}, [STOP]),
+        (Database(heads=("a",)), ["images", "up"], "run", {"undone": []}, []),
+        (Database(rows="3 rows"), ["images", "up"], "down", {"undone": ["b"]}, [STOP]),
+        (Database(rows="3 rows"), ["images", "up"], "keep", {"left": ["b"], "why": "migrations=keep"}, []),
+    ],
+)
+def test_the_migrations_of_the_deploy_are_undone(
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,
+    begun: list[str],
+    migrations: str,
+    note: object,
+    typed: list[list[str]],
+) -> None:
+    assert undone(monkeypatch, database, begun, migrations) == (note, typed)
+
+
+def test_where_rows_would_be_lost_the_new_release_stays_and_the_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, typed = undone(monkeypatch, Database(rows="3 rows"), ["images", "migrate", "up"])
+    assert "table plans (3 rows)" in str(told) and "interrupted=undo migrations=down" in str(told)
+    assert typed == []
+
+
+def test_where_the_downgrade_fails_the_new_release_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, typed = undone(monkeypatch, Database(fails=True), ["images", "migrate", "up"])
+    assert str(told).startswith("alembic downgrade ended with 1. Of b the database has b now")
+    assert typed == [STOP, START]
 
 
 def test_no_container_of_another_file_is_ever_removed() -> None:
