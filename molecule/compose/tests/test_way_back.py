@@ -131,7 +131,7 @@ def test_a_one_shot_that_compose_images_does_not_name_is_named_before_it_breaks_
     assert lab.containers() == before
     serves(lab, "good")
     # The way that is named can be typed as it stands.
-    named = re.search(r"-e '(\{\"compose_images\".*?\}\})'", run.text)
+    named = re.search(r"-e '+(\{\"compose_images\".*?\}\})'", run.text)
     assert named, run.text
     again = lab.play("compose_deploy", to=tag("additive"), **json.loads(named[1]))
     assert again.green, again.text
