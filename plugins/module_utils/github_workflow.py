@@ -25,6 +25,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError, Uncertain, part
 from ansible_collections.ops.runbook.plugins.module_utils.github_module import repository_path
+from ansible_collections.ops.runbook.plugins.module_utils.workflow_log import output_of_commands
 
 #: What GitHub takes of one dispatch.
 MOST_INPUTS = 25
@@ -45,9 +46,6 @@ HOLDS = {
     "pending": "waits for another run of its concurrency group",
     "waiting": "waits for an approval",
 }
-
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_STAMP = re.compile(r"\ufeff?\d{4}-\d\d-\d\dT[\d:.]+Z ?")
 
 Json = Mapping[str, Any]
 Tell = Callable[[str], None]
@@ -247,11 +245,6 @@ def chosen(wanted: Dispatch, mine: Sequence[Run], settled: bool) -> tuple[Run, s
     return mine[0], BY_ACTOR
 
 
-def plain(text: str) -> list[str]:
-    """The lines of a log without its time stamps and colours."""
-    return [_ANSI.sub("", _STAMP.sub("", line, count=1)).rstrip() for line in text.splitlines()]
-
-
 def patterns(texts: Iterable[str], name: str) -> list[re.Pattern[str]]:
     """Regular expressions of an option. Raises GitHubError."""
     found = []
@@ -268,12 +261,12 @@ def patterns(texts: Iterable[str], name: str) -> list[re.Pattern[str]]:
 
 
 def evidence(logs: Mapping[str, str], required: Iterable[str], forbidden: Iterable[str] = ()) -> Evidence:
-    """What the logs of jobs, by the name of the job, say.
+    """What the output of the commands of jobs, by the name of the job, says.
 
-    The patterns are regular expressions that a line is searched for; re.escape() makes one of a fixed text. Pure.
-    Raises GitHubError for a pattern that is none.
+    The runner's echo of a script and the subjects of commits are no evidence. The patterns are regular expressions that
+    a line is searched for; re.escape() makes one of a fixed text. Pure. Raises GitHubError for a pattern that is none.
     """
-    read = {job: plain(text) for job, text in logs.items()}
+    read = {job: output_of_commands(text) for job, text in logs.items()}
     found: list[Found] = []
     missing: list[str] = []
     bad: list[Found] = []

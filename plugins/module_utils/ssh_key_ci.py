@@ -7,6 +7,10 @@
 The workflow says which key it has in a line that it prints itself (docs/ssh-keys.md has the step):
 
     ops-runbook-key SHA256:<fingerprint> ops-runbook-nonce <the input nonce, nothing where a push started the run>
+
+A log has lines of others too: whoever has a commit, a branch or a pull request may write some of them. So the line
+counts as a line of its own alone, in runs of the branch that the secret is for, and a run that names two keys names
+none.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_state, github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils import github_state, github_workflow, workflow_log
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github_secret import Secret, Wanted
 from ansible_collections.ops.runbook.plugins.module_utils.github_workflow import Dispatch, Run
@@ -24,7 +28,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.github_workflow import
 #: Earlier runs that are asked which key they had, the newest first.
 ASKED = 5
 
-_SAID = re.compile(r"ops-runbook-key (SHA256:[A-Za-z0-9+/]{43})(?: ops-runbook-nonce *(\S*))?\s*$")
+#: Runs that are looked through for them.
+LISTED = 50
+#: What starts a run with the workflow and the text of the branch alone. A pull request of a fork brings its own.
+EVENTS = ("push", "workflow_dispatch", "schedule", "repository_dispatch", "release")
+
+_SAID = re.compile(r"ops-runbook-key (SHA256:[A-Za-z0-9+/]{43})(?: ops-runbook-nonce *(\S*))?")
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,13 @@ class Place:
     def secret_in_words(self) -> str:
         of = f"environment {self.environment} of {self.repository}" if self.environment else self.repository
         return f"secret {self.secret} of {of}"
+
+    def branch(self) -> str:
+        """The name of ref, as a run has it."""
+        for prefix in ("refs/heads/", "refs/tags/"):
+            if self.ref.startswith(prefix):
+                return self.ref[len(prefix) :]
+        return self.ref
 
     def workflow_in_words(self) -> str:
         return f"{self.workflow} on {self.ref}"
@@ -79,11 +95,11 @@ class Seen:
 
 
 def said(logs: Iterable[str]) -> list[Seen]:
-    """What the logs say of keys. A runner also prints the commands of a step, which have no fingerprint. Pure."""
+    """What commands have said of keys, each in a line of its own. Pure."""
     found = []
     for text in logs:
-        for line in github_workflow.plain(text):
-            match = _SAID.search(line)
+        for line in workflow_log.output_of_commands(text):
+            match = _SAID.fullmatch(line)
             if match:
                 found.append(Seen(match[1], match[2] or ""))
     return found
@@ -107,10 +123,9 @@ def survey(github: GitHub, place: Place) -> Survey:
         warnings = (
             f"jobs in {names} do not see this secret, the environment has one of the same name: the run will tell",
         )
-    runs = github_workflow.runs_of(github, place.repository, place.workflow, most=ASKED)
-    for run in runs:
-        if not run.done:
-            continue
+    branch = place.branch()
+    runs = github_workflow.runs_of(github, place.repository, place.workflow, most=LISTED, branch=branch)
+    for run in [run for run in runs if run.done and run.branch == branch and run.event in EVENTS][:ASKED]:
         try:
             seen = said(_logs(github, run))
         except GitHubError as error:
@@ -118,8 +133,22 @@ def survey(github: GitHub, place: Place) -> Survey:
                 raise
             continue
         if seen:
-            return Survey(seen[-1].fingerprint, f"run {run.run_id} of {place.workflow}", present.updated, warnings)
+            where = f"run {run.run_id} of {place.workflow} on {branch}"
+            return Survey(only(seen, run.url or where), where, present.updated, warnings)
     return Survey(updated=present.updated, warnings=warnings)
+
+
+def only(seen: Iterable[Seen], where: str) -> str:
+    """The one key that a run named. Pure. Raises GitHubError where it named several: one of them is not its own."""
+    found = sorted({one.fingerprint for one in seen})
+    if len(found) > 1:
+        raise GitHubError(
+            "key_said_twice",
+            f"{where} names {len(found)} keys in lines of their own, {', '.join(found)}: one of them is not the key "
+            "that CI logs in with, and which one can't be told",
+            ("a run of the workflow", "whose log has that line once: the newest run that has it counts"),
+        )
+    return found[0]
 
 
 def _logs(github: GitHub, run: Run) -> list[str]:

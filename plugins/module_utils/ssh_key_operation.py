@@ -78,6 +78,7 @@ def planned(wish: Wish, places: Places, operation: str, now: datetime) -> dict[s
     if any(other.key is not None and other.key.options != key.options for _place, other in lines):
         warnings += (f"{old} stands {len(lines)} times, with different options: those of the first are taken over",)
     options = authorized_keys.shown_options(key)
+    whose = authorized_keys.shown(key.comment) or "no comment says whose it is"
     where = ", ".join(f"{one.path} line {other.number}" for one, other in lines)
     entries = [f"{places.account.name}, {where}"]
     return {
@@ -92,7 +93,18 @@ def planned(wish: Wish, places: Places, operation: str, now: datetime) -> dict[s
         "saved_as": operation,
         "steps": [step.to_dict() for step in steps(old, place.path, wish)],
         "undo": [Step("remove_new", "take the new key out again", data={"after": "authorise"}).to_dict()],
-        "also": [("account", entries), ("options", [options or "none"]), ("keeps", [wish.keep])],
+        "also": [
+            ("account", entries),
+            ("takes out", [f"{old}, {whose}, {options or 'without options'}"]),
+            (
+                "lets in",
+                [
+                    f"a new key, {comment(wish.comment or authorized_keys.shown(key.comment), now)}, "
+                    f"{options or 'without options: it may do whatever the account may'}"
+                ],
+            ),
+            ("keeps", [wish.keep]),
+        ],
         "warnings": [*warnings, *_other_ways(places)],
         # What an operation that stopped halfway leaves, in place of "between two releases".
         "halfway": "Both keys may be let in there, and the old one until the new one is proven.",

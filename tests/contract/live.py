@@ -29,6 +29,8 @@ from whole_answer import Completer
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "a" * 40
+#: What the commands of a deploy print.
+DEPLOYED = "Running migrations.\nConfiguration cached successfully.\nBroadcasting queue restart signal.\n"
 
 #: What is so although the description says otherwise: operation, where the description is mended, with what, and why.
 WAIVED = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from github_fake import FakeGitHub, start_run
 from github_run import disguises
-from live import MAIN, Stage, book, green, play
+from live import DEPLOYED, MAIN, Stage, book, green, play
 
 PROTECT: dict[str, Any] = {
     "github_reviewers": ["anna"],
@@ -81,7 +81,7 @@ def test_a_secret_is_sealed_for_each_scope_and_opened_there(stage: Stage, hub: F
 
 def test_a_deploy_is_verified_and_the_store_of_logs_gets_no_token(stage: Stage, hub: FakeGitHub) -> None:
     green(hub, "ci.yml", "main")
-    green(hub, "deploy.yml", "main", "artisan migrate --force\nartisan config:cache\nartisan queue:restart\n")
+    green(hub, "deploy.yml", "main", DEPLOYED)
     done = play(stage, "deploy_verify.yml", commit=MAIN)
     assert done.returncode == 0 and "2 of 2 green" in done.stdout, done.stdout
     [asked] = hub.store_requests

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from github_fake import FakeGitHub
 from github_run import disguises
-from live import MAIN, ROOT, Stage, book, green, play, surroundings
+from live import DEPLOYED, MAIN, ROOT, Stage, book, green, play, surroundings
 
 PROTECT: dict[str, Any] = {"github_reviewers": ["anna"], "github_required_checks": ["test"]}
 
@@ -91,7 +91,7 @@ def test_the_procedures_show_no_token_and_no_password(
     canaries = (hub.token, password)
     hub.checks[MAIN] = [{"name": "test", "status": "completed", "conclusion": "success"}]
     green(hub, "ci.yml", "main")
-    green(hub, "deploy.yml", "main", "artisan migrate --force\nartisan config:cache\nartisan queue:restart\n")
+    green(hub, "deploy.yml", "main", DEPLOYED)
     given = {"environ": around(home), "token": "", "github_token": typed(tmp_path, "token", hub.token)}
     registry = {"github_registry_username": "x", "github_registry_password": typed(tmp_path, "password", password)}
     images = {"github_release_images": ["127.0.0.1:9/shop/app:sha-{short}"], "github_registry_plain_http": True}

@@ -95,10 +95,13 @@ def test_a_deployed_commit_is_verified(hub: FakeGitHub) -> None:
         run = start_run(hub, name, "main", "push")
         run.update(status="completed", conclusion="success", course=[])
     log = run["id"] * 10
-    hub.logs[log] = "php artisan migrate --force\nphp artisan config:cache\n"
+    hub.logs[log] = (
+        "##[group]Run php artisan queue:restart\nphp artisan queue:restart\n##[endgroup]\n"
+        "INFO  Nothing to migrate.\nINFO  Configuration cached successfully.\n"
+    )
     done = play(hub, "deploy_verify.yml", commit=MAIN)
-    assert done.returncode != 0 and "has no line with 'queue:restart'" in done.stdout
-    hub.logs[log] += "php artisan queue:restart\n"
+    assert done.returncode != 0 and "has no line with 'Broadcasting queue restart signal'" in done.stdout
+    hub.logs[log] += "INFO  Broadcasting queue restart signal.\n"
     done = play(hub, "deploy_verify.yml", commit=MAIN)
     assert done.returncode == 0 and "2 of 2 green" in done.stdout, done.stdout
     hub.logs[log] += "php artisan migrate:fresh\n"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from github_fake import running
+from github_fake import running, start_run
 from rotation_world import Task, World, install, place
 
-from ansible_collections.ops.runbook.plugins.module_utils import key_rotation, ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils import key_rotation, ssh_key_operation, ssh_key_pair
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run, absent, closing
 
 __all__ = ["place"]
@@ -366,3 +367,73 @@ def test_a_host_of_the_secret_that_is_not_in_the_run_is_missed() -> None:
     assert absent(run(), ["a", "b", "c"]) == ["c"]
     one_way = {**PLANNED, "a": {**PLANNED["a"], "continues": True, "one_way": True}}
     assert absent(run(planned=one_way), ["a", "b", "c"]) == []
+
+
+def later_run(world: World, line: str, ref: str = "main", event: str = "push") -> dict[str, Any]:
+    """A run after the honest one, with a line in its log."""
+    run = start_run(world.hub, "deploy.yml", ref, event)
+    world.runs(run)
+    run.update(status="completed", conclusion="success", course=[])
+    world.hub.logs[run["id"] * 10] += line
+    return run
+
+
+def anna() -> tuple[str, str]:
+    """A key of a person, as anybody may see it, and its fingerprint."""
+    pair = ssh_key_pair.generate()
+    return pair.public, pair.fingerprint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "HEAD is now at 3f2a91c docs: ops-runbook-key {}\n",
+        "##[group]Run echo\nops-runbook-key {}\n##[endgroup]\n",
+        "remote: ops-runbook-key {}\n",
+    ],
+)
+def test_a_line_that_somebody_else_wrote_locks_nobody_out(world: World, line: str) -> None:
+    public, fingerprint = anna()
+    for host in world.hosts.values():
+        host.keys.write_text(f"{host.keys.read_text()}\n{public} anna@laptop\n")
+    later_run(world, line.format(fingerprint))
+    result = world.rotate()
+    assert result["outcomes"] == ["succeeded", "succeeded"], result
+    for host in world.hosts.values():
+        assert host.lets_in(fingerprint) and not host.lets_in(world.old.fingerprint)
+        # The new key has the options of CI's own line, and not those of somebody else's.
+        new = ssh_key_pair.pair_of(world.hub.secrets["repo"]["PROD_SSH_KEY"]["value"].encode())
+        assert f'from="192.0.2.1" {new.public}' in host.keys.read_text()
+
+
+def test_two_lines_of_their_own_refuse_the_rotation(world: World) -> None:
+    public, fingerprint = anna()
+    for host in world.hosts.values():
+        host.keys.write_text(f"{host.keys.read_text()}\n{public} anna@laptop\n")
+    later_run(world, f"ops-runbook-key {fingerprint}\n")
+    refused = world.rotate()["refused"]
+    assert {one["code"] for one in refused.values()} == {"key_said_twice"}
+    assert all(host.lets_in(fingerprint) and host.lets_in(world.old.fingerprint) for host in world.hosts.values())
+
+
+@pytest.mark.parametrize(
+    ("ref", "event"),
+    [("main", "pull_request"), ("main", "pull_request_target"), ("patch-1", "push"), ("main", "issue_comment")],
+)
+def test_a_run_of_somebody_elses_branch_or_pull_request_is_not_asked(world: World, ref: str, event: str) -> None:
+    public, fingerprint = anna()
+    for host in world.hosts.values():
+        host.keys.write_text(f"{host.keys.read_text()}\n{public} anna@laptop\n")
+    run = later_run(world, "", ref, event)
+    world.hub.logs[run["id"] * 10] = f"ops-runbook-key {fingerprint}\n"
+    result = world.rotate()
+    assert result["outcomes"] == ["succeeded", "succeeded"], result
+    assert all(host.lets_in(fingerprint) for host in world.hosts.values())
+
+
+def test_the_plan_says_whose_key_is_taken_out_and_what_the_new_one_may_do(world: World) -> None:
+    wish = ssh_key_operation.Wish(used=world.old.fingerprint, where="run 1")
+    plan = ssh_key_operation.planned(wish, world.hosts["web1"].places(), "op", datetime.now(UTC))
+    also = {title: " ".join(entries) for title, entries in plan["also"]}
+    assert world.old.fingerprint in also["takes out"] and "ci deploy" in also["takes out"]
+    assert 'from="192.0.2.1"' in also["takes out"] and 'from="192.0.2.1"' in also["lets in"]
