@@ -287,6 +287,14 @@ class ConvertSteps(ReleaseSteps):
         to = os.readlink(here)
         if to == _ours(here, shared):
             return "was so already"
+        if (
+            not _stays(step, here, shared)
+            and os.path.islink(shared)
+            and os.path.realpath(shared) == os.path.realpath(here)
+        ):
+            # Going on with releases: what is shared is the same place as before.
+            replace_link(here, _ours(here, shared))
+            return None
         if not _stays(step, here, shared):
             raise CommandFailed(f"{here} is a link to {to}, and was not when this was planned")
         if os.path.lexists(shared) and not os.path.islink(shared):
@@ -303,8 +311,15 @@ class ConvertSteps(ReleaseSteps):
             if standing(here) != step.data["was"]:
                 raise CommandFailed(f"{here} is not the link to {step.data['was']['to']} that it was")
             return "a link, which stayed as it was"
-        if not os.path.islink(here) or not os.path.lexists(shared) or os.path.islink(shared):
+        if not os.path.islink(here) or not os.path.lexists(shared):
             return "was so already"
+        if os.path.islink(shared):
+            # Somebody has put what is shared onto a volume since.
+            lies = os.path.join(os.path.realpath(os.path.dirname(shared)), os.readlink(shared))
+            if os.path.realpath(lies) != os.path.realpath(here) or not os.path.exists(here):
+                raise CommandFailed(f"{here} and {shared} are links to different places, or to none")
+            replace_link(here, lies)
+            return f"a link to {lies}, as {shared} is"
         _swap(shared, here)
         # Requests that a release still answers find it where it was.
         replace_link(shared, os.path.relpath(here, os.path.dirname(shared)))

@@ -274,4 +274,8 @@ class LaravelSteps:
         if live and service.vendor.stamp() is None:
             service.composer("dump-autoload", "--no-dev", "--optimize")
             service.vendor.write_stamp(live, commit)
-        return None if live else "vendor/ is not what composer.lock asks for: going back here will need Composer"
+        if live:
+            return None
+        if service.checkout.show(commit, "composer.lock") is None:
+            return "composer.lock is not in git, so nothing is pinned: going back here will need Composer"
+        return "vendor/ is not what composer.lock asks for: going back here will need Composer"

@@ -1,0 +1,61 @@
+"""What hangs on one cheap look is decided in one place, and what is printed as a list survives a shell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = sorted(path.name for path in ROOT.glob("plugins/module_utils/*.py"))
+
+#: A question that one file or one variable does not answer, the pattern of asking it so, and who may.
+CHEAP_LOOKS = {
+    "an application keeps its maintenance where it wants to: laravel_health.is_down asks it": (
+        re.compile(r"""["']framework["'],\s*["']down["']|framework/down"""),
+        {"laravel_health.py", "laravel_probe.py"},
+    ),
+    "without a unit there are workers too: a unit decides what is verified, and never what is done": (
+        re.compile(r"\bqueue_unit\b"),
+        {"laravel_service.py", "argument_specs.py", "laravel_health.py", "laravel_status.py", "laravel_steps.py"},
+    ),
+    "a link may be a stranger's: held_path, laravel_layout and release_store know which are ours": (
+        re.compile(r"""islink\([^)]*\):\s*\n\s*return ["']was so already["']"""),
+        set(),
+    ),
+    "a list that is typed goes through a shell: held_path.as_input quotes it": (
+        re.compile(r"""["'][a-z_]+=\[(?!\\)"""),
+        set(),
+    ),
+}
+
+
+def strangers(question: str, sources: dict[str, str]) -> list[str]:
+    """The files that ask it so, and may not."""
+    pattern, allowed = CHEAP_LOOKS[question]
+    return [name for name, source in sources.items() if name not in allowed and pattern.search(source)]
+
+
+@pytest.mark.parametrize("question", CHEAP_LOOKS)
+def test_a_cheap_look_decides_nothing(question: str) -> None:
+    sources = {name: (ROOT / "plugins/module_utils" / name).read_text() for name in RULES}
+    assert strangers(question, sources) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "source"),
+    list(
+        zip(
+            CHEAP_LOOKS,
+            (
+                'os.path.exists(self.service.file("storage", "framework", "down"))',
+                "queue = [RESTART] if description.queue_unit else []",
+                'if os.path.islink(here):\n    return "was so already"',
+                """way = (f"laravel_shared=['{path}']", "shares it")""",
+            ),
+        )
+    ),
+)
+def test_a_cheap_look_is_seen(question: str, source: str) -> None:
+    assert strangers(question, {"laravel_new.py": source}) == ["laravel_new.py"]
