@@ -100,6 +100,8 @@ def as_input(name: str, value: Sequence[str]) -> str:
 _RULES: Mapping[str, str] = {
     "laravel_service": "name",
     "compose_service": "name",
+    "dokku_app": "name",
+    "dokku_backup_id": "name",
     "operation_service": "name",
     "laravel_shared": "shared",
     "compose_files": "paths",

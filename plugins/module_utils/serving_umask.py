@@ -32,7 +32,12 @@ def serving(present: int, modes: Sequence[int], writable: int = 0) -> int:
 
 
 def present_umask() -> int:
-    """The umask of this process; only setting it tells it."""
+    """The umask of this process."""
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    # Before Linux 4.7 only setting it tells it, and another thread could make a file meanwhile.
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -99,6 +99,9 @@ def test_what_is_accepted_lies_below_the_folder_and_apart(shared: list[str]) -> 
         ({"dokku_backup_from": "/"}, ["dokku_backup_from: '/' is empty"]),
         ({"dokku_backup_from": "/home/a/20261121T031502Z-4f2a9c/"}, []),
         ({"dokku_backup_from": ""}, []),
+        ({"dokku_backup_id": "../../etc"}, ["dokku_backup_id: '../../etc' leads out"]),
+        ({"dokku_backup_id": "latest", "dokku_app": "crm"}, []),
+        ({"dokku_app": "../crm"}, ["dokku_app: '../crm' leads out"]),
     ],
 )
 def test_a_path_of_the_inventory_that_leads_out_is_named(variables: dict[str, Any], wrong: list[str]) -> None:
