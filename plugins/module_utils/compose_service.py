@@ -17,7 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, held_path, image_reference, last_line
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    held_path,
+    image_reference,
+    last_line,
+    ways,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import (
     Engine,
@@ -283,7 +289,7 @@ class ComposeService:
         if missing or not names:
             what = f"{', '.join(missing)} is not in {folder}" if missing else f"{folder} holds no compose file"
             way = (
-                held_path.as_input("compose_files", ["docker-compose.prod.yml"]),
+                ways.given("compose_files", ["docker-compose.prod.yml"]),
                 "names the compose files, relative to that folder",
             )
             raise Refused(Refusal("no_compose_file", what, (way, _SET_DIR)))

@@ -15,6 +15,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import ways
+
 #: What a release makes for itself, or the releases' own folders: sharing it would destroy it.
 OF_EACH_RELEASE = (".git", "vendor", "bootstrap/cache")
 _OF_THE_LAYOUT = ("releases", "shared", "repository", "current", "in-place", "public", "artisan")
@@ -66,7 +68,9 @@ def shared_problem(given: Sequence[object]) -> str:
 def _shared_item(item: str, before: Sequence[str]) -> str:
     path = item.rstrip("/")
     if any(letter in path for letter in _OF_A_LIST):
-        return "has a bracket or a quote in it: a shell took the list apart. Type: " + as_input("laravel_shared", [])
+        return "has a bracket or a quote in it: a shell took the list apart. Type: " + ways.given(
+            "laravel_shared", ["...", "..."]
+        )
     if any(part in ("", ".") for part in path.split("/")):
         return "is not written plainly: leave out ./ and //"
     for taken in OF_EACH_RELEASE:
@@ -85,15 +89,6 @@ def _shared_item(item: str, before: Sequence[str]) -> str:
 
 def _holds(outer: str, inner: str) -> bool:
     return inner == outer or inner.startswith(f"{outer}/")
-
-
-def as_input(name: str, value: Sequence[str]) -> str:
-    """A list as an extra variable that survives a shell: `-e '{"name": [...]}'`."""
-    import json
-    import shlex
-
-    text = json.dumps({name: list(value)}, ensure_ascii=False) if value else f'{{"{name}": ["...", "..."]}}'
-    return f"-e {shlex.quote(text)}"
 
 
 #: Variables of inventories that are joined to a folder, with what they must be.

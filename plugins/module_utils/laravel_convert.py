@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     laravel_probe,
     laravel_reload,
     release_store,
+    ways,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.disk_room import room_in
@@ -137,7 +138,7 @@ def _sharing_too(shared: Sequence[str], extra: Sequence[str]) -> tuple[tuple[str
     if not wanted:
         return ()
     effect = "shares them between all releases" if len(wanted) == len(extra) else f"shares {', '.join(wanted)}"
-    return ((held_path.as_input("laravel_shared", [*shared, *wanted]), effect),)
+    return ((ways.given("laravel_shared", [*shared, *wanted]), effect),)
 
 
 def _there(description: Description, present: Mapping[str, str], was: Was) -> tuple[list[Step], list[Step]]:

@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from ansible_collections.ops.runbook.plugins.module_utils import held_path
+from ansible_collections.ops.runbook.plugins.module_utils import ways
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
@@ -80,9 +80,9 @@ def strange(service: LaravelService, state: str) -> Refusal | None:
             "shared_missing",
             f"laravel_shared names {', '.join(missing)}, which {store.root} does not have",
             (
-                (held_path.as_input("laravel_shared", good), "shares the others"),
+                (ways.given("laravel_shared", good), "shares the others"),
                 (
-                    held_path.as_input("laravel_shared", [*good, *(f"{path}/" for path in missing)]),
+                    ways.given("laravel_shared", [*good, *(f"{path}/" for path in missing)]),
                     "makes a folder of each name that ends with /",
                 ),
             ),

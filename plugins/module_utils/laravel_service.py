@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     held_path,
     last_line,
     serving_umask,
+    ways,
     write_rights,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
@@ -212,7 +213,7 @@ class LaravelService:
         wrong = held_path.shared_problem(shared)
         if wrong:
             good = [path for path in shared if not held_path.shared_problem([path])]
-            way = (held_path.as_input("laravel_shared", good), "names the paths that can be shared")
+            way = (ways.given("laravel_shared", good), "names the paths that can be shared")
             raise Refused(Refusal("shared_path", f"laravel_shared: {wrong}", (way,)))
 
     def must_write(self, held: list[str], why: str) -> None:

@@ -24,7 +24,7 @@ CHEAP_LOOKS = {
         re.compile(r"""islink\([^)]*\):\s*\n\s*return ["']was so already["']"""),
         set(),
     ),
-    "a list that is typed goes through a shell: held_path.as_input quotes it": (
+    "a list that is typed goes through a shell: ways.given quotes it": (
         re.compile(r"""["'][a-z_]+=\[(?!\\)"""),
         set(),
     ),

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -108,13 +107,6 @@ def test_a_path_of_the_inventory_that_leads_out_is_named(variables: dict[str, An
     found = held_path.inventory_problems(variables)
     assert len(found) == len(wrong)
     assert all(text.startswith(begin) for text, begin in zip(found, wrong))
-
-
-def test_a_list_is_printed_so_that_a_shell_hands_it_on() -> None:
-    typed = held_path.as_input("laravel_shared", [".env", "it's here/", "a b"])
-    said = subprocess.run(["sh", "-c", f"printf '%s\\n' {typed}"], capture_output=True, text=True, check=True).stdout
-    assert said == '-e\n{"laravel_shared": [".env", "it\'s here/", "a b"]}\n'
-    assert shlex.split(typed)[0] == "-e"
 
 
 # -- on the disk -----------------------------------------------------------------------------------
