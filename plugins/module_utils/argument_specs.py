@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Request
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 
 OPERATION: dict[str, Any] = {
     "operation": {"type": "str", "required": True},
@@ -133,8 +134,8 @@ DOKKU: dict[str, Any] = {
 }
 
 
-def request(params: Mapping[str, Any], service: str) -> Request:
-    """The request in a module's parameters."""
+def request(params: Mapping[str, Any], service: str, system: str, place: str = "") -> Request:
+    """The request in a module's parameters. system and place: what the state folder has to be of."""
     return Request(
         operation=params["operation"],
         service=service,
@@ -142,6 +143,7 @@ def request(params: Mapping[str, Any], service: str) -> Request:
         environment=params["environment"],
         reason=params["reason"],
         actor=params["actor"],
+        subject=Subject(system, place, params["environment"]),
         lock_wait=params["lock_wait"],
         lock_takeover=params["lock_takeover"],
         interrupted=params["interrupted"],

@@ -19,6 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     durable_tree,
     held_path,
+    owned_folder,
     sealed_file,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest, Part
@@ -102,8 +103,7 @@ class Store:
     def begin(self, identity: str) -> None:
         """Make room for a new backup; what a killed one left of the same id stays."""
         for folder in (self.folder, self.making(identity)):
-            # makedirs gives its mode to the last folder only.
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            owned_folder.make(folder)
         durable_file.sync_folder(self.folder)
 
     def write(

@@ -14,7 +14,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import disk_room, docker_engine, durable_file, image_reference
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    disk_room,
+    docker_engine,
+    durable_file,
+    image_reference,
+    owned_folder,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, graph
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import Asked, registry_refusal
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Description
@@ -147,7 +153,7 @@ class ImageStore:
     def graph(self, image: Reference) -> Graph | None:
         """The revisions of an image that was asked before: a digest always has the same ones."""
         try:
-            return graph(json.loads(durable_file.read_bytes(self._graph_file(image))))
+            return graph(json.loads(durable_file.read_state(self._graph_file(image))))
         except (ValueError, OSError):
             return None
 
@@ -157,7 +163,7 @@ class ImageStore:
         ]
         path = self._graph_file(image)
         with contextlib.suppress(OSError):
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            owned_folder.make(os.path.dirname(path))
             durable_file.replace(path, json.dumps(entries).encode())
 
     def forget_graphs(self, digests: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_pin, durable_file
+from ansible_collections.ops.runbook.plugins.module_utils import compose_pin, durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
@@ -170,7 +170,7 @@ def write(service: ComposeService, images: Mapping[str, str], hashes: Mapping[st
 
     Raises CommandFailed where a file is neither as it was planned nor as it is to be.
     """
-    os.makedirs(kept, mode=0o700, exist_ok=True)
+    owned_folder.make(kept)
     for name, (before, after) in hashes.items():
         present = read(service.path(name))
         if sha256(present) == after:

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     durable_tree,
     env_file,
+    owned_folder,
     secret_value,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
@@ -67,7 +68,7 @@ class SecretsSteps(ComposeSteps):
         if sha256(present) != self.plan["env"]["before"]:
             raise CommandFailed(f"{self.path} was changed since the plan was made; the same command again plans anew")
         folder = os.path.dirname(self._kept_env)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        owned_folder.make(folder)
         for name in os.listdir(folder):
             # Of an operation that has ended and can't be undone any more.
             durable_file.remove(os.path.join(folder, name))

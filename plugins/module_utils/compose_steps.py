@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     compose_release,
     compose_undo_migrations,
     image_reference,
+    owned_folder,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
@@ -316,9 +317,7 @@ class ComposeSteps:
         folder = os.path.dirname(self._kept)
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
             if name != os.path.basename(self._kept):
-                for file in os.listdir(os.path.join(folder, name)):
-                    os.unlink(os.path.join(folder, name, file))
-                os.rmdir(os.path.join(folder, name))
+                owned_folder.remove_tree(os.path.join(folder, name))
 
     # -- adopt -----------------------------------------------------------------------------------
 

@@ -177,7 +177,7 @@ def write_config(context: Context, plan: Mapping[str, Any], one: Step, values: M
 
 def put_config_back(context: Context, plan: Mapping[str, Any], one: Step) -> object:
     """The variables as they were before the operation."""
-    content = durable_file.read_bytes(_kept(context, plan))
+    content = durable_file.read_state(_kept(context, plan))
     if not content:
         # It never came to write one.
         return None

@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Re
 from ansible_collections.ops.runbook.plugins.module_utils.journal import FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 
 #: Options of a module that changes something; the doc fragment `github.record` describes them.
 RECORD: dict[str, Any] = {
@@ -63,6 +64,7 @@ def keeper(
         procedure=procedure,
         reason=params["reason"],
         actor=operator_inputs.actor(environ, params["launched_by"], user, socket.gethostname()),
+        subject=Subject("github", owner),
         lock_wait=WAIT,
         interrupted="accept",
     )

@@ -9,6 +9,7 @@ One service has one folder:
     lease.json      who may change the service now
     journal.jsonl   what the present (or an interrupted) operation does
     ledger.jsonl    one record for each operation that ended
+    service.json    what the folder is of: system, place and environment
     state.lock      kernel lock, held for the moment of a change to the files above
     running.lock    kernel lock, held while a phase works on this host, by its child processes too
 """
@@ -32,6 +33,8 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     journal,
     ledger,
     moment,
+    owned_folder,
+    state_owner,
 )
 from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_file
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
@@ -58,8 +61,8 @@ class Untouched(Exception):
 class Request:
     """What an operator asks for.
 
-    operation: the id for this run. lock_wait: seconds to wait for the lease. lease_ttl: seconds that the
-    lease lasts between two phases.
+    operation: the id for this run. subject: what the state folder has to be of. lock_wait: seconds to wait for the
+    lease. lease_ttl: seconds that the lease lasts between two phases.
     """
 
     operation: str
@@ -68,6 +71,7 @@ class Request:
     environment: str = ""
     reason: str = ""
     actor: dict[str, Any] = field(default_factory=dict)
+    subject: state_owner.Subject | None = None
     lock_wait: float = 0.0
     lock_takeover: str = ""
     interrupted: str = ""
@@ -95,13 +99,13 @@ class Guard:
     # -- reading ---------------------------------------------------------------------------------
 
     def lease(self) -> lease_file.Lease | None:
-        return lease_file.parse(durable_file.read_bytes(self.path("lease.json")))
+        return lease_file.parse(durable_file.read_state(self.path("lease.json")))
 
     def progress(self) -> Progress | None:
         """What the journal says. Raises Refused where it can't be read."""
         path = self.path("journal.jsonl")
         try:
-            return journal.fold(journal.parse(durable_file.read_bytes(path)))
+            return journal.fold(journal.parse(durable_file.read_state(path)))
         except journal.JournalDamaged as error:
             raise Refused(
                 Refusal(
@@ -127,7 +131,7 @@ class Guard:
     def is_running(self) -> bool:
         """Whether a process of some operation works here now, seen without taking anything."""
         try:
-            descriptor = os.open(self.path("running.lock"), os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = owned_folder.open_file(self.path("running.lock"), os.O_RDONLY)
         except FileNotFoundError:
             return False
         try:
@@ -150,6 +154,13 @@ class Guard:
 
     def look(self, request: Request) -> Opening:
         """What opening would do, changing nothing: this is what check mode shows."""
+        with self._told():
+            return self._look(request)
+
+    def _look(self, request: Request) -> Opening:
+        other = state_owner.refusal(self.path(state_owner.NAME), request.subject)
+        if other is not None:
+            return Opening(refusal=other)
         opening = decide(self.lease(), self.standing(), self._unfinished(), request.interrupted, request.lock_takeover)
         return opening if opening.refusal else self._check_ledger(opening)
 
@@ -187,29 +198,28 @@ class Guard:
 
     def prepare(self) -> None:
         """Make the state folder. Raises Refused with the commands to type where that is not allowed."""
-        try:
-            os.makedirs(self.state_dir, mode=0o700, exist_ok=True)
+        with self._told():
+            if not os.path.isdir(self.state_dir):
+                owned_folder.make(self.state_dir)
             if not os.access(self.state_dir, os.W_OK | os.X_OK):
                 read_only = os.statvfs(self.state_dir).f_flag & os.ST_RDONLY
                 number = errno.EROFS if read_only else errno.EACCES
                 raise OSError(number, os.strerror(number), self.state_dir)
+            # Root reaches it through no link of somebody else's.
+            owned_folder.owner_of(self.state_dir)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise Refused, with what to type, for a state folder that can't be worked in."""
+        try:
+            yield
         except OSError as error:
             if error.errno in _DISK:
                 raise Refused(self._disk_refusal(error)) from error
-            user = _user_name()
-            raise Refused(
-                Refusal(
-                    "state_dir_not_writable",
-                    f"{user} can't write the state folder {self.state_dir}: {error.strerror}",
-                    (
-                        (
-                            f"sudo install -d -o {user} -m 0700 {shlex.quote(os.path.dirname(self.state_dir))}",
-                            "once, on the host, makes the folder that holds the state of all services",
-                        ),
-                        ("operation_state_dir=<folder>", "keeps the state elsewhere"),
-                    ),
-                )
-            ) from error
+            found = state_owner.unusable(self.state_dir, error)
+            if found is None:
+                raise
+            raise Refused(found) from error
 
     def _disk_refusal(self, error: OSError) -> Refusal:
         """Why the disk takes no record; without one nothing may be changed."""
@@ -232,6 +242,10 @@ class Guard:
         """Raise Refused where there is a state folder that this user can't read."""
         if os.path.isdir(self.state_dir) and not os.access(self.state_dir, os.R_OK | os.W_OK | os.X_OK):
             self.prepare()
+        with self._told():
+            self.lease()
+            self.progress()
+            self.ledger()
 
     def open(self, request: Request, accept_damaged_ledger: bool = False) -> Opening:
         """Take the lease and start the journal. Raises Refused; then nothing was changed.
@@ -239,12 +253,8 @@ class Guard:
         A continued operation gets a new id, and the plan and progress of the interrupted one.
         """
         self.prepare()
-        try:
+        with self._told():
             return self._open(request, accept_damaged_ledger)
-        except OSError as error:
-            if error.errno not in _DISK:
-                raise
-            raise Refused(self._disk_refusal(error)) from error
 
     def _open(self, request: Request, accept_damaged_ledger: bool) -> Opening:
         deadline = time.monotonic() + request.lock_wait
@@ -276,6 +286,9 @@ class Guard:
                 self._sleep(0.5)
 
     def _try_open(self, request: Request, accept_damaged_ledger: bool, taken: bool) -> Opening | None:
+        other = state_owner.refusal(self.path(state_owner.NAME), request.subject)
+        if other is not None:
+            raise Refused(other)
         lease, progress = self.lease(), self._unfinished()
         standing = "died" if taken else self.standing()
         opening = decide(lease, standing, progress, request.interrupted, request.lock_takeover)
@@ -294,6 +307,7 @@ class Guard:
             raise Refused(Refusal("lease_held", "another process has just begun to work here"))
         if progress is not None and opening.bury and progress.operation not in self.ledger().ids:
             self._bury(progress, accept_damaged_ledger)
+        state_owner.name(self.path(state_owner.NAME), request.subject)
         # The journal first: a kill between the two leaves an operation that is seen to have died.
         self._write_header(request, progress if opening.direction else None, opening.direction)
         self._write_lease(request)
@@ -348,7 +362,7 @@ class Guard:
     # -- the kernel lock of a phase --------------------------------------------------------------
 
     def _take_running(self) -> bool:
-        descriptor = os.open(self.path("running.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = owned_folder.open_file(self.path("running.lock"), os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -381,7 +395,8 @@ class Guard:
         """Journal an event durably."""
         path = self.path("journal.jsonl")
         # What a power cut left of a last line must not swallow this one.
-        torn = not durable_file.read_bytes(path).endswith(b"\n") and os.path.exists(path)
+        present = durable_file.read_state(path)
+        torn = bool(present) and not present.endswith(b"\n")
         line = durable_file.encode({**event, "at": self._clock().text})
         durable_file.append_line(path, b"\n" + line if torn else line)
 
@@ -564,9 +579,9 @@ class Guard:
         """Keep a damaged ledger under another name, so that a new one can begin. Returns that name."""
         with durable_file.exclusive(self.path("state.lock")):
             path = self.path("ledger.jsonl")
-            kept = f"{path}.damaged-{ledger.digest(durable_file.read_bytes(path))[:12]}"
+            kept = f"{path}.damaged-{ledger.digest(durable_file.read_state(path))[:12]}"
             if self.ledger().problems:
-                durable_tree.rename(path, kept)
+                durable_file.rename(path, os.path.basename(kept))
             return kept
 
     def _record(self, progress: Progress, end: journal.Ending) -> dict[str, Any]:
@@ -614,12 +629,3 @@ def _mount_point(path: str) -> str:
     while not os.path.ismount(path) and os.path.dirname(path) != path:
         path = os.path.dirname(path)
     return path
-
-
-def _user_name() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

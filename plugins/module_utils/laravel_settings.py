@@ -14,7 +14,7 @@ import glob
 import os
 import shutil
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_tree, held_path, release_store
+from ansible_collections.ops.runbook.plugins.module_utils import durable_tree, held_path, owned_folder, release_store
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 
@@ -39,10 +39,10 @@ def outdated(service: LaravelService) -> bool:
 def keep_caches(service: LaravelService, folder: str) -> None:
     """Keep the cached files, which hold secrets, where only their owner reads them. Older ones are removed."""
     above = os.path.dirname(folder)
-    os.makedirs(above, mode=0o700, exist_ok=True)
+    owned_folder.make(above)
     for name in os.listdir(above):
         held_path.remove_tree(above, os.path.join(above, name))
-    os.makedirs(f"{folder}.part", mode=0o700)
+    owned_folder.make(f"{folder}.part")
     for path in _cached(service):
         copy = os.path.join(f"{folder}.part", os.path.basename(path))
         shutil.copy2(path, copy)

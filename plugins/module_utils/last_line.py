@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import owned_folder
+
 NAME = "last_line"
 #: Bytes of the file, always as many: one write of that length is read whole or not at all.
 WIDTH = 240
@@ -46,8 +48,7 @@ class LastLine:
 
     def begin(self) -> None:
         with contextlib.suppress(OSError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._descriptor = os.open(self.path, flags, 0o600)
+            self._descriptor = owned_folder.open_file(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 
     def said(self, line: str) -> None:
         # Masked before it is cut: half a secret is not known as one.
@@ -64,7 +65,7 @@ class LastLine:
             if descriptor is not None:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
-                    os.unlink(self.path)
+                    owned_folder.remove_file(self.path)
 
 
 def file_in_memory(name: str) -> IO[bytes]:

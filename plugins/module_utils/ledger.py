@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,7 +118,7 @@ def wrong_field(record: dict[str, Any]) -> str:
 
 def read(path: str) -> Ledger:
     """Read a ledger file; one that does not exist is empty."""
-    return parse(durable_file.read_bytes(path))
+    return parse(durable_file.read_state(path))
 
 
 def append(path: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +132,7 @@ def append(path: str, record: dict[str, Any]) -> dict[str, Any]:
         raise LedgerDamaged("; ".join(ledger.problems))
     if ledger.torn:
         durable_file.replace(f"{path}.torn-{digest(ledger.torn)[:12]}", ledger.torn + b"\n")
-        os.truncate(path, ledger.size)
+        durable_file.cut(path, ledger.size)
     written = {**record, "schema": SCHEMA, PREVIOUS: ledger.head}
     prefix = b"" if ledger.ends_with_newline else b"\n"
     durable_file.append_line(path, prefix + durable_file.encode(written))

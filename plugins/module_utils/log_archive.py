@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, owned_folder
 
 _NAME = re.compile(r"(?P<app>.+)-(?P<day>\d{8})\.log\.gz")
 
@@ -23,12 +23,11 @@ def name(app: str, day: str) -> str:
 
 def write(folder: str, app: str, day: str, lines: Iterable[str]) -> str:
     """Write the archive of a day, in the place of an earlier one of that day. Returns its path."""
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    owned_folder.make(folder)
     # Without a time stamp of its own: the same log makes the same file.
     content = gzip.compress("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), mtime=0)
     path = os.path.join(folder, name(app, day))
     durable_file.replace(path, content)
-    os.chmod(path, 0o600)
     return path
 
 
@@ -44,5 +43,5 @@ def rotate(folder: str, app: str, keep: int) -> list[str]:
     """Remove the outdated archives of an app. Returns their names."""
     gone = outdated(os.listdir(folder), app, keep)
     for one in gone:
-        os.unlink(os.path.join(folder, one))
+        owned_folder.remove_file(os.path.join(folder, one))
     return gone

@@ -11,6 +11,7 @@ a part of the steps; what the controller did is reported with the next one, and 
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,10 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     authorized_keys,
     operation_plan,
+    owned_folder,
     ssh_key_audit,
     ssh_key_place,
+    state_owner,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
@@ -165,6 +168,25 @@ def _must_be_writable(path: str) -> None:
         )
 
 
+def _must_be_recorded_safely(state_dir: str, paths: Sequence[str]) -> None:
+    """Raise Refused where root would change files of keys by records that somebody else than their owner may write."""
+    keeper = owned_folder.nearest_owner(state_dir)
+    if os.geteuid() != 0 or keeper == 0:
+        return
+    for path in paths:
+        owner = os.stat(path).st_uid
+        if owner != keeper:
+            named = state_owner.user_name
+            folder = shlex.quote(state_dir)
+            text = (
+                f"{path} belongs to {named(owner)}, and the state folder {state_dir} to {named(keeper)}, "
+                "who could write into its records what root then does"
+            )
+            own = f"sudo install -d -m 0700 {folder} && sudo chown -R root: {folder}"
+            ways = ((own, "once, on the host, gives the records of rotations to root; all later ones need --become"),)
+            raise Refused(Refusal("state_of_other_user", text, ways))
+
+
 def _other_ways(places: Places) -> list[str]:
     found = []
     if places.configuration.command:
@@ -188,7 +210,11 @@ def open_and_plan(
 
     def plan() -> dict[str, Any]:
         places = look(wish, environment)
-        return untouched(places) if left_alone else planned(wish, places, request.operation, datetime.now(timezone.utc))
+        if left_alone:
+            return untouched(places)
+        found = planned(wish, places, request.operation, datetime.now(timezone.utc))
+        _must_be_recorded_safely(guard.state_dir, [place.path for place in places.with_key(str(found["from"]["id"]))])
+        return found
 
     result = operation_plan.open_and_plan(
         guard, request if begun else replace(request, interrupted=""), plan, check_mode

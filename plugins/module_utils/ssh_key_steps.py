@@ -11,6 +11,7 @@ operation has ended: a journal has fingerprints only.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -22,9 +23,9 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     authorized_keys,
     durable_file,
-    held_path,
     key_file,
     key_rotation,
+    owned_folder,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Untouched
@@ -157,7 +158,7 @@ class KeySteps:
 
     def _edit(self, step: str, path: str, change: Callable[[bytes], bytes]) -> None:
         """An edit that can be undone to the byte: what it does is on the disk before it is done."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        owned_folder.make(self._folder)
 
         def recorded(before: bytes) -> bytes:
             after = change(before)
@@ -166,7 +167,12 @@ class KeySteps:
                 durable_file.replace(self._kept(step, path), json.dumps(kept).encode())
             return after
 
-        key_file.edit(path, recorded)
+        with self._as_owner():
+            key_file.edit(path, recorded)
+
+    def _as_owner(self) -> contextlib.AbstractContextManager[None]:
+        """The state folder's owner may have written what it says, so it is done with that user's rights."""
+        return owned_folder.acting_as(owned_folder.owner_of(self.guard.state_dir))
 
     def _restore(self, step: str) -> None:
         """Take an edit back: to the byte where nobody has edited since, and else by the keys alone."""
@@ -174,7 +180,7 @@ class KeySteps:
         for name in names:
             if not name.startswith(f"{self.plan['saved_as']}-{step}-"):
                 continue
-            kept = json.loads(durable_file.read_bytes(os.path.join(self._folder, name)))
+            kept = json.loads(durable_file.read_state(os.path.join(self._folder, name)))
             before = base64.b64decode(kept["before"])
 
             def back(content: bytes, before: bytes = before, after: str = kept["after"]) -> bytes:
@@ -188,21 +194,22 @@ class KeySteps:
                         return content if _has(content, self.old) else authorized_keys.add(content, line.raw)
                 return content
 
-            key_file.edit(str(kept["path"]), back)
+            with self._as_owner():
+                key_file.edit(str(kept["path"]), back)
 
     def old_public(self) -> str:
         """Type and blob of the old key, from the files or from what an edit took; empty where neither has it."""
         places = self.look()
         found = places.public(self.old)
         for name in sorted(os.listdir(self._folder)) if not found and os.path.isdir(self._folder) else []:
-            kept = json.loads(durable_file.read_bytes(os.path.join(self._folder, name)))
+            kept = json.loads(durable_file.read_state(os.path.join(self._folder, name)))
             lines = tuple(authorized_keys.parse(base64.b64decode(kept["before"])))
             found = found or replace(places, files=(Place(kept["path"], lines),)).public(self.old)
         return found
 
     def forget(self) -> None:
         """The operation has ended: what its edits took away is nobody's any more."""
-        held_path.remove_tree(os.path.dirname(self._folder), self._folder, ignore_errors=True)
+        owned_folder.remove_tree(self._folder)
 
 
 def _has(content: bytes, fingerprint: str) -> bool:

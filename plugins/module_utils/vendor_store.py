@@ -19,7 +19,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, durable_tree, held_path
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, durable_tree, held_path, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
 
 #: Inside vendor/: which key and commit the tree was made for. Composer leaves unknown files alone.
@@ -126,7 +126,7 @@ class VendorStore:
         """Keep a copy of the live tree, before Composer changes it in place."""
         if not name or self.has(name):
             return
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        owned_folder.make(self.folder)
         part = self.kept(f"{name}{_PART}")
         held_path.remove_tree(self.folder, part, ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", self.live, part], check=True, capture_output=True)
@@ -152,7 +152,7 @@ class VendorStore:
 
         A kill right after an exchange leaves the former live tree under the name of the new one.
         """
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        owned_folder.make(self.folder)
         if os.path.isdir(f"{self.live}{_FORMER}"):
             if os.path.isdir(self.kept("former.aside")):
                 _discard(self.kept("former.aside"))

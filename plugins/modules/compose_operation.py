@@ -284,6 +284,7 @@ closed:
   type: dict
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -333,7 +334,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
     """Open and plan; changed says, in check mode, what would be."""
     params = module.params
     description = describe(params["service"])
-    request = argument_specs.request(params, description.name)
+    request = argument_specs.request(params, description.name, "compose", os.path.abspath(description.project_dir))
     result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
     decided = result["plan"]
     if module._diff and decided and decided["steps"]:

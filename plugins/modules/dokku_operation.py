@@ -238,7 +238,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
     """Open and plan; changed says, in check mode, what would be."""
     params = module.params
     description = describe(params["service"])
-    request = argument_specs.request(params, description.app)
+    request = argument_specs.request(params, description.app, "dokku", description.app)
     guard = Guard(params["state_dir"])
     result = open_and_plan(guard, request, description, params["inputs"], params["secrets"], module.check_mode)
     decided = result["plan"]

@@ -243,6 +243,7 @@ closed:
   type: dict
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -285,7 +286,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     description = describe(params["service"])
-    request = argument_specs.request(params, description.name)
+    request = argument_specs.request(params, description.name, "laravel", os.path.abspath(description.path))
     result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
     decided = result["plan"]
     if module._diff and decided and decided["steps"]:

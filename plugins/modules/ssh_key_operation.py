@@ -237,7 +237,7 @@ def carry_out(module: AnsibleModule) -> dict[str, Any]:
         expires=params["expires"],
     )
     if params["phase"] == "plan":
-        request = argument_specs.request(params, "ssh_key")
+        request = argument_specs.request(params, "ssh_key", "ssh_key")
         result = ssh_key_operation.open_and_plan(guard, request, wish, os.environ, module.check_mode)
         return {"changed": bool(module.check_mode and result["plan"]), **result}
     part = Part(

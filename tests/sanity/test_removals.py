@@ -15,17 +15,15 @@ REMOVERS = {"shutil.rmtree", "shutil.move", "os.unlink", "os.remove", "os.remove
 
 #: Removals whose path holds nothing of an inventory or of a person's input, with the reason.
 HARMLESS: dict[tuple[str, str], str] = {
-    ("durable_file.py", "os.unlink(temporary)"): "mkstemp made it",
-    ("durable_file.py", "os.unlink(path)"): "one file, never a folder; the caller joined a constant name",
+    ("durable_file.py", "os.unlink(temporary, dir_fd=folder)"): "it was made there under a random name",
+    ("durable_file.py", "os.unlink(os.path.basename(path), dir_fd=folder)"): "one name in an open folder",
+    ("owned_folder.py", "os.unlink(os.path.basename(path), dir_fd=folder)"): "one name in an open folder",
     ("key_file.py", "os.unlink(temporary)"): "mkstemp made it",
     ("compose_secrets_steps.py", "os.unlink(temporary)"): "mkstemp made it",
     ("laravel_probe.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
     ("laravel_operation.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
-    ("last_line.py", "os.unlink(self.path)"): "a constant name in the state folder",
-    ("log_archive.py", "os.unlink(os.path.join(folder, one))"): "listed in that folder, and matched by a pattern",
     ("checkout.py", "os.unlink(path)"): "lock files of git, by their constant names",
     ("checkout.py", "os.unlink(part)"): "a constant name in a folder of ours",
-    ("compose_steps.py", "os.unlink(os.path.join(folder, name, file))"): "listed in a folder of the state folder",
     ("checkout.py", "os.unlink(copy)"): "a constant name in a folder of ours",
 }
 

@@ -224,7 +224,7 @@ class Task(action.ActionModule):
         try:
             if given["phase"] == "plan":
                 defaults = {"environment": "", "reason": "", "actor": {}, "lock_wait": 0.0, "lease_ttl": 900.0}
-                request = argument_specs.request({**defaults, **given, "procedure": "rotate"}, "ssh_key")
+                request = argument_specs.request({**defaults, **given, "procedure": "rotate"}, "ssh_key", "ssh_key")
                 return ssh_key_operation.open_and_plan(guard, request, wish, {}, False)
             if given["phase"] == "step":
                 return ssh_key_operation.carry_out(guard, given["operation"], wish, part, {})

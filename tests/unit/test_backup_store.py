@@ -87,10 +87,10 @@ def test_a_seal_that_was_killed_before_the_folder_had_its_name_is_ended(
 
     rename = os.rename
 
-    def killed(old: str, new: str) -> None:
+    def killed(old: str, new: str, **folders: int) -> None:
         if os.path.isdir(old):
             raise KeyboardInterrupt
-        rename(old, new)
+        rename(old, new, **folders)
 
     monkeypatch.setattr(os, "rename", killed)
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,335 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A state folder is of one service and of one user, and root writes nothing through it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    key_file,
+    moment,
+    owned_folder,
+    state_owner,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
+
+PRODUCTION = Subject("laravel", "/srv/vertex", "production")
+STAGING = Subject("laravel", "/srv/vertex-staging", "staging")
+FILES = ("lease.json", "journal.jsonl", "ledger.jsonl", "state.lock", "running.lock", "service.json")
+#: A user of no account, so that the test needs none.
+SOMEBODY = 54321
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root takes another user's rights")
+
+
+def request(operation: str, subject: Subject | None = PRODUCTION) -> Request:
+    return Request(operation, "vertex", "deploy", subject.environment if subject else "", subject=subject)
+
+
+def operated(state: Path, operation: str, subject: Subject | None = PRODUCTION) -> None:
+    guard = Guard(str(state))
+    guard.open(request(operation, subject))
+    guard.leave()
+    guard.refuse(operation, Refusal("tried", "it is a test"))
+
+
+def refused(act: Callable[[], object]) -> Refusal:
+    with pytest.raises(Refused) as caught:
+        act()
+    return caught.value.refusal
+
+
+def child(act: Callable[[], object], user: int = SOMEBODY) -> str:
+    """The code of the refusal, or `done`, of what another user does."""
+    # What Python loads late, from a folder that the other user may not read.
+    moment.now()
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        try:
+            os.setgroups([])
+            os.setgid(user)
+            os.setuid(user)
+            act()
+            said = "done"
+        except Refused as error:
+            said = error.refusal.code
+        except BaseException as error:
+            said = repr(error)
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(process, 0)
+    with os.fdopen(reading) as answer:
+        return answer.read()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The state folder of somebody else, where there is root to make one."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    made = tmp_path / "state"
+    made.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(made, SOMEBODY, SOMEBODY)
+    return made
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    made = tmp_path / "outside"
+    made.mkdir(mode=0o755)
+    return made
+
+
+# -- of one service --------------------------------------------------------------------------------
+
+
+def test_a_second_service_of_the_same_name_is_refused_with_both_names_and_the_way_out(tmp_path: Path) -> None:
+    state = tmp_path / "vertex"
+    operated(state, "op-1")
+    looked = Guard(str(state)).look(request("op-2", STAGING)).refusal
+    for found in (refused(lambda: operated(state, "op-2", STAGING)), looked):
+        assert found is not None and found.code == "state_of_another"
+        assert "/srv/vertex (production)" in found.text and "/srv/vertex-staging (staging)" in found.text
+        assert found.ways[0][0] == f"operation_state_dir={state}-staging"
+    assert [record["id"] for record in Guard(str(state)).ledger().records] == ["op-1"]
+    subprocess.run(["sh", "-c", found.ways[1][0].removeprefix("sudo ")], check=True)
+    operated(state, "op-3", STAGING)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "lets"),
+    [
+        (PRODUCTION, PRODUCTION, True),
+        (PRODUCTION, Subject("laravel", "/srv/vertex"), True),
+        (Subject("laravel", "/srv/vertex"), PRODUCTION, True),
+        (PRODUCTION, Subject("laravel", "/srv/vertex", "staging"), False),
+        (PRODUCTION, Subject("laravel", "/srv/other", "production"), False),
+        (PRODUCTION, Subject("dokku", "vertex", "production"), False),
+        (Subject("ssh_key"), Subject("laravel", "/srv/ssh_key"), False),
+        (PRODUCTION, None, True),
+    ],
+)
+def test_a_folder_is_of_one_system_place_and_environment(
+    tmp_path: Path, first: Subject, then: Subject | None, lets: bool
+) -> None:
+    operated(tmp_path / "state", "op-1", first)
+    guard = Guard(str(tmp_path / "state"))
+    assert (guard.look(request("op-2", then)).refusal is None) == lets
+
+
+def test_a_folder_of_before_is_taken_over_by_the_first_operation(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    operated(state, "op-1", None)
+    assert not (state / "service.json").exists()
+    operated(state, "op-2", PRODUCTION)
+    assert state_owner.parse((state / "service.json").read_bytes()) == PRODUCTION
+    assert [record["id"] for record in Guard(str(state)).ledger().records] == ["op-1", "op-2"]
+
+
+def test_an_environment_that_is_named_later_is_kept(tmp_path: Path) -> None:
+    operated(tmp_path / "state", "op-1", Subject("laravel", "/srv/vertex"))
+    operated(tmp_path / "state", "op-2", PRODUCTION)
+    assert refused(lambda: operated(tmp_path / "state", "op-3", Subject("laravel", "/srv/vertex", "staging")))
+
+
+@given(
+    st.binary(max_size=60)
+    | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps).map(str.encode)
+)
+def test_whatever_stands_in_the_file_is_a_subject_or_none(content: bytes) -> None:
+    assert state_owner.parse(content) is None or isinstance(state_owner.parse(content), Subject)
+
+
+# -- of one user -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_the_place_of_a_state_file_is_refused(state: Path, outside: Path, name: str, there: bool) -> None:
+    target = outside / "target"
+    if there:
+        target.write_text("as it was\n")
+    (state / name).symlink_to(target)
+    found = refused(lambda: operated(state, "op-1"))
+    assert found.code == "state_is_link" and str(state / name) in found.text
+    assert found.ways[1][0] == f"sudo rm {state / name}"
+    assert [path.read_text() for path in outside.iterdir()] == (["as it was\n"] if there else [])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_in_the_place_of_a_state_file_holds_nobody(state: Path, name: str) -> None:
+    os.mkfifo(state / name)
+    if os.geteuid() == 0:
+        os.chown(state / name, SOMEBODY, SOMEBODY)
+    assert refused(lambda: operated(state, "op-1")).code == "state_is_link"
+
+
+@as_root
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(state: Path) -> None:
+    assert child(lambda: operated(state, "op-1")) == "done"
+    operated(state, "op-2")
+    assert child(lambda: operated(state, "op-3")) == "done"
+    operated(state, "op-4")
+    assert {path.stat().st_uid for path in state.iterdir()} == {SOMEBODY}
+    assert [record["id"] for record in Guard(str(state)).ledger().records] == ["op-1", "op-2", "op-3", "op-4"]
+
+
+@as_root
+def test_files_that_root_left_once_are_told_with_what_gives_them_back(state: Path) -> None:
+    assert child(lambda: operated(state, "op-1")) == "done"
+    os.chown(state / "ledger.jsonl", 0, 0)
+    assert child(lambda: operated(state, "op-2")) == "state_of_other_user"
+    found = refused(lambda: operated(state, "op-3"))
+    assert found.code == "state_of_other_user"
+    subprocess.run(["sh", "-c", found.ways[0][0].removeprefix("sudo ")], check=True)
+    assert child(lambda: operated(state, "op-4")) == "done"
+
+
+@as_root
+def test_a_folder_of_roots_is_told_to_another_user(tmp_path: Path, state: Path) -> None:
+    operated(tmp_path / "roots", "op-1")
+    assert child(lambda: operated(tmp_path / "roots", "op-2")) == "state_dir_not_writable"
+
+
+@as_root
+def test_root_reaches_a_state_folder_through_no_link_of_somebody_elses(state: Path, outside: Path) -> None:
+    (state / "shop").symlink_to(outside)
+    assert refused(lambda: operated(state / "shop", "op-1")).code == "state_is_link"
+    assert refused(lambda: operated(state / "shop" / "deeper", "op-1")).code == "state_is_link"
+    assert list(outside.iterdir()) == []
+
+
+@as_root
+def test_a_link_of_roots_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "here").symlink_to("real")
+    operated(tmp_path / "here" / "shop", "op-1")
+    assert (tmp_path / "real" / "shop" / "ledger.jsonl").exists()
+
+
+@as_root
+def test_the_rights_of_another_are_taken_and_given_back(state: Path, outside: Path) -> None:
+    with owned_folder.acting_as(SOMEBODY):
+        (state / "mine").touch()
+        with pytest.raises(PermissionError):
+            (outside / "planted").touch()
+    (outside / "roots").touch()
+    assert (state / "mine").stat().st_uid == SOMEBODY
+    assert (outside / "roots").stat().st_uid == 0
+    with pytest.raises(ZeroDivisionError), owned_folder.acting_as(SOMEBODY):
+        raise ZeroDivisionError
+    (outside / "again").touch()
+    assert (outside / "again").stat().st_uid == 0
+
+
+@as_root
+def test_a_file_of_the_users_that_is_a_link_is_written_with_their_rights(state: Path, outside: Path) -> None:
+    target = outside / "profile"
+    target.write_text("as it was\n")
+    (state / ".env").symlink_to(target)
+    with pytest.raises(PermissionError):
+        durable_file.rewrite(str(state / ".env"), b"planted")
+    assert target.read_text() == "as it was\n"
+    (state / "own").write_text("old")
+    os.chown(state / "own", SOMEBODY, SOMEBODY)
+    (state / ".env").unlink()
+    (state / ".env").symlink_to("own")
+    durable_file.rewrite(str(state / ".env"), b"new")
+    assert (state / "own").read_text() == "new" and (state / ".env").is_symlink()
+    assert (state / "own").stat().st_uid == SOMEBODY
+
+
+@as_root
+def test_a_tree_is_removed_with_the_rights_of_its_owner(state: Path, outside: Path) -> None:
+    (outside / "kept").touch()
+    (state / "keys").symlink_to(outside)
+    owned_folder.remove_tree(str(state / "keys"))
+    owned_folder.remove_tree(str(state / "keys" / "kept"))
+    assert (outside / "kept").exists()
+
+
+# -- the folder of this service only ---------------------------------------------------------------
+
+
+@as_root
+def test_the_advice_makes_the_folder_of_this_service_and_leaves_others_alone(tmp_path: Path, state: Path) -> None:
+    above = tmp_path / "ops-runbook"
+    above.mkdir(mode=0o700)
+    other = above / "vertex"
+    other.mkdir(mode=0o700)
+    os.chown(other, 54322, 54322)
+    found = tmp_path / "found"
+    found.touch()
+    os.chown(found, SOMEBODY, SOMEBODY)
+
+    def ask() -> None:
+        try:
+            operated(above / "www", "op-1")
+        except Refused as error:
+            assert error.refusal.code == "state_dir_not_writable"
+            found.write_text(error.refusal.ways[0][0])
+            raise
+
+    assert child(ask) == "state_dir_not_writable"
+    subprocess.run(["sh", "-ec", found.read_text().replace("sudo ", "")], check=True)
+    assert child(lambda: operated(above / "www", "op-1")) == "done"
+    assert (other.stat().st_uid, above.stat().st_uid) == (54322, 0)
+    assert child(lambda: operated(other, "op-1"), 54322) == "done"
+
+
+# -- files of keys ---------------------------------------------------------------------------------
+
+
+@as_root
+@pytest.mark.parametrize("what", ["the file", "its folder"])
+def test_root_edits_no_file_of_keys_behind_a_link_of_the_accounts(state: Path, outside: Path, what: str) -> None:
+    target = outside / "authorized_keys"
+    target.write_text("as it was\n")
+    target.chmod(0o600)
+    (state / ".ssh").symlink_to(outside) if what == "its folder" else (state / ".ssh").mkdir()
+    if what == "the file":
+        os.chown(state / ".ssh", SOMEBODY, SOMEBODY)
+        (state / ".ssh" / "authorized_keys").symlink_to(target)
+    with pytest.raises(OSError):
+        key_file.edit(str(state / ".ssh" / "authorized_keys"), lambda content: content + b"planted\n")
+    assert target.read_text() == "as it was\n"
+
+
+@as_root
+@pytest.mark.parametrize("owner", [0, SOMEBODY])
+def test_root_edits_a_file_of_keys_and_keeps_its_owner_and_mode(state: Path, owner: int) -> None:
+    keys = state / "authorized_keys"
+    keys.write_text("one\n")
+    keys.chmod(0o640)
+    os.chown(keys, owner, SOMEBODY)
+    assert key_file.edit(str(keys), lambda content: content + b"two\n") == (b"one\n", b"one\ntwo\n")
+    found = keys.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (owner, SOMEBODY, 0o640)
+    assert [path.name for path in state.iterdir()] == ["authorized_keys"]
+
+
+@as_root
+def test_what_is_done_for_one_user_is_not_done_with_the_rights_of_another(tmp_path: Path, state: Path) -> None:
+    (tmp_path / "roots").mkdir()
+    with owned_folder.acting_as(SOMEBODY), pytest.raises(PermissionError):
+        durable_file.replace(str(tmp_path / "roots" / "planted"), b"")
+    with owned_folder.acting_as(SOMEBODY):
+        durable_file.replace(str(state / "mine"), b"")
+    assert (state / "mine").stat().st_uid == SOMEBODY
