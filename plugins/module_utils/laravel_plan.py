@@ -223,16 +223,28 @@ class ReleasePlanner:
         return tags[0] if tags else ""
 
     def _unchanged(self, wish: Wish, source: dict[str, str], chosen: str) -> dict[str, Any]:
-        """The release runs already. A deploy to it builds the caches anew where .env was edited since."""
-        answer = self._ask(migrations=False)
+        """The release runs already.
+
+        A deploy to it builds the caches anew where .env was edited since, and runs migrations that were left pending.
+        """
+        answer = self._ask()
+        waiting = laravel_schema.pending(answer) if wish.procedure == "deploy" else ()
+        schema = Schema(migration_verdict.Comparison("same"), migration_verdict.Undoing((), {}, {}, ()))
+        if waiting:
+            schema = SchemaReader(self.service, source["id"], answer).read(wish.procedure, wish.migrations)
+            schema = replace(schema, comparison=replace(schema.comparison, verdict="behind", behind=waiting))
         description = self.service.description
         facts = Facts(
             procedure=wish.procedure,
             source=source,
             target=source,
             migrations=wish.migrations,
-            comparison=migration_verdict.Comparison("same"),
-            undoing=migration_verdict.Undoing((), {}, {}, ()),
+            comparison=schema.comparison,
+            undoing=schema.undoing,
+            transactional=schema.transactional,
+            ups={name: up.get("sql") or [] for name, up in schema.ups.items()},
+            pending=schema.pending,
+            migrate_here=wish.migrate_here,
             reload=description.php_fpm_unit,
             reload_commands=description.reload_commands,
             in_releases=description.in_releases,
@@ -249,11 +261,16 @@ class ReleasePlanner:
             "proven": "it is the release that runs now",
             "steps": [step.to_dict() for step in steps],
             "undo": [step.to_dict() for step in laravel_release.undo(facts)],
-            "migrations": None,
+            "migrations": laravel_release.migrations_record(facts) if waiting else None,
             "php": str(answer["php"]),
+            "transactional": facts.transactional,
+            "also": schema.also,
             "maintenance": bool(answer.get("down")),
             "maintenance_driver": str(answer.get("maintenance_driver") or ""),
-            "warnings": ["the config cache is older than .env: the caches are built anew"] if steps else [],
+            "warnings": [
+                *(["the config cache is older than .env: the caches are built anew"] if facts.settings_changed else []),
+                *laravel_schema.warnings(schema, label(source)),
+            ],
         }
 
     def _refuse_unsafe_release(self, head: str, goal: dict[str, str]) -> None:
@@ -326,12 +343,10 @@ class ReleasePlanner:
 
     # -- migrations ------------------------------------------------------------------------------
 
-    def _ask(self, migrations: bool = True) -> dict[str, Any]:
+    def _ask(self) -> dict[str, Any]:
         """One PHP process: where the database stands, and what the present release brings."""
         try:
-            return laravel_probe.ask(
-                self.service.commands, self.service.description.php, {"migrations": True} if migrations else {}
-            )
+            return laravel_probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
         except laravel_probe.ProbeFailed as error:
             raise Refused(
                 Refusal(

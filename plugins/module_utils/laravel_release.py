@@ -97,7 +97,11 @@ class Facts:
 def steps(facts: Facts) -> list[Step]:
     """The way forward, in the runbook's order, with what the runbook forgets."""
     if facts.source["id"] == facts.target["id"]:
-        return _new_settings(facts) if facts.settings_changed else []
+        # Of the release itself nothing is to be done; what an earlier deploy left pending is.
+        return [
+            *(_new_settings(facts) if facts.settings_changed else []),
+            *(_migrate(facts) if facts.runs else []),
+        ]
     target = dict(facts.target)
     result: list[Step] = []
     if facts.procedure == "deploy":

@@ -85,7 +85,8 @@ def judge(now: Found, planned: Mapping[str, Any] | None, procedure: str, directi
     if not pending:
         return Judged("", tuple(notes))
     if strict:
-        what = "although it should have run them" if procedure == "deploy" else "and a rollback runs none"
+        who = "it" if record.get("here", True) else "another host"
+        what = f"although {who} should have run them" if procedure == "deploy" else "and a rollback runs none"
         return Judged(f"{len(pending)} migrations of this release are pending, {what}: {_names(pending)}", tuple(notes))
     fresh = [name for name in pending if name not in (record.get("pending") or ())]
     if back and "pending" in record and fresh:

@@ -132,6 +132,21 @@ def beside(procedure: str = "rollback", **more: Any) -> Facts:
 
 
 STEPS |= {
+    "the release is there, and an earlier deploy left migrations pending": (
+        facts("deploy", target=V1, comparison=BEHIND),
+        ["migrate"],
+        [],
+    ),
+    "they stay pending where none is to run": (
+        facts("deploy", target=V1, comparison=BEHIND, migrations="skip"),
+        [],
+        [],
+    ),
+    "releases: the release is there, and an earlier deploy left migrations pending": (
+        beside("deploy", target=V1, comparison=BEHIND),
+        ["migrate"],
+        [],
+    ),
     "releases: a rollback is the switch alone": (beside(), SWITCH, SWITCH),
     "releases: a deploy makes everything before the switch": (
         beside("deploy"),

@@ -36,6 +36,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, str, str, str, str
         "1 migrations of this release are pending",
         "",
     ),
+    "a deploy whose migrations another host should have run": (
+        PENDING,
+        plan("run", here=False),
+        "deploy",
+        "forward",
+        "although another host should have run them: b",
+        "",
+    ),
     "a deploy with keep runs them too": (PENDING, plan("keep"), "deploy", "forward", "should have run them: b", ""),
     "a deploy that skips them": (PENDING, plan("skip"), "deploy", "forward", "", "are pending: b"),
     "a rollback to what the database lacks": (
