@@ -443,7 +443,8 @@ def ending(progress: Progress) -> Ending:
             return Ending("failed", False, None, f"the way back is not complete: {stopped}")
         if healthy:
             return Ending("reverted", True, "from", progress.cause)
-        return Ending("failed", True, "from", f"after going back: {unhealthy}")
+        why = f" (it went back for: {progress.cause})" if progress.cause not in ("", unhealthy) else ""
+        return Ending("failed", True, "from", f"after going back: {unhealthy}{why}")
     if not progress.forward_complete:
         return Ending("failed" if progress.failed else "interrupted", False, None, stopped)
     if progress.verified is None:

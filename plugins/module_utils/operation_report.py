@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import fleet
+from ansible_collections.ops.runbook.plugins.module_utils.blame import SURROUNDINGS
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
 from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
 
@@ -326,6 +327,8 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
     ends = f"ends by itself at about {result['lease_ends']}." if result.get("lease_ends") else ""
     here = f"-e target={host} " if several else ""
     words = [f"{outcome}: {_why(result, outcome)}"]
+    if record.get("about") == SURROUNDINGS and outcome in ("failed", "reverted"):
+        words.append("That is about the surroundings of the release, and condemns none.")
     if outcome == "untouched":
         words.append(f"Nothing was changed there; {label(plan.get('from'))} runs as before.")
         if result.get("outcome") != "refused":
