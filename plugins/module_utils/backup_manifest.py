@@ -51,8 +51,9 @@ class Part:
     """One file of a backup.
 
     kind: one of KINDS. name: of the service, the storage folder or the image; empty for what an app has once.
-    size and sha256: of the file as it lies there, encrypted or not. key: the file with its wrapped key, empty where it
-    is not encrypted. facts: what was counted or read while it was made (rows, keys, alias, version of the server).
+    size and sha256: of the file as it lies there, encrypted or not. key: the file with its seal, or with the wrapped
+    key of an older backup; empty where it is not encrypted. facts: what was counted or read while it was made (rows,
+    keys, alias, version of the server). key_sha256: of the key's file, empty in an older backup.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Part:
     sha256: str
     key: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    key_sha256: str = ""
 
     @property
     def title(self) -> str:
@@ -76,6 +78,7 @@ class Part:
             "sha256": self.sha256,
             "key": self.key,
             "facts": self.facts,
+            **({"key_sha256": self.key_sha256} if self.key_sha256 else {}),
         }
 
 
@@ -167,7 +170,7 @@ def _part(raw: Any, number: int, encrypted: bool) -> Part:
     where = f"{NAME}: part {number + 1}"
     if not isinstance(raw, dict):
         raise BadManifest(f"{where} is no object")
-    kind, name, file, key = (_text(raw, what, where) for what in ("kind", "name", "file", "key"))
+    kind, name, file, key, sealed = (_text(raw, what, where) for what in ("kind", "name", "file", "key", "key_sha256"))
     if kind not in KINDS:
         raise BadManifest(f"{where} is of an unknown kind: {kind!r}")
     if name and not (_IMAGE if kind == "image" else SAFE_NAME).fullmatch(name):
@@ -185,10 +188,12 @@ def _part(raw: Any, number: int, encrypted: bool) -> Part:
         raise BadManifest(f"{where} has an invalid size: {_shown(size)}")
     if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
         raise BadManifest(f"{where} has an invalid sha256: {_shown(digest)}")
+    if sealed and not (key and _SHA256.fullmatch(sealed)):
+        raise BadManifest(f"{where} has a key_sha256 that is none: {sealed!r}")
     if not isinstance(facts, dict):
         raise BadManifest(f"{where} has facts that are none")
     _must_be_facts(facts, where)
-    return Part(kind, name, file, int(size or 0), digest, key, facts)
+    return Part(kind, name, file, int(size or 0), digest, key, facts, sealed)
 
 
 def _is_count(value: Any) -> bool:

@@ -31,6 +31,15 @@ SUMS = "SHA256SUMS"
 _LARGEST_MANIFEST = 16 * 1024 * 1024
 
 
+def is_sealed(part: Part) -> bool:
+    """Whether a seal shows that an encrypted part is as it was made; parts of older versions have none."""
+    return part.key.endswith(sealed_file.SEAL)
+
+
+def _about(identity: str, kind: str, name: str) -> str:
+    return f"{identity} {kind} {name}".strip()
+
+
 class Store:
     """The folder of backups."""
 
@@ -89,14 +98,41 @@ class Store:
                 lines.append(f"{part.title}: {part.file} has {size} bytes; the manifest says {part.size}")
             elif sha256 != part.sha256:
                 lines.append(f"{part.title}: {part.file} was changed: its SHA-256 is not the manifest's")
-            if part.key and not os.path.isfile(self.path(manifest.id, part.key)):
-                lines.append(f"{part.title}: its key {part.key} is missing")
+            if part.key:
+                lines += self._key_problems(manifest, part)
         return lines
 
+    def _key_problems(self, manifest: Manifest, part: Part) -> list[str]:
+        try:
+            _, sha256 = sealed_file.digest(self.path(manifest.id, part.key))
+        except OSError:
+            return [f"{part.title}: its key {part.key} is missing"]
+        if part.key_sha256 and sha256 != part.key_sha256:
+            return [f"{part.title}: {part.key} was changed: its SHA-256 is not the manifest's"]
+        return []
+
     def read(self, manifest: Manifest, part: Part, private_key: str = "") -> Iterator[bytes]:
-        """The content of a part, decrypted. Raises SealError or OSError."""
-        wrapped = durable_file.read_bytes(self.path(manifest.id, part.key)) if part.key else b""
-        return sealed_file.read(self.path(manifest.id, part.file), wrapped, private_key)
+        """The content of a part, decrypted, once all of it was checked. Raises SealError or OSError."""
+        return sealed_file.read(
+            self.path(manifest.id, part.file), part.sha256, self._key(manifest, part, private_key) if part.key else b""
+        )
+
+    def _key(self, manifest: Manifest, part: Part, private_key: str) -> bytes:
+        """The key of a part. A seal has to be of this part of this backup, as it lies there. Raises SealError."""
+        content = durable_file.read_bytes(self.path(manifest.id, part.key))
+        if not is_sealed(part):
+            return sealed_file.unwrap(content, private_key)
+        found = sealed_file.unseal(content, private_key)
+        if found.about != _about(manifest.id, part.kind, part.name):
+            raise sealed_file.Changed(f"{part.key} is the seal of {found.about!r}, and not of {part.title}")
+        if found.sha256 != part.sha256:
+            raise sealed_file.Changed(f"{part.file} was changed: its SHA-256 is not that of its seal")
+        return found.key
+
+    def must_open(self, manifest: Manifest, part: Part, private_key: str) -> None:
+        """Raise SealError unless the part's key can be had, and its seal is of this part."""
+        if part.key:
+            self._key(manifest, part, private_key)
 
     # -- making ----------------------------------------------------------------------------------
 
@@ -120,15 +156,16 @@ class Store:
         The part is noted beside it, so that a killed operation goes on with the next one.
         """
         path = self.making(identity, file + (".enc" if public_key else ""))
-        writer = sealed_file.Writer(path, public_key)
+        writer = sealed_file.Writer(path, public_key, _about(identity, kind, name))
         try:
             facts = fill(writer.write)
             writer.close()
         except BaseException:
             writer.abandon()
             raise
-        key = os.path.basename(path) + ".key" if public_key else ""
-        part = Part(kind, name, os.path.basename(path), writer.size, writer.sha256, key, facts)
+        key = os.path.basename(path) + sealed_file.SEAL if public_key else ""
+        sealed = sealed_file.digest(self.making(identity, key))[1] if key else ""
+        part = Part(kind, name, os.path.basename(path), writer.size, writer.sha256, key, facts, sealed)
         durable_file.replace(self.making(identity, f".{file}.part"), durable_file.encode(part.to_dict()))
         return part
 

@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_manifest,
     backup_retention,
+    backup_store,
     byte_stream,
     database_dump,
     dokku_database,
@@ -84,6 +85,11 @@ class Source:
         if recorded and sealed_file.digest(path)[1] != recorded:
             problems.insert(0, f"{backup_manifest.NAME} was changed since it was made: the ledger has another SHA-256")
         for part in several if not problems else []:
+            try:
+                self.store.must_open(self.manifest, part, self.private_key)
+            except (sealed_file.SealError, OSError) as error:
+                problems.append(f"{part.title}: {error}")
+        for part in several if not problems else []:
             if part.kind == "database":
                 problem = self._dump_problem(part)
                 if problem:
@@ -92,6 +98,16 @@ class Source:
             ways = (("backup=<another>", "goes by another one"), ("dokku_backup", "makes a new one"))
             text = f"the backup {self.manifest.id} can't be trusted: {problems[0]}"
             raise Refused(Refusal("backup_damaged", text, ways, tuple(problems)))
+
+    def warnings(self) -> list[str]:
+        """What its encryption does not show."""
+        old = [part.title for part in self.manifest.parts if part.key and not backup_store.is_sealed(part)]
+        if not old:
+            return []
+        return [
+            f"the backup {self.manifest.id} was encrypted by an earlier version, without seals: only its manifest and "
+            "the ledger of the host that made it show that nobody changed it. `dokku_backup` makes one with seals"
+        ]
 
     def _recorded(self, ledger: Ledger) -> str:
         """The manifest's SHA-256 as this host's ledger has it; empty where it was made elsewhere."""

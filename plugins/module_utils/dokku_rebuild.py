@@ -73,7 +73,7 @@ def plan(context: Context) -> dict[str, Any]:
             ["settings", [" ".join(call) for call in rebuild_changes.commands(service.app, settings)]],
             ["by a person", _left_to_do(service.app, domains, manifest)],
         ],
-        "warnings": [*notes, *(f"not in the backup: {line}" for line in manifest.left_out)],
+        "warnings": [*notes, *source.warnings(), *(f"not in the backup: {line}" for line in manifest.left_out)],
         "backup": backup,
         "left_to_do": _left_to_do(service.app, domains, manifest),
     }

@@ -89,6 +89,7 @@ class _Planner:
             "also": self._overwritten(source, parts, databases, survey),
             "warnings": [
                 *self._warnings(parts, apps, running),
+                *source.warnings(),
                 *backup_retention.ahead_lines(store.look()[0], owner),
             ],
             "backup": backup,

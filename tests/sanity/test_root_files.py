@@ -51,7 +51,6 @@ ALLOWED = {
     "key_file.py: os.setxattr": "1 on a file that is open",
     "key_keep.py: os.makedirs": f"1 {CONTROLLER}",
     "key_keep.py: os.open": f"1 {CONTROLLER}",
-    "sealed_file.py: os.open": "1 a new file of the backup's own folder, which is for its owner alone",
 }
 
 

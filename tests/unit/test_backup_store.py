@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest
+from ansible_collections.ops.runbook.plugins.module_utils import sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
 
 ID = "20261121T031502Z-4f2a9c"
@@ -128,3 +132,86 @@ def test_removing(store: Store) -> None:
     store.remove(ID)
     store.remove(ID)
     assert store.look() == ([], {}) and os.listdir(store.folder) == []
+
+
+# -- sealed ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def private() -> str:
+    made = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+    return subprocess.run(made, capture_output=True, text=True, check=True).stdout
+
+
+def sealed(store: Store, private: str, identity: str = ID) -> Manifest:
+    public = sealed_file.public_of(private)
+    store.begin(identity)
+    parts = (
+        store.write(identity, "database.sql", public, filled(b"rows"), "database", "mysql.db"),
+        store.write(identity, "config.json", public, filled(b"{}"), "config", ""),
+    )
+    recipient = sealed_file.fingerprint(public)
+    made = manifest_of(identity, parts, recipient)
+    store.seal(made, ["database.sql", "config.json"])
+    return store.manifest(identity)
+
+
+def manifest_of(identity: str, parts: tuple[Part, ...], recipient: str) -> Manifest:
+    made = "2026-11-21T03:15:02.000Z"
+    return Manifest(identity, "shop", "web1", "production", made, "requested", recipient, {}, {}, parts)
+
+
+def test_a_sealed_backup_is_whole_and_read(tmp_path: Path, private: str) -> None:
+    store = Store(str(tmp_path))
+    made = sealed(store, private)
+    assert store.problems(made) == []
+    assert [b"".join(store.read(made, part, private)) for part in made.parts] == [b"rows", b"{}"]
+    assert all(part.key.endswith(".seal") and part.key_sha256 for part in made.parts)
+
+
+@given(place=st.integers(0, 10**6), bit=st.integers(0, 7), which=st.sampled_from(["file", "key"]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bit_of_a_sealed_backup_that_was_changed_is_a_problem(
+    private: str, tmp_path_factory: pytest.TempPathFactory, place: int, bit: int, which: str
+) -> None:
+    store = Store(str(tmp_path_factory.getbasetemp() / "flipped"))
+    made = store.manifest(ID) if store.has(ID) else sealed(store, private)
+    part = made.parts[0]
+    path = Path(store.path(ID, getattr(part, which)))
+    before = path.read_bytes()
+    content = bytearray(before)
+    content[place % len(content)] ^= 1 << bit
+    path.write_bytes(content)
+    assert store.problems(made)
+    path.write_bytes(before)
+    assert store.problems(made) == []
+
+
+def test_an_edited_part_is_refused_by_its_seal_though_the_manifest_was_edited_with_it(
+    tmp_path: Path, private: str
+) -> None:
+    store = Store(str(tmp_path))
+    made = sealed(store, private)
+    part = made.parts[0]
+    path = Path(store.path(ID, part.file))
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    edited = replace(part, sha256=sealed_file.digest(str(path))[1])
+    assert store.problems(made, [edited]) == []
+    with pytest.raises(sealed_file.Changed):
+        store.must_open(made, edited, private)
+    with pytest.raises(sealed_file.Changed):
+        next(store.read(made, edited, private))
+
+
+def test_a_part_of_another_backup_or_kind_is_refused_by_its_seal(tmp_path: Path, private: str) -> None:
+    store = Store(str(tmp_path))
+    made, other = sealed(store, private), sealed(store, private, "20261120T031502Z-4f2a9c")
+    database, config = made.parts
+    with pytest.raises(sealed_file.Changed, match="mysql.db"):
+        store.must_open(made, replace(config, file=database.file, key=database.key, sha256=database.sha256), private)
+    for name in (database.file, database.key):
+        Path(store.path(ID, name)).write_bytes(Path(store.path(other.id, name)).read_bytes())
+    with pytest.raises(sealed_file.Changed, match="20261120"):
+        store.must_open(made, replace(database, sha256=other.parts[0].sha256), private)
