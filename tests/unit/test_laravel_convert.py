@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,17 @@ def test_what_a_conversion_would_lose_sight_of_is_refused(tmp_path: Path, name: 
     refusal = laravel_layout.strange(service, "releases")
     assert (refusal.code if refusal else "") == code
     assert refusal is None or all(typed and effect for typed, effect in refusal.ways)
+
+
+@pytest.mark.parametrize("ways", [laravel_convert._there, laravel_convert._back])
+def test_every_way_knows_what_each_shared_path_was(ways: Callable[..., tuple[list[Step], list[Step]]]) -> None:
+    was = {".env": {"kind": "link", "to": "/etc/app.env"}, "storage": {"kind": "folder"}}
+    description = Description("vertex", "/srv/app", shared=tuple(was), reload_commands=(("true",),))
+    for way in ways(description, {"id": "a" * 40, "name": "v1"}, was):
+        moves = {step.id: step.data["was"] for step in way if step.id.startswith(("share:", "unshare:"))}
+        assert sorted(moves.values(), key=str) == sorted(was.values(), key=str)
+        # The paths of the code change, so whatever keeps it in memory is told on each way.
+        assert [step.data["command"] for step in way if step.id.partition(":")[0] in ("reload", "old_reload")] == [
+            ["true"]
+        ]
+        assert any("queue:restart" in step.data.get("commands", ()) for step in way)

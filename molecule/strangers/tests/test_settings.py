@@ -40,7 +40,7 @@ def test_an_edited_env_has_effect_after_a_deploy_of_the_release_that_runs(host: 
 def test_settings_with_which_the_site_is_not_well_are_taken_back(host: Lab) -> None:
     before = host.root(f"sha256sum < {host.app}/bootstrap/cache/config.php")
     edit(host, "DB_DATABASE=/var/lib/vertex/none.sqlite")
-    run = host.play("laravel_deploy", to="v1.0.0")
+    run = host.play("laravel_deploy", to="v1.0.0", laravel_health=[{"url": "http://127.0.0.1/ready"}])
     assert not run.green
     assert host.version() == "1.0.0"
     assert host.root(f"sha256sum < {host.app}/bootstrap/cache/config.php") == before
