@@ -122,12 +122,14 @@ class Known:
 
     position: for the verdict. places: where the files of the target's migrations are: ("git", path) in its commit,
     ("vendor", path) in its vendor tree, ("here", path) as in the present release. unasked: sentences about what could
-    not be asked.
+    not be asked. elsewhere: files of the target that look like migrations, in folders that only its own migrator may
+    look into.
     """
 
     position: Position
     places: Mapping[str, tuple[str, str]]
     unasked: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def known(applied: Sequence[str] | None, error: str, present: Present, target: Target) -> Known:
@@ -180,7 +182,14 @@ class _Look:
             error=error,
             why="; ".join(reasons),
         )
-        return Known(position, places, tuple(self._unasked()))
+        elsewhere = [
+            path
+            for name, path in self.by_name.items()
+            if name not in target and name not in places and name not in unsure
+        ]
+        new = [path for path in elsewhere if path not in self.present.commit.files]
+        unasked = [*self._unasked(), *([f"whether the target looks into the folder of {_some(new)}"] if new else [])]
+        return Known(position, places, tuple(unasked), tuple(elsewhere))
 
     # What the target's migrator will find, in the folders in which the present one looks.
 
@@ -298,8 +307,11 @@ class _Look:
             other = [name for name in other if any(map(_looks_like_one, self.vendor(f"vendor/{name}")))]
         if not other:
             return []
-        names = ", ".join(other[:5]) + (f" and {len(other) - 5} more" if len(other) > 5 else "")
-        return [f"packages that are new or of another version in the target: {names}"]
+        return [f"packages that are new or of another version in the target: {_some(other)}"]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _looks_like_one(path: str) -> bool:

@@ -386,6 +386,7 @@ class ReleasePlanner:
             ups={name: up.get("sql") or [] for name, up in schema.ups.items()},
             pending=schema.pending,
             unasked=schema.unasked,
+            elsewhere=schema.elsewhere,
             in_releases=description.in_releases,
             made=mark is not None,
             warm=mark is not None and release_store.same_settings(mark.settings, self.service.settings()),

@@ -33,7 +33,7 @@ class Facts:
     in_releases: each release has a folder of its own. made: the target's folder is whole. warm: its caches were built
     with the present settings. migrate_here: migrations are run and undone on this host.
     room: what will be made, see Room. realpath_root: the web server passes the real path of the code.
-    pending and unasked: see migration_plan.Migrations.
+    pending and unasked: see migration_plan.Migrations. elsewhere: see laravel_migrations.Known.
     reload_commands: run after the switch. settings_changed: the caches were built with another .env.
     """
 
@@ -61,6 +61,7 @@ class Facts:
     realpath_root: bool = False
     pending: Sequence[str] = ()
     unasked: Sequence[str] = ()
+    elsewhere: Sequence[str] = ()
 
     @property
     def schema(self) -> Migrations:
@@ -166,7 +167,8 @@ def _migrate(facts: Facts) -> list[Step]:
     if not facts.schema.migrates:
         return []
     # What only the target's own migrator can tell (a package, a module) is pending too, so it is always let.
-    surely_none = not facts.runs and not facts.unasked and facts.comparison.verdict != "unknown"
+    told = not facts.unasked and not facts.elsewhere and facts.comparison.verdict != "unknown"
+    surely_none = told and not facts.runs
     amount = (
         f"{len(facts.runs)} pending" if facts.runs else "none pending" if surely_none else "none known to be pending"
     )

@@ -34,7 +34,7 @@ class Schema:
     """What was found. ups: what trying each migration of a deploy said, by name, see laravel_try.
 
     pending: migrations of the present release that the database lacks. unasked: what could not be asked, as sentences.
-    ran: the methods that were run to see their SQL.
+    ran: the methods that were run to see their SQL. elsewhere: see laravel_migrations.Known.
     """
 
     comparison: Comparison
@@ -44,6 +44,7 @@ class Schema:
     unasked: tuple[str, ...] = ()
     transactional: bool = False
     ran: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def also(self) -> list[list[Any]]:
@@ -116,6 +117,7 @@ class SchemaReader:
             pending=pending(self.answer),
             unasked=(*([f"{why}: of its packages and modules only files are known"] if why else ()), *known.unasked),
             transactional=bool(self.database.get("transactional")),
+            elsewhere=known.elsewhere,
             ran=tuple(
                 f"{method}() of {name}"
                 for method, found in (("up", ups), ("down", downs))

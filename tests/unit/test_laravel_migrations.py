@@ -260,6 +260,18 @@ UNASKED: dict[str, tuple[Known, str]] = {
     "one fewer": (looked([], {}, commit(lock=SAME), commit(lock=BILL1)), ""),
     "no lock": (looked([], {}, commit(lock=BILL1), commit()), "composer.lock is not in git"),
     "a new package of the repository is in git": (looked([], {}, commit(lock=BARE), commit(lock=PATHS)), ""),
+    "a new folder that only its own migrator may look into": (
+        looked([], {}, commit(lock=BARE), commit(*at("modules/new", A).values(), lock=BARE)),
+        f"modules/new/{A}.php",
+    ),
+    "a folder that both have, and none looks into": (
+        looked([], {}, commit(*at("modules/old", A).values()), commit(*at("modules/old", A).values(), lock=BARE)),
+        "",
+    ),
+    "a file that was run already": (
+        looked([A], {}, EMPTY, commit(*at("modules/new", A).values(), lock=BARE)),
+        "",
+    ),
     "its tree is here, and has no migration": (
         looked([], {}, commit(lock=BARE), commit(lock=BILL1), tree={"": ["vendor/acme/bill/x.php"]}),
         "",
@@ -276,6 +288,14 @@ def test_what_could_not_be_asked_is_said(name: str) -> None:
     found, expected = UNASKED[name]
     assert bool(found.unasked) is bool(expected)
     assert expected in " ".join(found.unasked)
+
+
+def test_files_in_other_folders_are_never_taken_for_none() -> None:
+    """The target's own provider may name a folder that the present one does not."""
+    old = at("modules/old", A)
+    assert looked([], {}, commit(*old.values()), commit(*old.values())).elsewhere == (old[A],)
+    assert looked([A], {}, commit(*old.values()), commit(*old.values())).elsewhere == ()
+    assert looked([], old, EMPTY, commit(*old.values()), ["modules/old"]).elsewhere == ()
 
 
 def test_a_tree_of_git_has_files_and_submodules() -> None:

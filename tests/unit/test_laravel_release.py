@@ -274,6 +274,11 @@ AMOUNTS: dict[str, tuple[Facts, str, bool]] = {
         "none known to be pending",
         False,
     ),
+    "a folder that only the target may look into": (
+        facts("deploy", elsewhere=["modules/new/2024_m.php"]),
+        "none known to be pending",
+        False,
+    ),
     "it can't be told": (
         facts("deploy", comparison=Comparison("unknown", unsure=("m3",))),
         "none known to be pending",

@@ -144,7 +144,7 @@ FILES: dict[str, tuple[str, str, str, str]] = {
         "insert into",
     ),
     "no PHP": ("no PHP at all", "up", "error", ""),
-    "half a file": (HEAD.strip() + "return new class extends Migration {", "up", "error", ""),
+    "half a file": (HEAD.strip() + "return new class extends Migration {", "up", "missing", ""),
 }
 
 ASK = """

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an application answers about itself, and what it prints beside that."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ops.runbook.plugins.module_utils import laravel_probe, laravel_try
+from ansible_collections.ops.runbook.plugins.module_utils.command import Commands, CommandTimedOut, Output
+
+MARK, END = "@@ops-runbook-answer@@", "@@ops-runbook-end@@"
+ANSWER = f'{MARK}{{"php": "8.4.1"}}{END}'
+
+PRINTED: dict[str, tuple[str, object]] = {
+    "the answer alone": (ANSWER, "8.4.1"),
+    "words before it": (f"Deprecated: x\n{ANSWER}", "8.4.1"),
+    "a shutdown function after it": (f"{ANSWER}\nPHP Deprecated:  y in z.php {{}}\n", "8.4.1"),
+    "a destructor that prints a brace": (f"{ANSWER}}}", "8.4.1"),
+    "the mark in what it prints before": (f"{MARK} is no answer\n{ANSWER}", "8.4.1"),
+    "cut in the middle": (f'{MARK}{{"php": "8.', None),
+    "cut before its end": (f'{MARK}{{"php": "8.4.1"}}', None),
+    "no mapping": (f"{MARK}[1]{END}", None),
+    "deeply nested": (f"{MARK}{'[' * 100000}{END}", None),
+    "nothing": ("", None),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_an_answer_is_read_out_of_whatever_is_printed_around_it(name: str) -> None:
+    printed, php = PRINTED[name]
+    answer = laravel_probe.parse(printed)
+    assert (answer["php"] if answer else None) == php
+
+
+@given(st.text(), st.text())
+def test_no_output_is_a_crash(before: str, after: str) -> None:
+    laravel_probe.parse(before + MARK + after)
+    laravel_probe.parse(before + END + after)
+    assert laravel_probe.parse(before.replace("@", "") + ANSWER + after.replace("@", "")) == {"php": "8.4.1"}
+
+
+@dataclass
+class Spoken(Commands):
+    """Commands that say these things one after the other: an answer, or why there is none."""
+
+    says: list[Any] = field(default_factory=list)
+
+    def run(self, argv: Sequence[str], *_: object, **__: object) -> Output:
+        said = self.says.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return Output(0, f"{MARK}{json.dumps(said)}{END}", "") if isinstance(said, Mapping) else Output(255, "", said)
+
+
+BARE = {"php": "8.4.1", "database": {"applied": ["a"]}}
+
+
+def test_a_slow_application_is_not_one_that_does_not_boot(tmp_path: Path) -> None:
+    commands = Spoken(str(tmp_path), says=[CommandTimedOut("php did not end within 60 s and was stopped"), BARE])
+    answer = laravel_probe.ask(commands, ["php"], {"migrations": True})
+    assert "boot_error" not in answer
+    assert answer == {**BARE, "unanswered": "PHP gave no answer within 60 s"}
+
+
+def test_a_fatal_error_is_one(tmp_path: Path) -> None:
+    commands = Spoken(str(tmp_path), says=["PHP Parse error: x", BARE])
+    answer = laravel_probe.ask(commands, ["php"], {"migrations": True})
+    assert "Parse error" in answer["boot_error"] and "unanswered" not in answer
+    assert answer["database"] == BARE["database"]
+
+
+TRIED: dict[str, tuple[Any, str, str]] = {
+    "its SQL": ({"kind": "ok", "sql": ["drop table x"], "ran": True}, "ok", ""),
+    "too slow": (CommandTimedOut("stopped"), "untried", "up() could not be tried within 20 s"),
+    "a crash": ("Segmentation fault", "untried", "PHP ended while it was tried: PHP ended with 255"),
+    "no boot without programs": ({"boot_error": "Call to undefined function exec()"}, "untried", "does not boot in a"),
+    "an answer that says nothing": ({"php": "8.4.1"}, "untried", ""),
+}
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_only_a_migration_that_was_run_to_its_end_counts_as_tried(tmp_path: Path, name: str) -> None:
+    said, kind, why = TRIED[name]
+    found = laravel_try.attempt(Spoken(str(tmp_path), says=[said]), ["php"], "/x.php", "up")
+    assert found["kind"] == kind
+    assert why in found["error"]
+
+
+def test_a_process_that_does_not_end_is_stopped_in_its_time(tmp_path: Path) -> None:
+    script = "import time; time.sleep(60)"
+    with pytest.raises(laravel_probe.NoAnswerInTime):
+        laravel_probe.run(Commands(str(tmp_path)), [sys.executable, "-c", script], "<?php", {}, 0.5)
