@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils import dokku_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_module import failure, without_addresses
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_module import failure
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import Change, NotPossible, Plan, State
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_app import AppPresent, AppState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import (
@@ -39,6 +39,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx impo
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx import texts as nginx_texts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_ps import PsPresent, PsState, counts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_resource import (
+from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
     ResourcePresent,
     ResourceState,
     cpu,
@@ -720,5 +721,5 @@ def test_an_error_says_what_to_type() -> None:
 
 @pytest.mark.parametrize("address", [DATABASE, CACHE])
 def test_no_password_of_an_address_is_told(address: str) -> None:
-    told = without_addresses(f"dokku mysql:link: DATABASE_URL:  {address}")
+    told = mask_named(f"dokku mysql:link: DATABASE_URL:  {address}")
     assert "S3cret" not in told and "dokku-" in told
