@@ -39,13 +39,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx impo
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx import texts as nginx_texts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_ps import PsPresent, PsState, counts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_resource import (
-from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
     ResourcePresent,
     ResourceState,
     cpu,
     memory,
     parse,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
 
 DATABASE = "mysql://mysql:S3cretS3cret@dokku-mysql-restant-db:3306/restant_db"
 CACHE = "redis://:S3cretS3cret@dokku-redis-restant-cache:6379"
