@@ -65,14 +65,14 @@ class PresentReader:
                 idle.append(f"{service} does not run ({state})")
             configured = image_reference.parse(str(config["services"][service]["image"]))
             digest, tag = "", configured.tag
+            pinned = configured.digest or self.store.digest_of_tag(repository, configured.tag or "latest")
             for container in alive or mine:
-                found = compose_images.digest_in(container.digests, repository)
+                found = _digest(container, repository, pinned)
                 if digest and found != digest:
                     warnings.append(f"the containers of {service} run different images")
                 digest = digest or found
                 with contextlib.suppress(image_reference.BadReference):
                     tag = image_reference.parse(container.reference).tag or tag
-            pinned = configured.digest or self.store.digest_of_tag(repository, configured.tag or "latest")
             if digest and pinned and pinned != digest:
                 warnings.append(
                     f"{service} runs {digest[:19]}, and the compose file names {pinned[:19]}: going back brings what "
@@ -111,3 +111,9 @@ class PresentReader:
                         "now: `up` recreates it, and going back does not bring the former image back"
                     )
         return lines
+
+
+def _digest(container: Container, repository: str, pinned: str) -> str:
+    """The digest of a container's image. An image that was pushed twice has several: then the pinned one counts."""
+    known = {name.rpartition("@")[2] for name in container.digests if compose_images.digest_in([name], repository)}
+    return pinned if pinned in known else compose_images.digest_in(container.digests, repository)
