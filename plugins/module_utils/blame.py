@@ -63,6 +63,18 @@ def verdict(problems: Iterable[Problem], redact: Callable[[str], str] = str) -> 
     }
 
 
+def answer(reason: str = "", about: str = SURROUNDINGS, **more: Any) -> dict[str, Any]:
+    """The gate's answer where one sentence says all of it and no endpoint was asked; without a reason it is well."""
+    return {**verdict([Problem(reason, about)] if reason else []), "health": [], **more}
+
+
+def beside(found: Mapping[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+    """A gate's answer with problems of what an operation changed beside the release."""
+    reasons = [*problems, *([str(found["reason"])] if found["reason"] else [])]
+    about = found["about"] or (SURROUNDINGS if reasons else "")
+    return {**found, "ok": not reasons, "reason": "; ".join(reasons), "about": about}
+
+
 def so_before(found: Mapping[str, str], before: Mapping[str, str] | None) -> list[Problem]:
     """Problems of what runs beside the release, by name. What had one before the change is passed over, and named.
 

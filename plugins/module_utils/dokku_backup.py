@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_manifest,
     backup_retention,
+    blame,
     dokku_backup_parts,
     moment,
     sealed_file,
@@ -202,7 +203,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
 
 
 def _verdict(reason: str, note: str) -> dict[str, Any]:
-    return {"ok": not reason, "reason": reason, "health": [], "note": note}
+    return blame.answer(reason, note=note)
 
 
 def described(store: Store, manifest: Manifest) -> str:

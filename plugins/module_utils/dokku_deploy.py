@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
     disk_room,
     dokku_change,
     dokku_health,
@@ -322,4 +323,4 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
             probe_queue=not back and bool(plan["steps"]),
         )
     except DokkuError as error:
-        return {"ok": False, "reason": str(error), "health": []}
+        return blame.answer(str(error))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_features, dokku_parts, dokku_state
+from ansible_collections.ops.runbook.plugins.module_utils import blame, dokku_features, dokku_parts, dokku_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku, NotDeployed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, listed, text_of
@@ -473,7 +473,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
         problems += dokku_parts.differences(dokku, app, side)
         problems += dokku_parts.config_problems(context.service.config(), side, back)
         note = "" if back or _deployed(dokku, app) else _next(app)
-    return {"ok": not problems, "reason": "; ".join(problems), "health": [], "note": note}
+    return blame.answer("; ".join(problems), blame.RELEASE, note=note)
 
 
 def _deployed(dokku: Dokku, app: str) -> bool:

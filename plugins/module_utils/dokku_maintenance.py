@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
     dokku_backup,
     dokku_health,
     dokku_holds,
@@ -94,9 +95,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
     ok, reason = (True, "") if direction == BACK else items.verdict(entries)
     note = "; ".join(text for text in (items.summary(entries), str(found.get("note") or "")) if text)
     return {
-        **found,
-        "ok": ok and bool(found["ok"]),
-        "reason": "; ".join(text for text in (reason, str(found["reason"])) if text),
+        **blame.beside(found, [] if ok else [reason]),
         "note": note,
         "items": entries,
     }

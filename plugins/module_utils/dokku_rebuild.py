@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_retention,
+    blame,
     disk_room,
     dokku_backup,
     dokku_backup_parts,
@@ -377,9 +378,9 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
     if direction == BACK:
         there = context.service.dokku.run("apps:exists", context.service.app, check=False).rc == 0
         reason = f"the app {context.service.app} is still there" if there else ""
-        return {"ok": not there, "reason": reason, "health": [], "note": "nothing of it is left"}
+        return blame.answer(reason, note="nothing of it is left")
     if not any(raw["id"] == "code" for raw in plan["steps"]):
-        return {"ok": True, "reason": "", "health": [], "note": "; ".join(plan["left_to_do"])}
+        return blame.answer(note="; ".join(plan["left_to_do"]))
     found = dokku_health.verify(context.service, gate)
     notes = [str(found.get("note") or ""), *plan["left_to_do"]]
     return {**found, "note": "; ".join(note for note in notes if note)}

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_retention,
+    blame,
     disk_room,
     dokku_backup,
     dokku_backup_parts,
@@ -436,14 +437,9 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
     if plan["drill"]:
         left = _scratch_left(context, plan)
         note = f"backup {plan['source']} restores: {', '.join(plan['parts'])}"
-        return {"ok": not left, "reason": left, "health": [], "note": note}
+        return blame.answer(left, note=note)
     if not plan["stopped"]:
-        return {
-            "ok": True,
-            "reason": "",
-            "health": [],
-            "note": f"the app did not run before, and was not started. {kept}",
-        }
+        return blame.answer(note=f"the app did not run before, and was not started. {kept}")
     found = dokku_health.verify(context.service, gate)
     if not found["ok"]:
         found["reason"] = f"{found['reason']} ({kept})"

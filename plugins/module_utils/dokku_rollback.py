@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
     dokku_change,
     dokku_health,
     dokku_migrations,
@@ -265,4 +266,4 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
             before=plan.get("just_before"),
         )
     except DokkuError as error:
-        return {"ok": False, "reason": str(error), "health": []}
+        return blame.answer(str(error))

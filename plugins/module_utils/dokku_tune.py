@@ -15,7 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_health, dokku_parts, dokku_release, dokku_state
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
+    dokku_health,
+    dokku_parts,
+    dokku_release,
+    dokku_state,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, listed
@@ -273,11 +279,5 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
     if ps.get("deployed") == "true" and ps.get("running") != "false":
         found = dokku_health.verify(service, gate)
     else:
-        found = {
-            "ok": True,
-            "reason": "",
-            "health": [],
-            "note": f"{service.app} does not run: it takes this when it does",
-        }
-    reasons = [*problems, *([found["reason"]] if found["reason"] else [])]
-    return {**found, "ok": not reasons, "reason": "; ".join(reasons)}
+        found = blame.answer(note=f"{service.app} does not run: it takes this when it does")
+    return blame.beside(found, problems)

@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     authorized_keys,
+    blame,
     operation_plan,
     owned_folder,
     ssh_key_audit,
@@ -328,7 +329,7 @@ def _unchanged(guard: Guard, operation: str) -> dict[str, Any]:
     with guard.phase(operation, "verify", closes=True) as progress:
         plan = progress.plan or {}
         guard.write({"event": "plan", "plan": {**plan, "to": plan.get("from"), "steps": [], "undo": []}})
-        verified = {"ok": True, "reason": "", "health": [], "note": "nothing was to be done here"}
+        verified = blame.answer(note="nothing was to be done here")
         guard.write({"event": "verified", "result": verified})
     ending, record = guard.close(operation)
     closed = {"outcome": ending.outcome, "error": ending.error, "settled": ending.settled, "record": record}
@@ -365,4 +366,4 @@ def verify(plan: Mapping[str, Any], places: Places, direction: str) -> dict[str,
         reason = f"{wanted} is in no file that sshd reads"
     elif places.with_key(gone):
         reason = f"{gone} is still in {places.with_key(gone)[0].path}"
-    return {"ok": not reason, "reason": reason, "health": [], "note": ""}
+    return blame.answer(reason, note="")

@@ -294,3 +294,20 @@ def test_the_gate_waits_as_long_as_the_machine_needs(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
     assert GateSettings((), 15.0, 1.0, 1).patience == 15.0 * health_endpoint.busy()
     assert GateSettings((), 0.0, 1.0, 1).patience == 0.0
+
+
+def test_an_answer_in_one_sentence_and_one_beside_another() -> None:
+    assert blame.answer(note="well") == {
+        "ok": True,
+        "reason": "",
+        "about": "",
+        "surroundings": [],
+        "health": [],
+        "note": "well",
+    }
+    wrong = blame.answer("it is still there")
+    assert (wrong["ok"], wrong["about"]) == (False, SURROUNDINGS)
+    well = blame.answer()
+    assert blame.beside(well, []) == well
+    both = blame.beside(blame.answer("b", RELEASE), ["a"])
+    assert (both["ok"], both["reason"], both["about"]) == (False, "a; b", RELEASE)
