@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_screen
+from ansible_collections.ops.runbook.plugins.module_utils import compose_bundle, compose_screen
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -46,8 +46,12 @@ def _write(path: str, host: str, files: dict[str, str]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.fchmod(descriptor, 0o600)
     with os.fdopen(descriptor, "wb") as handle, tarfile.open(fileobj=handle, mode="w:gz") as archive:
+        folder = compose_bundle.folder_of(host)
         for name, text in sorted(files.items()):
+            # The names come from the host, and whoever unpacks them is somebody else.
+            if not compose_bundle.is_safe_name(name):
+                continue
             content = text.encode("utf-8", "replace")
-            entry = tarfile.TarInfo(f"{host}/{name}")
+            entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size, entry.mode, entry.mtime = len(content), 0o600, int(time.time())
             archive.addfile(entry, io.BytesIO(content))

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    compose_bundle,
     compose_once,
     durable_file,
     env_file,
@@ -364,12 +365,15 @@ class _Look:
         files = {
             "facts.json": _json(found["facts"]),
             "verdict.json": _json(found["verdict"]),
-            "compose-config.json": _json(without_environment(config)),
-            "containers.json": _json([without_environment(raw) for raw in self.raw]),
+            "compose-config.json": _json(compose_bundle.may_be_shown(config)),
+            "containers.json": _json([compose_bundle.may_be_shown(raw) for raw in self.raw]),
         }
         for raw in self.raw:
             name = str(raw.get("Name") or "").lstrip("/")
-            files[f"logs/{name}.log"] = "\n".join(self._log(name, self.limits.bundle_lines)) + "\n"
+            file = f"logs/{name}.log"
+            if not compose_bundle.is_safe_name(file):
+                continue
+            files[file] = "\n".join(self._log(name, self.limits.bundle_lines)) + "\n"
         for name, argv in (("docker-df.txt", ["system", "df"]), ("docker-version.txt", ["version"])):
             try:
                 ran = self._docker(*argv)
@@ -381,26 +385,6 @@ class _Look:
 
 def _status(raw: Mapping[str, Any]) -> str:
     return str((raw.get("State") or {}).get("Status") or "")
-
-
-def without_environment(node: Any) -> Any:
-    """A copy in which the values of variables are masked, and their names stay."""
-    if isinstance(node, Mapping):
-        return {
-            key: _masked(value) if key in ("environment", "Env", "args", "Args") else without_environment(value)
-            for key, value in node.items()
-        }
-    if isinstance(node, (list, tuple)):
-        return [without_environment(item) for item in node]
-    return node
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: redact.MASK if given is not None else None for name, given in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [f"{str(item).partition('=')[0]}={redact.MASK}" if "=" in str(item) else item for item in value]
-    return redact.MASK if value else value
 
 
 def disks(folders: Iterable[str]) -> list[DiskUse]:

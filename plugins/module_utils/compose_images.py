@@ -18,14 +18,16 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     disk_room,
     docker_engine,
     durable_file,
+    foreign_json,
     image_reference,
     owned_folder,
+    redact,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, graph
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import Asked, registry_refusal
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import Engine, EngineError, RegistryProblem
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import DOCKER_HUB, Reference
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
 _MIB = 1024 * 1024
@@ -73,11 +75,18 @@ class ImageStore:
     def _credentials(self, registry: str) -> str:
         with self._lock:
             if registry not in self._auth:
-                ours = {Reference(name).registry for name in self.description.images.values()}
-                # The password is for the service's own registry, and for no other one.
-                user = self.description.registry_user if registry in ours else ""
+                user = self.description.registry_user if registry == self._own_registry() else ""
                 self._auth[registry] = docker_engine.credentials(registry, user, self._password)[0]
             return self._auth[registry]
+
+    def _own_registry(self) -> str:
+        """The registry that the login of the inventory is of: it is sent to no other one.
+
+        Where a service has images of Docker Hub and of one more registry, it is of that one.
+        """
+        ours = {Reference(name).registry for name in self.description.images.values()}
+        ours = ours - {DOCKER_HUB} if len(ours) > 1 else ours
+        return ours.pop() if len(ours) == 1 else ""
 
     def ask(self, image: Reference) -> Asked:
         """The digest that the registry has for a reference."""
@@ -91,7 +100,7 @@ class ImageStore:
         return Asked(digest)
 
     def _clean(self, text: str) -> str:
-        return text.replace(self._password, "********") if self._password else text
+        return redact.Redactor([self._password])(text)
 
     def pull(self, image: Reference) -> None:
         """Download an image by its digest. Raises Refused; the engine throws away what is not whole."""
@@ -153,7 +162,7 @@ class ImageStore:
     def graph(self, image: Reference) -> Graph | None:
         """The revisions of an image that was asked before: a digest always has the same ones."""
         try:
-            return graph(json.loads(durable_file.read_state(self._graph_file(image))))
+            return graph(foreign_json.loads(durable_file.read_state(self._graph_file(image))))
         except (ValueError, OSError):
             return None
 

@@ -14,11 +14,14 @@ import base64
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import bounded, foreign_json
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
@@ -103,6 +106,12 @@ class Engine:
         scheme, _, place = self.host.partition("://")
         if scheme == "unix":
             return _UnixConnection(place, timeout)
+        if scheme == "https":
+            raise EngineUnreachable(
+                f"the engine at {place} is to be asked over TLS (DOCKER_TLS_VERIFY or the context says so), and it is "
+                "asked here over a socket alone; ssh -N -L /tmp/docker.sock:/var/run/docker.sock <host> "
+                "brings its socket here, and DOCKER_HOST=unix:///tmp/docker.sock names it"
+            )
         if scheme in ("tcp", "http"):
             return http.client.HTTPConnection(place, timeout=timeout)
         raise EngineUnreachable(f"{self.host} is neither a unix socket nor a tcp address")
@@ -132,14 +141,28 @@ class Engine:
         """The engine's answer, as JSON. Raises EngineUnreachable or EngineError."""
         connection, response = self._send(method, path, headers, timeout or self.timeout, body)
         try:
-            content = response.read()
+            content = response.read(bounded.PARSED + 1)
         except socket.timeout as error:
             raise EngineUnreachable(f"{self.host} did not answer in time") from error
         finally:
             connection.close()
+        if len(content) > bounded.PARSED:
+            raise EngineError(0, f"{self.host} answered {path.partition('?')[0]} with more than 64 MiB")
         answer = _document(content)
         if response.status >= 300:
             raise EngineError(response.status, _message(answer, content))
+        return answer
+
+    def _object(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = self.request(method, path, **options)
+        if not isinstance(answer, dict):
+            raise EngineError(0, f"{self.host} answered {path.partition('?')[0]} with something that is not an object")
+        return answer
+
+    def _objects(self, path: str) -> list[dict[str, Any]]:
+        answer = self.request("GET", path)
+        if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
+            raise EngineError(0, f"{self.host} answered {path.partition('?')[0]} with something that is not a list")
         return answer
 
     # -- containers ------------------------------------------------------------------------------
@@ -147,11 +170,10 @@ class Engine:
     def containers(self, labels: Sequence[str]) -> list[dict[str, Any]]:
         """The containers that carry all of these labels, also those that do not run."""
         filters = urllib.parse.quote(json.dumps({"label": list(labels)}))
-        return list(self.request("GET", f"/containers/json?all=true&filters={filters}"))
+        return self._objects(f"/containers/json?all=true&filters={filters}")
 
     def container(self, identity: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.request("GET", f"/containers/{identity}/json")
-        return found
+        return self._object("GET", f"/containers/{identity}/json")
 
     def wait(self, identity: str, timeout: float) -> None:
         """Wait until a container has ended, or is gone."""
@@ -174,16 +196,15 @@ class Engine:
     def image(self, reference: str) -> dict[str, Any] | None:
         """What is known of a local image; None where there is none."""
         try:
-            found: dict[str, Any] = self.request("GET", f"/images/{urllib.parse.quote(reference, safe='/:@')}/json")
+            return self._object("GET", f"/images/{urllib.parse.quote(reference, safe='/:@')}/json")
         except EngineError as error:
             if error.status == 404:
                 return None
             raise
-        return found
 
     def images(self) -> list[dict[str, Any]]:
         """All local images."""
-        return list(self.request("GET", "/images/json?digests=true"))
+        return self._objects("/images/json?digests=true")
 
     def remove_image(self, reference: str) -> None:
         """Remove an image, or one of its names; never by force."""
@@ -191,13 +212,13 @@ class Engine:
 
     def root(self) -> str:
         """The folder in which the engine keeps its images."""
-        return str(self.request("GET", "/info").get("DockerRootDir") or "/var/lib/docker")
+        return str(self._object("GET", "/info").get("DockerRootDir") or "/var/lib/docker")
 
     def digest_of(self, reference: str, registry: str, auth: str, timeout: float) -> str:
         """The digest that a registry has for a reference; nothing is downloaded. Raises RegistryProblem."""
         path = f"/distribution/{urllib.parse.quote(reference, safe='/:@')}/json"
         try:
-            answer = self.request("GET", path, {"X-Registry-Auth": auth} if auth else None, timeout)
+            answer = self._object("GET", path, headers={"X-Registry-Auth": auth} if auth else None, timeout=timeout)
         except EngineError as error:
             if _TRIED_WITHOUT_TLS in error.message:
                 raise self._lost_reason(reference, registry, auth, timeout) from error
@@ -206,7 +227,11 @@ class Engine:
             if "did not answer" not in str(error):
                 raise
             raise RegistryProblem("down", registry, f"no answer within {timeout:g} s") from error
-        return str(answer["Descriptor"]["digest"])
+        descriptor = answer.get("Descriptor")
+        digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
+        if not isinstance(digest, str) or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            raise RegistryProblem("other", registry, "it answered without a digest")
+        return digest
 
     def _lost_reason(self, reference: str, registry: str, auth: str, timeout: float) -> RegistryProblem:
         """Why the registry did not answer, where the engine forgot it over a second attempt: login or image."""
@@ -237,7 +262,7 @@ class Engine:
         connection, response = self._send("POST", f"/images/create?{query}", headers, timeout)
         try:
             if response.status >= 300:
-                content = response.read()
+                content = response.read(bounded.SHOWN)
                 raise registry_problem(registry, response.status, _message(_document(content), content))
             # The answer has begun before the download has: what went wrong stands in the stream.
             for event in _events(response):
@@ -263,7 +288,10 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
-    for line in response:
+    while True:
+        line = response.readline(bounded.SHOWN)
+        if not line:
+            return
         event = _document(line)
         if isinstance(event, dict):
             yield event
@@ -271,7 +299,7 @@ def _events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
 
 def _document(content: bytes) -> Any:
     try:
-        return json.loads(content) if content.strip() else None
+        return foreign_json.loads(content) if content.strip() else None
     except ValueError:
         return None
 
@@ -289,26 +317,33 @@ def _settings() -> dict[str, Any]:
     """What `docker login` and `docker context use` left for this user."""
     folder = os.environ.get("DOCKER_CONFIG") or os.path.join(os.path.expanduser("~"), ".docker")
     try:
-        with open(os.path.join(folder, "config.json"), encoding="utf-8") as handle:
-            found = json.load(handle)
+        with open(os.path.join(folder, "config.json"), "rb") as handle:
+            return foreign_json.load_object(handle.read(bounded.SHOWN))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def default_host(docker: str = "docker") -> str:
     """The engine that the command line would speak to."""
+    tls = bool(os.environ.get("DOCKER_TLS_VERIFY") or os.environ.get("DOCKER_TLS"))
     if os.environ.get("DOCKER_HOST"):
-        return os.environ["DOCKER_HOST"]
+        return _over_tls(os.environ["DOCKER_HOST"], tls)
     context = os.environ.get("DOCKER_CONTEXT") or str(_settings().get("currentContext") or "")
     if not context or context == "default":
         return DEFAULT_HOST
-    argv = [docker, "context", "inspect", context, "--format", "{{.Endpoints.docker.Host}}"]
+    argv = [docker, "context", "inspect", context, "--format", "{{.Endpoints.docker.Host}} {{json .TLSMaterial}}"]
     try:
         found = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return DEFAULT_HOST
-    return found.stdout.strip() or DEFAULT_HOST
+    host, _, material = found.stdout.strip().partition(" ")
+    return _over_tls(host or DEFAULT_HOST, tls or material.strip() not in ("", "{}", "null", '{"docker":null}'))
+
+
+def _over_tls(host: str, tls: bool) -> str:
+    """An address that says itself that it is asked over TLS: a login must not go there in clear."""
+    scheme, _, place = host.partition("://")
+    return f"https://{place}" if tls and scheme in ("tcp", "http", "https") else host
 
 
 def credentials(registry: str, user: str, password: str) -> tuple[str, bool]:
@@ -322,11 +357,11 @@ def credentials(registry: str, user: str, password: str) -> tuple[str, bool]:
     names = [registry, f"https://{registry}", f"https://{registry}/v1/", f"https://{registry}/v2/"]
     if registry == "docker.io":
         names = ["https://index.docker.io/v1/", "index.docker.io", *names]
-    helpers = settings.get("credHelpers") or {}
+    helpers, stored = settings.get("credHelpers"), settings.get("auths")
     for name in names:
-        helper = helpers.get(name) or settings.get("credsStore")
+        helper = (helpers.get(name) if isinstance(helpers, dict) else None) or settings.get("credsStore")
         given = _ask_helper(str(helper), name) if helper else None
-        given = given or _stored((settings.get("auths") or {}).get(name))
+        given = given or _stored(stored.get(name) if isinstance(stored, dict) else None)
         if given:
             return _header({**given, "serveraddress": registry}), True
     return "", False
@@ -358,7 +393,7 @@ def _ask_helper(helper: str, name: str) -> dict[str, str] | None:
             timeout=30,
             check=False,
         )
-        answer = json.loads(found.stdout) if found.returncode == 0 else {}
+        answer = foreign_json.load_object(found.stdout) if found.returncode == 0 else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     if not answer.get("Secret"):

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
 import re
 import urllib.error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import DOCKER_HUB, parse
+from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
 #: Manifests of one image and of an index, by Docker's and by OCI's names.
 ACCEPT = ", ".join(
@@ -49,7 +50,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Registry:
-    """How registries are asked. password: with username, for all registries that are asked."""
+    """How registries are asked.
+
+    password: with username, the login of the registry `host`, and of where that registry sends for a token. Every other
+    one is asked without a login.
+    """
 
     open_url: Open
     username: str = ""
@@ -57,11 +62,13 @@ class Registry:
     plain_http: bool = False
     validate_certs: bool = True
     timeout: float = 30
+    host: str = ""
 
     def look(self, image: str) -> Look:
         """Whether an image is there. Raises BadReference for a text that is none."""
         reference = parse(image)
         host, _slash, path = reference.canonical.partition("/")
+        login = self._login() if same_registry(host, self.host) else ""
         if host == DOCKER_HUB:
             host = "registry-1.docker.io"
         scheme = "http" if self.plain_http else "https"
@@ -69,7 +76,7 @@ class Registry:
         try:
             status, headers = self._head(url, "")
             if status == 401:
-                authorization = self._authorization(headers.get("www-authenticate", ""))
+                authorization = self._authorization(headers.get("www-authenticate", ""), login)
                 if not authorization:
                     return Look(image, UNKNOWN, why=f"{host} asks for a login that is not known here")
                 status, headers = self._head(url, authorization)
@@ -79,20 +86,22 @@ class Registry:
         return judged(image, host, status, headers)
 
     def hide(self, text: str) -> str:
-        return text.replace(self.password, "********") if self.password else text
+        return Redactor([self.password])(text) if self.password else text
+
+    def _login(self) -> str:
+        if not self.username and not self.password:
+            return ""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
 
     def _head(self, url: str, authorization: str) -> tuple[int, Mapping[str, str]]:
         status, headers, _body = self._send("HEAD", url, {"Accept": ACCEPT}, authorization)
         return status, headers
 
-    def _authorization(self, asked: str) -> str:
-        """The header for a challenge; empty where it can't be met."""
+    def _authorization(self, asked: str, login: str) -> str:
+        """The header for a challenge; empty where it can't be met. Raises ValueError for an answer that is none."""
         scheme, values = challenge(asked)
-        basic = ""
-        if self.username or self.password:
-            basic = "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
         if scheme == "basic":
-            return basic
+            return login
         realm = values.get("realm", "")
         wanted = "http" if self.plain_http else "https"
         if scheme != "bearer" or urlsplit(realm).scheme not in (wanted, "https"):
@@ -100,11 +109,13 @@ class Registry:
             return ""
         query = urlencode([(key, values[key]) for key in ("service", "scope") if key in values])
         url = f"{realm}{'&' if '?' in realm else '?'}{query}"
-        status, _headers, body = self._send("GET", url, {"Accept": "application/json"}, basic)
+        status, _headers, body = self._send("GET", url, {"Accept": "application/json"}, login)
         if status != 200:
             return ""
-        answer = json.loads(body)
-        token = str(answer.get("token") or answer.get("access_token") or "")
+        answer = foreign_json.load_object(body)
+        token = answer.get("token") or answer.get("access_token") or ""
+        if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]*", token):
+            raise ValueError("the answer of its token service has no token")
         return f"Bearer {token}" if token else ""
 
     def _send(
@@ -130,10 +141,35 @@ class Registry:
             return int(status), found, answer.read(1 << 20)
 
 
+class LoginOfSeveral(ValueError):
+    """A login was given for images of several registries, and which one it is of was not."""
+
+
+def same_registry(one: str, other: str) -> bool:
+    """Whether two names are of one registry; Docker Hub has several."""
+    hub = (DOCKER_HUB, "index.docker.io", "registry-1.docker.io")
+    return bool(other) and (one.lower() == other.lower() or (one in hub and other.lower() in hub))
+
+
+def login_host(images: Iterable[str], given: str = "") -> str:
+    """The registry that a login is of: the one that is given, or the only one of the images.
+
+    Raises LoginOfSeveral, and BadReference for a text that is no image.
+    """
+    hosts = list(dict.fromkeys(parse(image).canonical.partition("/")[0] for image in images))
+    if given or len(hosts) < 2:
+        return given or "".join(hosts)
+    raise LoginOfSeveral(
+        f"the images are of the registries {', '.join(hosts)}, and a login is of one of them: name it with `registry` "
+        "(github_registry_host in the inventory); the others are asked without a login"
+    )
+
+
 def challenge(text: str) -> tuple[str, dict[str, str]]:
     """Scheme and parameters of a WWW-Authenticate header. Pure."""
     scheme, _space, rest = text.strip().partition(" ")
-    return scheme.lower(), {key.lower(): value for key, value in re.findall(r'(\w+)="([^"]*)"', rest)}
+    values = re.findall(r'\b(\w{1,40})="([^"]{0,2000})"', rest[:8192])
+    return scheme.lower(), {key.lower(): value for key, value in values}
 
 
 def judged(image: str, host: str, status: int, headers: Mapping[str, str]) -> Look:

@@ -25,6 +25,8 @@ _OURS = re.compile(r"SECRET_KEY|APP_KEY|SIGNING|JWT|SESSION|COOKIE|CSRF|PEPPER",
 
 #: Rounds of the hash: a value of a few letters must not be found by trying them all against the ledger.
 _ROUNDS = 200_000
+#: A ledger with more was not written by this code, now or later: it would take minutes to compare a value with it.
+_MOST_ROUNDS = 2_000_000
 
 
 class BadRecipe(ValueError):
@@ -67,6 +69,8 @@ def matches(value: str, known: str) -> bool:
     """Whether this is the value of that fingerprint."""
     try:
         kind, rounds, salt, digest = known.split(":")
+        if not rounds.isascii() or not rounds.isdigit() or len(rounds) > 7 or not 0 < int(rounds) <= _MOST_ROUNDS:
+            return False
         found = hashlib.pbkdf2_hmac("sha256", value.encode(), bytes.fromhex(salt), int(rounds))
     except ValueError:
         return False
@@ -96,7 +100,8 @@ def rotations(records: Iterable[Mapping[str, Any]], step: str) -> dict[str, tupl
         note = (record.get("notes") or {}).get(step)
         if record.get("outcome") != "succeeded" or not isinstance(note, Mapping):
             continue
-        for key, known in (note.get("keys") or {}).items():
+        keys = note.get("keys")
+        for key, known in keys.items() if isinstance(keys, Mapping) else ():
             found[key] = (str(record.get("finished")), str(known), str(record.get("id")))
     return found
 
@@ -108,7 +113,10 @@ def age(key: str, value: str | None, last: tuple[str, str, str] | None, now: dat
     moment, known, operation = last
     if value is None or not matches(value, known):
         return Age(key, None, True, f"unknown: it was changed by hand since {moment[:10]} ({operation})")
-    since = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    try:
+        since = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    except ValueError:
+        return Age(key, None, True, f"unknown: the ledger's record {operation} has no date")
     if since.tzinfo is None:
         since = since.replace(tzinfo=timezone.utc)
     days = max((now - since).days, 0)

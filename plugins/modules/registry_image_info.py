@@ -27,6 +27,12 @@ options:
     description: Password or token of O(username), from a vault. For GHCR a classic token with C(read:packages).
     type: str
     default: ""
+  registry:
+    description:
+      - The registry that O(username) and O(password) are of, such as V(ghcr.io). Others are asked without a login.
+      - Empty means the one registry of O(images); with images of several registries and a login it is required.
+    type: str
+    default: ""
   plain_http:
     description: Whether the registry is asked without encryption, as one on the own machine.
     type: bool
@@ -82,7 +88,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
-from ansible_collections.ops.runbook.plugins.module_utils.image_registry import PRESENT, Registry
+from ansible_collections.ops.runbook.plugins.module_utils.image_registry import (
+    PRESENT,
+    LoginOfSeveral,
+    Registry,
+    login_host,
+)
 
 
 def main() -> None:
@@ -91,6 +102,7 @@ def main() -> None:
             "images": {"type": "list", "elements": "str", "required": True},
             "username": {"type": "str", "default": ""},
             "password": {"type": "str", "default": "", "no_log": True},
+            "registry": {"type": "str", "default": ""},
             "plain_http": {"type": "bool", "default": False},
             "validate_certs": {"type": "bool", "default": True},
             "timeout": {"type": "float", "default": 30},
@@ -98,17 +110,19 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    registry = Registry(
-        open_url,
-        params["username"],
-        params["password"],
-        params["plain_http"],
-        params["validate_certs"],
-        params["timeout"],
-    )
+    has_login = params["username"] or params["password"]
     try:
+        registry = Registry(
+            open_url,
+            params["username"],
+            params["password"],
+            params["plain_http"],
+            params["validate_certs"],
+            params["timeout"],
+            login_host(params["images"], params["registry"]) if has_login else "",
+        )
         found = [registry.look(image) for image in params["images"]]
-    except BadReference as error:
+    except (BadReference, LoginOfSeveral) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False, complete=all(one.state == PRESENT for one in found), images=[asdict(one) for one in found]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_diagnose, redact
+from ansible_collections.ops.runbook.plugins.module_utils import compose_bundle, redact
 from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
     Answer,
     DiskUse,
@@ -245,12 +246,67 @@ def test_what_is_masked(settings: dict[str, str], by_name: bool, masked: list[st
     assert redact.maskable(settings, by_name) == masked
 
 
-def test_no_value_of_a_variable_is_in_the_bundle() -> None:
+def test_of_a_container_only_what_may_be_seen_is_in_the_bundle() -> None:
     raw = {
-        "Config": {"Env": ["A=one", "B"], "Image": "x"},
-        "services": {"a": {"environment": {"A": "one", "B": None}, "build": {"args": {"A": "one"}}}},
+        "Name": "/shop-cache-1",
+        "Args": ["redis-server", "--requirepass", "CANARY"],
+        "Path": "CANARY",
+        "State": {"Status": "running", "ExitCode": 0, "Error": "CANARY", "Health": {"Log": [{"Output": "CANARY"}]}},
+        "Config": {
+            "Env": ["A=CANARY", "B"],
+            "Image": "redis:8.0",
+            "Cmd": ["--requirepass", "CANARY"],
+            "Entrypoint": ["CANARY"],
+            "Healthcheck": {"Test": ["CMD", "redis-cli", "-a", "CANARY"], "Interval": 5},
+            "Labels": {"traefik.basicauth.users": "a:CANARY", "com.docker.compose.service": "cache"},
+        },
+        "HostConfig": {"LogConfig": {"Type": "splunk", "Config": {"splunk-token": "CANARY"}}, "Memory": 5},
+        "NewInThisVersion": {"Secret": "CANARY"},
     }
-    assert compose_diagnose.without_environment(raw) == {
-        "Config": {"Env": ["A=********", "B"], "Image": "x"},
-        "services": {"a": {"environment": {"A": "********", "B": None}, "build": {"args": {"A": "********"}}}},
+    config = {
+        "services": {
+            "cache": {
+                "image": "redis:8.0",
+                "environment": {"A": "CANARY", "B": None},
+                "build": {"args": {"A": "CANARY"}, "context": "/srv/shop"},
+                "command": ["--requirepass", "CANARY"],
+                "entrypoint": "CANARY",
+                "healthcheck": {"test": ["CMD", "x", "-a", "CANARY"], "interval": "5s"},
+                "labels": {"traefik.users": "CANARY"},
+                "logging": {"driver": "splunk", "options": {"splunk-token": "CANARY"}},
+                "ports": [{"target": 80, "published": "8080"}],
+                "x-notes": "CANARY",
+            }
+        },
+        "configs": {"proxy": {"content": "CANARY"}},
+        "x-password": "CANARY",
     }
+    shown = compose_bundle.may_be_shown([raw, config])
+    assert "CANARY" not in json.dumps(shown)
+    container, files = shown
+    assert container["State"]["Status"] == "running" and container["Config"]["Image"] == "redis:8.0"
+    assert container["Config"]["Env"] == ["A=********", "B"]
+    assert container["Config"]["Labels"]["com.docker.compose.service"] == "cache"
+    cache = files["services"]["cache"]
+    assert cache["image"] == "redis:8.0" and cache["environment"] == {"A": "********", "B": None}
+    assert cache["ports"] == [{"target": 80, "published": "8080"}] and cache["healthcheck"]["interval"] == "5s"
+    assert cache["logging"]["driver"] == "splunk" and list(cache["logging"]["options"]) == ["splunk-token"]
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("facts.json", True),
+        ("logs/shop-web-1.log", True),
+        ("../x", False),
+        ("logs/../../x", False),
+        ("/etc/passwd", False),
+        ("logs/a\nb", False),
+        ("a/b/c/d", False),
+        ("logs/.ssh", False),
+        ("", False),
+    ],
+)
+def test_a_name_of_the_bundle_stays_in_it(name: str, safe: bool) -> None:
+    assert compose_bundle.is_safe_name(name) is safe
+    assert compose_bundle.folder_of("../web1") == "host" and compose_bundle.folder_of("web1") == "web1"

@@ -9,7 +9,7 @@ import base64
 import json
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -230,3 +230,46 @@ def test_where_the_engine_is(config: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert default_host(str(docker)) == "unix:///run/user/1000/docker.sock"
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:2375")
     assert default_host() == "tcp://127.0.0.1:2375"
+
+
+@pytest.mark.parametrize("name", ["DOCKER_TLS_VERIFY", "DOCKER_TLS"])
+def test_an_engine_that_is_asked_over_tls_is_not_asked_in_clear(
+    config: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:2376")
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(EngineUnreachable, match=r"127.0.0.1:2376 is to be asked over TLS"):
+        Engine(default_host()).request("GET", "/_ping")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
+    assert default_host() == "unix:///var/run/docker.sock"
+
+
+def test_a_context_with_certificates_is_asked_over_tls(config: Path) -> None:
+    docker = config.parent / "docker"
+    docker.write_text('#!/bin/sh\necho \'tcp://engine:2376 {"docker":["ca.pem"]}\'\n')
+    docker.chmod(0o755)
+    config.write_text('{"currentContext": "far"}')
+    assert default_host(str(docker)) == "https://engine:2376"
+
+
+@pytest.mark.parametrize("body", [b"null", b"5", b"[5]", b"{", b"[" * 90000, b'"x"', b"\xff"])
+def test_an_engine_that_answers_anything_gives_one_error(served: Served, body: bytes) -> None:
+    for path in ("containers/json", "containers/a/json", "images/json", "info", "images/a/json", "distribution/a/json"):
+        served.answers[f"GET /{path}"] = (200, body)
+    asked: list[Callable[[], object]] = [
+        lambda: served.engine.containers(["a=b"]),
+        lambda: served.engine.container("a"),
+        served.engine.images,
+        served.engine.root,
+        lambda: served.engine.image("a"),
+        lambda: served.engine.digest_of("a", "r", "", 5),
+    ]
+    for ask in asked:
+        with pytest.raises((EngineError, RegistryProblem)):
+            ask()
+
+
+def test_a_settings_file_of_any_kind_is_no_login(config: Path) -> None:
+    for text in ('{"auths": [], "credHelpers": 5}', "[]", '{"auths": {"a": 5}}', "[" * 90000):
+        config.write_text(text)
+        assert credentials("a", "", "") == ("", False)

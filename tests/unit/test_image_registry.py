@@ -14,7 +14,14 @@ import pytest
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
-from ansible_collections.ops.runbook.plugins.module_utils.image_registry import Registry, challenge, judged
+from ansible_collections.ops.runbook.plugins.module_utils.image_registry import (
+    LoginOfSeveral,
+    Registry,
+    challenge,
+    judged,
+    login_host,
+    same_registry,
+)
 
 PASSWORD = "p4ss-w0rd-canary"
 DIGEST = "sha256:" + "a" * 64
@@ -71,6 +78,10 @@ def server() -> Iterator[Any]:
     found.server_close()
 
 
+def address(server: Any) -> str:
+    return f"127.0.0.1:{server.server_address[1]}"
+
+
 def registry(**changes: Any) -> Registry:
     return Registry(
         open_url, **{"username": "robot", "password": PASSWORD, "plain_http": True, "timeout": 5, **changes}
@@ -91,7 +102,7 @@ def registry(**changes: Any) -> Registry:
 )
 def test_an_image_is_there_or_not(server: Any, mode: str, tag: str, state: str, digest: str) -> None:
     server.RequestHandlerClass.mode = mode
-    found = registry().look(f"127.0.0.1:{server.server_address[1]}/shop/app{tag}")
+    found = registry(host=address(server)).look(f"{address(server)}/shop/app{tag}")
     assert (found.state, found.digest) == (state, digest) and bool(found.why) is (state != "present")
 
 
@@ -99,7 +110,7 @@ def test_an_image_is_there_or_not(server: Any, mode: str, tag: str, state: str, 
 @pytest.mark.parametrize("mode", ["basic", "bearer"])
 def test_without_its_login_an_image_is_unknown_and_not_missing(server: Any, mode: str, changes: dict[str, str]) -> None:
     server.RequestHandlerClass.mode = mode
-    found = registry(**changes).look(f"127.0.0.1:{server.server_address[1]}/shop/app:1.0.0")
+    found = registry(host=address(server), **changes).look(f"{address(server)}/shop/app:1.0.0")
     assert found.state == "unknown" and "login" in found.why
 
 
@@ -114,8 +125,8 @@ def test_a_registry_that_is_not_there_leaves_it_unknown(server: Any) -> None:
 def test_a_login_goes_to_no_realm_without_encryption(server: Any) -> None:
     """The registry is asked over https, and names a realm with http: nothing is sent there."""
     asked = registry(plain_http=False)
-    assert asked._authorization('Bearer realm="http://127.0.0.1:1/token",service="reg"') == ""
-    assert asked._authorization('Bearer realm="file:///etc/passwd"') == ""
+    assert asked._authorization('Bearer realm="http://127.0.0.1:1/token",service="reg"', "Basic x") == ""
+    assert asked._authorization('Bearer realm="file:///etc/passwd"', "Basic x") == ""
     assert PASSWORD not in repr(asked)
 
 
@@ -139,3 +150,45 @@ def test_a_challenge(text: str, scheme: str, values: dict[str, str]) -> None:
 @pytest.mark.parametrize("status", [200, 404, 401, 429, 302])
 def test_only_there_and_not_there_are_answers(status: int) -> None:
     assert judged("x", "host", status, {}).state == {200: "present", 404: "missing"}.get(status, "unknown")
+
+
+@pytest.mark.parametrize("mode", ["basic", "bearer"])
+def test_a_login_goes_to_its_own_registry_alone(server: Any, mode: str) -> None:
+    server.RequestHandlerClass.mode = mode
+    found = registry(host="ghcr.io").look(f"{address(server)}/shop/app:1.0.0")
+    assert found.state == "unknown"
+    sent = [given for _method, _path, given in server.RequestHandlerClass.seen]
+    assert sent and not any("Basic" in given for given in sent)
+
+
+@pytest.mark.parametrize(
+    ("images", "given", "host"),
+    [
+        (["ghcr.io/a/b:1", "ghcr.io/a/c:1"], "", "ghcr.io"),
+        (["nginx:1.27"], "", "docker.io"),
+        (["ghcr.io/a/b:1", "nginx:1.27"], "ghcr.io", "ghcr.io"),
+        ([], "", ""),
+    ],
+)
+def test_a_login_is_of_one_registry(images: list[str], given: str, host: str) -> None:
+    assert login_host(images, given) == host
+    assert same_registry("registry-1.docker.io", "docker.io") and not same_registry("ghcr.io", "")
+
+
+def test_a_login_of_several_registries_has_to_be_named() -> None:
+    with pytest.raises(LoginOfSeveral, match="ghcr.io, docker.io"):
+        login_host(["ghcr.io/a/b:1", "nginx:1.27"])
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"null", b"5", b"{", b'{"token": [1]}', b'{"token": "a\\nb: c"}', b"[" * 90000]
+)
+def test_a_token_service_that_answers_anything_leaves_it_unknown(
+    server: Any, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    def do_get(self: Server) -> None:
+        self.give(200, body)
+
+    monkeypatch.setattr(server.RequestHandlerClass, "do_GET", do_get)
+    found = registry(host=address(server)).look(f"{address(server)}/shop/app:1.0.0")
+    assert found.state == "unknown" and found.why
