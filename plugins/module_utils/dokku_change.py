@@ -91,7 +91,7 @@ class Change:
         wanted = found.find(number)
         keep = [str(key) for key in step.data.get("keep") or []]
         if wanted is not None and is_back(found, wanted, keep):
-            return {"untouched": f"release {number} was live all the time"}
+            return {"untouched": f"release {number} was live all the time", **self.clear_strays(found)}
         return self.rollback_to(number, f"back, {self.reason()}", [word for key in keep for word in ("--keep", key)])
 
     def rollback_to(self, number: int, reason: str, options: Sequence[str]) -> dict[str, Any]:
@@ -104,10 +104,23 @@ class Change:
             said = self.service.redact(answer.said)
             raise DokkuError(f"the rollback ended well, and did not say to what: {said}") from error
         note = {"release": told.get("number"), "rollback_to": told.get("to")}
+        if told.get("strays_removed"):
+            note["removed"] = told["strays_removed"]
         if not told.get("deploy_branch_moved"):
             # An image is not in git; of code that was pushed, a rebuild would go forward again.
             note["branch"] = "the deploy branch stands where it stood: dokku ps:rebuild would build the newer code"
         return note
+
+    def clear_strays(self, found: Situation) -> dict[str, Any]:
+        """Remove containers that a step has left which was cut off. What stays is told, and fails nothing."""
+        if not found.strays:
+            return {}
+        try:
+            told = self.dokku.json("releases:strays", self.app, "--remove")
+        except DokkuError as error:
+            return {"strays": str(error)}
+        left = [str(one.get("name")) for one in told.get("strays") or []]
+        return {"removed": told.get("removed") or [], **({"strays": ", ".join(left)} if left else {})}
 
     def stop(self, _step: Step) -> object:
         self.dokku.run("ps:stop", self.app)

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     disk_room,
     dokku_change,
     dokku_health,
+    dokku_nginx_check,
     dokku_release,
     dokku_source,
     journal,
@@ -44,7 +45,7 @@ def plan(context: Context) -> dict[str, Any]:
     service, inputs = context.service, context.inputs
     service.must_exist()
     description = service.description
-    situation = dokku_health.situation(service, "releases", "report", "ps", "git", "checks", "builds")
+    situation = dokku_health.situation(service, "releases", "report", "ps", "git", "checks", "builds", "nginx")
     _refuse(dokku_release.refuse_running(service.app, situation.builds))
     source = _source(str(inputs.get("to") or ""), description.repository)
     present = dokku_release.present(situation)
@@ -65,6 +66,8 @@ def plan(context: Context) -> dict[str, Any]:
     )
     tried, unproven = judge_staging(staging, source, service.app)
     _refuse(_no_room(service.app, description.disk_reserve))
+    if situation.nginx is not None:
+        raise Refused(dokku_nginx_check.refusal(situation.nginx, service.app))
     step = deploy_step(source, description.repository, situation)
     return {
         "from": present,
@@ -224,7 +227,8 @@ class DeploySteps(dokku_change.Change):
         found = dokku_health.situation(self.service, "releases", "report", "ps", "git")
         done = made_since(found, newest) if unresolved else deployed(found, str(step.data["ref"]), newest)
         if done is not None:
-            return {"release": done.number, **(resolved(found, done) if unresolved else {})}
+            note = resolved(found, done) if unresolved else {}
+            return {"release": done.number, **note, **self.clear_strays(found)}
         try:
             if step.data["kind"] == "git":
                 self.dokku.run(
@@ -241,8 +245,9 @@ class DeploySteps(dokku_change.Change):
         if found.live is None or (unresolved and made_since(found, newest) is None):
             # The plugin's trigger never fails a deploy; what it could not write down can't be gone back to.
             raise CommandFailed(f"{self.app} was deployed, and the release was not recorded: dokku releases {self.app}")
-        note = {"release": found.live.number, "revision": found.live.revision}
-        return {**note, **resolved(found, found.live)} if unresolved else note
+        note = resolved(found, found.live) if unresolved else {}
+        done = found.live
+        return {"release": done.number, "revision": done.revision, **note, **self.clear_strays(found)}
 
     def _newest(self, step: Step) -> int:
         """The newest release before the deploy; the operation itself may have recorded what was live."""

@@ -15,7 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, dokku_features, dokku_parts, dokku_state
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
+    dokku_features,
+    dokku_nginx_check,
+    dokku_parts,
+    dokku_state,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku, NotDeployed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, listed, text_of
@@ -155,7 +161,11 @@ def plan(context: Context) -> dict[str, Any]:
         wanted = wish(context)
         must_be_a_feature(wanted, unique(context.service.description.domains))
         app = AppState(wanted.app).read(context.service.dokku)
-        return _destroy(context, wanted, app) if wanted.state == "absent" else _create(context, wanted, app)
+        found = _destroy(context, wanted, app) if wanted.state == "absent" else _create(context, wanted, app)
+        if found["steps"]:
+            # Dokku makes an app and says that it failed, or leaves it where it was to go.
+            dokku_nginx_check.must_be_taken(context.service.dokku, wanted.app)
+        return found
     except NotPossible as error:
         raise dokku_parts.refused(error) from error
 

@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, dokku_release, health, journal
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    blame,
+    dokku_nginx_check,
+    dokku_release,
+    health,
+    journal,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.blame import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Situation
@@ -22,7 +28,8 @@ NO_CHECKS = "no health check is defined (dokku_health): the answers of the app w
 
 
 def situation(service: DokkuService, *parts: str) -> Situation:
-    """What is read of the app, at once. parts: releases, report, ps, git, checks, builds. Raises DokkuError."""
+    """What is read of the app, at once. parts: releases, report, ps, git, checks, builds, nginx. Raises
+    DokkuError."""
     app, dokku = service.app, service.dokku
     reads: dict[str, Callable[[], Any]] = {
         "releases": lambda: dokku_release.parse(dokku.json("releases", app)),
@@ -31,6 +38,7 @@ def situation(service: DokkuService, *parts: str) -> Situation:
         "git": lambda: dokku.report(app, "git"),
         "checks": lambda: dokku.report(app, "checks"),
         "builds": lambda: dokku.json("builds:list", app),
+        "nginx": lambda: dokku_nginx_check.look(dokku, app),
     }
     found = service.together(*(reads[part] for part in parts))
     return Situation(app, **dict(zip(parts, found)))

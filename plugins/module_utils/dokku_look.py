@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     container_usage,
+    dokku_nginx_check,
     dokku_status,
     health,
     log_errors,
@@ -108,6 +109,7 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
     except DokkuError as error:
         problem = str(error)
     with ThreadPoolExecutor(max_workers=_AT_ONCE + 2) as pool:
+        nginx = None if problem else pool.submit(dokku_nginx_check.ask, dokku)
         asked = [pool.submit(health.probe, check) for check in checks]
         services = [] if problem else [pool.submit(read_service, dokku, scope.app, *one) for one in scope.services]
         apps = [] if problem else [pool.submit(read_app, dokku, name, role, limits) for name, role in names]
@@ -121,6 +123,7 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
             call_problem=problem,
             way=way,
             now=time.time(),
+            nginx=nginx.result() if nginx else None,
         )
 
 

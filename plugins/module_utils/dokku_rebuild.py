@@ -20,6 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_backup_parts,
     dokku_backup_source,
     dokku_health,
+    dokku_nginx_check,
     rebuild_changes,
     restore_changes,
 )
@@ -53,6 +54,7 @@ def plan(context: Context) -> dict[str, Any]:
     code = _code_of(manifest)
     parts = Parts(backup["helper"], context.guard.inherited)
     dokku_backup_parts.must_be_called(parts, [Piece(part.kind, part.name) for part in manifest.parts])
+    dokku_nginx_check.must_be_taken(service.dokku, service.app)
     notes = [*backup_retention.ahead_lines(store.look()[0], owner), *_must_be_new(context, manifest)]
     reserve = service.description.disk_reserve
     room = disk_room.room_in(_LIB, 4 * manifest.size, 2000, reserve)

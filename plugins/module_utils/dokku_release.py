@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -67,7 +68,10 @@ def parse(listed: Iterable[Mapping[str, Any]]) -> tuple[Release, ...]:
 
 @dataclass(frozen=True)
 class Situation:
-    """What was read of an app. report: of the plugin `releases`; ps, git, checks: of Dokku. builds: newest first."""
+    """What was read of an app. report: of the plugin `releases`; ps, git, checks: of Dokku. builds: newest first.
+
+    nginx: why nginx refuses the configuration of the host, where this app needs nginx.
+    """
 
     app: str
     releases: tuple[Release, ...] = ()
@@ -76,6 +80,7 @@ class Situation:
     git: Mapping[str, Any] = field(default_factory=dict)
     checks: Mapping[str, Any] = field(default_factory=dict)
     builds: Sequence[Mapping[str, Any]] = ()
+    nginx: Broken | None = None
 
     def find(self, number: int | None) -> Release | None:
         return next((release for release in self.releases if release.number == number), None)
@@ -108,6 +113,11 @@ class Situation:
         branch = str(self.git.get("sha") or "")
         moved = bool(live and live.revision and branch not in ("", "HEAD") and branch != live.revision)
         return bool(live) and self.restart_is_safe and not self.config_drift and not moved
+
+    @property
+    def strays(self) -> tuple[str, ...]:
+        """Containers that Dokku does not count, by name; the plugin before this one did not tell them."""
+        return tuple(f"{self.report.get('strays') or ''} {self.report.get('strays-stopped') or ''}".split())
 
     @property
     def pending_rollback(self) -> str:

@@ -19,6 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_backup_source,
     dokku_database,
     dokku_health,
+    dokku_nginx_check,
     restore_changes,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Part
@@ -68,6 +69,9 @@ class _Planner:
         self._must_be_confirmed(apps)
         release = dokku_backup.live(survey)
         running = [] if self.drill else [app for app in apps if _running(context, app)]
+        if running:
+            # They are stopped for the import, and could not be started again.
+            dokku_nginx_check.must_be_taken(service.dokku, service.app)
         pieces = [] if self.drill else [Piece(part.kind, part.name) for part in parts]
         dokku_backup_parts.must_be_called(survey.parts, pieces)
         self._must_have_room(store, survey, pieces, parts)

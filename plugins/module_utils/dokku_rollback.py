@@ -20,6 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_change,
     dokku_health,
     dokku_migrations,
+    dokku_nginx_check,
     dokku_release,
     migration_plan,
 )
@@ -84,7 +85,7 @@ def plan(context: Context) -> dict[str, Any]:
     wish = wish_of(context.inputs)
     service = context.service
     service.must_exist()
-    parts = ("releases", "report", "ps") if wish.emergency else ("releases", "report", "ps", "builds")
+    parts = ("releases", "report", "ps", "nginx", *(() if wish.emergency else ("builds",)))
     situation = dokku_health.situation(service, *parts)
     choice = dokku_release.choose(wish.to, situation)
     refusal = choice if isinstance(choice, Refusal) else dokku_release.refuse_running(service.app, situation.builds)
@@ -95,7 +96,12 @@ def plan(context: Context) -> dict[str, Any]:
     shown = {} if wish.emergency and not there else _looked_ahead(context, wish, choice.release.number)
     if there and nothing_changes(shown, wish.restore):
         return _unchanged(target, choice)
+    broken = situation.nginx
+    if broken is not None and not wish.emergency:
+        anyway = ("emergency=true", "rolls back all the same, and fails at its end where nginx still refuses")
+        raise Refused(dokku_nginx_check.refusal(broken, service.app, (anyway,)))
     migrations, warned = _migrations(context, wish, choice, target)
+    warned += [dokku_nginx_check.warning(broken)] if broken is not None else []
     data = {"number": choice.release.number, "options": wish.options, "newest": situation.releases[0].number}
     step = Step("rollback", f"dokku releases:rollback {service.app} {choice.release.number}", data=data)
     return {
@@ -227,7 +233,7 @@ class RollbackSteps(dokku_change.Change):
         found = dokku_health.situation(self.service, "releases", "report", "ps")
         done = rolled_back(found, int(step.data["number"]), int(step.data["newest"]))
         if done is not None:
-            return {"release": done.number, "rollback_to": step.data["number"]}
+            return {"release": done.number, "rollback_to": step.data["number"], **self.clear_strays(found)}
         return self.rollback_to(int(step.data["number"]), self.reason(), tuple(step.data["options"]))
 
 

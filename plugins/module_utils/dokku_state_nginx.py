@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer, Dokku, DokkuError, plain
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import (
     Change,
     Command,
@@ -181,11 +182,11 @@ class NginxState(State[NginxPresent]):
     def apply(self, dokku: Dokku, plan: Plan, present: NginxPresent) -> None:
         before = dokku.run("nginx:validate-config", check=False)
         if before.rc != 0:
-            raise NotPossible(
-                "nginx_broken",
-                f"nginx refuses the configuration of this host as it is now: {before.said}",
-                ("dokku nginx:validate-config", "shows it again; dokku nginx:report of the named app, what is set"),
-            )
+            broken = dokku_nginx_check.judge(before)
+            if broken is not None:
+                raise NotPossible("nginx_broken", broken.text, *dokku_nginx_check.ways(broken))
+            text = f"nginx refuses the configuration of this host as it is now: {before.said}"
+            raise NotPossible("nginx_broken", text, ("dokku nginx:validate-config", "on the host, shows it again"))
         try:
             super().apply(dokku, plan, present)
             after = dokku.run("nginx:validate-config", check=False)
@@ -240,8 +241,7 @@ class NginxState(State[NginxPresent]):
 
 def _why(answer: Answer) -> str:
     """What nginx itself said, which stands among the lines of the whole configuration, or else what Dokku marks."""
-    found = re.search(r"\[emerg\][^\n]*", plain(answer.err) + plain(answer.out))
-    return found[0] if found else answer.said
+    return dokku_nginx_check.cause(answer) or answer.said
 
 
 def _bytes(text: str) -> int:

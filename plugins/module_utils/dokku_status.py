@@ -12,7 +12,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_holds, health, status_rows
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    dokku_holds,
+    dokku_nginx_check,
+    health,
+    status_rows,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.log_errors import Found
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import BAD, OK, WARN, Disk, Row
 
@@ -111,6 +117,7 @@ class Reading:
     """Everything that was read on the host. Nothing in it is judged.
 
     call_problem: why dokku can't be called at all, and way: what to type then. now: seconds since the epoch.
+    nginx: why nginx refuses the configuration of the host.
     """
 
     apps: tuple[App, ...] = ()
@@ -122,6 +129,7 @@ class Reading:
     call_problem: str = ""
     way: str = ""
     now: float = 0.0
+    nginx: Broken | None = None
 
 
 def judge(reading: Reading, limits: Limits) -> list[Row]:
@@ -129,6 +137,10 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
     rows: list[Row] = []
     if reading.call_problem:
         rows.append(Row("dokku", BAD, reading.call_problem, (reading.way,) if reading.way else ()))
+    if reading.nginx is not None:
+        text = f"{reading.nginx.text}. The next deploy, restart or rollback of any app fails at its end"
+        ways = tuple(f"{command}   {effect}" for command, effect in dokku_nginx_check.ways(reading.nginx))
+        rows.append(Row("nginx", BAD, text, ways))
     for app in reading.apps:
         # Staging that is down stops no visitor: it is worth a word, and no alarm.
         own = list(_app_rows(app, reading, limits))
@@ -170,9 +182,15 @@ def _app_rows(app: App, reading: Reading, limits: Limits) -> Iterator[Row]:
         yield Row(f"{app.name} processes", BAD, f"there is no app of that name on this host ({way})")
         return
     yield _process_row(app)
-    yield _release_row(app, reading.now)
-    yield from _hold_rows(app)
-    yield from _pending_rows(app, reading)
+    yield from _stray_rows(app)
+    under_way = app.report.get("under-way", "")
+    if under_way:
+        # What is half done is no damage, and nothing is to be mended beside it.
+        yield Row(f"{app.name} release", OK, f"under way: {under_way}")
+    else:
+        yield _release_row(app, reading.now)
+        yield from _hold_rows(app)
+        yield from _pending_rows(app, reading)
     yield _certificate_row(app, limits)
     yield _resource_row(app, limits)
     yield _log_row(app, limits)
@@ -191,6 +209,18 @@ def _process_row(app: App) -> Row:
     if app.running != "true" or not app.processes:
         return Row(topic, BAD, "stopped, or scaled to nothing: none of it runs")
     return Row(topic, OK, f"all run: {', '.join(app.processes)}")
+
+
+def _stray_rows(app: App) -> Iterator[Row]:
+    """Containers beside those that Dokku counts: old code that takes jobs, or will after the next boot."""
+    way = (f"dokku releases:strays {app.name} --remove   removes what a step has left that was cut off",)
+    running, stopped = app.report.get("strays", ""), app.report.get("strays-stopped", "")
+    if running:
+        text = f"run beside those that Dokku counts, and take requests or jobs with other code: {running}"
+        yield Row(f"{app.name} containers", BAD, text, way)
+    if stopped:
+        text = f"not counted by Dokku, and Docker starts them again at the next boot: {stopped}"
+        yield Row(f"{app.name} containers", WARN, text, way)
 
 
 def _release_row(app: App, now: float) -> Row:
@@ -462,6 +492,7 @@ def facts(reading: Reading) -> dict[str, Any]:
         "lease": reading.history.get("lease"),
         "interrupted": reading.history.get("interrupted"),
         "last_operation": records[-1] if records else None,
+        "nginx": reading.nginx.text if reading.nginx else None,
     }
 
 
@@ -478,6 +509,8 @@ def _app_facts(app: App) -> dict[str, Any]:
         "latest_is_live": {"true": True, "false": False}.get(app.report.get("latest-is-live", "")),
         "holds_missing": list(dokku_holds.judge(app.name, app.releases or (), app.report).missing),
         "pending_rollback": app.report.get("pending-rollback") or None,
+        "strays": f"{app.report.get('strays', '')} {app.report.get('strays-stopped', '')}".split(),
+        "under_way": app.report.get("under-way") or None,
         "certificate_days": app.certificate.days if app.certificate else None,
         "limits": dict(app.limits),
         "usage": {name: asdict(usage) for name, usage in app.usage.items()},

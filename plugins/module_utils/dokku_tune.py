@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     blame,
     dokku_health,
+    dokku_nginx_check,
     dokku_parts,
     dokku_release,
     dokku_state,
@@ -74,6 +75,8 @@ def plan(context: Context) -> dict[str, Any]:
         _plan_restart(context, draft)
     except NotPossible as error:
         raise dokku_parts.refused(error) from error
+    if draft.steps:
+        dokku_nginx_check.must_be_taken(service.dokku, service.app)
     release = _release(context)
     certificate = dokku_state.text_of(service.dokku.report(service.app, "certs"), "enabled") == "true"
     seen = _seen(context)

@@ -55,12 +55,18 @@ if command == "releases":
 if command == "releases:report":
     end(out={{"live": str(live["number"]) if live else "", "live-image": live["image_id"] if live else "",
              "latest-is-live": str(bool(live) and state["latest"] == live["revision"]).lower(), "keep-images": "5",
-             "previous": str(state.get("previous", "")), "config-drift": "", "pending-rollback": ""}})
+             "previous": str(state.get("previous", "")), "config-drift": "", "pending-rollback": "",
+             "strays": " ".join(state["strays"]), "strays-stopped": ""}})
 if command == "ps:report":
     end(out={{"deployed": str(bool(live)).lower(), "running": str(bool(live) and not state["broken"]).lower()}})
 if command == "git:report": end(out={{"sha": state["branch"], "source-image": state["latest"]}})
 if command == "checks:report": end(out={{"disabled-list": "none"}})
 if command == "builds:list": end(out=state["builds"])
+if command == "nginx:validate-config": end(1, out=state["nginx"]) if state["nginx"] else end()
+if command == "proxy:report": end(out={{"computed-type": state["proxy"], "enabled": "true"}})
+if command == "releases:strays":
+    gone = state["strays"]; state["strays"] = []
+    end(out={{"app": "web", "under_way": "", "removed": gone, "strays": []}})
 if command == "config:export": end(out={{"DB_PASSWORD": "hunter2222"}})
 if command == "git:from-image":
     code = rest[1]
@@ -94,6 +100,7 @@ class Stand:
         self.description = Description("web", command=str(program), user=dokku_client._user_name(), disk_reserve=0)
         self.number = 0
         self.set(releases=[], latest="", branch="", broken=False, builds=[], calls=[], refs={})
+        self.set(nginx="", proxy="nginx", strays=[])
 
     def get(self) -> dict[str, Any]:
         return json.loads(self.state.read_text())  # type: ignore[no-any-return]
@@ -170,7 +177,7 @@ def test_a_rollback_is_two_calls_of_the_module_and_few_of_dokku(stand: Stand) ->
     stand.set(previous=1)
     planned = stand.plan("rollback", to="previous")
     # Those that read are made at the same time; one more looks ahead.
-    assert len(stand.get()["calls"]) == 6, stand.get()["calls"]
+    assert len(stand.get()["calls"]) == 7, stand.get()["calls"]
     stand.set(calls=[])
     result = stand.apply(planned, revert=False)
     assert (outcome(result), stand.live()) == ("succeeded", "acme/app:1")
@@ -182,7 +189,43 @@ def test_an_emergency_reads_less(stand: Stand) -> None:
         stand.run("deploy", to=image)
     stand.set(previous=1)
     assert stand.plan("rollback", to="previous", emergency=True, check=True)["plan"]
-    assert stand.get()["calls"][0] == "apps:exists web" and len(stand.get()["calls"]) == 4
+    assert stand.get()["calls"][0] == "apps:exists web" and len(stand.get()["calls"]) == 5
+
+
+# -- the whole host, and what an earlier step has left ---------------------------------------------
+
+BAD = 'nginx: [emerg] "client_max_body_size" directive invalid value in /home/dokku/other/nginx.conf.d/bad.conf:1'
+
+
+@pytest.mark.parametrize("procedure", ["deploy", "rollback"])
+def test_another_app_s_nginx_file_is_seen_before_anything_is_built(stand: Stand, procedure: str) -> None:
+    for image in ("acme/app:1", "acme/app:2"):
+        stand.run("deploy", to=image)
+    stand.set(previous=1, nginx=BAD)
+    before = {**stand.get(), "calls": []}
+    refusal = stand.plan(procedure, to={"deploy": "acme/app:3", "rollback": "previous"}[procedure])["refusal"]
+    assert refusal["code"] == "nginx_broken" and {**stand.get(), "calls": []} == before
+    assert "the file of other" in refusal["text"] and BAD.removeprefix("nginx: ") in refusal["text"]
+    # An app that nginx does not stand before goes live without it.
+    stand.set(proxy="traefik")
+    assert stand.plan(procedure, to={"deploy": "acme/app:3", "rollback": "previous"}[procedure], check=True)["plan"]
+
+
+def test_an_emergency_is_only_warned_of_nginx(stand: Stand) -> None:
+    for image in ("acme/app:1", "acme/app:2"):
+        stand.run("deploy", to=image)
+    stand.set(previous=1, nginx=BAD)
+    planned = stand.plan("rollback", to="previous", emergency=True)
+    assert any("the file of other" in line for line in planned["plan"]["warnings"]), planned
+    assert outcome(stand.apply(planned, revert=False)) == "succeeded"
+
+
+def test_a_deploy_removes_what_a_step_before_it_has_left(stand: Stand) -> None:
+    stand.run("deploy", to="acme/app:1")
+    stand.set(strays=["web.web.1.upcoming-7"])
+    result = stand.run("deploy", to="acme/app:2")
+    assert stand.get()["strays"] == []
+    assert result["closed"]["record"]["notes"]["deploy"]["removed"] == ["web.web.1.upcoming-7"]
 
 
 # -- a repository that only Dokku can read ---------------------------------------------------------

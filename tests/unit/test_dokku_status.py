@@ -27,6 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.container_usage import Sample
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_status import (
     STAGING,
     App,
@@ -100,6 +101,15 @@ def levels(reading: Reading) -> dict[str, str]:
     return {row.topic: row.level for row in dokku_status.judge(reading, Limits()) if row.level != "ok"}
 
 
+def test_a_host_whose_nginx_refuses_a_file_is_bad_though_every_app_answers() -> None:
+    broken = Broken(
+        "[emerg] invalid value in /home/dokku/other/nginx.conf:3", "/home/dokku/other/nginx.conf", ("other",)
+    )
+    (row,) = [row for row in dokku_status.judge(replace(GOOD, nginx=broken), Limits()) if row.level != "ok"]
+    assert (row.topic, row.level) == ("nginx", "bad") and "the file of other" in row.text and "[emerg]" in row.text
+    assert any("nginx:validate-config" in line for line in row.details)
+
+
 def test_an_app_that_is_well_has_nothing_to_say() -> None:
     rows = dokku_status.judge(GOOD, Limits())
     assert levels(GOOD) == {}
@@ -121,6 +131,25 @@ def test_an_app_that_is_well_has_nothing_to_say() -> None:
         ({"report": {**REPORT, "latest-is-live": "false"}}, {"restant-main image": "bad"}),
         ({"report": {**REPORT, "latest-is-live": "false", "latest-image": ""}}, {"restant-main image": "bad"}),
         ({"report": {**REPORT, "pending-rollback": "12"}}, {"restant-main rollback": "bad"}),
+        ({"report": {**REPORT, "strays": "restant-main.web.1.upcoming-7"}}, {"restant-main containers": "bad"}),
+        (
+            {"report": {**REPORT, "strays-stopped": "restant-main.web.1.upcoming-7"}},
+            {"restant-main containers": "warn"},
+        ),
+        # What is half done is no damage.
+        (
+            {
+                "report": {
+                    **REPORT,
+                    "under-way": "git:sync since 2026-11-29T20:56:25Z",
+                    "pending-rollback": "3",
+                    "latest-is-live": "false",
+                    "live": "",
+                },
+                "locked": True,
+            },
+            {},
+        ),
         ({"report": {**REPORT, "config-drift": "APP_KEY"}}, {"restant-main config": "warn"}),
         ({"report": {**REPORT, "config-drift": "GIT_REV"}}, {}),
         ({"releases": [RELEASES[0], release(13, "unheld")]}, {"restant-main holds": "warn"}),

@@ -1,0 +1,130 @@
+"""Containers that Dokku does not count: what a cut-off step has left is seen and removed, and nothing else is."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+from stand import Stand
+
+pytestmark = pytest.mark.usefixtures("demo_images")
+
+
+def until(seen: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 120
+    while not seen():
+        assert time.monotonic() < deadline, f"{what} was never seen"
+        time.sleep(0.05)
+
+
+def names(dokku: Stand, app: str) -> list[str]:
+    """All containers of an app that run."""
+    return dokku.docker(
+        "container", "ls", "--filter", f"label=com.dokku.app-name={app}", "--format", "{{.Names}}"
+    ).split()
+
+
+def upcoming(dokku: Stand, app: str) -> list[str]:
+    return [name for name in names(dokku, app) if ".upcoming-" in name]
+
+
+def report(dokku: Stand, app: str) -> dict[str, str]:
+    return dokku.ok("releases:report", app, "--format", "json").json()  # type: ignore[no-any-return]
+
+
+def cut(dokku: Stand, app: str, *argv: str) -> str:
+    """A command that is killed, with all below it, while a new container is upcoming. Returns its name."""
+    before = upcoming(dokku, app)
+    process = dokku.start(*argv, DOKKU_SIMULATOR_UPTIME="60")
+    until(lambda: [name for name in upcoming(dokku, app) if name not in before], "an upcoming container")
+    dokku.kill(process)
+    (new,) = [name for name in upcoming(dokku, app) if name not in before]
+    return new
+
+
+def stray(dokku: Stand, app: str, name: str) -> str:
+    """A container with the app's labels that Dokku never made."""
+    labels = [f"--label=com.dokku.app-name={app}", "--label=com.dokku.container-type=deploy", f"--label={dokku.owner}"]
+    words = [*labels, f"--name={name}", "--restart=on-failure:10", "--entrypoint=sleep", "local/demo:1", "1000"]
+    return dokku.docker("container", "run", "--detach", *words)
+
+
+def test_what_a_killed_rollback_has_left_is_seen_and_goes_with_the_next_one(dokku: Stand, app: str) -> None:
+    for version in (1, 2):
+        dokku.deploy(app, version)
+    assert report(dokku, app)["strays"] == ""
+    left = cut(dokku, app, "releases:rollback", app, "1")
+    assert report(dokku, app)["strays"] == left and report(dokku, app)["under-way"] == ""
+    told = dokku.ok("releases", app).stderr
+    assert left in told and f"releases:strays {app} --remove" in told
+    # A second one that is cut leaves its own beside it.
+    again = cut(dokku, app, "releases:rollback", app, "1")
+    assert report(dokku, app)["strays"].split() == sorted([left, again])
+    done = dokku.ok("releases:rollback", app, "1", "--format", "json").json()
+    assert sorted(done["strays_removed"]) == sorted([left, again])
+    assert names(dokku, app) == [f"{app}.web.1"] and report(dokku, app)["strays"] == ""
+    assert dokku.answer(app).startswith("version=1 ")
+
+
+def test_one_that_stopped_would_come_back_at_the_next_boot(dokku: Stand, app: str) -> None:
+    dokku.deploy(app, 1)
+    left = cut(dokku, app, "ps:restart", app)
+    dokku.docker("container", "kill", left)
+    found = report(dokku, app)
+    assert (found["strays"], found["strays-stopped"]) == ("", left)
+    assert dokku.ok("releases:strays", app, "--remove", "--format", "json").json()["removed"] == [left]
+    assert dokku.docker("container", "inspect", "--format", "{{.Id}}", left) == ""
+
+
+@pytest.mark.parametrize("work", ["git:from-image", "ps:restart"])
+def test_what_is_just_being_made_is_no_stray_and_is_left_alone(dokku: Stand, app: str, work: str) -> None:
+    """A deploy holds Dokku's lock; a restart takes none."""
+    dokku.deploy(app, 1)
+    dokku.load(2)
+    words = [work, app, *(["local/demo:2"] if work == "git:from-image" else [])]
+    process = dokku.start(*words, DOKKU_SIMULATOR_UPTIME="20")
+    until(lambda: upcoming(dokku, app), "an upcoming container")
+    (new,) = upcoming(dokku, app)
+    identity = dokku.docker("container", "inspect", "--format", "{{.Id}}", new)
+    found = report(dokku, app)
+    assert (found["strays"], found["strays-stopped"]) == ("", "") and found["under-way"].startswith(work), found
+    refused = dokku.run("releases:strays", app, "--remove")
+    assert refused.rc == 1 and "is under way" in refused.stderr, refused
+    told = dokku.ok("releases", app).stderr
+    assert "Under way" in told and "To mend it" not in told, told
+    assert process.wait(timeout=240) == 0
+    assert dokku.docker("container", "inspect", "--format", "{{.Name}}", identity) == f"/{app}.web.1"
+    assert report(dokku, app)["under-way"] == ""
+
+
+def test_what_dokku_counts_is_never_removed_whatever_its_name(dokku: Stand, app: str) -> None:
+    """A deploy whose nginx step fails leaves the container that Dokku counts with the name of one that is made."""
+    dokku.deploy(app, 1)
+    dokku.docker("container", "rename", f"{app}.web.1", f"{app}.web.1.upcoming-77")
+    found = dokku.ok("releases:strays", app, "--remove", "--format", "json").json()
+    assert (found["removed"], found["strays"]) == ([], []) and dokku.answer(app).startswith("version=1 ")
+
+
+def test_what_somebody_else_made_is_named_and_stays(dokku: Stand, app: str) -> None:
+    dokku.deploy(app, 1)
+    dokku.load(1)
+    stray(dokku, app, f"{app}.by-hand")
+    try:
+        found = dokku.ok("releases:strays", app, "--remove", "--format", "json").json()
+        assert found["removed"] == [] and [one["name"] for one in found["strays"]] == [f"{app}.by-hand"]
+        assert f"{app}.by-hand" in report(dokku, app)["strays"]
+    finally:
+        dokku.docker("container", "rm", "--force", f"{app}.by-hand")
+
+
+def test_the_old_container_of_a_deploy_that_went_well_is_no_stray(dokku: Stand, app: str) -> None:
+    """Dokku stops it a minute later, and its timer removes it."""
+    dokku.deploy(app, 1)
+    old = dokku.docker("container", "inspect", "--format", "{{.Id}}", f"{app}.web.1")
+    dokku.deploy(app, 2)
+    dokku.docker("container", "update", "--restart=on-failure:10", old)
+    subprocess.run([dokku.client, "container", "start", old], check=True, capture_output=True)
+    assert report(dokku, app)["strays"] == ""
+    assert dokku.ok("releases:strays", app, "--remove", "--format", "json").json()["removed"] == []

@@ -1,0 +1,92 @@
+"""What nginx refuses of the whole host is told with the app, the file and nginx's own words."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_nginx_check, dokku_operation
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
+
+EMERG = 'nginx: [emerg] "client_max_body_size" directive invalid value in {}:1\n'
+FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
+NAMED = " !     Failed to validate nginx config for {}. Contents below...\n"
+DROPPED = "/home/dokku/other/nginx.conf.d/bad.conf"
+
+ANSWERS: dict[str, tuple[int, str, str, Broken | None]] = {
+    "all is well": (0, "", "", None),
+    "a warning of one that is taken": (0, "", "nginx: [warn] conflicting server name\n", None),
+    "no nginx on the host": (1, "", "", None),
+    "an older Dokku": (1, "", " !     `nginx:validate-config` is not a dokku command.\n", None),
+    "a file that was dropped beside another app's": (
+        1,
+        "server {\n}\n",
+        NAMED.format("other") + EMERG.format(DROPPED) + FAILED,
+        Broken(f'[emerg] "client_max_body_size" directive invalid value in {DROPPED}:1', DROPPED, ("other",)),
+    ),
+    "an app whose name has dots, on stdout, in colour": (
+        1,
+        "\x1b[1m" + NAMED.format("shop.example.com") + EMERG.format("/home/dokku/shop.example.com/nginx.conf"),
+        "",
+        Broken(
+            '[emerg] "client_max_body_size" directive invalid value in /home/dokku/shop.example.com/nginx.conf:1',
+            "/home/dokku/shop.example.com/nginx.conf",
+            ("shop.example.com",),
+        ),
+    ),
+    "a file of nobody's app": (
+        1,
+        "",
+        EMERG.format("/etc/nginx/conf.d/x.conf"),
+        Broken(
+            '[emerg] "client_max_body_size" directive invalid value in /etc/nginx/conf.d/x.conf:1',
+            "/etc/nginx/conf.d/x.conf",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS.values(), ids=ANSWERS)
+def test_what_nginx_refuses(case: tuple[int, str, str, Broken | None]) -> None:
+    rc, out, err, broken = case
+    assert dokku_nginx_check.judge(Answer(("nginx:validate-config",), rc, out, err)) == broken
+
+
+def test_the_refusal_names_whose_file_it_is_and_what_mends_it() -> None:
+    broken = ANSWERS["a file that was dropped beside another app's"][3]
+    assert broken is not None
+    refusal = dokku_nginx_check.refusal(broken, "shop")
+    assert "the file of other" in refusal.text and "directive invalid value" in refusal.text
+    assert f"sudo mv {DROPPED} {DROPPED}.broken" in [way for way, _ in refusal.ways]
+
+
+@pytest.mark.parametrize(
+    ("report", "proxied"),
+    [
+        ({}, True),
+        ({"computed-type": "nginx", "enabled": "true"}, True),
+        ({"computed-type": "traefik", "enabled": "true"}, False),
+        ({"computed-type": "nginx", "computed-disabled": "true", "enabled": "false"}, False),
+    ],
+)
+def test_an_app_without_nginx_needs_none(report: dict[str, str], proxied: bool) -> None:
+    assert dokku_nginx_check.proxied(report) is proxied
+
+
+#: Procedures that start no container of an app, so that Dokku asks nginx nothing.
+STARTS_NOTHING = {"backup", "maintenance"}
+
+
+@pytest.mark.parametrize("name", sorted({*dokku_operation.PROCEDURES} - STARTS_NOTHING))
+def test_each_procedure_that_starts_an_app_asks_nginx_in_its_plan(name: str) -> None:
+    """Dokku asks last; a new procedure that does not ask first is found here."""
+    tree = ast.parse(Path(str(dokku_operation.PROCEDURES[name]().__file__)).read_text())
+    asked = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "dokku_nginx_check"
+    }
+    assert asked & {"must_be_taken", "refusal"}, f"the plan of {name} does not ask whether nginx takes the host"
