@@ -176,12 +176,9 @@ class ImageStore:
             durable_file.replace(path, json.dumps(entries).encode())
 
     def forget_graphs(self, digests: Iterable[str]) -> None:
-        """Keep what is known of these images only."""
-        wanted = {f"{digest.partition(':')[2]}.json" for digest in digests}
-        folder = os.path.join(self.state_dir, "alembic")
-        for name in os.listdir(folder) if os.path.isdir(folder) else []:
-            if name not in wanted:
-                durable_file.remove(os.path.join(folder, name))
+        """Forget what is known of these images."""
+        for digest in digests:
+            durable_file.remove(os.path.join(self.state_dir, "alembic", f"{digest.partition(':')[2]}.json"))
 
     # -- retention -------------------------------------------------------------------------------
 

@@ -351,29 +351,39 @@ def needed(records: Sequence[Mapping[str, Any]], current: str, count: int) -> se
     return {image.digest for known in releases for image in images_of(known).values()}
 
 
+def brought(records: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The digests of all images that the operations of a ledger brought here, or found here, or went away from."""
+    ends = [record.get(side) for record in records for side in ("from", "to", "left")]
+    return {image.digest for end in ends if isinstance(end, Mapping) for image in images_of(end).values()}
+
+
 def removable(
-    images: Sequence[Mapping[str, Any]], repositories: Iterable[str], wanted_digests: Iterable[str], used: Iterable[str]
+    images: Sequence[Mapping[str, Any]],
+    repositories: Iterable[str],
+    wanted_digests: Iterable[str],
+    used: Iterable[str],
+    ours: Iterable[str],
 ) -> list[tuple[str, list[str]]]:
     """Local images of these repositories that nothing needs: id -> the names to remove, the newest last.
 
     images: as the engine lists them. wanted_digests: those of the releases that are kept. used: ids of images that a
-    container was made from, running or not.
+    container was made from, running or not. ours: the digests that this service's ledger names. Another service of the
+    host may keep images of the same repositories for its own way back.
     """
     mine = {Reference(name).canonical for name in repositories}
-    keep, busy = set(wanted_digests), set(used)
+    keep, busy, known = set(wanted_digests), set(used), set(ours)
     found: list[tuple[int, str, list[str]]] = []
     for image in images:
         identity = str(image["Id"])
         names = [name for name in image.get("RepoTags") or [] if name != "<none>:<none>"]
         digests = [name for name in image.get("RepoDigests") or [] if name != "<none>@<none>"]
-        if identity in busy or any(name.rpartition("@")[2] in keep for name in digests):
+        its = {name.rpartition("@")[2] for name in digests}
+        if identity in busy or its & keep or not its & known:
             continue
         here = [name for name in (*names, *digests) if _repository(name) in mine]
         if here:
             # By another repository's name somebody else may need it: then only our names go.
             found.append((int(image.get("Created") or 0), identity, here))
-        elif not names and not digests:
-            found.append((int(image.get("Created") or 0), identity, [identity]))
     return [(identity, names) for _, identity, names in sorted(found)]
 
 

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     durable_tree,
     env_file,
+    ledger,
     owned_folder,
     secret_value,
 )
@@ -69,9 +70,11 @@ class SecretsSteps(ComposeSteps):
             raise CommandFailed(f"{self.path} was changed since the plan was made; the same command again plans anew")
         folder = os.path.dirname(self._kept_env)
         owned_folder.make(folder)
+        ended = {f"{operation}.env" for operation in ledger.operations(self.guard.ledger().records)}
         for name in os.listdir(folder):
-            # Of an operation that has ended and can't be undone any more.
-            durable_file.remove(os.path.join(folder, name))
+            # Its operation can't be undone any more. What this ledger does not name is somebody else's.
+            if name in ended:
+                durable_file.remove(os.path.join(folder, name))
         durable_file.replace(self._kept_env, present.encode("utf-8", "surrogateescape"))
         return None
 

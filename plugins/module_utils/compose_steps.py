@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     compose_release,
     compose_undo_migrations,
     image_reference,
+    ledger,
     owned_folder,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
@@ -306,17 +307,20 @@ class ComposeSteps:
             wanted |= {image.digest for image in compose_release.images_of(self.plan["from"]).values()}
         used = {str(container["ImageID"]) for container in self.service.engine.containers([])}
         used |= {image for was in (self._before or {}).values() for image in was.images}
-        found = compose_release.removable(self.service.engine.images(), description.images.values(), wanted, used)
+        ours = compose_release.brought(records)
+        images = self.service.engine.images()
+        found = compose_release.removable(images, description.images.values(), wanted, used, ours)
         stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]
-        self.store.forget_graphs(wanted)
+        self.store.forget_graphs(ours - wanted)
         self._forget_files(step)
         return {"removed": len(found) - len(stays), "needed": sorted(wanted), **({"stays": stays} if stays else {})}
 
     def _forget_files(self, _step: Step) -> None:
         """Files as they were before an operation that has ended: only the present one can still be undone."""
         folder = os.path.dirname(self._kept)
+        ended = set(ledger.operations(self.guard.ledger().records))
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
-            if name != os.path.basename(self._kept):
+            if name != os.path.basename(self._kept) and name in ended:
                 owned_folder.remove_tree(os.path.join(folder, name))
 
     # -- adopt -----------------------------------------------------------------------------------

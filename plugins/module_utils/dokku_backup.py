@@ -15,6 +15,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_retention,
     blame,
     dokku_backup_parts,
+    ledger,
     moment,
     sealed_file,
 )
@@ -172,7 +173,7 @@ def pieces_in(plan: Mapping[str, Any], what: str = "part") -> list[Piece]:
 
 def owner_of(context: Context, *running: str) -> Owner:
     """This service, with its ledger. running: operations that are not in the ledger yet."""
-    recorded = (str(record.get("id")) for record in context.guard.ledger().records)
+    recorded = ledger.operations(context.guard.ledger().records)
     return Owner(context.service.app, (*recorded, *running), moment.now().text)
 
 

@@ -287,7 +287,7 @@ class Work:
                 answer = self.dokku.run("logs", app, "-n", str(self.settings.log_lines), timeout=_AUDIT)
                 text = list(log_errors.masked(plain(answer.out), clean))
                 path = log_archive.write(self.archive, app, _today(), text)
-                removed += len(log_archive.rotate(self.archive, app, self.settings.log_keep))
+                removed += len(log_archive.rotate(self.archive, app, self.settings.log_keep, _today()))
                 lines.append(f"{path}: {len(text)} lines")
             except AppMissing:
                 failed.append(f"{app}: there is no such app")

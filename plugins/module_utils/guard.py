@@ -618,6 +618,8 @@ class Guard:
             record["failed_health"] = progress.failed_health
         if opened.get("continues"):
             record["continues"] = opened["continues"]
+            if plan.get("saved_as"):
+                record["saved_as"] = plan["saved_as"]
         if plan.get("facts"):
             record["facts"] = plan["facts"]
         if progress.notes:

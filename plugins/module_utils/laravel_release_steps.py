@@ -50,8 +50,9 @@ class ReleaseSteps(LaravelSteps):
         checkout.keep(target)
         past = release_choice.history(self.guard.ledger().records)
         wanted = {*release_choice.kept(past, present, self.service.description.keep_releases), target}
+        ours = release_choice.named(self.guard.ledger().records)
         for commit in checkout.kept():
-            if commit not in wanted:
+            if commit not in wanted and commit in ours:
                 checkout.forget(commit)
         removed = self.store.prune(wanted)
         return {"removed": removed} if removed else None

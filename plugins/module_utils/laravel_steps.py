@@ -15,6 +15,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     health_endpoint,
     laravel_probe,
     laravel_settings,
+    ledger,
     release_choice,
     vendor_store,
 )
@@ -71,11 +72,13 @@ class LaravelSteps:
             *release_choice.kept(past, present, service.description.keep_releases),
             step.data["release"]["id"],
         }
+        # Another service may use the same repository, and keep what it goes back to.
+        ours = release_choice.named(self.guard.ledger().records)
         for commit in checkout.kept():
-            if commit not in wanted:
+            if commit not in wanted and commit in ours:
                 checkout.forget(commit)
         keys = {self._key(commit) for commit in wanted if checkout.has(commit)}
-        service.vendor.prune(keys)
+        service.vendor.prune(keys, ours)
         live = "" if in_git(service, present) else live_key(service, php)
         if live and service.vendor.stamp() is None:
             service.vendor.write_stamp(live, present)
@@ -226,7 +229,8 @@ class LaravelSteps:
         return "; ".join(notes) or None
 
     def _do_keep_caches(self, _step: Step) -> object:
-        laravel_settings.keep_caches(self.service, self._kept_caches)
+        ended = ledger.operations(self.guard.ledger().records)
+        laravel_settings.keep_caches(self.service, self._kept_caches, ended)
         return None
 
     def _do_put_back_caches(self, _step: Step) -> object:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,6 +120,21 @@ def wrong_field(record: dict[str, Any]) -> str:
 def read(path: str) -> Ledger:
     """Read a ledger file; one that does not exist is empty."""
     return parse(durable_file.read_state(path))
+
+
+def operations(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The ids under which the operations of a ledger keep things, the oldest first.
+
+    One that goes on with an interrupted one keeps them by the id of the first.
+    """
+    found: dict[str, None] = {}
+    for record in records:
+        names = [record.get("saved_as"), record.get("continues"), record.get("id")]
+        for note in (record.get("notes") or {}).values():
+            if isinstance(note, Mapping) and note.get("backup"):
+                names.insert(0, str(note["backup"]).split("-before")[0])
+        found.update((str(name), None) for name in names if name)
+    return list(found)
 
 
 def append(path: str, record: dict[str, Any]) -> dict[str, Any]:

@@ -31,17 +31,19 @@ def write(folder: str, app: str, day: str, lines: Iterable[str]) -> str:
     return path
 
 
-def outdated(names: Iterable[str], app: str, keep: int) -> list[str]:
-    """The archives of an app beyond the newest so many. Those of other apps, and other files, are never named."""
-    mine = sorted(
-        (match["day"], match.string) for match in map(_NAME.fullmatch, names) if match and match["app"] == app
-    )
+def outdated(names: Iterable[str], app: str, keep: int, today: str) -> list[str]:
+    """The archives of an app beyond the newest so many. Those of other apps, and other files, are never named.
+
+    One of a day after today (YYYYMMDD) was written by a wrong clock: it is neither counted nor named.
+    """
+    found = ((match["day"], match.string, match["app"]) for match in map(_NAME.fullmatch, names) if match)
+    mine = sorted((day, name) for day, name, of in found if of == app and day <= today)
     return [found for _, found in (mine[:-keep] if keep > 0 else [])]
 
 
-def rotate(folder: str, app: str, keep: int) -> list[str]:
+def rotate(folder: str, app: str, keep: int, today: str) -> list[str]:
     """Remove the outdated archives of an app. Returns their names."""
-    gone = outdated(os.listdir(folder), app, keep)
+    gone = outdated(os.listdir(folder), app, keep, today)
     for one in gone:
         owned_folder.remove_file(os.path.join(folder, one))
     return gone

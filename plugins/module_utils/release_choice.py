@@ -107,6 +107,11 @@ def history(records: Iterable[Mapping[str, Any]]) -> History:
     return History(tuple(order), left, tuple(entry for entry in never.values()))
 
 
+def named(records: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Every release that a ledger names, whatever became of it: what is of none of them is somebody else's."""
+    return {_id(record.get(side)) for record in records for side in ("from", "to", "left")} - {""}
+
+
 def _id(release: Any) -> str:
     return str(release.get("id") or "") if isinstance(release, Mapping) else ""
 

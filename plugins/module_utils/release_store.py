@@ -158,12 +158,23 @@ class ReleaseStore:
         if not os.path.lexists(folder):
             durable_file.remove(f"{folder}{_HALF_MADE}")
 
+    def ours(self, name: str) -> bool:
+        """Whether a folder in `releases` was made here: it has a mark, or a note that it is half-made."""
+        folder = self.folder(name)
+        marked = os.path.lexists(f"{folder}{_HALF_MADE}") or os.path.isfile(os.path.join(folder, MARK))
+        # A longer name is no commit's: with its beginning another folder would be meant.
+        return marked and name == self.name(name)
+
     def prune(self, wanted: Iterable[str]) -> list[str]:
-        """Remove every release that is neither wanted nor served, and what is half-made. Returns their names."""
+        """Remove every release that is neither wanted nor served, and what is half-made. Returns their names.
+
+        What somebody else has put there stays.
+        """
         kept = {self.name(commit) for commit in wanted}
         served = os.path.basename(self.current())
         half_made = self.half_made()
-        removed = [name for name in self.names() if name != served and (name in half_made or name not in kept)]
+        own = [name for name in self.names() if self.ours(name)]
+        removed = [name for name in own if name != served and (name in half_made or name not in kept)]
         for name in removed:
             self.remove(name)
         return removed

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,13 +174,20 @@ class VendorStore:
             else:
                 durable_tree.rename(self.kept(name), self.kept(stamp.key))
 
-    def prune(self, wanted: set[str]) -> list[str]:
-        """Remove kept trees that no kept release needs, and what was half-made. Returns the removed keys."""
+    def prune(self, wanted: set[str], ours: Container[str]) -> list[str]:
+        """Remove kept trees that no kept release needs, and what was half-made. Returns the removed keys.
+
+        ours: the commits that the ledger of this service names. A tree of another commit stays.
+        """
         self.tidy()
-        removed = [name for name in self.keys() if name not in wanted]
+        removed = [name for name in self.keys() if name not in wanted and self._commit(name) in ours]
         for name in removed:
             _discard(self.kept(name))
         return removed
+
+    def _commit(self, name: str) -> str:
+        stamp = self.stamp(self.kept(name))
+        return stamp.commit if stamp is not None else ""
 
 
 def _exchange(kept: str, live: str) -> None:

@@ -280,11 +280,10 @@ def test_what_is_removed() -> None:
         image("dangling", "<none>@<none>", tags=("<none>:<none>",), created=3),
         image("shared", f"{HUB}/worker@{digest('6')}", f"mirror.example.com/w@{digest('6')}", created=4),
     ]
-    found = removable(images, IMAGES.values(), [digest("2")], ["running"])
+    found = removable(images, IMAGES.values(), [digest("2")], ["running"], map(digest, "123456"))
     assert found == [
         ("older", [f"{HUB}/worker@{digest('4')}"]),
         ("old", [f"{HUB}/backend:0.1.0", f"{HUB}/backend@{digest('3')}"]),
-        ("dangling", ["dangling"]),
         ("shared", [f"{HUB}/worker@{digest('6')}"]),
     ]
 
@@ -313,5 +312,5 @@ def test_the_previous_good_release_is_kept_whatever_the_count() -> None:
 @given(st.lists(st.sampled_from("abcdef"), unique=True), st.lists(st.sampled_from("abcdef"), unique=True))
 def test_what_runs_or_is_needed_stays(kept: list[str], used: list[str]) -> None:
     images = [image(letter, f"{HUB}/backend@{digest(letter)}") for letter in "abcdef"]
-    found = removable(images, IMAGES.values(), map(digest, kept), used)
+    found = removable(images, IMAGES.values(), map(digest, kept), used, map(digest, "abcdef"))
     assert {identity for identity, _ in found} == set("abcdef") - set(kept) - set(used)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_secrets, secret_value
+from ansible_collections.ops.runbook.plugins.module_utils import compose_secrets, ledger, secret_value
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
@@ -44,6 +44,10 @@ class Service:
 @dataclass
 class Guard:
     state_dir: str
+
+    def ledger(self) -> ledger.Ledger:
+        """That of a service which had an operation before this one."""
+        return ledger.Ledger(records=({"id": "op0"},))
 
 
 def steps(folder: Path, values: dict[str, str]) -> SecretsSteps:

@@ -138,7 +138,7 @@ def test_the_same_log_makes_the_same_file(tmp_path: Path) -> None:
 )
 def test_only_archives_of_that_app_beyond_the_newest_go(found: list[tuple[str, int]], keep: int) -> None:
     names = [log_archive.name(app, str(day)) for app, day in found] + ["notes.txt", "app.log.gz"]
-    gone = log_archive.outdated(names, "app", keep)
+    gone = log_archive.outdated(names, "app", keep, "20261231")
     mine = sorted(day for app, day in found if app == "app")
     assert gone == [log_archive.name("app", str(day)) for day in mine[:-keep]]
 

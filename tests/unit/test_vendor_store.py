@@ -31,6 +31,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import (
 FILES = ("autoload.php", "composer/installed.json", "laravel/framework/src/Application.php", "z/last.php")
 
 
+OURS = {f"commit-{name}" for name in ("one", "two", "three")}
+
+
 def grow(tree: Path, name: str, stamped: bool = True) -> None:
     """A vendor tree in which every file says which key it is of."""
     for file in FILES:
@@ -189,7 +192,7 @@ def test_a_copy_keeps_links_modes_and_times(store: VendorStore) -> None:
 
 def test_prune_removes_what_nobody_wants(store: VendorStore) -> None:
     grow(Path(store.kept("left.part")), "two")
-    assert store.prune({"two"}) == ["three"]
+    assert store.prune({"two"}, OURS) == ["three"]
     assert sorted(os.listdir(store.folder)) == ["two"]
     assert content(Path(store.live)) == "one"
 
@@ -198,7 +201,7 @@ def test_no_store_is_an_empty_one(tmp_path: Path) -> None:
     store = VendorStore(str(tmp_path / "vendor"), str(tmp_path / "none"))
     assert (store.keys(), store.has("one"), store.tree("")) == ([], False, "")
     assert not (tmp_path / "none").exists()
-    assert store.prune(set()) == []
+    assert store.prune(set(), OURS) == []
 
 
 def test_a_look_does_not_tidy(store: VendorStore) -> None:
@@ -357,7 +360,7 @@ def test_a_killed_prune_leaves_no_half_tree_under_a_key(store: VendorStore) -> N
         for name in ("two", "three"):
             if not store.has(name):
                 grow(Path(store.kept(name)), name)
-        came = killed_at(nth, lambda: store.prune({"two"}))
+        came = killed_at(nth, lambda: store.prune({"two"}, OURS))
         must_be_true(store)
         # The live tree changes before anybody tidies.
         store.write_stamp("", "abc")

@@ -1,0 +1,110 @@
+"""Each function that removes the older of several things has a scenario with two owners in one folder.
+
+A retention that takes everything in a folder for its own is found when it is written: by its name, or because it
+removes things in a loop over what a folder has.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [*sorted(ROOT.glob("plugins/*/*.py")), *sorted(ROOT.glob("ops_runbook/*.py"))]
+NAMED = re.compile(
+    r"(?:^|_)(?:prune|expired?|sweep|tidy|retain|retention|rotate|outdated|removable|purge|evict|strays)(?:_|$)"
+)
+LISTS = {"listdir", "scandir", "glob", "iglob", "iterdir", "rglob", "walk", "names", "keys", "kept", "look"}
+REMOVES = {"rmtree", "remove_tree", "unlink", "rmdir", "remove", "forget", "_discard", "discard", "remove_image"}
+
+#: Functions that look like a retention and are none, each with the reason.
+OTHERS = {
+    "authorized_keys.Key.expired": "tells whether a key's own end is over, and removes nothing",
+    "backup_store.Store.remove": "removes the one backup that is named",
+    "checkout.Checkout.clear_dead_locks": "removes locks that a killed git of this checkout left, under the lease",
+    "checkout.Checkout.save_changes": "removes its own unfinished copy",
+    "compose_plan.ComposePlanner._retention": "makes the step; compose_release.removable decides",
+    "compose_steps.ComposeSteps._do_retention": "asks compose_release.removable and forget_graphs",
+    "dokku_change.Change.retention": "asks the plugin releases, whose records and holds have the app's name",
+    "dokku_change.Change.clear_strays": "asks the plugin releases; test_strays.py of the stand-in has other owners",
+    "dokku_release.Situation.strays": "names of containers, and removes none",
+    "laravel_settings.outdated": "tells whether caches are older than .env, and removes nothing",
+    "run.private_folder": "removes folders of processes of this user that are dead, by the number in their names",
+    "ssh_key_steps.KeySteps._restore": "takes back what its own operation's folder names",
+    "ssh_key_steps.KeySteps.forget": "removes the folder of its own operation",
+    "vendor_store.VendorStore.tidy": "repairs what a kill left in a folder that this service alone writes",
+}
+
+
+def functions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from functions(node, f"{prefix}.{node.name}")
+        elif isinstance(node, ast.FunctionDef):
+            yield f"{prefix}.{node.name}", node
+
+
+def called(node: ast.AST) -> set[str]:
+    """The last words of all calls in a piece of code."""
+    calls = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
+    return {
+        one.attr if isinstance(one, ast.Attribute) else one.id
+        for one in calls
+        if isinstance(one, (ast.Attribute, ast.Name))
+    }
+
+
+def removes_in_a_loop(node: ast.FunctionDef) -> bool:
+    """Whether it removes, in a loop, in a function that lists what there is."""
+    loops = [one for one in ast.walk(node) if isinstance(one, (ast.For, ast.ListComp, ast.GeneratorExp))]
+    return bool(called(node) & LISTS) and any(called(loop) & REMOVES for loop in loops)
+
+
+def retentions(source: str, stem: str) -> set[str]:
+    return {
+        name for name, node in functions(ast.parse(source), stem) if NAMED.search(node.name) or removes_in_a_loop(node)
+    }
+
+
+def known() -> set[str]:
+    tree = ast.parse((ROOT / "tests/unit/test_retention_owners.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "RETENTIONS":
+            assert isinstance(node.value, ast.Dict)
+            return {str(ast.literal_eval(key)) for key in node.value.keys if key is not None}
+    raise AssertionError("tests/unit/test_retention_owners.py has no RETENTIONS")
+
+
+FOUND = {name for path in SOURCES for name in retentions(path.read_text(), path.stem)}
+
+
+def test_each_retention_has_a_scenario_with_two_owners() -> None:
+    missing = sorted(FOUND - known() - OTHERS.keys())
+    assert not missing, f"no scenario in tests/unit/test_retention_owners.py, and no reason in OTHERS here: {missing}"
+
+
+def test_what_is_excused_is_there() -> None:
+    everything = {name for path in SOURCES for name, _ in functions(ast.parse(path.read_text()), path.stem)}
+    assert sorted((OTHERS.keys() | known()) - everything) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def prune(folder): pass",
+        "class Store:\n    def _do_sweep_all(self): pass",
+        "def tidy_up(folder):\n    for name in os.listdir(folder):\n        os.unlink(name)",
+        "def clear(folder):\n    names = sorted(folder.iterdir())\n    for name in names[3:]:\n        rmtree(name)",
+        "def keep(folder):\n    [held_path.remove_tree(one) for one in glob.glob(folder)]",
+    ],
+)
+def test_a_new_one_is_found(source: str) -> None:
+    assert len(retentions(source, "new")) == 1
+
+
+def test_what_removes_one_thing_is_none() -> None:
+    assert retentions("def remove(path):\n    os.unlink(path)\n", "new") == set()
