@@ -78,13 +78,20 @@ def must_be_true(store: VendorStore) -> None:
 def no_exchange(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """A kernel, or a file system, that can't exchange two folders."""
 
+    real = ctypes.CDLL(None, use_errno=True)
+
     class Libc:
+        """All but that is the kernel's own."""
+
         @staticmethod
         def renameat2(*_arguments: object) -> int:
             ctypes.set_errno(code)
             return -1
 
-    monkeypatch.setattr(rename_exchange.ctypes, "CDLL", lambda *_a, **_k: Libc)
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+    monkeypatch.setattr(rename_exchange.ctypes, "CDLL", lambda *_a, **_k: Libc())
 
 
 # -- keys and stamps -------------------------------------------------------------------------------
