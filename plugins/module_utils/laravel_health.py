@@ -100,6 +100,11 @@ def before(service: LaravelService, gate: GateSettings, driver: str = "file") ->
         return {"scheduler": scheduler_problem(service), "units": stopped(service), "health": answers.result()}
 
 
+def idle(service: LaravelService) -> list[str]:
+    """What does not run now, whatever the release: units, and the scheduler."""
+    return [text for text in (*stopped(service).values(), scheduler_problem(service)) if text]
+
+
 def stopped(service: LaravelService) -> dict[str, str]:
     """The units that do not run now, and why, by name."""
     return {name: text for name, text in _unit_problems(unit_names(service), "").items() if text}

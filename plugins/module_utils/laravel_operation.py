@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    laravel_health,
     laravel_probe,
     laravel_release,
     laravel_schema,
@@ -103,7 +104,10 @@ def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: boo
         "php": str(answer["php"]),
         "maintenance": bool(answer.get("down")),
         "maintenance_driver": str(answer.get("maintenance_driver") or ""),
-        "warnings": [laravel_schema.unbooted(answer)] if laravel_schema.unbooted(answer) else [],
+        "warnings": [
+            *([laravel_schema.unbooted(answer)] if laravel_schema.unbooted(answer) else []),
+            *(f"{text}: an adoption proves what runs, and fails with it" for text in laravel_health.idle(service)),
+        ],
     }
 
 

@@ -421,7 +421,7 @@ def _health_rows(reading: Reading, limits: Limits) -> Iterator[Row]:
             parts.append(f"request id {result.request_id}")
         if result.tls_days is not None:
             parts.append(f"certificate ends in {result.tls_days} days")
-            if result.ok and result.tls_days <= limits.tls_warn:
+            if result.ok and (result.tls_days <= limits.tls_warn or result.warnings):
                 level = WARN
         if reading.health_note:
             parts.append(reading.health_note)

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.ops.runbook.plugins.module_utils import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.ways import given
 
 NAME = "service.json"
 
@@ -115,10 +116,11 @@ def unusable(folder: str, error: OSError) -> Refusal | None:
         return _not_writable(folder, user, error)
     owner, path = other
     rightful = _rightful(folder, user)
+    # With its group, which only an account has.
+    owned = rightful if rightful.isdigit() else f"{rightful}:"
     ways = [
         (
-            # With its group, which only an account has.
-            f"sudo chown -R {rightful}{'' if rightful.isdigit() else ':'} {shlex.quote(folder)}",
+            f"sudo chown -R {shlex.quote(owned)} {shlex.quote(folder)}",
             "once, on the host, gives the records of this service to one user",
         )
     ]
@@ -142,7 +144,7 @@ def _not_writable(folder: str, user: str, error: OSError) -> Refusal:
         f"{user} can't write the state folder {folder}: {error.strerror}",
         (
             (make, "once, on the host, makes the folder for the records of this service, and leaves all others alone"),
-            (f"operation_state_dir={shlex.quote(_beside_home(user, folder))}", "keeps the state elsewhere"),
+            (given("operation_state_dir", _beside_home(user, folder)), "keeps the state elsewhere"),
         ),
     )
 

@@ -45,7 +45,8 @@ def _files_in(folder: str) -> Iterator[str]:
 
 
 def _git_paths(own: str, common: str) -> Iterator[str]:
-    yield from (own, common)
+    # The checkouts of releases are linked from here.
+    yield from (own, common, os.path.join(common, "worktrees"))
     objects = os.path.join(common, "objects")
     yield from (objects, *_folders_in(objects))
     # Git replaces most of its files, but writes into these.

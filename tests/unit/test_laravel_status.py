@@ -99,6 +99,7 @@ UNHEALTHY = Result("api", "https://example.com", False, 500, 0.01, "r1", None, "
         (replace(GOOD, health=(UNHEALTHY,)), {"health api": "bad"}),
         (replace(GOOD, health=(replace(GOOD.health[0], tls_days=21),)), {"health api": "warn"}),
         (replace(GOOD, health=(replace(GOOD.health[0], tls_days=22),)), {}),
+        (replace(GOOD, health=(replace(GOOD.health[0], tls_days=22, warnings=("x",)),)), {"health api": "warn"}),
         (app(debug=True), {"application": "warn"}),
         (app(debug=True, environment="local"), {}),
         (
