@@ -456,6 +456,13 @@ def test_a_submodule_that_can_not_be_fetched_stops_the_switch(origin: Origin, li
     assert ((origin.clone / "lib" / "text").read_text(), origin.checkout.changes()) == ("two", [])
 
 
+def test_a_submodule_that_a_host_does_without_is_left_out(origin: Origin, library: Path) -> None:
+    library.rename(library.with_suffix(".gone"))
+    git(origin.clone, "config", "submodule.lib.update", "none")
+    origin.checkout.switch(origin.id("v4"))
+    assert (origin.checkout.changes(), list((origin.clone / "lib").iterdir())) == ([], [])
+
+
 def test_changes_of_a_submodule_are_changes_and_are_saved(origin: Origin, library: Path, tmp_path: Path) -> None:
     origin.checkout.switch(origin.id("v3"))
     (origin.clone / "lib" / "text").write_text("edited on the host\n")
