@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, GUARD, Input, Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 from ops_runbook import known
 from ops_runbook.result import MEANINGS, Ending
 
@@ -291,7 +292,7 @@ def _run(request: Request, show_command: bool, as_json: bool, junit: Path | None
         typer.echo(json.dumps(found, indent=2))
     else:
         for line in left_open(found):
-            out.print(line, markup=False, soft_wrap=True)
+            out.print(shown(line), markup=False, soft_wrap=True)
         if found["exit_code"]:
             out.print(
                 f"[dim]{found['exit_code']}: {found['meaning']}. Kept in {escape(found['artifacts'])}[/dim]",
@@ -385,7 +386,7 @@ def _show(findings: list[Any]) -> None:
     show(out, table)
     bad = [finding for finding in findings if not finding.ok]
     for finding in bad:
-        out.print(f"\n{finding.where}, {finding.what}: {finding.remedy}", markup=False, soft_wrap=True)
+        out.print("\n" + shown(f"{finding.where}, {finding.what}: {finding.remedy}"), markup=False, soft_wrap=True)
     if not bad:
         out.print("\nall is well")
 

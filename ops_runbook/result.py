@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_report
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import paragraph
 from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
 
 SCHEMA = 1
@@ -217,15 +218,10 @@ def junit(found: Mapping[str, Any]) -> str:
             refusal = host.get("refusal") or found.get("refusal") or {}
             text = host.get("error") or refusal.get("text") or found["meaning"]
             ways = [f"{typed(way['input'], way['effect'])}  {way['effect']}" for way in refusal.get("ways") or []]
-            failure = ElementTree.SubElement(case, "failure", message=_printable(str(text)), type=found["meaning"])
-            failure.text = _printable("\n".join([str(text), *ways]))
+            failure = ElementTree.SubElement(case, "failure", message=paragraph(str(text)), type=found["meaning"])
+            failure.text = paragraph("\n".join([str(text), *ways]))
     suite.set("tests", str(len(hosts)))
     suite.set("failures", str(len(troubled)))
     suite.set("time", str(found["seconds"]))
     ElementTree.indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
-
-
-def _printable(text: str) -> str:
-    """Without the control characters that XML has no way to hold."""
-    return "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())

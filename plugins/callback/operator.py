@@ -86,6 +86,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import operation_scree
 from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, Seen
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned, shown
 
 OWN = Path(__file__).resolve().parents[2]
 CHANGING = ("apply", "recover")
@@ -139,7 +140,7 @@ class Progress:
                     text = f"{mark} {self._phase}  {', '.join(self._hosts)}  {took}  "
                     text = (text + self._seen.within(room - len(text))).rstrip()
                     # The cursor stays in front, so that whoever else writes overwrites this line.
-                    os.write(1, f"\r\x1b[K{text[:room]}\r".encode())
+                    os.write(1, f"\r\x1b[K{shown(text)[:room]}\r".encode())
 
     def _look(self) -> None:
         while True:
@@ -227,7 +228,7 @@ class CallbackModule(Default):  # type: ignore[misc]
                 if not line.text and self._gap:
                     continue
                 self._gap = not line.text
-                self._display.display(line.text, color=colours.get(line.tone))
+                self._display.display(shown(line.text), color=colours.get(line.tone))
 
     # -- plays and tasks -------------------------------------------------------------------------
 
@@ -362,7 +363,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             super().v2_on_file_diff(result)
         elif result.result.get("changed") and result.result.get("diff"):
             # It belongs below the plan, which comes later.
-            self._diffs.append(self._get_diff(result.result["diff"]).rstrip("\n"))
+            self._diffs.append(self._get_diff(cleaned(result.result["diff"])).rstrip("\n"))
 
     def v2_playbook_on_no_hosts_remaining(self) -> None:
         if self._tasks_shown or self._others:
@@ -384,7 +385,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     def _take(self, result: Any, unreachable: bool = False) -> str:
         self._handle_warnings(result.result)
-        found = {**result.result, **({"unreachable": True} if unreachable else {})}
+        found = cleaned({**result.result, **({"unreachable": True} if unreachable else {})})
         kept = self._watch.take(result.task.get_name(), result.task.action, result.host.get_name(), found)
         if kept == "operation_decision":
             self._unsaid = {}
@@ -397,11 +398,15 @@ class CallbackModule(Default):  # type: ignore[misc]
             by = f", by {actor['user']} from {actor['controller']}" if actor.get("user") else ""
             lines = [Line(f"{watch.procedure}, operation {watch.operation}{by}", screen.HEAD), Line("")]
             lines += screen.plan_screen(watch.planned, self._columns())
-            for diff in self._diffs:
-                lines += [Line(""), *map(Line, diff.splitlines())]
-            lines.append(Line(""))
-        self._diffs = []
+        diffs, self._diffs = self._diffs, []
         self._say(*lines)
+        for diff in diffs:
+            # It has colours already, and was cleaned before it got them.
+            self._say(Line(""))
+            self._display.display(diff)
+            self._gap = False
+        if lines:
+            self._say(Line(""))
 
     def _show_end(self, result: Any) -> None:
         """How a host came out of a phase; why is said at the end, once."""
@@ -434,10 +439,10 @@ class CallbackModule(Default):  # type: ignore[misc]
             self._say(Line(""), *screen.summary_screen(self._watch.outcomes, self._columns()))
         elif isinstance(text, str):
             self._told += text
-            self._say(*map(Line, text.splitlines()))
+            self._say(*map(Line, text.split("\n")))
         elif "_ansible_no_log" not in found or not found["_ansible_no_log"]:
-            shown = {key: value for key, value in found.items() if not key.startswith("_") and key != "changed"}
-            self._say(Line(str(self._dump_results(shown)).strip("\n")))
+            seen = {key: value for key, value in found.items() if not key.startswith("_") and key != "changed"}
+            self._say(*map(Line, str(self._dump_results(cleaned(seen))).strip("\n").split("\n")))
 
     def _show_cause(self, result: Any, prefix: str = "") -> None:
         text = _cause(result.result)

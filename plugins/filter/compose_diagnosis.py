@@ -16,8 +16,9 @@ def compose_diagnosis(results: Any) -> str:
         raise AnsibleFilterError(f"compose_diagnosis takes results by host name, not {type(results).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
     from ansible_collections.ops.runbook.plugins.module_utils import compose_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(compose_screen.diagnosis_lines(results))
+    return joined(compose_screen.diagnosis_lines(results))
 
 
 class FilterModule:

@@ -17,8 +17,9 @@ def dokku_features(results: Any) -> str:
         raise AnsibleFilterError(f"this filter takes results by host name, not {type(results).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
     from ansible_collections.ops.runbook.plugins.module_utils.dokku_features import lines
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(lines(results))
+    return joined(lines(results))
 
 
 class FilterModule:

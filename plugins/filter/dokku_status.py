@@ -16,8 +16,9 @@ def dokku_status(results: Any) -> str:
     """One screen of 80 columns."""
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
     from ansible_collections.ops.runbook.plugins.module_utils import dokku_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(dokku_screen.status_lines(_checked("dokku_status", results)))
+    return joined(dokku_screen.status_lines(_checked("dokku_status", results)))
 
 
 def dokku_status_document(results: Any) -> dict[str, Any]:

@@ -23,8 +23,9 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
 
 def protection(outcomes: Any) -> str:
     from ansible_collections.ops.runbook.plugins.module_utils import github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(github_report.protection_lines(_mapping(outcomes, "github_protection_table")))
+    return joined(github_report.protection_lines(_mapping(outcomes, "github_protection_table")))
 
 
 def verdict(outcomes: Any, fail_on: Any = ()) -> dict[str, Any]:
@@ -43,8 +44,9 @@ def verdict(outcomes: Any, fail_on: Any = ()) -> dict[str, Any]:
 
 def runs(outcome: Any) -> str:
     from ansible_collections.ops.runbook.plugins.module_utils import github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(github_report.run_lines(_mapping(outcome, "github_runs_table")))
+    return joined(github_report.run_lines(_mapping(outcome, "github_runs_table")))
 
 
 class FilterModule:

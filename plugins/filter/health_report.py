@@ -25,14 +25,16 @@ def _mapping(value: Any, name: str) -> Hosts:
 
 def report(outcomes: Any) -> str:
     from ansible_collections.ops.runbook.plugins.module_utils import health_report
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(health_report.health_lines(_mapping(outcomes, "health_report")))
+    return joined(health_report.health_lines(_mapping(outcomes, "health_report")))
 
 
 def safety_report(outcomes: Any) -> str:
     from ansible_collections.ops.runbook.plugins.module_utils import health_report
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(health_report.safety_lines(_mapping(outcomes, "data_safety_report")))
+    return joined(health_report.safety_lines(_mapping(outcomes, "data_safety_report")))
 
 
 def problem(endpoints: Any, deadline: float = 0, interval: float = 1, successes: int = 1) -> str:

@@ -15,6 +15,7 @@ from ansible import context
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined, shown
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -45,7 +46,7 @@ def operation_batches(batch: Any) -> list[str]:
     try:
         return fleet.batch_sizes(batch)
     except fleet.BatchInvalid as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(shown(str(error))) from error
 
 
 def operation_target(hosts: Sequence[str], target: str) -> list[str]:
@@ -53,7 +54,7 @@ def operation_target(hosts: Sequence[str], target: str) -> list[str]:
     only_read = any(context.CLIARGS.get(name) for name in ("syntax", "listtasks", "listtags", "listhosts"))
     if not hosts and not only_read:
         raise AnsibleFilterError(
-            f"target is '{target}'; the inventory has no such host or group. Nothing was contacted."
+            f"target is '{shown(target)}'; the inventory has no such host or group. Nothing was contacted."
         )
     # This is asked by the keyword of the guard's first play, before any worker is forked; in no other playbook.
     _lighten_workers()
@@ -79,25 +80,25 @@ def operation_course(results: Any, applied: Any, orders: Mapping[str, Any]) -> d
 
 
 def operation_plan(results: Any, migrate_on: str = "each") -> str:
-    return "\n".join(operation_report.plan_lines(_checked(results), migrate_on))
+    return joined(operation_report.plan_lines(_checked(results), migrate_on))
 
 
 def operation_refusals(results: Any, together: Mapping[str, Any] | None = None) -> str:
-    return "\n".join(operation_report.refusal_lines(_checked(results), together))
+    return joined(operation_report.refusal_lines(_checked(results), together))
 
 
 def operation_summary(results: Any, system: str = "") -> str:
-    return "\n".join(operation_report.summary_lines(_checked(results), system))
+    return joined(operation_report.summary_lines(_checked(results), system))
 
 
 def operation_trouble(results: Any, system: str = "") -> str:
-    return "\n".join(operation_report.trouble_lines(_checked(results), system))
+    return joined(operation_report.trouble_lines(_checked(results), system))
 
 
 def operation_history(results: Any) -> str:
     from ansible_collections.ops.runbook.plugins.module_utils import status_report
 
-    return "\n".join(status_report.history_lines(_checked(results)))
+    return joined(status_report.history_lines(_checked(results)))
 
 
 def operation_history_document(results: Any) -> dict[str, Any]:

@@ -24,8 +24,9 @@ def _asked(value: Any, name: str) -> Mapping[str, Any]:
 
 def report(found: Any) -> str:
     from ansible_collections.ops.runbook.plugins.module_utils import security_report
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(security_report.lines(_asked(found, "security_audit_report")))
+    return joined(security_report.lines(_asked(found, "security_audit_report")))
 
 
 def verdict(found: Any, lowest: str = "low") -> dict[str, Any]:

@@ -23,8 +23,9 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
 
 def report(outcomes: Any) -> str:
     from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_report
+    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
 
-    return "\n".join(ssh_key_report.lines(_mapping(outcomes, "ssh_key_report")))
+    return joined(ssh_key_report.lines(_mapping(outcomes, "ssh_key_report")))
 
 
 def verdict(outcomes: Any, fail_on: Any = ()) -> dict[str, Any]:

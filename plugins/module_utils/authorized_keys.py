@@ -19,6 +19,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ansible_collections.ops.runbook.plugins.module_utils import screen_text
+
 #: Names of plain keys. Each may stand before a blob that says the same; RSA's have three.
 _RSA = frozenset({"ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"})
 _CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
@@ -419,5 +421,4 @@ def _shown(option: Option) -> str:
 
 def shown(text: str) -> str:
     """Text of the file for a terminal and for JSON: no control characters, no half bytes, nothing like a key."""
-    clean = "".join(char if char.isprintable() else "?" for char in text)
-    return re.sub(r"AAAA[A-Za-z0-9+/=]{16,}|[A-Za-z0-9+/]{64,}={0,2}", "…", clean)
+    return re.sub(r"AAAA[A-Za-z0-9+/=]{16,}|[A-Za-z0-9+/]{64,}={0,2}", "…", screen_text.shown(text))

@@ -18,12 +18,12 @@ from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import (
-    CONTROL,
     LastLine,
     await_end,
     file_in_memory,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 
 class CommandFailed(Exception):
@@ -105,7 +105,7 @@ class Commands:
 
     def _shown(self, text: str) -> str:
         """Without the values that are known to be secrets, and without what the text itself gives away."""
-        return mask_named(self.redact(text))
+        return shown(mask_named(self.redact(text)))
 
     def must_not_destroy(self, argv: Sequence[str]) -> None:
         """Raise CommandFailed for a command that destroys data, unless the data may be lost."""
@@ -181,6 +181,6 @@ def _fed(
 
 def tail(text: str, lines: int = 12, width: int = 400) -> str:
     """The last lines that say something."""
-    said = [CONTROL.sub("", line).strip() for line in text.splitlines()]
+    said = [shown(line).strip() for line in text.splitlines()]
     kept = [line[:width] for line in said if line]
     return " | ".join(kept[-lines:])

@@ -31,6 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands i
     script_findings,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 __all__ = [
     "COMPOSER_INSTALL_EVENTS",
@@ -366,7 +367,7 @@ def _says_waiver(line: str) -> bool:
 def excerpt_of(line: str) -> str:
     """One line, short, without what looks like a password."""
     line = cut_line(line)
-    text = mask_named(" ".join("".join(char if char.isprintable() else " " for char in line).split()))
+    text = mask_named(" ".join(shown(line).split()))
     return text if len(text) <= 160 else text[:157] + "..."
 
 

@@ -24,9 +24,9 @@ from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine, await_end, file_in_memory
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import CONTROL, shown
 
 #: Colours and cursor movements, which Dokku writes into a pipe too.
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 #: What Dokku puts before the lines of an error.
 _MARK = re.compile(r"^\s?!\s+")
@@ -108,7 +108,7 @@ class Answer:
 
 def plain(text: str) -> str:
     """A text without control sequences."""
-    return _CONTROL.sub("", text).replace("\r\n", "\n")
+    return CONTROL.sub("", text).replace("\r\n", "\n")
 
 
 def ending(text: str, lines: int = 6) -> str:
@@ -119,11 +119,11 @@ def ending(text: str, lines: int = 6) -> str:
 def problems(text: str) -> tuple[str, ...]:
     """The lines that Dokku marks as errors, without the mark; the same line once."""
     marked = (line for line in plain(text).splitlines() if _MARK.match(line))
-    return tuple(dict.fromkeys(_MARK.sub("", line).strip() for line in marked))
+    return tuple(dict.fromkeys(shown(_MARK.sub("", line)).strip() for line in marked))
 
 
 def _last(text: str, lines: int = 6, width: int = 400) -> tuple[str, ...]:
-    said = [line.strip()[:width] for line in plain(text).splitlines()]
+    said = [shown(line).strip()[:width] for line in plain(text).splitlines()]
     return tuple([line for line in said if line][-lines:])
 
 

@@ -37,6 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.http_fetch import (
     Unreachable,
     fetch,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 EXCERPT = 200
 RELEASE_PREFIX = 7
@@ -116,7 +117,7 @@ class Redactor:
 
     def clean(self, text: str, limit: int = EXCERPT) -> str:
         text = self._redact(text)
-        text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+        text = " ".join(shown(text).split())
         return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

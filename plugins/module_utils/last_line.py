@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import CONTROL, shown
 
 NAME = "last_line"
 #: Bytes of the file, always as many: one write of that length is read whole or not at all.
@@ -28,9 +29,6 @@ REACH = 4096
 
 #: Letters of a line of which the last is told.
 _LONGEST = 65536
-
-#: Colours and cursor movements, which some programs write into a pipe too.
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class LastLine:
@@ -52,9 +50,7 @@ class LastLine:
 
     def said(self, line: str) -> None:
         # Masked before it is cut: half a secret is not known as one.
-        text = "".join(
-            letter for letter in self._redact(CONTROL.sub("", line[:_LONGEST])).strip() if letter.isprintable()
-        )
+        text = shown(self._redact(CONTROL.sub("", line[:_LONGEST]))).strip()
         with self._lock, contextlib.suppress(OSError):
             if text and self._descriptor is not None:
                 os.pwrite(self._descriptor, text.encode("utf-8", "replace")[:WIDTH].ljust(WIDTH), 0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import durable_file, foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned
 
 GENESIS = "0" * 64
 SCHEMA = 1
@@ -149,7 +150,8 @@ def append(path: str, record: dict[str, Any]) -> dict[str, Any]:
     if ledger.torn:
         durable_file.replace(f"{path}.torn-{digest(ledger.torn)[:12]}", ledger.torn + b"\n")
         durable_file.cut(path, ledger.size)
-    written = {**record, "schema": SCHEMA, PREVIOUS: ledger.head}
+    # Texts of servers and files are in it, and it is read on other screens for years.
+    written = {**cleaned(record), "schema": SCHEMA, PREVIOUS: ledger.head}
     prefix = b"" if ledger.ends_with_newline else b"\n"
     durable_file.append_line(path, prefix + durable_file.encode(written))
     return written

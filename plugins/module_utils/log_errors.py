@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from ansible_collections.ops.runbook.plugins.module_utils import screen_text
 from ansible_collections.ops.runbook.plugins.module_utils.bounded import cut_line, lines_of
 from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
 
 #: Colours, which programs write into a log too, and what would move the cursor of whoever reads it.
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 #: Where a line says its level itself, that counts, whatever words follow.
 _LEVELS = (
@@ -69,7 +69,7 @@ def search(text: str, clean: Callable[[str], str], shown: int = 3) -> Found:
 
     clean: takes known secrets out; a secret that stands beside its name is masked in any case.
     """
-    lines = [line for line in (_CONTROL.sub("", raw).rstrip() for raw in lines_of(text)) if line]
+    lines = [line for line in (screen_text.shown(raw).rstrip() for raw in lines_of(text)) if line]
     counts: dict[str, int] = {}
     messages: dict[str, int] = {}
     for line in lines:
@@ -99,4 +99,4 @@ def shorten(line: str) -> str:
 
 def masked(text: str, clean: Callable[[str], str]) -> Iterable[str]:
     """A whole log as it may be kept: plain lines without secrets."""
-    return (mask_named(clean(_CONTROL.sub("", line).rstrip())) for line in text.splitlines())
+    return (mask_named(clean(screen_text.shown(line).rstrip())) for line in text.splitlines())

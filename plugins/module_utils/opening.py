@@ -16,6 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.journal import (
     classify,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 #: Allowed values of the operator input `interrupted`.
 INTERRUPTED = ("resume", "undo", "accept")
@@ -37,9 +38,9 @@ class Refusal:
     def to_dict(self) -> dict[str, object]:
         return {
             "code": self.code,
-            "text": self.text,
-            "ways": [{"input": way, "effect": effect} for way, effect in self.ways],
-            "details": list(self.details),
+            "text": shown(self.text),
+            "ways": [{"input": shown(way), "effect": shown(effect)} for way, effect in self.ways],
+            "details": [shown(detail) for detail in self.details],
         }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import NAME, WIDTH
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 #: Seconds for an answer; one that comes later is of no use.
 PATIENCE = 2.0
@@ -84,5 +85,5 @@ def seen(answer: str, plan: Mapping[str, Any]) -> Seen:
         return Seen()
     titles = {step["id"]: step["title"] for step in [*plan.get("steps", []), *plan.get("undo", [])]}
     step = str(found.get("step", ""))
-    said = "".join(letter for letter in line if letter.isprintable()).strip()
+    said = shown(line).strip()
     return Seen(str(titles.get(step, step)), said)

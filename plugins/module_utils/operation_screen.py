@@ -141,7 +141,7 @@ def _detail_tone(text: str) -> str:
 def block(text: str, width: int) -> list[Line]:
     """A refusal, or why a run is not green: the heading line of each part is loud."""
     lines: list[Line] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         tone = BAD if line and not line.startswith((" ", "Nothing was changed")) else PLAIN
         # A heading continues where its details stand.
         parts = _folded(line, width, "  ") if tone and len(line) > width else folded([line], width)

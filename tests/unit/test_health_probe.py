@@ -143,7 +143,7 @@ PROBLEMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "header": ("/old", {"release": "header:x-release"}, "wrong release: expected 4f2a9c1d5e6b, reports def5678"),
     "no release": ("/up", {"release": "version"}, "reports no release at version, expected 4f2a9c1d5e6b"),
     "binary": ("/binary", {}, "expected status 200, got 500"),
-    "escape": ("/escape", {}, "expected status 200, got 500: [31mred"),
+    "escape": ("/escape", {}, "expected status 200, got 500: red"),
     "not found": ("/nowhere", {}, "the server closes the connection without an answer"),
 }
 

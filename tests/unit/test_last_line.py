@@ -40,7 +40,7 @@ SAID = {
     "a secret": (f"connecting with {SECRET}\n", "connecting with ********"),
     "a secret in colours": (f"\x1b[1m{SECRET[:4]}\x1b[0m{SECRET[4:]}\n", "********"),
     "a secret where the line is cut": ("x" * (WIDTH - 4) + SECRET + "\n", "x" * (WIDTH - 4) + "****"),
-    "what moves a cursor": ("a\x07b\x00c\x1b]0;title\x07\n", "abc]0;title"),
+    "what moves a cursor": ("a\x07b\x00c\x1b]0;title\x07\n", "a?b?c?]0;title?"),
     "letters of several bytes": ("é" * WIDTH, "é" * (WIDTH // 2)),
 }
 
@@ -268,7 +268,7 @@ ANSWERS: dict[str, tuple[str, str]] = {
     "no journal": ("", ""),
     "a torn line": ('{"event": "beg', ""),
     "something else": ("[]\nx", ""),
-    "what would move the cursor": (f"{BEGIN}\na\x1b[2Jb", "bring vendor/ to composer.lock: a[2Jb"),
+    "what would move the cursor": (f"{BEGIN}\na\x1b[2Jb", "bring vendor/ to composer.lock: ab"),
 }
 
 

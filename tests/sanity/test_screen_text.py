@@ -1,0 +1,67 @@
+"""One filter stands before every screen, record and report."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILTERS = sorted(ROOT.glob("plugins/filter/*.py"))
+CODE = sorted([*ROOT.glob("plugins/**/*.py"), *ROOT.glob("ops_runbook/*.py")])
+#: The filter itself, what reads the log of a workflow before it is judged, and the line that a terminal draws anew.
+MAY = ("plugins/module_utils/screen_text.py", "plugins/module_utils/workflow_log.py", "plugins/callback/operator.py")
+#: Filters whose text is a file of a program or a decision in words of our own.
+OTHER = ("compose_pin", "dokku_maintenance_markdown", "problem", "operation_batches", "operation_target")
+
+
+def texts_that_are_not_filtered(source: str) -> list[str]:
+    """Functions of a filter plugin that give a text which did not come out of joined()."""
+    return [
+        function.name
+        for function in ast.parse(source).body
+        if isinstance(function, ast.FunctionDef)
+        and isinstance(function.returns, ast.Name)
+        and function.returns.id == "str"
+        and function.name not in OTHER
+        and not all(
+            isinstance(one.value, ast.Call) and isinstance(one.value.func, ast.Name) and one.value.func.id == "joined"
+            for one in ast.walk(function)
+            if isinstance(one, ast.Return)
+        )
+    ]
+
+
+def cleaners(source: str) -> list[str]:
+    """Lines that take control characters out by themselves."""
+    return [
+        line.strip()
+        for line in source.splitlines()
+        if re.search(r"x1b|x9b|033\[", line) or re.search(r"\bfor \w+ in .*isprintable\(\)", line)
+    ]
+
+
+@pytest.mark.parametrize("path", FILTERS, ids=lambda path: path.stem)
+def test_every_report_goes_through_the_filter(path: Path) -> None:
+    assert texts_that_are_not_filtered(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nobody_has_a_filter_of_their_own(path: Path) -> None:
+    if str(path.relative_to(ROOT)) not in MAY:
+        assert cleaners(path.read_text()) == []
+
+
+def test_the_screen_writes_nothing_past_the_filter() -> None:
+    source = (ROOT / "plugins/callback/operator.py").read_text()
+    written = re.findall(r"_display\.display\((.*?)[,)]", source) + re.findall(r"os\.write\(1, (.*)\)", source)
+    assert written and all(re.match(r'shown\(|diff$|b"\\r|f"\\r\\x1b\[K\{shown\(', one) for one in written), written
+
+
+def test_what_goes_past_the_filter_is_found() -> None:
+    assert texts_that_are_not_filtered('def report(x) -> str:\n    return "\\n".join(x)\n') == ["report"]
+    assert texts_that_are_not_filtered("def report(x) -> str:\n    return joined(x)\n") == []
+    assert cleaners('CONTROL = re.compile(r"\\x1b[^m]*m")') and cleaners('"".join(c for c in text if c.isprintable())')
+    assert not cleaners("if not path.isprintable():")
