@@ -19,6 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, State
 from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 #: How dokku is called; the doc fragment `dokku_app` describes them.
 CALL: dict[str, Any] = {
@@ -93,7 +94,7 @@ def failure(error: Exception, params: Mapping[str, Any]) -> dict[str, Any]:
         missing = isinstance(error, NotACommand)
         problem = NotPossible("not_a_command" if missing else "failed", str(error), touched=not missing)
     return {
-        "msg": problem.paragraph(),
+        "msg": shown(problem.paragraph()),
         "code": problem.code,
-        "ways": [{"input": what, "effect": effect} for what, effect in problem.ways],
+        "ways": [{"input": shown(what), "effect": shown(effect)} for what, effect in problem.ways],
     }

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import github_record, github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError, Open, part
 from ansible_collections.ops.runbook.plugins.module_utils.github_state import Present, State
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 #: The variables of the environment that a token is taken from.
 TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -106,7 +107,7 @@ def settle(
 def failure(error: GitHubError) -> dict[str, Any]:
     """An error as a module ends with it."""
     return {
-        "msg": error.paragraph(),
+        "msg": shown(error.paragraph()),
         "code": error.code,
-        "ways": [{"input": what, "effect": effect} for what, effect in error.ways],
+        "ways": [{"input": shown(what), "effect": shown(effect)} for what, effect in error.ways],
     }

@@ -131,6 +131,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_diagnose, health_endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 _LIMITS = {
     item.name: {"type": "int", "default": getattr(compose_diagnose.Limits, item.name)}
@@ -167,7 +168,7 @@ def main() -> None:
             bool(params["bundle"]),
         )
     except (health_endpoint.HealthCheckError, OSError) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 
 

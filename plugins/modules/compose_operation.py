@@ -297,6 +297,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,
@@ -376,7 +377,7 @@ def main() -> None:
     try:
         result = plan(module) if module.params["phase"] == "plan" else apply(module)
     except (Refused, LedgerDamaged, OSError, health_endpoint.HealthCheckError, EngineError, EngineUnreachable) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 
 

@@ -131,6 +131,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive import (
     Scan,
     scan_checkout,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 
 def report(scan: Scan) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def main() -> None:
     try:
         scan = scan_checkout(module.params["path"])
     except (DestructiveScanError, OSError) as error:
-        module.fail_json(msg=f"path: {error}")
+        module.fail_json(msg=shown(f"path: {error}"))
     module.exit_json(changed=False, **report(scan))
 
 

@@ -120,6 +120,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.DOKKU,
@@ -165,9 +166,9 @@ def main() -> None:
         checks = health_endpoint.parse_checks(module.params["endpoints"]) if module.params["endpoints"] else []
         result = read(service, list(checks))
     except DokkuError as error:
-        module.fail_json(msg=service.refusal(error).text)
+        module.fail_json(msg=shown(service.refusal(error).text))
     except health_endpoint.HealthCheckError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=shown(str(error)))
     module.exit_json(changed=False, **result)
 
 

@@ -186,6 +186,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 _LIMITS = {
     item.name: {"type": "int", "default": getattr(dokku_status.Limits, item.name)}
@@ -221,7 +222,7 @@ def main() -> None:
         service, guard = DokkuService(description), Guard(params["state_dir"])
         found = dokku_look.status(service.dokku, scope, guard, checks, limits)
     except (health_endpoint.HealthCheckError, OSError) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 
 

@@ -177,6 +177,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils import health, health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 
 def ask(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,9 +227,9 @@ def main() -> None:
     try:
         answer = ask(module.params)
     except health_endpoint.HealthCheckError as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
     if module.params["fail_on_unhealthy"] and not answer["healthy"]:
-        module.fail_json(msg=f"unhealthy: {summary(answer)}", changed=False, invocation=invocation, **answer)
+        module.fail_json(msg=shown(f"unhealthy: {summary(answer)}"), changed=False, invocation=invocation, **answer)
     module.exit_json(changed=False, invocation=invocation, **answer)
 
 

@@ -253,6 +253,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,
@@ -325,7 +326,7 @@ def main() -> None:
     try:
         result = plan(module) if module.params["phase"] == "plan" else apply(module)
     except (Refused, LedgerDamaged, OSError, health_endpoint.HealthCheckError) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 
 

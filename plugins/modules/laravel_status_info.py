@@ -151,6 +151,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint, laravel_status
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 #: Seconds for one command. A person waits for the screen, and a part that hangs is itself an answer.
 COMMAND_TIMEOUT = 20.0
@@ -183,7 +184,7 @@ def main() -> None:
             LaravelService(description, params["state_dir"]), Guard(params["state_dir"]), checks, limits
         )
     except (health_endpoint.HealthCheckError, OSError) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 
 

@@ -70,6 +70,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 
 def main() -> None:
@@ -89,7 +90,7 @@ def main() -> None:
             module.exit_json(changed=False, outcome="refused", error=refused, settled=settled, record=record)
         ending, record = guard.close(module.params["operation"])
     except (Refused, LedgerDamaged, OSError) as error:
-        module.fail_json(msg=f"operation {module.params['operation']} could not be recorded: {error}")
+        module.fail_json(msg=f"operation {module.params['operation']} could not be recorded: {shown(str(error))}")
     module.exit_json(
         changed=record is not None,
         outcome=ending.outcome,

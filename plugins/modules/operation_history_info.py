@@ -213,6 +213,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_history
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 STATE = "/var/lib/ops-runbook"
 
@@ -241,7 +242,7 @@ def main() -> None:
     try:
         found = operation_history.read(Guard(folder))
     except operation_history.StateUnreadable as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=shown(str(error)))
     found["records"] = operation_history.select(
         found["records"], params["limit"], params["procedure"], params["outcome"]
     )

@@ -94,6 +94,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.image_registry import 
     Registry,
     login_host,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 
 def main() -> None:
@@ -123,7 +124,7 @@ def main() -> None:
         )
         found = [registry.look(image) for image in params["images"]]
     except (BadReference, LoginOfSeveral) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=shown(str(error)))
     module.exit_json(
         changed=False, complete=all(one.state == PRESENT for one in found), images=[asdict(one) for one in found]
     )

@@ -63,6 +63,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils import release_checkout
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 
 def main() -> None:
@@ -76,7 +77,7 @@ def main() -> None:
     try:
         state = release_checkout.read(Checkout(Commands(module.params["path"], timeout=120)))
     except (CheckoutProblem, CommandFailed, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=shown(str(error)))
     module.exit_json(
         changed=False,
         commit=state.commit,

@@ -191,6 +191,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import argument_specs,
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_operation import Part, Wish
 
 TEXT: dict[str, Any] = {"type": "str", "default": ""}
@@ -263,7 +264,7 @@ def main() -> None:
     try:
         result = carry_out(module)
     except (Refused, LedgerDamaged, OSError) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 
 

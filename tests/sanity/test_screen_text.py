@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = sorted(ROOT.glob("plugins/filter/*.py"))
@@ -65,3 +66,52 @@ def test_what_goes_past_the_filter_is_found() -> None:
     assert texts_that_are_not_filtered("def report(x) -> str:\n    return joined(x)\n") == []
     assert cleaners('CONTROL = re.compile(r"\\x1b[^m]*m")') and cleaners('"".join(c for c in text if c.isprintable())')
     assert not cleaners("if not path.isprintable():")
+
+
+def raw_messages(document: object) -> list[str]:
+    """Expressions of a message that show a value which went through no filter of ours."""
+    found: list[str] = []
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key in ("msg", "fail_msg", "success_msg") and isinstance(value, str):
+                found += [one.strip() for one in re.findall(r"\{\{(.*?)\}\}", value, re.DOTALL) if not harmless(one)]
+            else:
+                found += raw_messages(value)
+    elif isinstance(document, list):
+        found += [one for value in document for one in raw_messages(value)]
+    return found
+
+
+def harmless(expression: str) -> bool:
+    """A number, a name of the inventory, our own state of AWX; or what a filter of ours has made of it."""
+    plain = expression.strip()
+    return bool(re.search(r"\|\s*(ops\.runbook\.\w+\b.*|length)\s*$", plain, re.DOTALL)) or plain in (
+        "inventory_hostname",
+        "__awx_wanted",
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_every_message_of_a_task_goes_through_a_filter(path: Path) -> None:
+    assert raw_messages(yaml.safe_load(path.read_text())) == []
+
+
+def raw_failures(source: str) -> list[str]:
+    """Calls of fail_json with the text of an error as it came."""
+    return re.findall(r"fail_json\([^\n]*msg=(?:str\(|f[\"'][^\n]*\{error\})[^\n]*", source)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/modules/*.py")), ids=lambda path: path.stem)
+def test_no_module_ends_with_the_text_of_an_error_as_it_came(path: Path) -> None:
+    assert raw_failures(path.read_text()) == []
+
+
+def test_a_message_past_the_filter_is_found() -> None:
+    assert raw_messages([{"ansible.builtin.fail": {"msg": "x {{ seen.msg }}"}}]) == ["seen.msg"]
+    assert raw_messages({"fail_msg": "{{ lookup('ops.runbook.input', 'target') }}"}) != []
+    assert raw_messages({"msg": "{{ seen.msg | ops.runbook.shown }} {{ seen.results | length }}"}) == []
+    assert raw_failures("module.fail_json(msg=str(error), x=1)") and raw_failures('fail_json(msg=f"path: {error}")')
