@@ -22,6 +22,8 @@ PARTS2, BILL, SLOW = (
     "2024_04_01_000000_create_bills",
     "2024_05_01_000000_hash_rows",
 )
+ELSEWHERE, WRITES = "2024_06_01_000000_clean_second", "2024_06_01_000001_write_proof"
+SECOND = "/tmp/second.sqlite"
 GONE = "2019_01_01_000000_pruned"
 
 PROVIDER = """<?php
@@ -144,9 +146,15 @@ def made() -> Iterator[Lab]:
     release(lab, "r3", "r2", locked(lab, "r2", "1.3.0", provider=True), 3)
     release(lab, "r4", "r3", locked(lab, "r3", "1.4.0", provider=True), 4)
     slow = migration("sleep(75);", "")
-    bad = migration("DB::connection('second')->table('orders')->delete();", "")
+    elsewhere = migration(
+        f"config(['database.connections.second' => ['driver' => 'sqlite', 'database' => '{SECOND}', 'prefix' => '']]);"
+        "DB::connection('second')->table('orders')->delete();",
+        "",
+    )
+    writes = migration("\\Illuminate\\Support\\Facades\\Storage::put('proof.txt', 'x');", "")
+    more = {f"database/migrations/{ELSEWHERE}.php": elsewhere, f"database/migrations/{WRITES}.php": writes}
     release(lab, "r5", "r2", {f"database/migrations/{SLOW}.php": slow}, 5)
-    release(lab, "r6", "r2", {"database/migrations/2024_06_01_000000_more.php": bad}, 6)
+    release(lab, "r6", "r2", more, 6)
     # What the tests begin with is the repository with all of them.
     lab.root("rm -rf /srv/lab/initial/git && cp -a /srv/git /srv/lab/initial/git")
     yield lab
@@ -245,6 +253,19 @@ def test_a_slow_migration_is_named_and_is_no_boot_error(made: Lab) -> None:
     assert f"migration {SLOW} was not tried" in run.text
     assert "could not be tried within 20 s" in run.text
     assert "does not boot" not in run.text
+
+
+def test_a_check_carries_out_nothing_of_the_migrations_of_the_release_that_is_asked_for(made: Lab) -> None:
+    made.at("v1.0.0", "r1", "r2")
+    made.deploy(f"rm -f {SECOND}; sqlite3 {SECOND} 'create table orders (id integer); insert into orders values (1)'")
+    run = made.play("laravel_deploy", "--check", to="r6")
+    assert run.green, run.text
+    assert made.deploy(f"sqlite3 {SECOND} 'select count(*) from orders'") == "1"
+    assert made.root(f"find {APP}/storage -name proof.txt") == ""
+    assert "/* connection second */ delete from" in run.text
+    assert f"migration {WRITES} was not tried" in run.text
+    assert "Facades\\\\Storage in line" in run.text or "Facades\\Storage in line" in run.text
+    assert f"up() of {ELSEWHERE}: without their queries" in run.text
 
 
 def test_a_package_migration_left_pending_is_not_green_and_the_same_line_runs_it(made: Lab) -> None:
