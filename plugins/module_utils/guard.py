@@ -209,11 +209,13 @@ class Guard:
             owned_folder.owner_of(self.state_dir)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Raise Refused, with what to type, for a state folder that can't be worked in."""
+    def _told(self, disk: bool = True) -> Iterator[None]:
+        """Raise Refused, with what to type, for a state folder that can't be worked in. disk: for a full one too."""
         try:
             yield
         except OSError as error:
+            if error.errno in _DISK and not disk:
+                raise
             if error.errno in _DISK:
                 raise Refused(self._disk_refusal(error)) from error
             found = state_owner.unusable(self.state_dir, error)
@@ -402,7 +404,7 @@ class Guard:
 
     def must_own(self, operation: str) -> None:
         """Raise Refused unless this operation still holds the lease; renew it."""
-        with durable_file.exclusive(self.path("state.lock")):
+        with self._told(disk=False), durable_file.exclusive(self.path("state.lock")):
             lease = self.lease()
             if lease is None or lease.operation != operation:
                 holder = "nobody holds it now" if lease is None else f"operation {lease.operation} holds it now"

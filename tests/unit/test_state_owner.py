@@ -183,10 +183,11 @@ def test_a_pipe_in_the_place_of_a_state_file_holds_nobody(state: Path, name: str
 
 @as_root
 def test_what_root_writes_belongs_to_the_owner_of_the_folder(state: Path) -> None:
-    assert child(lambda: operated(state, "op-1")) == "done"
-    operated(state, "op-2")
-    assert child(lambda: operated(state, "op-3")) == "done"
-    operated(state, "op-4")
+    operated(state, "op-1")
+    assert {path.stat().st_uid for path in state.iterdir()} == {SOMEBODY}
+    assert child(lambda: operated(state, "op-2")) == "done"
+    operated(state, "op-3")
+    assert child(lambda: operated(state, "op-4")) == "done"
     assert {path.stat().st_uid for path in state.iterdir()} == {SOMEBODY}
     assert [record["id"] for record in Guard(str(state)).ledger().records] == ["op-1", "op-2", "op-3", "op-4"]
 
@@ -200,6 +201,16 @@ def test_files_that_root_left_once_are_told_with_what_gives_them_back(state: Pat
     assert found.code == "state_of_other_user"
     subprocess.run(["sh", "-c", found.ways[0][0].removeprefix("sudo ")], check=True)
     assert child(lambda: operated(state, "op-4")) == "done"
+
+
+@as_root
+def test_a_folder_that_changes_hands_during_an_operation_is_told_too(state: Path) -> None:
+    guard = Guard(str(state))
+    guard.open(request("op-1"))
+    guard.leave()
+    (state / "lease.json").unlink()
+    (state / "lease.json").symlink_to("elsewhere")
+    assert refused(lambda: guard.must_own("op-1")).code == "state_is_link"
 
 
 @as_root
