@@ -65,7 +65,7 @@ def refusal(path: str, subject: Subject | None) -> Refusal | None:
         f"{folder} holds the records of {found}, and this operation is on {subject}",
         (
             (
-                f"operation_state_dir={shlex.quote(own)}",
+                f"operation_state_dir={own}",
                 "in the inventory of this host gives it records of its own; a service name of its own does the same",
             ),
             (
