@@ -11,6 +11,7 @@ there, after the new containers were started, and makes the way back fail in the
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,10 +80,13 @@ def ways(broken: Broken) -> tuple[tuple[str, str], ...]:
     found = [(f"dokku {_COMMAND}", "on the host, shows it again")]
     for app in broken.apps:
         if f"/{app}/nginx.conf.d/" in broken.path:
-            found.append((f"sudo mv {broken.path} {broken.path}.broken", f"on the host, takes that file of {app} away"))
+            away = f"sudo mv {shlex.quote(broken.path)} {shlex.quote(f'{broken.path}.broken')}"
+            found.append((away, f"on the host, takes that file of {app} away"))
         else:
-            found.append((f"dokku nginx:report {app}", "on the host, shows what is set; nginx:set mends it"))
-            found.append((f"dokku proxy:build-config {app}", "on the host, then writes the file anew"))
+            found.append(
+                (f"dokku nginx:report {shlex.quote(app)}", "on the host, shows what is set; nginx:set mends it")
+            )
+            found.append((f"dokku proxy:build-config {shlex.quote(app)}", "on the host, then writes the file anew"))
     return tuple(found)
 
 
