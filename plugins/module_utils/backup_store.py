@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_manifest,
     durable_file,
     durable_tree,
+    foreign_json,
     held_path,
     owned_folder,
     sealed_file,
@@ -171,10 +172,8 @@ class Store:
 
     def noted(self, identity: str, file: str) -> Part:
         """A part that was written earlier. Raises OSError where it was not."""
-        import json
-
         with open(self.making(identity, f".{file}.part"), "rb") as handle:
-            return Part(**json.load(handle))
+            return Part(**foreign_json.loads(handle.read()))
 
     def sealing(self, identity: str) -> Manifest | None:
         """The manifest that a killed operation had written, after which the notes of the parts may be gone."""

@@ -22,3 +22,34 @@ def cut_line(line: str, limit: int = LINE) -> str:
 def lines_of(text: str, limit: int = LINE) -> list[str]:
     """The lines of a text, each cut before anything else is done with it."""
     return [cut_line(line, limit) for line in text.splitlines()]
+
+
+class Kept:
+    """The beginning and the end of an output, however long it is."""
+
+    def __init__(self, head: int, tail: int = 0) -> None:
+        self.size = 0
+        self._most = head
+        self._parts: list[str] = []
+        self._rest = ""
+        self._tail = tail
+
+    def take(self, text: str) -> None:
+        """Read on."""
+        self.size += len(text)
+        room = self._most - self.size + len(text)
+        if room > 0:
+            self._parts.append(text[:room])
+        if len(text) > max(room, 0):
+            self._rest = (self._rest + text[max(room, 0) :])[-self._tail :] if self._tail else ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether something is missing."""
+        return self.size > self._most + self._tail
+
+    def text(self) -> str:
+        """What was kept, with a line where something is missing."""
+        left_out = self.size - self._most - self._tail
+        gap = f"\n… ({left_out} letters are left out here)\n" if left_out > 0 else ""
+        return "".join([*self._parts, gap, self._rest])

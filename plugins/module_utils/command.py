@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shlex
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import (
     LastLine,
@@ -68,10 +70,14 @@ class Commands:
         check: bool = True,
         timeout: float | None = None,
         tell: bool = False,
+        most: int = bounded.PARSED,
+        shown: bool = False,
     ) -> Output:
         """Run a command to its end. Raises CommandFailed; a destructive command is never started.
 
-        tell: whether it may take long, and its last line is told meanwhile.
+        tell: whether it may take long, and its last line is told meanwhile. most: letters of its output; one that
+        prints more is stopped. shown: its output is only shown, so that of a long one the beginning and the end are
+        enough.
         """
         self.must_not_destroy(argv)
         limit = timeout if timeout is not None else self.timeout
@@ -89,8 +95,11 @@ class Commands:
             elif tell and self.last_line is not None:
                 done = _watched(argv, limit, self.last_line, how)
             else:
-                given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-                done = subprocess.run(list(argv), capture_output=True, timeout=limit, check=False, **given, **how)
+                done = _captured(argv, stdin, limit, most, shown, how)
+        except _TooMuch as error:
+            raise CommandFailed(
+                self._shown(f"{shlex.join(argv)} printed more than {most >> 10} KiB and was stopped")
+            ) from error
         except FileNotFoundError as error:
             raise CommandFailed(f"{argv[0]} is not installed, or not at that path ({error.strerror})") from error
         except PermissionError as error:
@@ -119,28 +128,58 @@ class Commands:
         return self._shown(f"{shlex.join(argv)} {ended}: {tail(stderr) or tail(stdout) or 'it printed nothing'}")
 
 
-def _watched(
-    argv: Sequence[str], limit: float | None, last_line: LastLine, how: Mapping[str, Any]
+class _TooMuch(Exception):
+    """A command printed more than anybody reads of it."""
+
+
+def _captured(
+    argv: Sequence[str], stdin: str | None, limit: float | None, most: int, shown: bool, how: Mapping[str, Any]
 ) -> subprocess.CompletedProcess[str]:
-    """As subprocess.run, and each line is told when it comes."""
-    process = subprocess.Popen(
-        list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how
-    )
-    last_line.begin()
-    kept: tuple[list[str], list[str]] = ([], [])
+    """As subprocess.run, and no more of the output is kept than may be."""
+    given = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    process = subprocess.Popen(list(argv), stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+    out, err = bounded.Kept(bounded.SHOWN if shown else most, bounded.SHOWN if shown else 0), _shown_part()
 
-    def follow(pipe: IO[str], lines: list[str]) -> None:
-        for line in pipe:
-            lines.append(line)
-            last_line.said(line)
+    def follow(pipe: IO[str], kept: bounded.Kept) -> None:
+        # Who is killed may leave a child that goes on to print.
+        while (piece := pipe.read(65536)) and (shown or not out.is_cut):
+            kept.take(piece)
+        if out.is_cut and not shown:
+            process.kill()
 
+    def feed() -> None:
+        with contextlib.suppress(OSError):
+            process.stdin.write(stdin)  # type: ignore[union-attr]
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr]
+
+    _to_its_end(process, [(follow, (process.stdout, out)), (follow, (process.stderr, err))], limit, argv, feed, stdin)
+    if out.is_cut and not shown:
+        raise _TooMuch
+    return subprocess.CompletedProcess(list(argv), process.returncode, out.text(), err.text())
+
+
+def _shown_part() -> bounded.Kept:
+    return bounded.Kept(bounded.SHOWN, bounded.SHOWN)
+
+
+def _to_its_end(
+    process: subprocess.Popen[str],
+    followers: Sequence[tuple[Callable[..., None], tuple[Any, ...]]],
+    limit: float | None,
+    argv: Sequence[str],
+    feed: Callable[[], None] | None = None,
+    stdin: str | None = None,
+) -> None:
+    """Read what a process prints until it has ended. Raises subprocess.TimeoutExpired."""
     # Not joined at the end of this process: who inherited a pipe may hold it for ever.
-    pipes = zip((process.stdout, process.stderr), kept)
-    readers = [threading.Thread(target=follow, args=both, daemon=True) for both in pipes]
+    readers = [threading.Thread(target=follow, args=both, daemon=True) for follow, both in followers]
     end = None if limit is None else time.monotonic() + limit
     try:
         for reader in readers:
             reader.start()
+        if feed is not None and stdin is not None:
+            threading.Thread(target=feed, daemon=True).start()
         for reader in readers:
             reader.join(None if end is None else max(0.0, end - time.monotonic()))
         if any(reader.is_alive() for reader in readers):
@@ -150,9 +189,28 @@ def _watched(
         process.kill()
         process.wait()
         raise
+
+
+def _watched(
+    argv: Sequence[str], limit: float | None, last_line: LastLine, how: Mapping[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    """As subprocess.run, and each line is told when it comes."""
+    process = subprocess.Popen(
+        list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how
+    )
+    last_line.begin()
+    out, err = _shown_part(), _shown_part()
+
+    def follow(pipe: IO[str], kept: bounded.Kept) -> None:
+        while line := pipe.readline(65536):
+            kept.take(line)
+            last_line.said(line)
+
+    try:
+        _to_its_end(process, [(follow, (process.stdout, out)), (follow, (process.stderr, err))], limit, argv)
     finally:
         last_line.end()
-    return subprocess.CompletedProcess(list(argv), process.returncode, "".join(kept[0]), "".join(kept[1]))
+    return subprocess.CompletedProcess(list(argv), process.returncode, out.text(), err.text())
 
 
 def _fed(
@@ -174,13 +232,23 @@ def _fed(
             raise
         texts = []
         for output in (out, err):
-            output.seek(0)
-            texts.append(io.TextIOWrapper(output, "utf-8", "replace").read())
+            texts.append(_head_and_tail(output))
     return subprocess.CompletedProcess(list(argv), process.returncode, *texts)
+
+
+def _head_and_tail(output: IO[bytes]) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(0)
+    if size <= 2 * bounded.SHOWN:
+        return io.TextIOWrapper(output, "utf-8", "replace").read()
+    head = output.read(bounded.SHOWN).decode("utf-8", "replace")
+    output.seek(size - bounded.SHOWN)
+    end = output.read(bounded.SHOWN).decode("utf-8", "replace")
+    return f"{head}\n… ({size - 2 * bounded.SHOWN} bytes are left out here)\n{end}"
 
 
 def tail(text: str, lines: int = 12, width: int = 400) -> str:
     """The last lines that say something."""
-    said = [shown(line).strip() for line in text.splitlines()]
+    said = [shown(line).strip() for line in bounded.lines_of(text)]
     kept = [line[:width] for line in said if line]
     return " | ".join(kept[-lines:])

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    bounded,
     compose_bundle,
     compose_once,
     durable_file,
@@ -132,7 +133,7 @@ class _Look:
         """A command of the engine's own; it does not need the compose files."""
         argv = [*self.service.description.docker, *arguments]
         environment = {"DOCKER_HOST": self.service.engine.host}
-        return self.service.commands.run(argv, env=environment, check=False, timeout=self.limits.timeout)
+        return self.service.commands.run(argv, env=environment, check=False, timeout=self.limits.timeout, shown=True)
 
     # -- secrets ---------------------------------------------------------------------------------
 
@@ -226,7 +227,7 @@ class _Look:
             found = self._docker("logs", "--tail", str(lines), container)
         except CommandFailed as error:
             return [str(error)]
-        both = [*found.stdout.splitlines(), *found.stderr.splitlines()]
+        both = [*bounded.lines_of(found.stdout), *bounded.lines_of(found.stderr)]
         return [self.service.redact(line)[:600] for line in both if line.strip()][-lines:]
 
     # -- files -----------------------------------------------------------------------------------

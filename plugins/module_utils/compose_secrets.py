@@ -10,7 +10,6 @@ No value is in a plan: it is journalled. Values come again with the call that wr
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pwd
 import re
@@ -27,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     compose_usage,
     durable_file,
     env_file,
+    foreign_json,
     redact,
     secret_value,
 )
@@ -222,7 +222,7 @@ class SecretsPlanner:
         try:
             # What the caller's environment sets comes before .env, so nothing has to be written to see the effect.
             answer = self.service.compose("config", "--format", "json", env=marks, timeout=60.0)
-            marked: dict[str, Any] = json.loads(answer.stdout)
+            marked: dict[str, Any] = foreign_json.loads(answer.stdout)
         except (CommandFailed, ValueError) as error:
             way = ("rotate=<other keys>", "which are texts: this one is a number or a name to Compose")
             text = f"{', '.join(keys)} can't have just any value: {error}"

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    bounded,
     durable_file,
     durable_tree,
     env_file,
@@ -178,12 +179,12 @@ class SecretsSteps(ComposeSteps):
 
     def _file(self, container: Container, path: str) -> str:
         argv = [*self.service.description.docker, "exec", container.id, "cat", path]
-        return self.service.commands.run(argv, timeout=30.0).stdout
+        return self.service.commands.run(argv, timeout=30.0, most=bounded.SHOWN).stdout
 
     def _variable(self, container: Container, name: str) -> str:
         """What the first process has; what it was given, where that can't be read or was wiped, as nginx does."""
         argv = [*self.service.description.docker, "exec", container.id, "cat", "/proc/1/environ"]
-        found = self.service.commands.run(argv, check=False, timeout=30.0)
+        found = self.service.commands.run(argv, check=False, timeout=30.0, most=bounded.SHOWN)
         entries = found.stdout.split("\0") if found.code == 0 else []
         given = (self.service.engine.container(container.id).get("Config") or {}).get("Env") or []
         values = dict(entry.partition("=")[::2] for entry in [*given, *entries])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import pwd
 import re
@@ -19,6 +18,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
+    foreign_json,
     held_path,
     image_reference,
     last_line,
@@ -249,7 +249,7 @@ class ComposeService:
         Raises CommandFailed where Compose finds it invalid.
         """
         found = self.compose("config", "--format", "json", files=files, timeout=60.0)
-        document: dict[str, Any] = json.loads(found.stdout)
+        document: dict[str, Any] = foreign_json.loads(found.stdout)
         return document
 
     def redact(self, text: str) -> str:

@@ -11,10 +11,11 @@ load. An audit is clean only where its report says that all of the locked packag
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 
 CLEAN, VULNERABLE, UNKNOWN = "clean", "vulnerable", "unknown"
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
@@ -83,7 +84,7 @@ def judged(tool: Tool, locked: str, code: int, output: str, errors: str) -> Audi
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return Audit(tool.name, tool.file, UNKNOWN, 0, why=f"{tool.file} can't be read: {error}")
     try:
-        body = json.loads(output)
+        body = foreign_json.loads(output)
         report = tool.parse(body, errors)
     except (ValueError, TypeError, KeyError, AttributeError):
         return Audit(tool.name, tool.file, UNKNOWN, packages, why=f"it ended with {code} and no report: {_end(errors)}")
@@ -105,7 +106,7 @@ def _end(errors: str) -> str:
 
 
 def count_composer(locked: str) -> int:
-    body = json.loads(locked)
+    body = foreign_json.loads(locked)
     return len(body["packages"]) + len(body.get("packages-dev") or ())
 
 
@@ -139,7 +140,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def count_npm(locked: str) -> int:
-    body = json.loads(locked)
+    body = foreign_json.loads(locked)
     entries = _mapping(body.get("packages")) or _mapping(body["dependencies"] if "packages" not in body else {})
     # A link is a package of the checkout itself, and a bundled one comes with another.
     return sum(1 for path, one in entries.items() if path and not one.get("link"))

@@ -11,7 +11,6 @@ C(ops-runbook: disposable) on the line or on a comment line directly above.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -19,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.bounded import cut_line
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_code import code_findings
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import (
@@ -210,7 +210,7 @@ def _yaml_plain(value: str) -> str:
 def _yaml_scalar(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] == '"':
         try:
-            return str(json.loads(value))
+            return str(foreign_json.loads(value))
         except ValueError:
             return value[1:-1]
     if len(value) > 1 and value[0] == value[-1] == "'":
@@ -227,7 +227,8 @@ def _flow_words(value: str) -> list[str]:
     """The words of C(["php", "artisan"])."""
     if not (value.startswith("[") and value.endswith("]")):
         return []
-    quoted = re.findall(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'|([^\s,\[\]\"']+)", value)
+    # A mark without its end ends with the value; else each would be looked for to the end anew.
+    quoted = re.findall(r"(?s)\"([^\"\\]*(?:\\.[^\"\\]*)*)\\?(?:\"|\Z)|'([^']*)(?:'|\Z)|([^\s,\[\]\"']+)", value)
     return [one or two or three for one, two, three in quoted]
 
 
@@ -380,7 +381,7 @@ def scan_composer_scripts(composer_json_text: str, events: Sequence[str] | None 
     findings = _scan_json(composer_json_text, "composer")
     if events is None:
         return findings
-    scripts = json.loads(composer_json_text.lstrip("\ufeff")).get("scripts")
+    scripts = foreign_json.loads(composer_json_text.lstrip("\ufeff")).get("scripts")
     reached = _reached(scripts if isinstance(scripts, dict) else {}, events)
     return [finding for finding in findings if finding.where in reached]
 
@@ -402,7 +403,7 @@ def _reached(scripts: dict[str, Any], events: Sequence[str]) -> set[str]:
 
 def _scan_json(text: str, kind: str) -> list[Finding]:
     try:
-        document = json.loads(text.lstrip("\ufeff"))
+        document = foreign_json.loads(text.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise DestructiveScanError(f"it is not valid JSON: {error}") from None
     if not isinstance(document, dict):
@@ -465,11 +466,11 @@ class _StringPlaces:
 
     def __init__(self, text: str) -> None:
         self._lines: dict[str, list[int]] = {}
-        for match in re.finditer(r'("(?:[^"\\]|\\.)*")(\s*:)?', text):
+        for match in re.finditer(r'(?s)("[^"\\]*(?:\\.[^"\\]*)*\\?(?:"|\Z))(\s*:)?', text):
             if match.group(2):
                 continue
             try:
-                value = json.loads(match.group(1))
+                value = foreign_json.loads(match.group(1))
             except ValueError:
                 continue
             self._lines.setdefault(value, []).append(text.count("\n", 0, match.start()) + 1)
@@ -551,7 +552,7 @@ def kind_of(path: str, start: str = "") -> str | None:
         if words and program_of(words[0]) == "env":
             words = words[1:]
         program = program_of(words[0]) if words else ""
-        return _INTERPRETERS.get(re.sub(r"[\d.]+\Z", "", program))
+        return _INTERPRETERS.get(program.rstrip("0123456789."))
     return "shell" if re.match(r"(.*/)?(bin|scripts?)/[^/]+\Z", path) and start else None
 
 

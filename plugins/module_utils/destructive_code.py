@@ -119,12 +119,15 @@ def _callee(before: str) -> str:
     return match.group(1) if match else ""
 
 
+def _begins_statement(before: str) -> bool:
+    """Whether nothing but spaces is between a text and the line, or the colon, before it."""
+    spaces = len(before) - len(before.rstrip())
+    rest = before[: len(before) - spaces]
+    return not rest or rest.endswith(":") or "\n" in before[len(rest) :]
+
+
 def _is_docstring(literal: _Literal, language: str) -> bool:
-    return (
-        language == "python"
-        and re.search(r"(\A|[\n:])\s*\Z", literal.before) is not None
-        and "(" not in (literal.before[-1:])
-    )
+    return language == "python" and _begins_statement(literal.before) and "(" not in (literal.before[-1:])
 
 
 def _is_key(literal: _Literal) -> bool:

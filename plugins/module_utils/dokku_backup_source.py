@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, cast
@@ -18,6 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     byte_stream,
     database_dump,
     dokku_database,
+    foreign_json,
     sealed_file,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
@@ -140,7 +140,7 @@ class Source:
     def document(self, kind: str) -> Any:
         """What a part of JSON holds. It may hold secrets."""
         (part,) = self.manifest.of(kind)
-        return json.loads(b"".join(self.read(part)))
+        return foreign_json.loads(b"".join(self.read(part)))
 
     def config(self) -> dict[str, str]:
         return {str(key): str(value) for key, value in self.document("config").items()}

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_health, dokku_migrations, dokku_release
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    dokku_health,
+    dokku_migrations,
+    dokku_release,
+    foreign_json,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
@@ -99,7 +103,7 @@ class Change:
         words = ["releases:rollback", self.app, str(number), "--reason", reason, *options]
         answer = self.dokku.run(*words, "--format", "json", tell=True)
         try:
-            told = json.loads(answer.out.strip().splitlines()[-1])
+            told = foreign_json.loads(answer.out.strip().splitlines()[-1])
         except (ValueError, IndexError) as error:
             said = self.service.redact(answer.said)
             raise DokkuError(f"the rollback ended well, and did not say to what: {said}") from error

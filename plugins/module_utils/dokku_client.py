@@ -11,7 +11,6 @@ so that no broken pipe ends a deploy half-way, and it keeps the guard's kernel l
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -22,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine, await_end, file_in_memory
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import CONTROL, shown
@@ -228,7 +228,7 @@ class Dokku:
         answer = self.run(*args, "--format", "json", timeout=timeout)
         # Two flags that exclude each other print nothing and end with 0.
         try:
-            return json.loads(answer.out)
+            return foreign_json.loads(answer.out)
         except ValueError as error:
             said = self.redact(answer.said)
             raise DokkuError(f"dokku {shlex.join(args)} --format json answered no JSON: {said}", answer) from error

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
 import time
@@ -20,6 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_holds,
     dokku_look,
     dokku_status,
+    foreign_json,
     host_review,
     log_archive,
     log_errors,
@@ -495,7 +495,7 @@ def _document(text: str) -> dict[str, Any] | None:
     """The JSON object in what a tool printed; warnings may stand before it."""
     start = text.find("{")
     try:
-        found = json.loads(text[start:]) if start >= 0 else None
+        found = foreign_json.loads(text[start:]) if start >= 0 else None
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_state, durable_file, ledger
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_state, durable_file, foreign_json, ledger
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, Plan, State
@@ -182,7 +182,7 @@ def put_config_back(context: Context, plan: Mapping[str, Any], one: Step) -> obj
     if not content:
         # It never came to write one.
         return None
-    former = json.loads(content)
+    former = foreign_json.loads(content)
     context.service.hide(former.values())
     gone = tuple(key for key in one.data["keys"] if key not in former)
     brought = dokku_state.bring(context.service.dokku, ConfigState(context.service.app, former, gone))

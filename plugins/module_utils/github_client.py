@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
 API_VERSION = "2022-11-28"
@@ -82,7 +83,7 @@ class Reply:
         if not self.body.strip():
             return None
         try:
-            return json.loads(self.body)
+            return foreign_json.loads(self.body)
         except ValueError:
             return None
 

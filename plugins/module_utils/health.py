@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils import redact
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json, redact
 from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import (
     SECRET_LENGTH,
@@ -241,7 +241,7 @@ def _document(answer: Answer) -> tuple[Any, str]:
     if not answer.body.strip():
         return _MISSING, "the body is empty, JSON was expected"
     try:
-        return jsonlib.loads(answer.body.decode("utf-8-sig")), ""
+        return foreign_json.loads(answer.body.decode("utf-8-sig")), ""
     except (ValueError, RecursionError):
         kind = (answer.header("Content-Type") or "no content type").partition(";")[0].strip()
         return _MISSING, f"the body is not JSON ({kind})"

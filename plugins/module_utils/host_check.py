@@ -71,7 +71,7 @@ def version(command: Sequence[str]) -> str | None:
         return None
     if ran.returncode != 0:
         return None
-    found = re.search(r"\d+(?:\.\d+)+", ran.stdout)
+    found = re.search(r"\d{1,9}(?:\.\d{1,9})+", ran.stdout)
     return found.group() if found else "?"
 
 

@@ -10,20 +10,20 @@ the same folders are looked up in its git tree, and those of packages by its com
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Position
 
 #: The folder in which every application has migrations; providers, packages and modules add others.
 FOLDER = "database/migrations"
 
 #: What a migrator takes out of a folder: no file of a folder in it, and no name without an underscore.
-_FILE = re.compile(r"^[^/]*_[^/]*\.php$")
+_FILE = re.compile(r"^[^/_]*_[^/]*\.php$")
 _DATED = re.compile(r"^\d{4}_\d{2}_\d{2}_\d{6}_")
 
 
@@ -56,7 +56,7 @@ class Package:
 def packages(lock: str | None, dev: bool = False) -> dict[str, Package] | None:
     """The packages that a composer.lock asks for, by name; None where there is no lock that can be read."""
     try:
-        raw = json.loads(lock or "")
+        raw = foreign_json.loads(lock or "")
         listed = [*raw["packages"], *((raw.get("packages-dev") or ()) if dev else ())]
         found: dict[str, Package] = {}
         for one in listed:

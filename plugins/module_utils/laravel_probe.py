@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.command import (
     CommandFailed,
     Commands,
@@ -346,7 +347,7 @@ def parse(printed: str) -> dict[str, Any] | None:
     """The answer in what PHP printed; None where there is none that is whole. Never raises."""
     document, found, _ = printed.rpartition(_MARK)[2].partition(_END)
     try:
-        answer = json.loads(document) if found else None
+        answer = foreign_json.loads(document) if found else None
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None

@@ -26,7 +26,7 @@ KEY_UNREADABLE = "key_unreadable"
 UNREACHABLE = "unreachable"
 
 _ACCEPTED = re.compile(r'^Authenticated to .* using "publickey"\.?$', re.M)
-_REFUSED = re.compile(r"^\S+@\S+: Permission denied \(([^)]*)\)\.?$", re.M)
+_REFUSED = re.compile(r"^[^\s@]{1,256}@[^\s:]{1,256}: Permission denied \(([^)]*)\)\.?$", re.M)
 _WOULD_ACCEPT = re.compile(r"^debug1: Server accepts key: ", re.M)
 _OFFERED = re.compile(r"^debug1: Offering public key: ", re.M)
 _HOST_KEY = re.compile(

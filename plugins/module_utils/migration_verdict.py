@@ -110,7 +110,7 @@ class Loss:
 
 #: Comments, strings, quoted names (ANSI, MySQL, SQL Server), words, and single characters of SQL.
 _TOKEN = re.compile(
-    r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]+\]|[\w$#@]+|\S", re.S
+    r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]{1,256}\]|[\w$#@]+|\S", re.S
 )
 _QUOTES = '`"['
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import NAME, WIDTH
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
@@ -78,7 +78,7 @@ def seen(answer: str, plan: Mapping[str, Any]) -> Seen:
     """answer: the last event of the journal, and below it the last line of a command, if one runs."""
     event, _, line = answer.partition("\n")
     try:
-        found = json.loads(event)
+        found = foreign_json.loads(event)
     except ValueError:
         return Seen()
     if not isinstance(found, dict) or found.get("event") != "begin":

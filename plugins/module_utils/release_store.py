@@ -21,7 +21,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, durable_tree, held_path
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, durable_tree, foreign_json, held_path
 
 #: Inside a release: what it was made from. It is written last, so a release without it is not whole.
 MARK = ".ops-runbook-release.json"
@@ -100,7 +100,7 @@ class ReleaseStore:
             return None
         try:
             with open(os.path.join(folder, MARK), encoding="utf-8") as handle:
-                return Mark(**json.load(handle))
+                return Mark(**foreign_json.loads(handle.read()))
         except (OSError, ValueError, TypeError):
             return None
 

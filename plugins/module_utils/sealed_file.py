@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, cast
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, foreign_json, owned_folder
 
 #: What a seal's file is called, and what the file of a wrapped key was called before there were seals.
 SEAL, WRAPPED = ".seal", ".key"
@@ -171,7 +171,7 @@ def unseal(content: bytes, private_key: str) -> Seal:
     except SealError as error:
         raise WrongKey("the private key does not open the seal, or the seal was changed") from error
     try:
-        raw = json.loads(opened)
+        raw = foreign_json.loads(opened)
         found = Seal(str(raw["key"]).encode(), str(raw["sha256"]), str(raw["about"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Changed("the seal is not one of this program") from error

@@ -23,6 +23,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     authorized_keys,
     durable_file,
+    foreign_json,
     key_file,
     key_rotation,
     owned_folder,
@@ -180,7 +181,7 @@ class KeySteps:
         for name in names:
             if not name.startswith(f"{self.plan['saved_as']}-{step}-"):
                 continue
-            kept = json.loads(durable_file.read_state(os.path.join(self._folder, name)))
+            kept = foreign_json.loads(durable_file.read_state(os.path.join(self._folder, name)))
             before = base64.b64decode(kept["before"])
 
             def back(content: bytes, before: bytes = before, after: str = kept["after"]) -> bytes:
@@ -202,7 +203,7 @@ class KeySteps:
         places = self.look()
         found = places.public(self.old)
         for name in sorted(os.listdir(self._folder)) if not found and os.path.isdir(self._folder) else []:
-            kept = json.loads(durable_file.read_state(os.path.join(self._folder, name)))
+            kept = foreign_json.loads(durable_file.read_state(os.path.join(self._folder, name)))
             lines = tuple(authorized_keys.parse(base64.b64decode(kept["before"])))
             found = found or replace(places, files=(Place(kept["path"], lines),)).public(self.old)
         return found

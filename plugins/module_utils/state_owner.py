@@ -11,14 +11,13 @@ would share a lease, and the releases of one would be `previous` of the other.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import pwd
 import shlex
 import stat
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils import durable_file, foreign_json, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.ways import given
 
@@ -46,7 +45,7 @@ class Subject:
 def parse(content: bytes) -> Subject | None:
     """The subject in a file; None where there is none, or none that can be read."""
     try:
-        raw = json.loads(content)
+        raw = foreign_json.loads(content)
         return Subject(*(str(raw.get(key) or "") for key in ("system", "place", "environment")))
     except (ValueError, AttributeError, RecursionError):
         return None

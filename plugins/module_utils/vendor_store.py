@@ -20,7 +20,13 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, durable_tree, held_path, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    durable_tree,
+    foreign_json,
+    held_path,
+    owned_folder,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
 
 #: Inside vendor/: which key and commit the tree was made for. Composer leaves unknown files alone.
@@ -56,8 +62,8 @@ class Stamp:
 def installed_matches(lock: str, installed: str) -> bool:
     """Whether Composer's record of what is installed is exactly what the lock asks for, without dev packages."""
     try:
-        wanted = {_package(package) for package in json.loads(lock).get("packages", [])}
-        record = json.loads(installed)
+        wanted = {_package(package) for package in foreign_json.loads(lock).get("packages", [])}
+        record = foreign_json.loads(installed)
         # Composer 1 wrote the list alone.
         present = {_package(package) for package in (record if isinstance(record, list) else record["packages"])}
     except (ValueError, AttributeError, KeyError, TypeError):
@@ -81,7 +87,7 @@ class VendorStore:
         """The stamp of a tree (the live one by default); None where it has none or was being changed."""
         try:
             with open(os.path.join(tree or self.live, STAMP), encoding="utf-8") as handle:
-                raw = json.load(handle)
+                raw = foreign_json.loads(handle.read())
             return Stamp(str(raw["key"]), str(raw["commit"])) if raw.get("key") else None
         except (OSError, ValueError, KeyError, AttributeError):
             return None

@@ -115,3 +115,29 @@ def test_the_tail_is_short() -> None:
     text = "\n".join(f"line {number}\n\n" for number in range(100)) + "x" * 1000
     assert tail(text, lines=2) == "line 99 | " + "x" * 400
     assert tail(" \n\n") == ""
+
+
+def chatty(megabytes: int, end: str = "the last line") -> list[str]:
+    return [
+        sys.executable,
+        "-c",
+        f"for _ in range({megabytes} * 16): print('x' * 65535)\nprint('{end}')",
+    ]
+
+
+def test_of_an_output_that_is_shown_the_beginning_and_the_end_are_kept(commands: Commands) -> None:
+    found = commands.run(chatty(8), shown=True)
+    assert len(found.stdout) < 3 << 20 and found.stdout.startswith("xxx")
+    assert "letters are left out here" in found.stdout and found.stdout.endswith("the last line\n")
+
+
+def test_a_command_that_prints_more_than_is_parsed_is_stopped(commands: Commands) -> None:
+    with pytest.raises(CommandFailed, match="printed more than 1024 KiB and was stopped"):
+        commands.run(["cat", "/dev/zero"], most=1 << 20, timeout=60)
+    assert commands.run(chatty(1), most=2 << 20).stdout.endswith("the last line\n")
+
+
+def test_a_failure_of_a_chatty_command_is_told_by_its_end(commands: Commands) -> None:
+    argv = [sys.executable, "-c", "import sys\nsys.stderr.write('y' * (4 << 20))\nsys.exit('\\nno room')"]
+    with pytest.raises(CommandFailed, match=r"ended with 1: .*no room"):
+        commands.run(argv)

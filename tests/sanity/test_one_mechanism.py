@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One masker, and one reader of JSON that somebody else wrote: no file has its own."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted([*ROOT.glob("plugins/*/*.py"), *ROOT.glob("ops_runbook/*.py")])
+MASKERS = ("redact.py", "secret_names.py", "secret_text.py")
+#: Expressions that speak of secrets and mask nothing: what they are for.
+NO_MASKS = {
+    "secret_value.py": "which values this collection may make anew",
+    "blame.py": "the words of a failed login",
+    "compose_usage.py": "an address with a mark in the place of the password",
+    "github_module.py": "the form of an address",
+}
+#: Files that read JSON of their own making, of Ansible, or of a person at the same machine.
+OWN_JSON = {
+    "foreign_json.py": "the mechanism",
+    "alembic_probe.py": "a program that runs in the container, and its answer's first line, which may be ValueError",
+    "fleet.py": "an input of the operator",
+    "doctor.py": "the answer of ansible-inventory",
+    "run.py": "the command that this program wrote itself",
+}
+_SPEAKS_OF_SECRETS = re.compile(r"passw|passwd|secret|token|api.?key|bearer|://\[\^", re.IGNORECASE)
+
+
+def expressions(source: str) -> list[str]:
+    """The texts that are given to `re`."""
+    return [
+        ast.unparse(argument)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "re"
+        for argument in node.args[:1]
+        if not isinstance(argument, ast.Name)
+    ]
+
+
+def json_readers(source: str) -> list[int]:
+    """The lines that read JSON without the limits of foreign_json, inside of no text."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("load", "loads")
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in ("json", "jsonlib")
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_file_has_a_masker_of_its_own(path: Path) -> None:
+    if path.name in (*MASKERS, *NO_MASKS):
+        return
+    found = [text for text in expressions(path.read_text()) if _SPEAKS_OF_SECRETS.search(text)]
+    assert found == [], "redact.py masks; a new form of a secret belongs into secret_text.py"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_json_of_others_is_read_in_one_way(path: Path) -> None:
+    if path.name in OWN_JSON:
+        return
+    assert json_readers(path.read_text()) == [], "foreign_json.loads gives a value or ValueError, also for a deep text"
+
+
+def test_a_masker_and_a_reader_are_seen() -> None:
+    assert [text for text in expressions("re.compile(r'token=\\S+')") if _SPEAKS_OF_SECRETS.search(text)]
+    assert json_readers("json.loads(x)") == [1] and json_readers("foreign_json.loads(x)") == []
