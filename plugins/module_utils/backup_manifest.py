@@ -192,7 +192,7 @@ def _part(raw: Any, number: int, encrypted: bool) -> Part:
         raise BadManifest(f"{where} has a key_sha256 that is none: {sealed!r}")
     if not isinstance(facts, dict):
         raise BadManifest(f"{where} has facts that are none")
-    _must_be_facts(facts, where)
+    _must_be_facts(facts, where, kind)
     return Part(kind, name, file, int(size or 0), digest, key, facts, sealed)
 
 
@@ -200,8 +200,14 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
 
 
-def _must_be_facts(facts: Mapping[str, Any], where: str) -> None:
+def _must_be_facts(facts: Mapping[str, Any], where: str, kind: str) -> None:
     """Raise BadManifest for facts that a restore could not compare."""
+    if kind == "config":
+        # The names of the variables; of a database they are numbers of keys, by database.
+        names = facts.get("keys") or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise BadManifest(f"{where}: facts.keys is not a list of texts: {_shown(names)}")
+        facts = {what: value for what, value in facts.items() if what != "keys"}
     for what, wanted in _FACTS.items():
         if facts.get(what) is not None and not isinstance(facts[what], wanted):
             raise BadManifest(f"{where}: facts.{what} is not {_TYPES[wanted]}: {_shown(facts[what])}")

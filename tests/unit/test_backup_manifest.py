@@ -86,3 +86,17 @@ def test_a_bad_manifest_says_what_is_wrong(content: bytes, why: str) -> None:
 def test_nothing_else_is_a_manifest(content: bytes) -> None:
     with pytest.raises(BadManifest):
         manifests.parse(content)
+
+
+def test_a_configuration_has_names_of_variables_and_a_database_numbers_of_keys() -> None:
+    def content(kind: str, keys: object) -> bytes:
+        part = Part(kind, "" if kind == "config" else "redis.cache", "part", 1, "a" * 64, "", {"keys": keys})
+        made = "2026-11-21T03:15:02.000Z"
+        identity = "20261121T031502Z-4f2a9c"
+        return Manifest(identity, "shop", "web1", "", made, "requested", "", {}, {}, (part,)).to_bytes()
+
+    for kind, keys in (("config", ["APP_KEY", "GREETING"]), ("config", []), ("database", {"0": [3, 3]})):
+        assert manifests.parse(content(kind, keys)).parts[0].facts["keys"] == keys
+    for kind, wrong in (("config", {"APP_KEY": 1}), ("config", [1]), ("config", "APP_KEY"), ("database", ["0"])):
+        with pytest.raises(BadManifest):
+            manifests.parse(content(kind, wrong))
