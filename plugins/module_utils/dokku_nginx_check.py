@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 _COMMAND = "nginx:validate-config"
 _CAUSE = re.compile(r"(?:nginx: )?\[(?:emerg|crit|alert)\][^\n]*")
+_PROCESS = re.compile(r"(?<=\] )\d+#\d+: ")
 _FAILED = re.compile(r"nginx: configuration file \S+ test failed")
 _NAMED = re.compile(r"Failed to validate nginx config for ([a-z0-9][a-z0-9.-]*?)\.(?:\s|$)")
 _FILE = re.compile(r"\bin (?P<path>/\S+?):\d+\b")
@@ -51,7 +52,8 @@ def cause(answer: Answer) -> str:
     """nginx's own words in what a call said; empty where it is not about nginx."""
     text = plain(answer.err) + "\n" + plain(answer.out)
     found = _CAUSE.search(text) or _FAILED.search(text)
-    return found[0].removeprefix("nginx: ").strip() if found else ""
+    # The number of its process says nothing to a person.
+    return _PROCESS.sub("", found[0].removeprefix("nginx: ").strip()) if found else ""
 
 
 def judge(answer: Answer) -> Broken | None:

@@ -40,7 +40,7 @@ ANSWERS: dict[str, tuple[int, str, str, Broken | None]] = {
     "a file of nobody's app": (
         1,
         "",
-        EMERG.format("/etc/nginx/conf.d/x.conf"),
+        EMERG.format("/etc/nginx/conf.d/x.conf").replace("[emerg] ", "[emerg] 26886#26886: "),
         Broken(
             '[emerg] "client_max_body_size" directive invalid value in /etc/nginx/conf.d/x.conf:1',
             "/etc/nginx/conf.d/x.conf",
