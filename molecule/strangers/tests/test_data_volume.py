@@ -79,7 +79,7 @@ def test_settings_behind_a_link_stay_the_settings(volume: Lab) -> None:
 
 
 def test_a_public_folder_behind_a_link_is_not_taken_for_ours(volume: Lab) -> None:
-    volume.deploy(f"mv {APP}/public {APP}/storage/html && ln -s {APP}/storage/html {APP}/public")
+    volume.deploy(f"cd {APP} && mv public public_html && ln -s public_html public")
     run = volume.play("laravel_convert")
     assert not run.green
     assert "face_is_link" in run.text
