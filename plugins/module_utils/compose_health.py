@@ -63,7 +63,7 @@ def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gat
         if gate.checks:
             expected = str((wanted or {}).get("revision") or "")
             results = health.gate(
-                gate.checks, patience, gate.interval, gate.successes, expected or None, before=so_far.get("health")
+                gate.asked, patience, gate.interval, gate.successes, expected or None, before=so_far.get("health")
             )
             note = ""
         states, answers = settled.result(), inside.result()
@@ -83,7 +83,7 @@ def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gat
 def before(service: ComposeService, plan: Mapping[str, Any], gate: GateSettings) -> dict[str, Any]:
     """What the gate will look at, just before the first change."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        answers = pool.submit(health.look, gate.checks)
+        answers = pool.submit(health.look, gate.asked)
         inside = pool.submit(
             lambda: {
                 _inside_name(check): ask_inside(service, check).problem for check in service.description.inside_health

@@ -66,7 +66,7 @@ def verify(
         settled = pool.submit(_settled, service, wrong, deadline, gate.interval, stopped)
         if gate.checks and not stopped:
             known = (before or {}).get("health")
-            results = health.gate(gate.checks, patience, gate.interval, gate.successes, revision or None, before=known)
+            results = health.gate(gate.asked, patience, gate.interval, gate.successes, revision or None, before=known)
         wrongs, processes, live = settled.result()
     problems = [Problem(text) for text in wrongs] + health.problems(results)
     if probe_queue and not any(problem.red for problem in problems):

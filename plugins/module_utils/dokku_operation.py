@@ -166,6 +166,6 @@ def carry_out(
 
     def before(_plan: Mapping[str, Any]) -> dict[str, Any]:
         # An app that is down on purpose, or not there yet, gives no answer that says anything of a later one.
-        return {"health": health.look(gate.checks)}
+        return {"health": health.look(gate.asked)}
 
     return operation_change.carry_out(guard, Work(executor, verify, before), orders)

@@ -96,7 +96,7 @@ def before(service: LaravelService, gate: GateSettings, driver: str = "file") ->
     """What the gate will look at, just before the first change."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Behind the maintenance page nothing is asked: its answers are those of no release.
-        answers = pool.submit(health.look, () if is_down(service, driver) else gate.checks)
+        answers = pool.submit(health.look, () if is_down(service, driver) else gate.asked)
         return {"scheduler": scheduler_problem(service), "units": stopped(service), "health": answers.result()}
 
 
@@ -120,7 +120,7 @@ def _answers(
 ) -> tuple[list[health.Result], str]:
     if not gate.checks:
         return [], "no health check is defined (laravel_health): the answers of the site were not verified"
-    checks, headers, note = gate.checks, None, ""
+    checks, headers, note = gate.asked, None, ""
     if down:
         cookie = bypass_cookie(service)
         if cookie:

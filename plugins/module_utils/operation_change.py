@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import health_endpoint
@@ -28,6 +28,11 @@ class GateSettings:
     def patience(self) -> float:
         """The deadline as this machine needs it now: with more work than processors everything takes longer."""
         return self.deadline * health_endpoint.busy()
+
+    @property
+    def asked(self) -> tuple[health_endpoint.Check, ...]:
+        """The checks, each with the time for one answer that this machine needs now."""
+        return tuple(replace(check, timeout=check.timeout * health_endpoint.busy()) for check in self.checks)
 
 
 @dataclass(frozen=True)

@@ -291,8 +291,10 @@ def test_a_busy_machine_has_longer_for_the_same(load: float, factor: float) -> N
 
 
 def test_the_gate_waits_as_long_as_the_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
-    assert GateSettings((), 15.0, 1.0, 1).patience == 15.0 * health_endpoint.busy()
+    monkeypatch.setattr(health_endpoint, "busy", lambda: 3.0)
+    settings = GateSettings((Check("site", "http://127.0.0.1/", timeout=2.0),), 15.0, 1.0, 1)
+    assert settings.patience == 45.0
+    assert [check.timeout for check in settings.asked] == [6.0]
     assert GateSettings((), 0.0, 1.0, 1).patience == 0.0
 
 
