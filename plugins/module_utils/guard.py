@@ -309,7 +309,7 @@ class Guard:
             raise Refused(Refusal("lease_held", "another process has just begun to work here"))
         if progress is not None and opening.bury and progress.operation not in self.ledger().ids:
             self._bury(progress, accept_damaged_ledger)
-        state_owner.name(self.path(state_owner.NAME), request.subject)
+        state_owner.name(self.path(state_owner.NAME), request.subject, request.operation)
         # The journal first: a kill between the two leaves an operation that is seen to have died.
         self._write_header(request, progress if opening.direction else None, opening.direction)
         self._write_lease(request)
@@ -522,6 +522,7 @@ class Guard:
         if progress is None or progress.operation != operation:
             return None
         left = None if progress.touched else "from"
+        state_owner.unname(self.path(state_owner.NAME), operation)
         end = journal.Ending("refused", not progress.touched, left, f"{refusal.code}: {refusal.text}")
         return self._end(progress, end)
 

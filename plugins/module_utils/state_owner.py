@@ -54,7 +54,7 @@ def parse(content: bytes) -> Subject | None:
 def refusal(path: str, subject: Subject | None) -> Refusal | None:
     """Why an operation on this subject may not be recorded in the folder of a file; None where it may."""
     found = parse(durable_file.read_state(path)) if subject is not None else None
-    if subject is None or found is None or found.same(subject):
+    if subject is None or found is None or found.same(subject) or _mistyped(subject, found):
         return None
     folder = os.path.dirname(path)
     word = subject.environment if subject.environment != found.environment else ""
@@ -76,14 +76,30 @@ def refusal(path: str, subject: Subject | None) -> Refusal | None:
     )
 
 
-def name(path: str, subject: Subject | None) -> None:
+def _mistyped(subject: Subject, found: Subject) -> bool:
+    """Whether there is no folder of that name at all: the plan refuses that, and says it better."""
+    return os.path.isdir(found.place) and not os.path.isdir(subject.place)
+
+
+def name(path: str, subject: Subject | None, operation: str) -> None:
     """Say in the folder what it is of, where nothing says so yet or the environment was not known."""
     if subject is None:
         return
     found = parse(durable_file.read_state(path))
     if found is None or (subject.environment and not found.environment):
         said = subject if found is None else replace(found, environment=subject.environment)
-        durable_file.replace(path, durable_file.encode(asdict(said)) + b"\n")
+        durable_file.replace(path, durable_file.encode({**asdict(said), "operation": operation}) + b"\n")
+
+
+def unname(path: str, operation: str) -> None:
+    """Take back what an operation said of a folder that had no name, since its plan was refused: it may be mistyped."""
+    content = durable_file.read_state(path)
+    try:
+        named_by = foreign_json.loads(content).get("operation")
+    except (ValueError, AttributeError, RecursionError):
+        return
+    if named_by == operation:
+        durable_file.remove(path)
 
 
 # -- files of another user -------------------------------------------------------------------------

@@ -100,6 +100,7 @@ def rendered(text: str, answers: dict[str, Any]) -> str:
         "ternary": lambda value, yes, no: yes if value else no,
         "regex_replace": lambda value, this, that: re.sub(this, that, value),
         "basename": posixpath.basename,
+        "ops.runbook.shown": str,
     }
     env.globals |= {"query": lambda *words: words, "lookup": lookup}
     return env.from_string(text).render(answers)

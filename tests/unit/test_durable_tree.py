@@ -21,9 +21,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     rename = os.rename
 
-    def renamed(source: Any, target: Any) -> None:
+    def renamed(source: Any, target: Any, **folders: Any) -> None:
         found.append(f"name {os.path.basename(target)}")
-        rename(source, target)
+        rename(source, target, **folders)
 
     monkeypatch.setattr(durable_tree, "_sync_file_system", lambda folder: found.append(f"sync {folder}"))
     monkeypatch.setattr(os, "rename", renamed)

@@ -79,7 +79,7 @@ def test_caches_come_back_as_they_were(app: Path, tmp_path: Path) -> None:
     cache, kept = app / "bootstrap" / "cache", tmp_path / "state" / "caches" / "op2"
     (kept.parent / "op1").mkdir(parents=True)
     for _ in range(2):
-        laravel_settings.keep_caches(service(app), str(kept))
+        laravel_settings.keep_caches(service(app), str(kept), ["op1"])
     assert [path.name for path in kept.parent.iterdir()] == ["op2"]
     assert kept.stat().st_mode & 0o077 == 0
     (cache / "config.php").write_text("<?php // another\n")

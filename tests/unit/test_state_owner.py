@@ -42,8 +42,11 @@ def request(operation: str, subject: Subject | None = PRODUCTION) -> Request:
 def operated(state: Path, operation: str, subject: Subject | None = PRODUCTION) -> None:
     guard = Guard(str(state))
     guard.open(request(operation, subject))
+    step = {"id": "code", "title": "code"}
+    guard.write({"event": "plan", "plan": {"from": None, "to": {"id": "c1"}, "steps": [step], "undo": []}})
+    guard.write({"event": "phase_end", "phase": "plan"})
     guard.leave()
-    guard.refuse(operation, Refusal("tried", "it is a test"))
+    guard.close(operation)
 
 
 def refused(act: Callable[[], object]) -> Refusal:
@@ -141,6 +144,25 @@ def test_a_folder_of_before_is_taken_over_by_the_first_operation(tmp_path: Path)
     operated(state, "op-2", PRODUCTION)
     assert state_owner.parse((state / "service.json").read_bytes()) == PRODUCTION
     assert [record["id"] for record in Guard(str(state)).ledger().records] == ["op-1", "op-2"]
+
+
+def test_a_mistyped_folder_names_no_state_folder(tmp_path: Path) -> None:
+    """A first run whose plan is refused must not shut out the one that comes after it."""
+    guard = Guard(str(tmp_path / "state"))
+    guard.open(request("op-1", Subject("laravel", "/srv/vretex")))
+    guard.refuse("op-1", Refusal("no_such_path", "there is no /srv/vretex on this host"))
+    operated(tmp_path / "state", "op-2", PRODUCTION)
+    guard.open(request("op-3", PRODUCTION))
+    guard.refuse("op-3", Refusal("unknown_release", "there is no release of that name"))
+    assert state_owner.parse((tmp_path / "state" / "service.json").read_bytes()) == PRODUCTION
+
+
+def test_where_there_is_no_folder_of_that_name_the_plan_says_so(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    operated(tmp_path / "state", "op-1", Subject("laravel", str(tmp_path / "app")))
+    guard = Guard(str(tmp_path / "state"))
+    assert guard.look(request("op-2", Subject("laravel", str(tmp_path / "nowhere")))).refusal is None
+    assert guard.look(request("op-2", Subject("laravel", str(tmp_path)))).refusal is not None
 
 
 def test_an_environment_that_is_named_later_is_kept(tmp_path: Path) -> None:

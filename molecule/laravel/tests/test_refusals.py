@@ -47,7 +47,8 @@ CASES = {
     "no checkout": Case(
         "laravel_rollback",
         {"laravel_path": "/home/deploy/plain"},
-        ("not_a_checkout",),
+        # What the records of the service are of is known before the folder is looked at.
+        ("state_of_another", "/home/deploy/plain", f"sudo rm {STATE}/service.json"),
         prepare="install -d -o deploy /home/deploy/plain",
         restore="rm -r /home/deploy/plain",
     ),
@@ -81,7 +82,7 @@ CASES = {
     "state folder not writable": Case(
         "laravel_rollback",
         {},
-        ("state_dir_not_writable", "sudo install -d"),
+        ("state_dir_not_writable", "sudo chown -R deploy:"),
         prepare=f"chown root {STATE}",
         restore=f"chown deploy {STATE}",
     ),
