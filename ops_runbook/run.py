@@ -108,6 +108,34 @@ def as_text(inputs: Mapping[str, str]) -> str:
     return json.dumps({name: {"__ansible_unsafe": value} for name, value in inputs.items()})
 
 
+def hidden(path: Path, content: str) -> Path:
+    """A new file that only this user can read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
+        handle.write(content)
+    return path
+
+
+def out_of_sight(typed: str, folder: Path) -> str:
+    """Variables as typed after -e, as a file in a folder: the arguments of a process are for every user to read.
+
+    What Ansible would not take either stays as it is, so that Ansible says what is wrong with it.
+    """
+    from ansible.errors import AnsibleError
+    from ansible.parsing.splitter import parse_kv
+
+    text = typed.strip()
+    try:
+        if text.startswith(("{", "[")):
+            yaml.safe_load(text)
+        elif text.startswith(("@", "/", ".")) or not text:
+            return typed
+        else:
+            text = json.dumps(parse_kv(text))
+    except (AnsibleError, yaml.YAMLError, RecursionError):
+        return typed
+    return f"@{hidden(folder / f'variables-{len(list(folder.iterdir()))}.yml', text)}"
+
+
 def _assigned(name: str, value: str) -> str:
     # Ansible takes it apart once more, after the shell did.
     once = f"{name}={shlex.quote(value)}"
@@ -257,10 +285,11 @@ def execute(
     ident = f"{started:%Y%m%dT%H%M%SZ}-{os.getpid()}"
     with private_folder() as private:
         stopping = Stopping(private / "stop", say=say)
-        # What is typed may be a secret: it is in a file that only this user can read, until Ansible has read it.
-        inputs = private / "inputs.json"
-        inputs.touch(mode=0o600)
-        inputs.write_text(as_text(request.inputs))
+        # What is typed may be a secret: it is in files that only this user can read, until Ansible has read them.
+        typed = private / "typed"
+        typed.mkdir(mode=0o700)
+        inputs = hidden(typed / "inputs.json", as_text(request.inputs))
+        asked = replace(request, variables=[out_of_sight(variable, typed) for variable in request.variables])
         config = RunnerConfig(
             private_data_dir=str(private),
             project_dir=os.getcwd(),
@@ -268,7 +297,7 @@ def execute(
             ident=ident,
             rotate_artifacts=KEPT,
             playbook=playbook(request.procedure),
-            cmdline=shlex.join([*request.options(), "-e", f"@{inputs}"]),
+            cmdline=shlex.join([*asked.options(), "-e", f"@{inputs}"]),
             envvars=environment(stopping.flag, width, colour),
             quiet=True,
         )
@@ -278,7 +307,7 @@ def execute(
 
         def take(event: dict[str, Any]) -> None:
             if event.get("event") == "playbook_on_start":
-                inputs.unlink(missing_ok=True)
+                shutil.rmtree(typed, ignore_errors=True)
             events.take(event)
             on_event(event, events)
 

@@ -34,6 +34,7 @@ from ops_runbook.run import (
     environment,
     left_open,
     masked,
+    out_of_sight,
     private_folder,
     shown_variable,
 )
@@ -418,6 +419,29 @@ def test_a_secret_after_an_option_is_kept_nowhere(typed: str, shown: str | None)
     assert "CANARY" not in request.command() and typed in request.options()
     kept = masked(json.dumps({"command": ["ansible-playbook", "x.yml", *request.options()], "env": {}}))
     assert "CANARY" not in kept
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [
+        ("registry_password=CANARY", {"registry_password": "CANARY"}),
+        ("a='x y' token=CANARY", {"a": "x y", "token": "CANARY"}),
+        ('{"github_token": "CANARY", "n": [1]}', {"github_token": "CANARY", "n": [1]}),
+        ("{token: CANARY}", {"token": "CANARY"}),
+    ],
+)
+def test_no_variable_is_an_argument_of_a_process(tmp_path: Path, typed: str, means: dict[str, object]) -> None:
+    first, second = (out_of_sight(typed, tmp_path) for _ in range(2))
+    assert "CANARY" not in first and first != second
+    kept = Path(first.removeprefix("@"))
+    assert yaml.safe_load(kept.read_text()) == means
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("typed", ["@secrets.yml", "", "{broken: [", "a='x"])
+def test_what_is_a_file_or_is_wrong_is_left_to_ansible(tmp_path: Path, typed: str) -> None:
+    assert out_of_sight(typed, tmp_path) == typed
+    assert not list(tmp_path.iterdir())
 
 
 def test_completion_knows_procedures_and_values() -> None:
