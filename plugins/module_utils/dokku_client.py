@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils import bounded, foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine, await_end, file_in_memory
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import CONTROL, shown
@@ -324,5 +324,12 @@ def _filled(content: str | bytes) -> IO[bytes]:
 
 
 def _read(handle: IO[bytes]) -> str:
+    """What dokku printed; of what nobody could parse the beginning and the end."""
+    size = handle.seek(0, os.SEEK_END)
     handle.seek(0)
-    return handle.read().decode("utf-8", "replace")
+    if size <= bounded.PARSED:
+        return handle.read().decode("utf-8", "replace")
+    kept = bounded.Kept(bounded.SHOWN, bounded.SHOWN)
+    while piece := handle.read(bounded.SHOWN):
+        kept.take(piece.decode("utf-8", "replace"))
+    return kept.text()

@@ -193,6 +193,18 @@ def test_what_is_given_on_stdin_arrives_and_is_on_no_command_line(dokku: Dokku) 
     assert dokku.run("cat").out == ""
 
 
+def test_of_more_than_can_be_parsed_the_beginning_and_the_end_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dokku_client.bounded, "PARSED", 1000)
+    monkeypatch.setattr(dokku_client.bounded, "SHOWN", 100)
+    with dokku_client.file_in_memory("dokku") as output:
+        output.write(b"first" + b"x" * 5000 + b"last")
+        text = dokku_client._read(output)
+    assert text.startswith("first") and text.endswith("last") and len(text) < 300
+    assert "letters are left out" in text
+
+
 def test_much_output_is_read_to_its_end(dokku: Dokku) -> None:
     assert len(dokku.run("big").out) == 300001
 
