@@ -40,6 +40,9 @@ class ShellReader:
         self._word_line = line
         self._drop_next = False
         self._waiting: list[tuple[Command, str, bool]] = []
+        self._parentheses = _Parentheses(text)
+        # Of what ends a template, up to where there is none: it is not looked for again before that place.
+        self._none_before: dict[str, int] = {}
 
     def read(self) -> list[Command]:
         text = self._text
@@ -107,7 +110,7 @@ class ShellReader:
         self._add(self._take(end + 1)[1:-1])
 
     def _quoted_double(self) -> None:
-        end = _closing_quote(self._text, self._at)
+        end = _closing_quote(self._text, self._at, self._parentheses)
         if end < 0:
             self._add('"')
             self._at += 1
@@ -123,7 +126,7 @@ class ShellReader:
         if self._text[start] == "`":
             end, opening = self._text.find("`", start + 1), 1
         else:
-            end, opening = _closing_parenthesis(self._text, start + 1), 2
+            end, opening = self._parentheses.closing(start + 1), 2
         if end < 0:
             self._add(self._text[start])
             self._at += 1
@@ -136,9 +139,14 @@ class ShellReader:
         self._add(raw)
 
     def _raw_until(self, closing: str) -> None:
-        end = self._text.find(closing, self._at)
-        newline = self._text.find("\n", self._at)
-        if end < 0 or (0 <= newline < end):
+        end = -1
+        if self._at >= self._none_before.get(closing, 0):
+            newline = self._text.find("\n", self._at)
+            line_end = len(self._text) if newline < 0 else newline
+            end = self._text.find(closing, self._at, line_end)
+            if end < 0:
+                self._none_before[closing] = line_end
+        if end < 0:
             self._add(self._text[self._at])
             self._at += 1
             return
@@ -211,7 +219,7 @@ class ShellReader:
         self._command = Command(self._line)
 
 
-def _closing_quote(text: str, start: int) -> int:
+def _closing_quote(text: str, start: int, parentheses: _Parentheses) -> int:
     at = start + 1
     while at < len(text):
         if text[at] == "\\":
@@ -219,34 +227,53 @@ def _closing_quote(text: str, start: int) -> int:
         elif text[at] == '"':
             return at
         elif text.startswith("$(", at):
-            end = _closing_parenthesis(text, at + 1)
+            end = parentheses.closing(at + 1)
             at = end + 1 if end >= 0 else at + 2
         else:
             at += 1
     return -1
 
 
-def _closing_parenthesis(text: str, start: int) -> int:
-    """C(start) is at the opening parenthesis."""
-    depth, at = 0, start
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
+class _Parentheses:
+    """Where each parenthesis of a text is closed; each place is looked at once, however many are never closed.
+
+    What follows a place is read in the same way whether the reading began there or before it, so one reading tells of
+    every parenthesis that it meets.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._closed: dict[int, int] = {}
+
+    def closing(self, start: int) -> int:
+        """The place of the parenthesis that closes the one at a place; -1 where it is never closed."""
+        if start not in self._closed:
+            self._read(start)
+        return self._closed.get(start, -1)
+
+    def _read(self, start: int) -> None:
+        text, at, opened = self._text, start, list[int]()
+        while at < len(text):
+            char = text[at]
+            if char == "\\":
+                at += 1
+            elif char == "'":
+                end = text.find("'", at + 1)
+                at = end if end >= 0 else at
+            elif char == '"':
+                end = _simple_quote(text, at)
+                at = end if end >= 0 else at
+            elif char == "(":
+                if at in self._closed and self._closed[at] < 0:
+                    break
+                opened.append(at)
+            elif char == ")":
+                if opened:
+                    self._closed[opened.pop()] = at
+                if not opened:
+                    return
             at += 1
-        elif char == "'":
-            end = text.find("'", at + 1)
-            at = end if end >= 0 else at
-        elif char == '"':
-            end = _simple_quote(text, at)
-            at = end if end >= 0 else at
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-            if depth == 0:
-                return at
-        at += 1
-    return -1
+        self._closed.update(dict.fromkeys(opened, -1))
 
 
 def _simple_quote(text: str, start: int) -> int:
@@ -256,6 +283,7 @@ def _simple_quote(text: str, start: int) -> int:
 
 def _substitutions(text: str) -> Iterator[tuple[int, str]]:
     """The C($( )) and back-quoted scripts inside a double-quoted text."""
+    parentheses = _Parentheses(text)
     at = 0
     while at < len(text):
         if text[at] == "\\":
@@ -264,7 +292,7 @@ def _substitutions(text: str) -> Iterator[tuple[int, str]]:
         end = -1
         opening = 2
         if text.startswith("$(", at) and not text.startswith("$((", at):
-            end = _closing_parenthesis(text, at + 1)
+            end = parentheses.closing(at + 1)
         elif text[at] == "`":
             end, opening = text.find("`", at + 1), 1
         if end >= 0:

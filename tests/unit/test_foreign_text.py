@@ -154,3 +154,18 @@ def test_masking_needs_a_time_that_grows_with_the_text() -> None:
     )
     root = Path(__file__).resolve().parents[2] / "collections"
     assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
+
+
+SHELL = ("$(", "$((", '"$(', "a=$(", "{{", "{{ a", "${", "`", "'", '"', "<<E\n", "$(\"'", "{{\n", '"\\"')
+
+
+def test_a_script_is_read_in_a_time_that_grows_with_its_length() -> None:
+    """What is opened and never closed, once a letter: 1 MiB is the longest file that is read."""
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (40, 40))\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.shell_commands import ShellReader\n"
+        f"for unit in {SHELL!r}:\n"
+        "    ShellReader(unit * (262144 // len(unit)), 1).read()\n"
+    )
+    root = Path(__file__).resolve().parents[2] / "collections"
+    assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
