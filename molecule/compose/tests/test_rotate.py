@@ -156,7 +156,7 @@ CASES = {
         f"{SAVE}; sed -i 's/^SECRET_KEY=.*/SECRET_KEY=$LOG_LEVEL/' {ENV}; {OWN}",
         BACK,
     ),
-    "no value": Case({"rotate": "OPENAI_API_KEY"}, ("value_missing", "-e values_file=")),
+    "no value": Case({"rotate": "OPENAI_API_KEY"}, ("value_missing", "values_file=<file")),
     "a database's password": Case(
         {"rotate": "POSTGRES_PASSWORD", "compose_secrets": {"POSTGRES_PASSWORD": {"generate": "hex:24"}}},
         ("database_password", "role_password=changed", "backend: DATABASE_URL"),
