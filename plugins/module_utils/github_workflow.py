@@ -263,8 +263,9 @@ def patterns(texts: Iterable[str], name: str) -> list[re.Pattern[str]]:
 def evidence(logs: Mapping[str, str], required: Iterable[str], forbidden: Iterable[str] = ()) -> Evidence:
     """What the output of the commands of jobs, by the name of the job, says.
 
-    The runner's echo of a script and the subjects of commits do not count as evidence. The patterns are regular expressions that
-    a line is searched for; re.escape() makes one of a fixed text. Pure. Raises GitHubError for a pattern that is none.
+    The runner's echo of a script and the subjects of commits do not count as evidence. The patterns are regular
+    expressions that a line is searched for; re.escape() makes one of a fixed text. Pure. Raises GitHubError for a
+    pattern that is not valid.
     """
     read = {job: output_of_commands(text) for job, text in logs.items()}
     found: list[Found] = []
