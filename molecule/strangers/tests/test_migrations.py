@@ -208,7 +208,7 @@ def test_a_package_that_a_release_brings_has_its_migrations_run(made: Lab) -> No
     assert deploy.green, deploy.text
     assert BILL in made.migrations()
     assert not pending(made)
-    # Any other lock of an application with such a package is no reason to refuse.
+    # An application with such a package may have another composer.lock without a refusal.
     other = made.play("laravel_deploy", to="r4")
     assert other.green, other.text
     # The package is in both, so that nothing is ahead.
