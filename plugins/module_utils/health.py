@@ -369,7 +369,7 @@ def _excerpt(answer: Answer, redactor: Redactor) -> str:
     text = _decoded(answer)
     if "html" in kind:
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-        text = html.unescape(title.group(1)) if title else re.sub(r"<[^>]*>", " ", text[:20000])
+        text = html.unescape(title.group(1)) if title else re.sub(r"<[^<>]*>", " ", text[:20000])
     text = redactor.clean(text)
     return f": {text}" if text else ""
 

@@ -30,10 +30,11 @@ _REFUSED = re.compile(r"^[^\s@]{1,256}@[^\s:]{1,256}: Permission denied \(([^)]*
 _WOULD_ACCEPT = re.compile(r"^debug1: Server accepts key: ", re.M)
 _OFFERED = re.compile(r"^debug1: Offering public key: ", re.M)
 _HOST_KEY = re.compile(
-    r"Host key verification failed|No .* host key is known for|REMOTE HOST IDENTIFICATION HAS CHANGED"
+    r"Host key verification failed|No \S{1,40} host key is known for|REMOTE HOST IDENTIFICATION HAS CHANGED"
 )
 _KEY_UNREADABLE = re.compile(
-    r"error in libcrypto|invalid format|Load key .*: |no such identity|UNPROTECTED PRIVATE KEY|Identity file .* not acc"
+    # ssh names the file between the two words of the first and of the last one.
+    r'Load key "|error in libcrypto|invalid format|no such identity|UNPROTECTED PRIVATE KEY|Identity file .'
 )
 
 
