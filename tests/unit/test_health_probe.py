@@ -120,7 +120,7 @@ def test_a_good_answer_is_healthy_and_its_request_id_is_kept(port: int) -> None:
     result = ask(port, "/up", SHA, json={"status": "ok", "checks.0.db": True}, release="release")
     assert result.ok and result.reason == "" and result.status == 200
     assert result.request_id == "req-from-header" and result.release == SHA
-    assert 0 < result.seconds < 1 and result.tls_days is None
+    assert 0 < result.seconds < 2 and result.tls_days is None
 
 
 PROBLEMS: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -227,6 +227,9 @@ def test_head_needs_no_body(port: int) -> None:
 
 
 Script = Callable[[socket.socket], None]
+#: Seconds that a server of a test goes on for: a probe that waits for its end, and not for its own limit, is seen
+#: however busy the machine is.
+PATIENCE = 60.0
 
 
 @contextmanager
@@ -242,7 +245,7 @@ def raw_server(script: Script) -> Iterator[int]:
                 return
             with client:
                 try:
-                    client.settimeout(2)
+                    client.settimeout(PATIENCE)
                     script(client)
                 except OSError:
                     pass
@@ -260,7 +263,8 @@ def drip(head: bytes, piece: bytes) -> Script:
     def script(client: socket.socket) -> None:
         client.recv(65536)
         client.sendall(head)
-        for _count in range(60):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
             time.sleep(0.02)
             client.sendall(piece)
 
@@ -306,7 +310,7 @@ def test_a_server_that_does_not_answer_rightly_is_left_in_time(script: Script, r
         result = ask(port, "/up", timeout=0.3)
         took = time.monotonic() - started
     assert not result.ok and reason in result.reason
-    assert took < 0.6
+    assert took < PATIENCE / 2
 
 
 def test_a_kept_alive_answer_is_not_waited_on() -> None:
@@ -316,8 +320,8 @@ def test_a_kept_alive_answer_is_not_waited_on() -> None:
         client.recv(65536)
 
     with raw_server(keep) as port:
-        result = ask(port, "/up", contains="ok")
-    assert result.ok and result.seconds < 0.5
+        result = ask(port, "/up", contains="ok", timeout=PATIENCE)
+    assert result.ok and result.seconds < PATIENCE / 2
 
 
 def test_a_closed_port_is_said_to_be_closed() -> None:
@@ -333,10 +337,10 @@ def test_a_name_that_does_not_resolve_is_said() -> None:
 
 def test_a_resolver_that_hangs_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(5) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(PATIENCE) and [])
     result = probe(parse_check({"url": "http://slow.example.com/up", "timeout": 0.2}))
     release.set()
-    assert result.reason == "the name slow.example.com is not resolved within 0.2 s" and result.seconds < 0.5
+    assert result.reason == "the name slow.example.com is not resolved within 0.2 s" and result.seconds < PATIENCE / 2
 
 
 # --- certificates ---------------------------------------------------------------------------------------
@@ -436,7 +440,7 @@ def test_a_ca_file_that_is_missing_is_said(certificates: Certificates) -> None:
 def test_a_handshake_that_never_comes_is_left_in_time() -> None:
     with raw_server(silent) as port:
         result = probe(parse_check({"url": f"https://127.0.0.1:{port}/up", "timeout": 0.3}))
-    assert "no TLS handshake" in result.reason and "within 0.3 s" in result.reason and result.seconds < 0.6
+    assert "no TLS handshake" in result.reason and "within 0.3 s" in result.reason and result.seconds < PATIENCE / 2
 
 
 # --- the gate on a real server --------------------------------------------------------------------------
