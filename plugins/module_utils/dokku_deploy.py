@@ -55,7 +55,7 @@ def plan(context: Context) -> dict[str, Any]:
     if source.unresolved:
         target[journal.UNRESOLVED] = True
     chosen = f"to={inputs.get('to')}"
-    same = present is not None and not source.unresolved and dokku_release.is_code(str(present["id"]), source.ref)
+    same = present is not None and source.code is not None and dokku_release.is_code(str(present["id"]), source.code)
     if present is not None and same and _is_well(situation):
         return _unchanged(present, chosen, source)
     staging = StagingWish(
@@ -190,7 +190,7 @@ def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, lis
         live = str(((wish.seen or {}).get("live") or {}).get("id") or "")
         first = f"brings it to {wish.app} first, with `target` as the inventory's host that describes that app"
         ways.append((f"dokku_deploy with to={source.ref}", first))
-        if live and (source.unresolved or not dokku_release.is_code(live, source.ref)):
+        if live and (source.code is None or not dokku_release.is_code(live, source.code)):
             ways.append((f"to={live}", f"deploys what is live on {wish.app}"))
         ways.append(("hotfix=true", "goes to production without staging; the ledger says so"))
         raise Refused(Refusal("not_on_staging", problem, tuple(ways)))
@@ -205,12 +205,12 @@ def _staging_problem(wish: StagingWish, source: Source) -> str:
     live = seen.get("live")
     if not live:
         return f"nothing is live on {wish.app}"
-    if source.unresolved:
+    if source.code is None:
         return (
             f"{wish.app} runs {str(live['id'])[:40]}; which commit {wanted} is, is not known before Dokku has fetched "
             "it, so the two can't be compared"
         )
-    if not dokku_release.is_code(str(live["id"]), wanted):
+    if not dokku_release.is_code(str(live["id"]), source.code):
         return f"{wish.app} runs {str(live['id'])[:40]}, and not {wanted[:40]}"
     problems = [str(problem) for problem in seen.get("problems") or []]
     return f"{wish.app} runs the same release and is not well: {'; '.join(problems)}" if problems else ""
@@ -223,9 +223,11 @@ class DeploySteps(dokku_change.Change):
     """The steps of a deploy."""
 
     def deploy(self, step: Step) -> object:
-        unresolved, newest = bool(step.data.get(journal.UNRESOLVED)), self._newest(step)
+        newest = self._newest(step)
+        code = dokku_release.code_asked({**step.data, "id": step.data["ref"]})
+        unresolved = code is None
         found = dokku_health.situation(self.service, "releases", "report", "ps", "git")
-        done = made_since(found, newest) if unresolved else deployed(found, str(step.data["ref"]), newest)
+        done = made_since(found, newest) if code is None else deployed(found, code, newest)
         if done is not None:
             note = resolved(found, done) if unresolved else {}
             return {"release": done.number, **note, **self.clear_strays(found)}
@@ -268,12 +270,12 @@ class DeploySteps(dokku_change.Change):
             self.dokku.run("ps:rebuild", self.app, tell=True)
 
 
-def deployed(found: Situation, ref: str, newest: int) -> Release | None:
+def deployed(found: Situation, code: dokku_release.Code, newest: int) -> Release | None:
     """The release that this deploy made, where it had ended before its journal said so."""
     live = found.live
     if live is None or live.number <= newest or not found.restart_is_safe:
         return None
-    return live if dokku_release.is_code(dokku_release.code_of(live, found.releases), ref) else None
+    return live if dokku_release.is_code(dokku_release.code_of(live, found.releases), code) else None
 
 
 def made_since(found: Situation, newest: int) -> Release | None:

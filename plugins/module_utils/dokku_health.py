@@ -16,7 +16,6 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_nginx_check,
     dokku_release,
     health,
-    journal,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.blame import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, NotACommand
@@ -156,11 +155,9 @@ def live_problems(plan: Mapping[str, Any], direction: str) -> Callable[[Situatio
             problems.append("what is live is not recorded by the plugin `releases`")
         elif wanted.get("image") and live.image != wanted["image"]:
             problems.append(f"release {live.number} is live, and it does not run the image of {wanted['name']}")
-        elif wanted.get(journal.UNRESOLVED):
+        elif (code := dokku_release.code_asked(wanted)) is None:
             problems.append(f"release {live.number} is live; which commit {wanted['id']} is was never found out")
-        elif not wanted.get("image") and not dokku_release.is_code(
-            dokku_release.code_of(live, found.releases), str(wanted["id"])
-        ):
+        elif not wanted.get("image") and not dokku_release.is_code(dokku_release.code_of(live, found.releases), code):
             problems.append(f"release {live.number} is live, and it is not {wanted['id']}")
         if not found.restart_is_safe:
             problems.append(f"dokku/{found.app}:latest is not what is live: a mere restart would change the code")

@@ -14,12 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NewType
 
+from ansible_collections.ops.runbook.plugins.module_utils import journal
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
+#: A commit, the beginning of one, or an image. A name whose commit nobody knows yet is none of them.
+Code = NewType("Code", str)
 _FROM_IMAGE = ("git:from-image", "git:load-image")
 
 
@@ -158,7 +161,12 @@ def present(situation: Situation) -> dict[str, Any] | None:
     return {"id": image or "unknown", "name": "not recorded", "number": None, "revision": "", "image": image}
 
 
-def is_code(identity: str, wanted: str) -> bool:
+def code_asked(target: Mapping[str, Any]) -> Code | None:
+    """The code of a release that a plan or a step names (its id); None while only Dokku can find out which it is."""
+    return None if target.get(journal.UNRESOLVED) else Code(str(target["id"]))
+
+
+def is_code(identity: str, wanted: Code) -> bool:
     """Whether the code that runs is the one that was asked for; a commit may have been given by its beginning."""
     return identity == wanted or bool(_COMMIT.fullmatch(wanted)) and identity.startswith(wanted)
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils import image_reference
+from ansible_collections.ops.runbook.plugins.module_utils import image_reference, journal
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Code, code_asked
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -35,6 +36,11 @@ class Source:
     proven: str = ""
     warnings: tuple[str, ...] = ()
     unresolved: bool = False
+
+    @property
+    def code(self) -> Code | None:
+        """What may be compared with code that runs; None for a name whose commit is not known."""
+        return code_asked({"id": self.ref, journal.UNRESOLVED: self.unresolved})
 
 
 def source_of(to: str, repository: str) -> Source | Refusal:

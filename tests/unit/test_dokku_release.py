@@ -16,8 +16,9 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_deploy,
     dokku_release,
     dokku_rollback,
+    journal,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Choice, Situation, choose, parse
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Choice, Code, Situation, choose, parse
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
@@ -162,10 +163,16 @@ def test_code_is_known_by_image_or_commit_whatever_came_after() -> None:
     assert [dokku_release.code_of(one, found) for one in found] == ["acme/app:2", C, "acme/app:2", "sha256:d1"]
 
 
+def test_a_name_that_was_not_proven_is_compared_with_nothing() -> None:
+    assert dokku_release.code_asked({"id": "v1"}) == "v1"
+    assert dokku_release.code_asked({"id": A, journal.UNRESOLVED: False}) == A
+    assert dokku_release.code_asked({"id": "v1", journal.UNRESOLVED: True}) is None
+
+
 def test_a_beginning_of_a_commit_is_that_commit_and_a_beginning_of_an_image_is_not() -> None:
-    assert dokku_release.is_code(A, A[:7])
-    assert not dokku_release.is_code(A, B[:7])
-    assert not dokku_release.is_code("acme/app:12", "acme/app:1")
+    assert dokku_release.is_code(A, Code(A[:7]))
+    assert not dokku_release.is_code(A, Code(B[:7]))
+    assert not dokku_release.is_code("acme/app:12", Code("acme/app:1"))
 
 
 SETTLED: dict[str, tuple[Situation, bool]] = {
@@ -345,10 +352,10 @@ def test_the_staging_app_itself_asks_nobody() -> None:
 
 def test_a_deploy_that_had_ended_is_not_done_again() -> None:
     found = situation(*THREE)
-    assert (dokku_deploy.deployed(found, C, 2) or found.releases[1]).number == 3
-    assert dokku_deploy.deployed(found, C, 3) is None
-    assert dokku_deploy.deployed(found, A, 2) is None
-    assert dokku_deploy.deployed(situation(*THREE, **{"latest-is-live": "false"}), C, 2) is None
+    assert (dokku_deploy.deployed(found, Code(C), 2) or found.releases[1]).number == 3
+    assert dokku_deploy.deployed(found, Code(C), 3) is None
+    assert dokku_deploy.deployed(found, Code(A), 2) is None
+    assert dokku_deploy.deployed(situation(*THREE, **{"latest-is-live": "false"}), Code(C), 2) is None
 
 
 def test_checks_that_are_off_are_said() -> None:
