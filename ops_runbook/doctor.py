@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 from ansible_runner import RunnerConfig
 
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 from ops_runbook.run import call, environment, private_folder
 
 #: Seconds by which a clock may be off: a lease lasts some minutes, and both sides look at their own clock.
@@ -121,8 +122,8 @@ def inventory(inventories: Sequence[str]) -> tuple[list[str], Finding]:
     )
     named = ", ".join(inventories) or "that of ansible.cfg"
     if ran.returncode != 0:
-        last = (ran.stderr.strip().splitlines() or ["it can't be read"])[-1]
-        return [], Finding("here", "inventory", False, f"{named}: {last}", "give one that can be read: -i FILE")
+        said = excerpt(ran.stderr, nothing="it can't be read")
+        return [], Finding("here", "inventory", False, f"{named}: {said}", "give one that can be read: -i FILE")
     hosts = described(json.loads(ran.stdout))
     remedy = (
         "" if hosts else "describe a service: inventories/example/hosts.yml in the collection's repository shows how"

@@ -33,6 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     ssh_key_course,
     ssh_key_pair,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.key_keep import Keep, NotKept
 from ansible_collections.ops.runbook.plugins.module_utils.login_probe import (
@@ -502,4 +503,4 @@ def _fingerprint_of(path: str) -> str:
 
 
 def _brief(error: AnsibleError) -> str:
-    return " ".join(str(error).split())[:300]
+    return cut(" ".join(str(error).split()), 300)

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, applied, graph
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output, tail
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Loss
 
@@ -282,7 +283,7 @@ def _asked(
         raise ProbeFailed(str(error)) from error
     line = next((line for line in reversed(found.stdout.splitlines()) if line.startswith(_MARK)), "")
     if not line:
-        said = service.redact(tail(found.stderr, lines=4) or tail(found.stdout, lines=4) or "it printed nothing")
+        said = excerpt(found.stderr, found.stdout, redact=service.redact)
         raise ProbeFailed(f"{' '.join(service.description.python)} in {image.text} ended with {found.code}: {said}")
     answer = json.loads(line[len(_MARK) :])
     failed = ""

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ops.runbook.plugins.module_utils import durable_tree
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output, tail
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 
 #: Refs under this name hold the commits of kept releases, so that git never collects them.
 KEPT_REFS = "refs/ops-runbook/releases/"
@@ -82,7 +83,7 @@ class Checkout:
         path = self.commands.cwd
         asked = self.run("rev-parse", "--show-toplevel", "--verify", "HEAD^{commit}", check=False)
         if asked.code != 0:
-            said = tail(asked.stderr, 3)
+            said = excerpt(asked.stderr)
             raise CheckoutProblem("not_a_checkout", f"{path} is no git checkout: {said}")
         top, commit = asked.stdout.split("\n")[:2]
         if os.path.realpath(top) != os.path.realpath(path):
@@ -278,7 +279,7 @@ class Checkout:
             check=False,
         )
         if asked.code != 0:
-            self._network_error = self.commands.redact(tail(asked.stderr, 3))
+            self._network_error = excerpt(asked.stderr, redact=self.commands.redact)
             return None
         found = {name: commit for commit, _, name in (line.partition("\t") for line in asked.stdout.splitlines())}
         branch = found.get(f"refs/heads/{wanted}")
@@ -303,7 +304,7 @@ class Checkout:
         branches = f"+refs/heads/*:refs/remotes/{self.remote}/*"
         fetched = self.run("fetch", "--quiet", mode, "--tags", "--force", self.remote, branches, check=False)
         if fetched.code != 0:
-            self._network_error = self.commands.redact(tail(fetched.stderr, 3))
+            self._network_error = excerpt(fetched.stderr, redact=self.commands.redact)
 
     # -- changing --------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import (
     LastLine,
     await_end,
@@ -29,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.screen_text import sho
 
 
 class CommandFailed(Exception):
-    """A command did not end with 0. The text names it, its exit code and its last lines."""
+    """A command did not end with 0. The text names it, its exit code and what it said."""
 
 
 class CommandTimedOut(CommandFailed):
@@ -125,7 +126,7 @@ class Commands:
     def describe(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> str:
         """One paragraph about a failed command, safe to show and to keep."""
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-        return self._shown(f"{shlex.join(argv)} {ended}: {tail(stderr) or tail(stdout) or 'it printed nothing'}")
+        return self._shown(f"{shlex.join(argv)} {ended}: {excerpt(stderr, stdout, redact=self.redact)}")
 
 
 class _TooMuch(Exception):
@@ -245,10 +246,3 @@ def _head_and_tail(output: IO[bytes]) -> str:
     output.seek(size - bounded.SHOWN)
     end = output.read(bounded.SHOWN).decode("utf-8", "replace")
     return f"{head}\n… ({size - 2 * bounded.SHOWN} bytes are left out here)\n{end}"
-
-
-def tail(text: str, lines: int = 12, width: int = 400) -> str:
-    """The last lines that say something."""
-    said = [shown(line).strip() for line in bounded.lines_of(text)]
-    kept = [line[:width] for line in said if line]
-    return " | ".join(kept[-lines:])

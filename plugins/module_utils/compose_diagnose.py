@@ -32,7 +32,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     operation_history,
     redact,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output, tail
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
 from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
     Answer,
     DiskUse,
@@ -42,6 +42,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis impo
 )
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, InsideCheck
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 
 _SERVICE, _DEPENDS = "com.docker.compose.service", "com.docker.compose.depends_on"
@@ -205,11 +206,14 @@ class _Look:
         return str(((raw.get("Config") or {}).get("Labels") or {}).get(_SERVICE) or "")
 
     def _check_line(self, one: Mapping[str, Any]) -> str:
-        said = tail(self._clean(str(one.get("Output") or "")), lines=2) or "no output"
+        said = excerpt(str(one.get("Output") or ""), first=2, last=2, nothing="no output", redact=self.service.redact)
         return f"{str(one.get('End') or '')[:19]} exit {one.get('ExitCode')}: {said}"
 
     def _clean(self, text: str) -> str:
-        return " ".join(self.service.redact(text).split())[:600]
+        return cut(" ".join(self.service.redact(text).split()), 600)
+
+    def _said(self, found: Output) -> str:
+        return excerpt(found.stderr, first=2, last=2, nothing=f"exit code {found.code}", redact=self.service.redact)
 
     def _with_logs(self, facts: Facts) -> Facts:
         """The last lines of what is not well; a healthy container's log is nobody's business now."""
@@ -228,7 +232,7 @@ class _Look:
         except CommandFailed as error:
             return [str(error)]
         both = [*bounded.lines_of(found.stdout), *bounded.lines_of(found.stderr)]
-        return [self.service.redact(line)[:600] for line in both if line.strip()][-lines:]
+        return [cut(self.service.redact(line), 600) for line in both if line.strip()][-lines:]
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -316,7 +320,7 @@ class _Look:
         if status is not None and status >= 400:
             problem = f"answers {status}"
         elif found.code != 0:
-            problem = f"does not answer: {tail(self._clean(found.stderr), lines=1) or f'exit code {found.code}'}"
+            problem = f"does not answer: {self._said(found)}"
         elif check.contains and check.contains not in found.stdout:
             problem = f"answers {status or 'something'}, without '{check.contains}' in it"
         return Answer(check.service, name, status, problem)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
+
 OK, WARN, BAD = "ok", "warn", "bad"
 
 #: What an exit code says that no log does.
@@ -231,7 +233,7 @@ def _below(facts: Facts, service: str) -> set[str]:
 
 def _of_service(facts: Facts, service: str, text: str, level: str) -> Finding:
     last = next((seen.log[-1] for seen in facts.containers if seen.service == service and seen.log), "")
-    more = f"; its log ends with: {last[:200]}" if last and last not in text else ""
+    more = f"; its log ends with: {cut(last, 200)}" if last and last not in text else ""
     start = "has no container" in text or "never started" in text or "is not running" in text
     return Finding(level, service, f"{service} {text}{more}", f"docker compose up -d {service}" if start else "")
 

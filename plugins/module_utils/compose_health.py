@@ -14,11 +14,12 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import blame, compose_before, health, health_endpoint, moment
 from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import digest_in
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import images_of
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, Container, InsideCheck
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
 
@@ -269,8 +270,8 @@ def ask_inside(service: ComposeService, check: InsideCheck) -> Inside:
     except CommandFailed as error:
         return Inside(str(error))
     if found.code != 0:
-        said = tail(found.stderr, lines=2) or tail(found.stdout, lines=2) or f"it ended with {found.code}"
-        return Inside(service.redact(said))
+        ended = f"it ended with {found.code}"
+        return Inside(excerpt(found.stderr, found.stdout, first=2, last=2, nothing=ended, redact=service.redact))
     if check.contains and check.contains not in found.stdout:
         return Inside(f"the answer does not contain '{check.contains}'", found.stdout)
     return Inside("", found.stdout)

@@ -25,9 +25,10 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     owned_folder,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
@@ -198,7 +199,7 @@ class ComposeSteps:
         found = self.service.compose(*arguments, *names, check=False, timeout=limit, tell=True)
         if found.code == 0:
             return None
-        said = self.service.redact(tail(found.stderr, lines=1) or tail(found.stdout, lines=1) or "it printed nothing")
+        said = excerpt(found.stderr, found.stdout, first=1, last=3, redact=self.service.redact)
         # To --wait a service that has one thing to do and ends is a failure; what it waited for may not be up yet.
         ended = "exited (0)" in said
         # To --wait the first "unhealthy" is the end, and on a busy host a good release says it once. A new release is
@@ -256,10 +257,10 @@ class ComposeSteps:
         lines = []
         for service, problem in troubled.items():
             logs = self.service.compose(
-                "logs", "--no-color", "--no-log-prefix", "--tail=6", service, check=False, timeout=30.0
+                "logs", "--no-color", "--no-log-prefix", "--tail=40", service, check=False, timeout=30.0
             )
-            said = self.service.redact(tail(logs.stdout, lines=6))
-            lines.append(f"{problem}, its log ends with: {said}" if said else problem)
+            said = excerpt(logs.stdout, first=2, last=6, nothing="", redact=self.service.redact)
+            lines.append(f"{problem}, its log: {said}" if said else problem)
         return lines
 
     def _do_stop(self, _step: Step) -> object:

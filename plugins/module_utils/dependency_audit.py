@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 
 CLEAN, VULNERABLE, UNKNOWN = "clean", "vulnerable", "unknown"
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
@@ -98,8 +99,7 @@ def judged(tool: Tool, locked: str, code: int, output: str, errors: str) -> Audi
 
 
 def _end(errors: str) -> str:
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return " ".join(lines[-2:])[-300:] or "it said nothing"
+    return excerpt(errors, first=2, last=3, nothing="it said nothing")
 
 
 # composer

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import bounded, foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
@@ -90,7 +91,7 @@ def registry_problem(registry: str, status: int, message: str) -> RegistryProble
     kind = next((kind for kind, signs in _KINDS if any(sign in words for sign in signs)), "")
     if not kind:
         kind = {401: "denied", 403: "denied", 404: "missing"}.get(status, "other")
-    return RegistryProblem(kind, registry, " ".join(message.split())[:400])
+    return RegistryProblem(kind, registry, cut(" ".join(message.split())))
 
 
 class Engine:
@@ -307,7 +308,7 @@ def _document(content: bytes) -> Any:
 def _message(answer: Any, content: bytes) -> str:
     if isinstance(answer, dict) and answer.get("message"):
         return str(answer["message"])
-    return content.decode("utf-8", "replace").strip()[:400] or "it gave no reason"
+    return cut(content.decode("utf-8", "replace").strip()) or "it gave no reason"
 
 
 # -- where the engine is, and what it is told for a registry --------------------------------------

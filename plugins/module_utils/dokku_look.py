@@ -44,6 +44,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_status import (
     Service,
     Usage,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
 
@@ -138,7 +139,7 @@ def read_app(dokku: Dokku, name: str, role: str, limits: Limits) -> App:
         try:
             return ask()
         except (DokkuError, OSError, ValueError, KeyError, TypeError) as error:
-            problems[what] = " ".join(str(error).split())[:300]
+            problems[what] = cut(" ".join(str(error).split()), 300)
             return otherwise
 
     try:
@@ -290,7 +291,7 @@ def read_service(dokku: Dokku, app: str, plugin: str, name: str) -> Service:
             if asked.rc == 0:
                 answered = round((time.monotonic() - started) * 1000, 1)
             else:
-                problem = redact.mask_named(asked.said)[:200]
+                problem = cut(redact.mask_named(asked.said), 200)
     except DokkuError as error:
         problem = str(error)
     return Service(plugin, name, state, linked, answered, problem)

@@ -37,6 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_holds import Hol
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_maintenance_items import DONE, FAILED, SKIPPED, Outcome
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt
 
 #: Seconds. A renewal waits for an authority on the internet, and a cleanup for the disk.
 _LONG = 900.0
@@ -482,8 +483,8 @@ def reasons(answer: Answer, apps: Sequence[str]) -> tuple[str, ...]:
             if " needs renewal" in line or "still has" in line or "Finished auto-renewal" in line:
                 break
             own.append(line)
-        found.append(f"{app}: {' | '.join(own[-4:]) or 'it gave no reason'}"[:400])
-    return tuple(found) or (answer.said[:400],)
+        found.append(f"{app}: {excerpt(chr(10).join(own), first=2, nothing='it gave no reason')}")
+    return tuple(found) or (cut(answer.said),)
 
 
 def _audited(tool: str, lines: Sequence[str]) -> Outcome:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
 from ansible_collections.ops.runbook.plugins.module_utils import byte_stream
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, tail
+from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 
@@ -76,6 +77,6 @@ class Parts:
             pass_fds=self.inherited,
         )
         if done.returncode:
-            said = tail(done.stderr.decode("utf-8", "replace"), lines=3) or "it said nothing"
+            said = excerpt(done.stderr.decode("utf-8", "replace"), nothing="it said nothing")
             raise CommandFailed(f"dokku-parts {shlex.join(words)} ended with {done.returncode}: {said}")
         return done

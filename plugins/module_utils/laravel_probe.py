@@ -26,8 +26,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.command import (
     CommandFailed,
     Commands,
     CommandTimedOut,
-    tail,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 
 # What an application prints while PHP ends (a destructor, a deprecation) comes after the answer, so it has an end too.
 _MARK, _END = "@@ops-runbook-answer@@", "@@ops-runbook-end@@"
@@ -338,7 +338,7 @@ def _run(
         raise ProbeFailed(str(error)) from error
     answer = parse(output.stdout)
     if answer is None:
-        said = tail(output.stderr) or tail(output.stdout) or "nothing"
+        said = excerpt(output.stderr, output.stdout, nothing="nothing", redact=commands.redact)
         raise ProbeFailed(commands.redact(f"PHP ended with {output.code} and said: {said}"))
     return answer
 

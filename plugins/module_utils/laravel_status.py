@@ -31,6 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.bounded import lines_of
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import (
@@ -385,7 +386,7 @@ def summarise(
 def clean_message(message: str) -> str:
     """A log message without context, without the values of a query, and without what is named a secret."""
     plain = redact.mask_named(without_data(message)).strip()
-    return (plain[:159] + "…" if len(plain) > 160 else plain) or "(no text)"
+    return cut(plain, 160) or "(no text)"
 
 
 # -- judging -------------------------------------------------------------------------------------
@@ -434,7 +435,7 @@ def _app_row(reading: Reading) -> Row:
         return Row("application", BAD, str(app["error"]))
     php = f"PHP {app.get('php', '?')}"
     if app.get("boot_error"):
-        return Row("application", BAD, f"it does not boot, {php}", (str(app["boot_error"])[:400],))
+        return Row("application", BAD, f"it does not boot, {php}", (cut(str(app["boot_error"])),))
     if app.get("unanswered"):
         return Row("application", BAD, f"it does not answer: {app['unanswered']}")
     text = f"Laravel {app.get('laravel')}, {php}, {app.get('environment')}"
@@ -549,7 +550,7 @@ def _migration_row(reading: Reading) -> Row:
     if reading.app.get("error"):
         return Row("migrations", BAD, "not known: PHP can't be asked")
     if database.get("error"):
-        return Row("migrations", BAD, "the database can't be asked", (str(database["error"])[:300],))
+        return Row("migrations", BAD, "the database can't be asked", (cut(str(database["error"]), 300),))
     applied = set(database.get("applied") or ())
     pending, unknown = _positions(reading)
     parts = [f"{len(applied)} applied"]
@@ -587,13 +588,13 @@ def _queue_rows(reading: Reading, limits: Limits) -> Iterator[Row]:
         yield Row("queue", WARN, "not known: the application can't be asked")
         return
     if queue.get("error"):
-        yield Row("queue", BAD, "it can't be asked", (str(queue["error"])[:300],))
+        yield Row("queue", BAD, "it can't be asked", (cut(str(queue["error"]), 300),))
     else:
         size = int(queue.get("size") or 0)
         text = f"{size} waiting in the default queue ({queue.get('connection')})"
         yield Row("queue", WARN if size >= limits.queue_warn else OK, text)
     if isinstance(failed, Mapping):
-        yield Row("failed jobs", WARN, "not known", (str(failed.get("error"))[:300],))
+        yield Row("failed jobs", WARN, "not known", (cut(str(failed.get("error")), 300),))
     else:
         count = int(failed or 0)
         yield Row("failed jobs", WARN if count >= limits.failed_jobs_warn else OK, str(count))

@@ -18,6 +18,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
+
 #: What may come of it. Only ACCEPTED proves that a key is let in, and only REFUSED that it is not.
 ACCEPTED = "accepted"
 REFUSED = "refused"
@@ -105,7 +107,6 @@ def _quoted(path: str) -> str:
 
 def judge(said: str, timed_out: bool = False) -> Answer:
     """What the words of ssh mean. A doubt is never a refusal: a key may be removed on one."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
     if _ACCEPTED.search(said):
         return Answer(ACCEPTED, "the key was let in")
     if _HOST_KEY.search(said):
@@ -119,7 +120,7 @@ def judge(said: str, timed_out: bool = False) -> Answer:
         return Answer(REFUSED, f"sshd refused it, and offers {refused[1]}")
     if timed_out:
         return Answer(UNREACHABLE, "no answer in time")
-    return Answer(UNREACHABLE, lines[-1][:300] if lines else "ssh ended without a word")
+    return Answer(UNREACHABLE, excerpt(said, first=2, last=3, nothing="ssh ended without a word"))
 
 
 def probe(login: Login, identity: str, ssh: str = "ssh") -> Answer:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import blame
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 
 #: Procedures that bring a release to the host.
 _ARRIVALS = ("deploy", "adopt")
@@ -118,7 +119,7 @@ def _id(release: Any) -> str:
 
 def _not_brought_up(record: Mapping[str, Any]) -> str:
     error = str(record.get("error") or "no reason was recorded")
-    return f"{record.get('procedure')} {record.get('id')} could not bring it up: {error[:200]}"
+    return f"{record.get('procedure')} {record.get('id')} could not bring it up: {cut(error, 200)}"
 
 
 def _left_by(record: Mapping[str, Any]) -> str:

@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
+
 #: What OpenSSH does where its configuration says nothing.
 DEFAULT_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 
@@ -203,9 +205,9 @@ def _dump(sshd: str, config: str, spec: str, run: Callable[..., subprocess.Compl
         except (OSError, subprocess.TimeoutExpired) as error:
             raise NotRead(f"{sshd} -T could not be run: {error}") from error
     if ran.returncode != 0:
-        said = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
+        said = excerpt(ran.stderr, nothing="it said nothing")
         hint = "" if os.geteuid() == 0 else "; with become this is read as root"
-        raise NotRead(f"{sshd} -T ended with {ran.returncode}: {said[-1][:300] if said else 'it said nothing'}{hint}")
+        raise NotRead(f"{sshd} -T ended with {ran.returncode}: {said}{hint}")
     return ran.stdout
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
+
 OK, WARN, BAD = "ok", "warn", "bad"
 ORDER = (OK, WARN, BAD)
 
@@ -137,7 +139,7 @@ def operation_rows(system: str, history: Mapping[str, Any], problem: str) -> Ite
         record = records[-1]
         level = OK if record.get("outcome") == "succeeded" else WARN
         text = f"{record.get('procedure')} {record.get('outcome')} {clock(record.get('finished'))} by {who(record)}"
-        details = (str(record["error"])[:300],) if record.get("error") else ()
+        details = (cut(str(record["error"]), 300),) if record.get("error") else ()
         yield Row("last operation", level, f"{text} ({record.get('id')})", details)
 
 

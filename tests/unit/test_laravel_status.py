@@ -200,7 +200,7 @@ def test_maintenance_names_who_asked_for_it() -> None:
         ("refused token=abc123 for all", "refused token=******** for all"),
         ("Authorization: Bearer abc.def refused", "Authorization: Bearer ******** refused"),
         ("the password 'x' is not here", "the password 'x' is not here"),
-        ("x" * 200, "x" * 159 + "…"),
+        ("x" * 200, "x" * 104 + " … " + "x" * 53),
     ],
 )
 def test_a_message_is_shown_without_data(message: str, shown: str) -> None:
