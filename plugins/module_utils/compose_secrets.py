@@ -33,7 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService
-from ansible_collections.ops.runbook.plugins.module_utils.compose_usage import Use
+from ansible_collections.ops.runbook.plugins.module_utils.compose_usage import MOUNTED, Use
 from ansible_collections.ops.runbook.plugins.module_utils.env_file import Setting
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
@@ -107,6 +107,7 @@ class SecretsPlanner:
         self._must_be_used(wish.keys, found)
         warnings = [*present.warnings, *self._kept_elsewhere(wish, found, marked, marks)]
         self._must_be_new(wish, literals)
+        warnings += read_otherwise(self.path, wish.values, settings, found)
         services = sorted({use.service for some in found.values() for use in some})
         running = {c.service for c in self.service.containers(str(config["name"])) if c.state == "running"}
         still = [name for name in services if name in running]
@@ -323,6 +324,27 @@ def ages(
             limit = int((declared.get(item.key) or {}).get("max_age_days") or max_days)
             found.append(secret_value.age(item.key, item.literal, last.get(item.key), now, limit))
     return found
+
+
+def read_otherwise(
+    path: str, values: Mapping[str, str], settings: Sequence[Setting], found: Mapping[str, Sequence[Use]]
+) -> list[str]:
+    """Where a person, or a program that opens the file itself, reads something else than Compose does.
+
+    values: the new ones, by key. found: where each key is used.
+    """
+    lines = [
+        f"line {item.line} of {path}: to Compose the comment behind {item.key}= is its value; the new value is written "
+        "before the comment"
+        for item in settings
+        if item.key in values and item.looks_empty
+    ]
+    for key, value in values.items():
+        other = env_file.other_readers(value)
+        mounted = sorted({use.service for use in found.get(key, ()) if use.place == MOUNTED})
+        if other and mounted:
+            lines.append(f"{', '.join(mounted)} opens {path} itself, where Compose alone reads {key} as it is: {other}")
+    return lines
 
 
 def _key_lines(wish: SecretsWish, found: Mapping[str, Sequence[Use]]) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
+    env_file,
     foreign_json,
     held_path,
     image_reference,
@@ -168,11 +169,15 @@ class ComposeService:
 
     def settings(self) -> dict[str, str]:
         """What the .env file sets; empty where there is none that can be read."""
-        with contextlib.suppress(OSError):
-            return parse_dotenv(
-                durable_file.read_bytes(self.path(self.description.env_file)).decode("utf-8", "replace")
-            )
-        return {}
+        try:
+            text = durable_file.read_bytes(self.path(self.description.env_file)).decode("utf-8", "replace")
+        except OSError:
+            return {}
+        found = parse_dotenv(text)
+        # As Compose reads it, where it does; what is made of variables has no value of its own there.
+        with contextlib.suppress(env_file.NotRead):
+            found.update({item.key: item.literal for item in env_file.parse(text) if item.literal is not None})
+        return found
 
     # -- files -----------------------------------------------------------------------------------
 

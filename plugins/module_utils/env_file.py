@@ -7,6 +7,9 @@
 The rules are those of compose-go 1.20 and newer. They differ from a shell's and from other libraries': `#` begins a
 comment only behind a space, a value in double quotes may have several lines, and `$` means a variable outside of
 single quotes.
+
+A value is written so that python-dotenv, a shell and dotenv of Node read it as Compose does, as far as one spelling can
+serve them all. Where none can, Compose is right: `other_readers` says what the others have.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from dataclasses import dataclass
 
 #: Space as Compose has it around keys and values: no line end.
 _SPACE = "\t\v\f\r \x85\xa0"
+
+#: What people mean as a comment behind a key without a value. To Compose it is the value.
+_MEANT_AS_COMMENT = re.compile(r"=([ \t]+)# ")
 
 _KEY = re.compile(r"(?:export[ \t]+)?([\w.\-\[\]]+)[\t\v\f\r \x85\xa0]*([=:\n])")
 
@@ -40,7 +46,8 @@ class Setting:
     """One key. start, end: the span of its value with the quotes.
 
     literal: the value; None where it is made of other variables. quote: the quote it stands in.
-    inherited: it names a variable of the caller, and has no value here.
+    inherited: it names a variable of the caller, and has no value here. looks_empty: its value is what a person takes
+    for a comment; the span is then empty, and before it.
     """
 
     key: str
@@ -50,6 +57,7 @@ class Setting:
     quote: str = ""
     literal: str | None = None
     inherited: bool = False
+    looks_empty: bool = False
 
 
 def parse(text: str) -> list[Setting]:
@@ -86,13 +94,18 @@ def _setting(text: str, position: int) -> tuple[Setting, int]:
     name, start = key.group(1), key.end()
     if key.group(2) == "\n":
         return Setting(name, line, start - 1, start - 1, inherited=True), start
-    while start < len(text) and text[start] in _SPACE:
+    sign = start - 1
+    stop = text.find("\n", start)
+    stop = len(text) if stop < 0 else stop
+    # The carriage return before a line end belongs to it, and no value comes behind that.
+    end_of_line = start + len(text[start:stop].rstrip("\r"))
+    while start < end_of_line and text[start] in _SPACE:
         start += 1
     quote = text[start : start + 1]
     if quote not in ("'", '"'):
-        stop = text.find("\n", start)
-        stop = len(text) if stop < 0 else stop
         said = text[start:stop].partition(" #")[0].rstrip()
+        if _MEANT_AS_COMMENT.match(text, sign):
+            return Setting(name, line, sign + 1, sign + 1, "", _without_variables(said), looks_empty=True), stop
         return Setting(name, line, start, start + len(said), "", _without_variables(said)), stop
     end, said = _quoted(text, start, line)
     rest = text[end:].partition("\n")[0].strip()
@@ -143,7 +156,7 @@ def duplicates(settings: list[Setting]) -> list[str]:
 
 
 def written(value: str, quote: str = "") -> str:
-    """The value as Compose reads it back, byte for byte. quote: what to use where it is possible.
+    """The value as Compose reads it back, byte for byte. quote: what to use where every reader agrees on it.
 
     Raises ValueError for what no environment variable can hold.
     """
@@ -151,11 +164,37 @@ def written(value: str, quote: str = "") -> str:
         raise ValueError("a value with a null byte")
     if not quote and _PLAIN.fullmatch(value):
         return value
+    if quote == '"' and not re.search(r'[\\"$\r\n]', value):
+        return f'"{value}"'
     # Single quotes keep everything, in other programs too; only these they can't hold.
-    if quote != '"' and not re.search(r"['\\\r\n]", value):
+    if not re.search(rf"['\r\n]|{_UNSURE_BACKSLASH}", value):
         return f"'{value}'"
+    if "$" in value and not _only_double(value):
+        # A dollar behind a backslash is a dollar to Compose and to a shell alone.
+        return "'" + value.replace("'", "\\'") + "'"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
+
+
+#: A backslash that some reader takes for the beginning of an escape, in single quotes too.
+_UNSURE_BACKSLASH = r"\\(?=[\\']|\Z)"
+
+
+def _only_double(value: str) -> bool:
+    """Whether single quotes can't hold a value, be it with an escaped quote and over several lines."""
+    return bool(re.search(rf"\r|{_UNSURE_BACKSLASH}", value))
+
+
+def other_readers(value: str) -> str:
+    """What other readers of the file have instead of this value; empty where they have the same.
+
+    A container that gets its variables from Compose is not concerned: only who reads the file itself.
+    """
+    if "${" in value:
+        return "python-dotenv takes `${` for a variable in any quotes"
+    if "$" in value and _only_double(value):
+        return "python-dotenv and Node keep the backslash before the dollar"
+    return ""
 
 
 def change(text: str, values: Mapping[str, str]) -> str:
@@ -167,8 +206,7 @@ def change(text: str, values: Mapping[str, str]) -> str:
         raise KeyError(", ".join(missing or sorted(set(duplicates(settings)) & set(values))))
     for setting in sorted(spans.values(), key=lambda item: item.start, reverse=True):
         text = text[: setting.start] + written(values[setting.key], setting.quote) + text[setting.end :]
-    before = {setting.key: setting.literal for setting in settings}
-    after = {setting.key: setting.literal for setting in parse(text)}
-    if after != {**before, **values}:
+    wanted = [(item.key, values.get(item.key, item.literal), item.inherited) for item in settings]
+    if [(item.key, item.literal, item.inherited) for item in parse(text)] != wanted:
         raise NotRead(0, "what was written was not read back")
     return text

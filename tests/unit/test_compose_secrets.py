@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_secrets, ledger, secret_value
+from ansible_collections.ops.runbook.plugins.module_utils import compose_secrets, env_file, ledger, secret_value
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
+from ansible_collections.ops.runbook.plugins.module_utils.compose_usage import MOUNTED, Use
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 
 OLD = "# kept\nKEY='old' # why\nOTHER=1\r\nLAST=x"
@@ -171,3 +172,13 @@ def test_old_and_new_values_are_hidden(folder: Path) -> None:
 def test_what_is_left_for_a_person(key: str, origin: str, declared: dict[str, Any], said: str) -> None:
     wish = compose_secrets.SecretsWish(keys=(key,), origins={key: origin}, declared=declared)
     assert said in compose_secrets.reminders(wish)[0]
+
+
+def test_the_plan_says_who_reads_a_value_otherwise() -> None:
+    found_settings = env_file.parse("A=1\nB= # later\nC=2\n")
+    found = {"A": [Use("web", MOUNTED, "/app/.env")], "B": [Use("web", "env_file", "B")], "C": [Use("web", "env_file")]}
+    lines = compose_secrets.read_otherwise(".env", {"A": "a${B}", "B": "x", "C": "a${B}"}, found_settings, found)
+    assert len(lines) == 2
+    assert lines[0].startswith("line 2 of .env: to Compose the comment behind B= is its value")
+    assert lines[1].startswith("web opens .env itself, where Compose alone reads A as it is: python-dotenv takes")
+    assert compose_secrets.read_otherwise(".env", {"A": "it's-$5"}, found_settings, found) == []

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_pins
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_pins, env_file
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_health import problem_of
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import (
@@ -324,3 +324,10 @@ def test_what_is_wrong_with_a_container(name: str) -> None:
     problem = problem_of(found, wanted, seconds_up, 3.0)
     assert expected in problem
     assert bool(problem) is bool(expected)
+
+
+@pytest.mark.parametrize("value", ["it's-$5-whole", "lines$\nand-lines", "back\\slash-$\\"])
+def test_a_secret_is_masked_however_it_is_written(folder: Path, value: str) -> None:
+    for quote in ("", "'", '"'):
+        (folder / ".env").write_text(f"API_SECRET={env_file.written(value, quote)}\n")
+        assert service(folder).redact(f"it said {value}!") == "it said ********!"
