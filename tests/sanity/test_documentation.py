@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from code_files import PLUGINS, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = """\
@@ -18,7 +19,7 @@ HEADER = """\
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-SOURCES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/**/*.py") if path.name != "__init__.py")
+SOURCES = [shown(path) for path in PLUGINS]
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if path.stem != "__init__")
 ROLES = sorted(path.parent.name for path in ROOT.glob("roles/*/meta"))
 

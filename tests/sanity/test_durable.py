@@ -6,9 +6,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from code_files import COMMAND, PLUGINS
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*ROOT.glob("plugins/**/*.py"), *ROOT.glob("ops_runbook/**/*.py")])
+SOURCES = [*PLUGINS, *COMMAND]
 
 #: Where a rename may stand: a file that is written and synced by the same function, and trees.
 RENAMES = {"plugins/module_utils/durable_file.py", "plugins/module_utils/durable_tree.py"}

@@ -6,9 +6,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from code_files import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted(ROOT.glob("plugins/module_utils/*.py"))
+SOURCES = RULES
 #: Where an answer is put together.
 PLACE = "blame.py"
 

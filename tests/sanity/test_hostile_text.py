@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from code_files import COMMAND, RULES
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACES = sorted([*ROOT.glob("plugins/module_utils/*.py"), *ROOT.glob("ops_runbook/*.py")])
+PLACES = [*RULES, *COMMAND]
 METHODS = ("match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer")
 
 #: Expressions over a text that is short by itself: what gives it, and its longest length.

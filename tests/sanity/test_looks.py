@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from code_files import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = sorted(path.name for path in ROOT.glob("plugins/module_utils/*.py"))
 
 #: A question that one file or one variable does not answer, the pattern of asking it so, and who may.
 CHEAP_LOOKS = {
@@ -39,7 +39,7 @@ def strangers(question: str, sources: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("question", CHEAP_LOOKS)
 def test_a_cheap_look_decides_nothing(question: str) -> None:
-    sources = {name: (ROOT / "plugins/module_utils" / name).read_text() for name in RULES}
+    sources = {path.name: path.read_text() for path in RULES}
     assert strangers(question, sources) == []
 
 

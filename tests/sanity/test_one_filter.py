@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from code_files import COMMAND, PLUGINS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = sorted(ROOT.glob("plugins/filter/*.py"))
-CODE = sorted([*ROOT.glob("plugins/**/*.py"), *ROOT.glob("ops_runbook/*.py")])
+CODE = [*PLUGINS, *COMMAND]
 #: The filter itself, what reads the log of a workflow before it is judged, and the line that a terminal draws anew.
 MAY = ("plugins/module_utils/screen_text.py", "plugins/module_utils/workflow_log.py", "plugins/callback/operator.py")
 #: Filters whose text is a file of a program or a decision in words of our own.

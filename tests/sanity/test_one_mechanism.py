@@ -10,9 +10,10 @@ import re
 from pathlib import Path
 
 import pytest
+from code_files import COMMAND, PLUGINS
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted([*ROOT.glob("plugins/*/*.py"), *ROOT.glob("ops_runbook/*.py")])
+FILES = [*PLUGINS, *COMMAND]
 MASKERS = ("redact.py", "secret_names.py", "secret_text.py")
 #: Expressions that speak of secrets and mask nothing: what they are for.
 NO_MASKS = {

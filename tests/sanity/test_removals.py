@@ -6,9 +6,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from code_files import PLUGINS, shown
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/*/*.py"))
+SOURCES = [shown(path) for path in PLUGINS]
 
 #: What removes. `held_path.remove_tree` and `held_path.remove_file` are these, behind a look at where the path leads.
 REMOVERS = {"shutil.rmtree", "shutil.move", "os.unlink", "os.remove", "os.removedirs", "pathlib.Path.unlink"}

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from code_files import COMMAND, PLUGINS
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [*sorted(ROOT.glob("plugins/*/*.py")), *sorted(ROOT.glob("ops_runbook/*.py"))]
+SOURCES = [*PLUGINS, *COMMAND]
 NAMED = re.compile(
     r"(?:^|_)(?:prune|expired?|sweep|tidy|retain|retention|rotate|outdated|removable|purge|evict|strays)(?:_|$)"
 )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from code_files import PLUGINS, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Where the one way is made, and what removes.
@@ -79,10 +80,9 @@ def calls(source: str) -> Iterator[str]:
 
 def places() -> Counter[str]:
     found: Counter[str] = Counter()
-    for folder in ("module_utils", "modules"):
-        for path in sorted((ROOT / "plugins" / folder).glob("*.py")):
-            if path.name not in OWN:
-                found.update(f"{path.name}: {call}" for call in calls(path.read_text()))
+    for path in PLUGINS:
+        if shown(path).startswith(("plugins/module_utils/", "plugins/modules/")) and path.name not in OWN:
+            found.update(f"{path.name}: {call}" for call in calls(path.read_text()))
     return found
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import typing
-from pathlib import Path
+
+from code_files import PLUGINS
 
 from ansible_collections.ops.runbook.plugins.module_utils import dokku_release
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted(ROOT.glob("plugins/**/*.py"))
+SOURCES = PLUGINS
 MADE = re.compile(r"(?<![\w.])(?:dokku_release\.)?Code\(")
 #: What tells whether a name was proven. Only these two ask it, and the journal, which keeps it.
 ASKED = re.compile(r"\bUNRESOLVED\b|\.unresolved\b")

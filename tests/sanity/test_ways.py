@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from code_files import PLUGINS
 
 from ansible_collections.ops.runbook.plugins.module_utils import operator_inputs, ways
 
@@ -119,7 +120,7 @@ def found_in(path: Path) -> Iterator[Way]:
             yield Way(f"{path.name}:{pair.lineno}", text, effects[0][0], holes, module)
 
 
-WAYS = [way for path in sorted(ROOT.glob("plugins/*/*.py")) for way in found_in(path)]
+WAYS = [way for path in PLUGINS for way in found_in(path)]
 
 
 #: How a playbook or a role takes an input.
