@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_report
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import paragraph
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import paragraph, told
 from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
 
 SCHEMA = 1
@@ -95,7 +95,7 @@ class Events:
             self.unreachable.add(host)
         kept = self.watch.take(task, action, host, result)
         if kind == "runner_on_ok" and action.endswith("debug") and not task.startswith(("open |", "close |")):
-            self.said += [str(result["msg"])] if result.get("msg") else []
+            self.said += [str(told(result["msg"]))] if result.get("msg") else []
         elif kind == "runner_on_unreachable" and not kept:
             self.causes[host] = f"it can't be reached: {result.get('msg', '')}"
         elif kind == "runner_on_failed" and not data.get("ignore_errors") and kept in ("", "operation_named"):
@@ -105,7 +105,9 @@ class Events:
 def cause(result: Mapping[str, Any]) -> str:
     """Why a task failed; of a loop, each of its causes once."""
     items = [cause(item) for item in result.get("results") or [] if isinstance(item, Mapping) and item.get("failed")]
-    return "\n".join(dict.fromkeys(items)) or str(result.get("msg") or result.get("censored") or "no reason was given")
+    return "\n".join(dict.fromkeys(items)) or str(
+        told(result.get("msg")) or result.get("censored") or "no reason was given"
+    )
 
 
 def ending(events: Events, code: int, stopped: bool, check: bool) -> Ending:

@@ -8,6 +8,8 @@ from hypothesis import settings
 
 # The tests look at the results of tasks; the screen that ansible.cfg has instead has tests of its own.
 os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
+# YAML folds long lines.
+os.environ["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
 
 # A busy machine is no failure of a law.
 settings.register_profile("default", deadline=None)

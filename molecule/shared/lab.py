@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -26,12 +27,24 @@ STATE = "/var/lib/ops-runbook/vertex"
 DATABASE = "/var/lib/vertex"
 
 
+#: A line of a list, as the default callback shows it.
+LISTED = re.compile(r'^ *("(?:[^"\\]|\\.)*"),?$', re.MULTILINE)
+
+
+def plain(text: str) -> str:
+    """What a run printed, with the lines of its screens as a person reads them, and not as JSON."""
+    return LISTED.sub(lambda found: str(json.loads(found[1], strict=False)), text)
+
+
 @dataclass(frozen=True)
 class Run:
-    """A finished run of a playbook. text: everything it printed, free of line folding."""
+    """A finished run of a playbook. text: everything it printed, the lines of a screen as they are."""
 
     code: int
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", plain(self.text))
 
     @property
     def green(self) -> bool:
@@ -52,6 +65,8 @@ def operator_environment() -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         # The tests look at the results of tasks too; the screen has tests of its own.
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        # YAML folds long lines.
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
     }
     # Molecule exports settings of its own scenario; an operator has none of them.
     for name in ("ROLES_PATH", "LIBRARY", "FILTER_PLUGINS", "INVENTORY", "FORCE_COLOR"):

@@ -15,11 +15,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.ops.runbook.plugins.module_utils import env_file, secret_value
+from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 
 #: The variable of an inventory that holds new values, as a rule in a file of ansible-vault.
 _VARIABLE = "compose_secret_values"
@@ -49,7 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # What was typed stands in the shell's history, in the process list and in the runner's files.
         typed = sorted({_VARIABLE, *keys} & set(load_extra_vars(self._loader)))
         if typed:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"a secret was given as an extra variable ({', '.join(typed)}), and stands in the history of your "
                 "shell: it is not used. Nothing was contacted. Type: -e values_file=<file>"
             )
@@ -57,7 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         from_file = self._read(path) if path else {}
         held = self._templar.template(variables.get(_VARIABLE)) if variables.get(_VARIABLE) else {}
         if not isinstance(held, Mapping):
-            raise AnsibleActionFail(f"{_VARIABLE} must be a dictionary of keys and values. Nothing was contacted.")
+            raise Refused(f"{_VARIABLE} must be a dictionary of keys and values. Nothing was contacted.")
         several = len(variables.get("ansible_play_hosts_all") or ()) > 1
         values: dict[str, str] = {}
         origins: dict[str, str] = {}
@@ -69,7 +70,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             elif key in held:
                 values[key], origins[key] = str(held[key]), f"from the variable {_VARIABLE}"
             elif recipe and several:
-                raise AnsibleActionFail(
+                raise Refused(
                     f"a value that is made for {key} would be another one on each host. Nothing was contacted. "
                     "Type: -e values_file=<file> with one for all, or -e target=<one host>"
                 )
@@ -77,7 +78,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 try:
                     values[key], origins[key] = secret_value.generate(recipe), f"generated ({recipe})"
                 except secret_value.BadRecipe as error:
-                    raise AnsibleActionFail(f"compose_secrets: {key}: {error}. Nothing was contacted.") from error
+                    raise Refused(f"compose_secrets: {key}: {error}. Nothing was contacted.") from error
         return values, origins
 
     def _read(self, path: str) -> dict[str, str]:
@@ -87,28 +88,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             mode = os.stat(full).st_mode
             content = self._loader.get_text_file_contents(full)
         except (OSError, AnsibleError) as error:
-            raise AnsibleActionFail(
-                f"values_file {path} can't be read: {_why(error)}. Nothing was contacted."
-            ) from error
+            raise Refused(f"values_file {path} can't be read: {_why(error)}. Nothing was contacted.") from error
         if mode & 0o077 and not self._is_vault(full):
-            raise AnsibleActionFail(
+            raise Refused(
                 f"values_file {path} can be read by others here. Nothing was contacted. Type: chmod 600 {path}"
             )
         if not _looks_like_yaml(content):
             try:
                 return {item.key: item.literal for item in env_file.parse(content) if item.literal is not None}
             except env_file.NotRead as error:
-                raise AnsibleActionFail(
-                    f"values_file {path} is not read for sure, {error}. Nothing was contacted."
-                ) from error
+                raise Refused(f"values_file {path} is not read for sure, {error}. Nothing was contacted.") from error
         try:
             found = self._loader.load(content, file_name=full, show_content=False)
         except AnsibleError as error:
-            raise AnsibleActionFail(
-                f"values_file {path} has neither KEY=value lines nor YAML. Nothing was contacted."
-            ) from error
+            raise Refused(f"values_file {path} has neither KEY=value lines nor YAML. Nothing was contacted.") from error
         if not isinstance(found, Mapping):
-            raise AnsibleActionFail(f"values_file {path} is no dictionary of keys and values. Nothing was contacted.")
+            raise Refused(f"values_file {path} is no dictionary of keys and values. Nothing was contacted.")
         return {str(key): str(value) for key, value in found.items()}
 
     @staticmethod

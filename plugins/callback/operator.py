@@ -86,7 +86,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import operation_scree
 from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, Seen
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned, shown
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned, shown, told
 
 OWN = Path(__file__).resolve().parents[2]
 CHANGING = ("apply", "recover")
@@ -430,7 +430,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     def _show_message(self, result: Any) -> None:
         task, found = result.task.get_name(), result.result
-        text = found.get("msg")
+        text = told(found.get("msg"))
         if task.endswith("open | Show the plan"):
             # The table has the rest of it.
             once = [line for line in str(text).splitlines() if line.startswith("migrations: once")]
@@ -448,8 +448,12 @@ class CallbackModule(Default):  # type: ignore[misc]
         text = _cause(result.result)
         if text in self._told:
             text = "the reason stands above"
-        if result.task.action not in ("ansible.builtin.fail", "fail"):
-            text = f"FAILED on {result.host.get_name()}: {prefix}{text}"
+        self._told += text
+        name = result.task.get_name()
+        # What the guard says names the hosts itself.
+        if first_word(name) not in ("refuse", "close"):
+            word = "REFUSED" if name.rpartition(" : ")[2].rpartition(" | ")[2].startswith("Refuse") else "FAILED"
+            text = f"{word} on {result.host.get_name()}: {prefix}{text}"
         self._say(Line(""), *screen.block(text, self._columns()))
 
     def _left(self) -> None:
@@ -497,7 +501,7 @@ def _cause(result: Mapping[str, Any]) -> str:
     failed = [_cause(item) for item in result.get("results") or [] if isinstance(item, Mapping) and item.get("failed")]
     if failed:
         return "\n".join(dict.fromkeys(failed))
-    text = str(result.get("msg") or result.get("stderr") or result.get("module_stderr") or "no reason was given")
+    text = str(told(result.get("msg")) or result.get("stderr") or result.get("module_stderr") or "no reason was given")
     for prefix in ("Task failed: ", "Action failed: "):
         text = text.removeprefix(prefix)
     return text

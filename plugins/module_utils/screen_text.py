@@ -41,6 +41,16 @@ def joined(lines: Iterable[str]) -> str:
     return "\n".join(shown(line) for line in lines)
 
 
+def told(message: Any) -> Any:
+    """The message of a task's result as one text, where it is a list of lines; any other value as it is.
+
+    Screens are lists of lines, so that each callback shows one line below the other.
+    """
+    if isinstance(message, (list, tuple)) and all(isinstance(line, str) for line in message):
+        return "\n".join(message)
+    return message
+
+
 def cleaned(value: Any) -> Any:
     """A value of mappings and lists with every text in it as paragraph() has it; the names of a mapping too."""
     if isinstance(value, str):

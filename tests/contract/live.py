@@ -206,6 +206,7 @@ def surroundings(token: str) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("ANSIBLE_", "GH_", "GITHUB_"))}
     # The callback of the checkout says less.
     ours = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
+    ours["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
     return {**kept, **ours, "ANSIBLE_NOCOLOR": "1", "GITHUB_TOKEN": token}
 
 

@@ -118,7 +118,7 @@ def test_a_run_is_started_approved_followed_and_proven(stage: Stage, hub: FakeGi
         hub.run_details, hub.store_requests[:] = details, []
         done = play(stage, book(tmp_path, task))
         assert done.returncode == 0, done.stdout
-        assert f"known_by: {'answer' if details else 'nonce'}" in done.stdout
+        assert f'"known_by": "{"answer" if details else "nonce"}"' in done.stdout
         assert [one for one in hub.store_requests if "authorization" in one] == [] and hub.store_requests
     assert len([one for one in hub.writes() if one.endswith("/dispatches")]) == 3
 

@@ -26,29 +26,11 @@ def ansible(arguments: list[str]) -> subprocess.CompletedProcess[str]:
         **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator",
     }
     return subprocess.run(
         ["ansible-playbook", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-
-
-def messages(text: str) -> list[str]:
-    """What the procedures say, without the names of their tasks."""
-    lines: list[str] = []
-    indent = 0
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped in ("msg: |-", "msg: |"):
-            indent = len(line) - len(line.lstrip()) + 4
-            lines.append("")
-        elif indent and (line.startswith(" " * indent) or not stripped):
-            lines.append(line[indent:])
-        else:
-            indent = 0
-            if stripped.startswith("msg: ") and len(stripped) > 5:
-                lines += ["", stripped[5:].strip("'\"")]
-    return lines
 
 
 def lab(playbook: str, title: str) -> float:
@@ -88,7 +70,7 @@ class Story:
         with console.status("running"):
             done = ansible([f"playbooks/{procedure}.yml", *options])
         seconds = time.monotonic() - started
-        for line in messages(done.stdout):
+        for line in done.stdout.splitlines():
             console.print(f"   {line}", markup=False)
         colour = "green" if done.returncode == 0 else "red"
         console.print(f"   [{colour}]ended with {done.returncode}[/{colour}] after {seconds:.1f} s")

@@ -74,7 +74,7 @@ def raw_messages(document: object) -> list[str]:
     found: list[str] = []
     if isinstance(document, dict):
         for key, value in document.items():
-            if key in ("msg", "fail_msg", "success_msg") and isinstance(value, str):
+            if key in ("msg", "text", "fail_msg", "success_msg") and isinstance(value, str):
                 found += [one.strip() for one in re.findall(r"\{\{(.*?)\}\}", value, re.DOTALL) if not harmless(one)]
             else:
                 found += raw_messages(value)
@@ -85,7 +85,7 @@ def raw_messages(document: object) -> list[str]:
 
 def harmless(expression: str) -> bool:
     """A number, a name of the inventory, our own state of AWX; or what a filter of ours has made of it."""
-    plain = expression.strip()
+    plain = re.sub(r"\)\.splitlines\(\)", "", expression.strip()).lstrip("(")
     return bool(re.search(r"\|\s*(ops\.runbook\.\w+\b.*|length)\s*$", plain, re.DOTALL)) or plain in (
         "inventory_hostname",
         "__awx_wanted",
@@ -114,5 +114,8 @@ def test_no_module_ends_with_the_text_of_an_error_as_it_came(path: Path) -> None
 def test_a_message_past_the_filter_is_found() -> None:
     assert raw_messages([{"ansible.builtin.fail": {"msg": "x {{ seen.msg }}"}}]) == ["seen.msg"]
     assert raw_messages({"fail_msg": "{{ lookup('ops.runbook.input', 'target') }}"}) != []
+    assert raw_messages({"ops.runbook.refuse": {"text": "{{ seen.msg }}"}}) == ["seen.msg"]
+    assert raw_messages({"msg": "{{ (seen | ops.runbook.health_report).splitlines() }}"}) == []
+    assert raw_messages({"msg": "{{ (seen.msg).splitlines() }}"}) == ["(seen.msg).splitlines()"]
     assert raw_messages({"msg": "{{ seen.msg | ops.runbook.shown }} {{ seen.results | length }}"}) == []
     assert raw_failures("module.fail_json(msg=str(error), x=1)") and raw_failures('fail_json(msg=f"path: {error}")')

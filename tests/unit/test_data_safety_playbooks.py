@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def test_an_unhealthy_service_is_shown_with_its_request_id_and_without_its_secre
     inventory.write_text(yaml.safe_dump({"laravel": {"hosts": hosts, "vars": {"health_endpoints": [endpoint]}}}))
     done = run("health_check.yml", inventory, "-vvv", "--diff")
     assert done.returncode != 0
-    table = [line.split() for line in done.stdout.splitlines() if line.strip().startswith(("web1 ", "web2 "))]
+    table = [line.split() for line in re.findall(r'^ +"(web[12] .*)",$', done.stdout, re.MULTILINE)]
     assert table[0][:3] == ["web1", "login", "500"] and "incident-42" in table[0]
     assert table[1][:3] == ["web2", "-", "-"] and "NOT" in table[1]
     assert "2 of 2 unhealthy" in done.stdout

@@ -90,5 +90,5 @@ class Cared(Host):
 
 def screen(run: Run) -> list[str]:
     """The lines that the status showed, without what Ansible puts around them."""
-    lines = run.text.partition("msg: |-")[2].partition("\nTASK ")[0].splitlines()
-    return [line[8:] for line in lines if line.strip()]
+    lines = run.text.partition('"msg": [')[2].partition("\n    ]")[0].splitlines()
+    return [line for line in lines if line.strip()]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab import APP, STATE, Lab, Run, command, operator_environment, play
+from lab import APP, STATE, Lab, Run, command, operator_environment, plain, play
 
 OLD, NEW = "v1.1.0", "v1.7.0"
 # A gate that can't be satisfied is given up after so long.
@@ -144,7 +144,7 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
             assert run.poll() is None, run.communicate()[0]
             time.sleep(0.1)
         subprocess.run(["docker", "kill", dying.name], check=True, capture_output=True)
-        text = run.communicate(timeout=60)[0]
+        text = plain(run.communicate(timeout=60)[0])
         ends = last(alive)
         unreachable = play("laravel_rollback", target=on(*fleet))
     finally:

@@ -1,0 +1,84 @@
+"""What a task shows can be read under every callback: lines, and a failure once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYED = sorted(ROOT.glob("roles/*/tasks/*.yml"))
+ACTIONS = sorted(set(ROOT.glob("plugins/action/*.py")) - {ROOT / "plugins/action/operation_begin.py"})
+#: Expressions that are a mapping, which every callback lays out by itself.
+DOCUMENT = re.compile(r"(\|\s*ops\.runbook\.\w+_document|\b__awx_wanted)\s*$")
+
+
+def tasks_of(document: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping that may be a task."""
+    if isinstance(document, dict):
+        yield document
+        for value in document.values():
+            yield from tasks_of(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from tasks_of(value)
+
+
+def one_text(message: Any) -> bool:
+    """Whether the message of a debug task is a text that a callback shows on one line, with `\\n` in it."""
+    if not isinstance(message, str):
+        return False
+    branches = re.split(r"\belse\b", message.replace("}}", "").replace("{{", ""))
+    return not all(
+        re.search(r"\.splitlines\(\)(\s+if\b.*)?\s*$", one, re.DOTALL) or DOCUMENT.search(one.strip())
+        for one in branches
+    )
+
+
+def unreadable(document: Any) -> list[str]:
+    """Names of tasks whose screen is one text, or whose failure Ansible shows twice."""
+    found = []
+    for task in tasks_of(document):
+        shown = task.get("ansible.builtin.debug")
+        if isinstance(shown, dict) and one_text(shown.get("msg")):
+            found.append(task.get("name", ""))
+        if "ansible.builtin.fail" in task or "ansible.builtin.assert" in task:
+            found.append(task.get("name", ""))
+    return found
+
+
+@pytest.mark.parametrize("path", PLAYED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_screen_is_a_list_of_lines_and_a_refusal_is_shown_once(path: Path) -> None:
+    assert unreadable(yaml.safe_load(path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.stem)
+def test_no_action_fails_with_an_excerpt_of_our_files(path: Path) -> None:
+    """`Refused` is the failure that is shown once."""
+    assert "raise AnsibleActionFail" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ({"name": "a", "ansible.builtin.debug": {"msg": "{{ x | ops.runbook.health_report }}"}}, ["a"]),
+        ({"name": "a", "ansible.builtin.debug": {"msg": "{{ (x | ops.runbook.health_report).splitlines() }}"}}, []),
+        ({"name": "a", "ansible.builtin.debug": {"msg": "{{ (x).splitlines() if y else x | ops.runbook.z }}"}}, ["a"]),
+        (
+            {
+                "name": "a",
+                "ansible.builtin.debug": {"msg": "{{ (x).splitlines() if y else x | ops.runbook.z_document }}"},
+            },
+            [],
+        ),
+        ({"block": [{"name": "a", "ansible.builtin.fail": {"msg": "no"}}]}, ["a"]),
+        ([{"tasks": [{"name": "a", "ansible.builtin.assert": {"that": "x"}}]}], ["a"]),
+        ({"name": "a", "ops.runbook.refuse": {"text": "no"}}, []),
+    ],
+)
+def test_what_could_not_be_read_is_found(task: Any, names: list[str]) -> None:
+    assert unreadable(task) == names
