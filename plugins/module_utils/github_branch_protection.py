@@ -172,8 +172,8 @@ def body_of(values: Mapping[str, Any], present: ProtectionPresent) -> dict[str, 
     if values["checks"] or values["strict"]:
         checks = {
             "strict": values["strict"],
-            # Still required beside `checks`, and empty: what it names would count from any app.
-            "contexts": [],
+            # Without `contexts`, although the description asks for it: GitHub answers 422 to a body with both.
+            # https://github.com/google/go-github/issues/2976
             "checks": [
                 # A check of one app stays that app's; -1 is any.
                 {"context": name, "app_id": present.apps.get(name, -1)}

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json, github_hints
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
 API_VERSION = "2022-11-28"
@@ -32,8 +32,14 @@ WRITES = 3
 PAGES = 100
 #: Redirects of one read: a renamed repository, then the store of the logs.
 REDIRECTS = 3
-#: A log longer than this is cut at its beginning.
+#: Bytes of one answer. A longer one is not taken for the whole of it.
 LONGEST = 64 * 1024 * 1024
+
+#: What was reached, by the kind of limit.
+LIMITS = {
+    github_hints.PRIMARY: "GitHub's limit of requests is reached, that of an hour for this token",
+    github_hints.SECONDARY: "GitHub's limit of requests is reached, the secondary one: too many at once",
+}
 
 Json = Any
 #: Ansible's open_url. The rules know no Ansible, so it is handed in.
@@ -73,11 +79,12 @@ class Uncertain(GitHubError):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. Names of headers are in lower case."""
+    """An answer. Names of headers are in lower case. cut: it was longer than LONGEST, and the rest was not read."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cut: bool = False
 
     def json(self) -> Json:
         if not self.body.strip():
@@ -102,23 +109,34 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
+_GAP = r"[ \t]{0,9}"
+_VALUE = r'(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))'
+_PARAMETER = rf"{_GAP};{_GAP}([\w!#$&+.^`|~*-]{{1,60}})(?:{_GAP}={_GAP}{_VALUE})?"
+_LINK = re.compile(rf"[ \t,]{{0,99}}<([^<>\s]*)>((?:{_PARAMETER})*){_GAP}(?:,|\Z)")
+
+
 def next_page(headers: Mapping[str, str]) -> str | None:
-    """Where the following page is, by the header Link."""
-    for link in headers.get("link", "").split(","):
-        found = re.match(r"\s*<([^>]+)>(.*)", link)
-        if found and re.search(r';\s*rel="?next"?\s*(?:;|$)', found.group(2)):
-            return found.group(1)
-    return None
+    """Where the following page is, by the header Link (RFC 8288); None for the last page.
+
+    An address may have a comma, as one with a cursor. Raises ValueError for a header that can't be read: that nothing
+    follows is not known then.
+    """
+    text, place = headers.get("link", ""), 0
+    following: str | None = None
+    while text[place:].strip(" \t,"):
+        found = _LINK.match(text, place)
+        if not found:
+            raise ValueError(f"the header Link can't be read from its character {place + 1} on")
+        for name, quoted, plain in re.findall(_PARAMETER, found.group(2)):
+            if name.lower() == "rel" and "next" in (quoted or plain).lower().split():
+                following = following or found.group(1)
+        place = found.end()
+    return following
 
 
 def limited(reply: Reply) -> bool:
     """Whether the answer is a limit, which means that the request was not carried out."""
-    if reply.status == 429:
-        return True
-    if reply.status != 403:
-        return False
-    exhausted = reply.headers.get("x-ratelimit-remaining") == "0"
-    return exhausted or "retry-after" in reply.headers or "rate limit" in reply.text().lower()
+    return reply.status in (403, 429) and bool(github_hints.limit(reply.status, reply.headers, reply.text()))
 
 
 def pause(reply: Reply | None, attempt: int, moment: float) -> float:
@@ -173,6 +191,9 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
     call = f"{method} {path}"
     needs = permission(reply.headers)
     status = reply.status
+    known = github_hints.hint(status, reply.headers, said, path, reply.json())
+    if known:
+        return GitHubError(known.code, f"{known.cause}: {call} answered {status}, {said}", *known.ways, status=status)
     if status == 401:
         return GitHubError(
             "bad_token",
@@ -191,11 +212,14 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
             status=status,
         )
     if status == 404:
+        name = ("the name in the path", "check how it is written")
+        settings = ("the token's settings", f"give it {needs}" if needs else "check that it includes this repository")
+        # Who may not write is told that there is nothing, so a write names the token first.
         return GitHubError(
             "not_found",
-            f"{call} answered 404, {said}. It does not exist, or the token does not see it",
-            ("the name in the path", "check how it is written"),
-            ("the token's settings", f"give it {needs}" if needs else "check that it includes this repository"),
+            f"{call} answered 404, {said}. It does not exist, or the token "
+            + ("does not see it" if method == "GET" else "may not change it"),
+            *((name, settings) if method == "GET" else (settings, name)),
             status=status,
         )
     if status in (409, 422, 400):
@@ -244,7 +268,7 @@ class GitHub:
     def find(self, path: str, **query: Any) -> Json | None:
         """What is at a path; None where there is nothing (404)."""
         reply = self._read(path, query)
-        if reply.status == 404:
+        if _nothing(reply, path):
             return None
         return self._good("GET", path, reply).json()
 
@@ -255,7 +279,7 @@ class GitHub:
     def exists(self, path: str) -> bool:
         """Whether a path answers 2xx rather than 404: some settings are told this way alone."""
         reply = self._read(path, {})
-        if reply.status == 404:
+        if _nothing(reply, path):
             return False
         self._good("GET", path, reply)
         return True
@@ -265,8 +289,11 @@ class GitHub:
         return self._good("GET", path, self._read(path, {})).text()
 
     def pages(self, path: str, key: str = "", **query: Any) -> Iterator[Json]:
-        """The items of a list, all pages of it. key: where a page has its items, if it is not a list itself."""
-        url, asked = path, {"per_page": 100, **query}
+        """The items of a list, all pages of it. key: where a page has its items, if it is not a list itself.
+
+        Raises GitHubError where the list may be longer than what was given: a part of it is never taken for the whole.
+        """
+        url, asked, given, total = path, {"per_page": 100, **query}, 0, 0
         for _page in range(PAGES):
             reply = self._good("GET", path, self._read(url, asked))
             body = reply.json()
@@ -274,13 +301,20 @@ class GitHub:
             if not isinstance(items, list):
                 raise GitHubError("unexpected", f"GET {path} answered no list")
             yield from items
-            following = next_page(reply.headers)
+            given, total = given + len(items), total_of(body)
+            try:
+                following = next_page(reply.headers)
+            except ValueError as error:
+                raise GitHubError("list_cut", f"GET {path}: {error}, so more may follow than was given") from None
+            if github_hints.withheld(reply.headers) or following is None and given < total:
+                raise _part_of(path, given, total)
             if following is None:
                 return
+            following = urljoin(self._url(url, {}), following)
             if origin(following) != origin(self._api):
                 raise GitHubError("unexpected", f"the next page of {path} is on another host: {following}")
             url, asked = following, {}
-        raise GitHubError("unexpected", f"GET {path} has more than {PAGES} pages")
+        raise GitHubError("list_cut", f"GET {path} has more than {PAGES} pages")
 
     def send(self, method: str, path: str, body: Json = None) -> Json:
         """A write. Raises Uncertain where nobody knows whether it was carried out."""
@@ -311,12 +345,16 @@ class GitHub:
 
     def _good(self, method: str, path: str, reply: Reply) -> Reply:
         if reply.status < 300:
+            if reply.cut:
+                raise GitHubError(
+                    "too_long", f"the answer to {method} {path} is longer than {LONGEST >> 20} MiB, and was not read"
+                )
             return reply
         if limited(reply):
             raise GitHubError(
                 "rate_limited",
-                f"GitHub's limit of requests is reached: {method} {path} answered {reply.status}, "
-                f"{self.hide(complaint(reply.json()))}",
+                f"{LIMITS[github_hints.limit(reply.status, reply.headers, reply.text())]}: {method} {path} answered "
+                f"{reply.status}, {self.hide(complaint(reply.json()))}",
                 ("the same later", f"{pause(reply, 0, self._clock()):.0f} s from now it may work"),
                 status=reply.status,
             )
@@ -390,7 +428,7 @@ class GitHub:
             content = answer.read(LONGEST + 1)
             found = {name.lower(): value for name, value in answer.headers.items()}
             status = answer.code if isinstance(answer, urllib.error.HTTPError) else answer.status
-            return Reply(int(status), found, content[:LONGEST])
+            return Reply(int(status), found, content[:LONGEST], len(content) > LONGEST)
 
     def _wait(self, reply: Reply | None, attempt: int, call: str) -> None:
         seconds = pause(reply, attempt, self._clock())
@@ -410,6 +448,28 @@ class GitHub:
         url = path if path.startswith(("http://", "https://")) else f"{self._api}/{path.lstrip('/')}"
         given = {key: value for key, value in query.items() if value not in (None, "")}
         return f"{url}?{urlencode(given)}" if given else url
+
+
+def _nothing(reply: Reply, path: str) -> bool:
+    """Whether there is nothing, and no cause that hides it from the token."""
+    body = reply.json() if reply.status == 404 else None
+    return reply.status == 404 and github_hints.hint(404, reply.headers, complaint(body), path, body) is None
+
+
+def total_of(body: Json) -> int:
+    """How many items a list has by its own word; 0 where it does not say. Pure."""
+    total = body.get("total_count") if isinstance(body, Mapping) else 0
+    return total if isinstance(total, int) and not isinstance(total, bool) else 0
+
+
+def _part_of(path: str, given: int, total: int) -> GitHubError:
+    of = f" of {total}" if total > given else ""
+    return GitHubError(
+        "list_cut",
+        f"GET {path} gave {given}{of} items: this token does not see the rest, or the list changed meanwhile",
+        ("the same again", "reads it anew"),
+        ("the token's settings", "check that it may see all of it, with single sign-on too"),
+    )
 
 
 def _brief(error: BaseException) -> str:

@@ -205,6 +205,16 @@ def plan(wanted: Wanted, present: EnvironmentPresent) -> Plan:
     return Plan(changes, tuple(writes), warnings(target))
 
 
+def policy_alone(body: Any) -> bool:
+    """Whether a body of the PUT asks for nothing but branches: GitHub's Team plan takes no other key there. Pure.
+
+    https://github.com/google/go-github/issues/2602
+    """
+    if not isinstance(body, Mapping) or "wait_timer" not in body:
+        return False
+    return not (body["wait_timer"] or body["reviewers"] or body["prevent_self_review"])
+
+
 def warnings(target: EnvironmentPresent) -> tuple[str, ...]:
     """What an audit says. Pure."""
     told = []
@@ -239,6 +249,16 @@ class Environment(State[EnvironmentPresent]):
 
     def plan(self, present: EnvironmentPresent) -> Plan:
         return plan(self.wanted, present)
+
+    def apply(self, github: GitHub, plan: Plan) -> None:
+        for write in plan.writes:
+            try:
+                github.send(write.method, write.path, write.body)
+            except GitHubError as error:
+                if error.status != 422 or not policy_alone(write.body):
+                    raise
+                body = {"deployment_branch_policy": write.body["deployment_branch_policy"]}
+                github.send(write.method, write.path, body)
 
     def _number(self, github: GitHub, reviewer: Reviewer) -> int:
         kind, name = reviewer

@@ -71,18 +71,33 @@ def checked(wanted: Wanted) -> Wanted:
     return wanted
 
 
-def problems(runs: Sequence[Mapping[str, Any]], required: Sequence[str]) -> tuple[str, ...]:
-    """What is not green, in words; empty where all is well. Without required names every check counts. Pure."""
+#: What a token that may not see them lacks.
+STATUSES = "statuses=read (Commit statuses: read)"
+_UNSEEN = "this token may not see commit statuses"
+
+
+def problems(
+    runs: Sequence[Mapping[str, Any]], statuses: Sequence[Mapping[str, Any]] | None, required: Sequence[str]
+) -> tuple[str, ...]:
+    """What is not green, in words; empty where all is well. Without required names every check counts. Pure.
+
+    runs: check runs, as GitHub Actions and apps make them. statuses: commit statuses, as CircleCI, Jenkins and others
+    set them, the latest of each context; None where the token may not see them.
+    """
+    states = [(str(run["name"]), _state(run)) for run in runs]
+    states += [(str(one["context"]), str(one["state"])) for one in statuses or ()]
     found = []
     for name in required:
-        mine = [run for run in runs if run["name"] == name]
+        mine = [state for known, state in states if known == name]
         if not mine:
-            found.append(f"{name} did not run")
-        found += [f"{name} is {_state(run)}" for run in mine if _state(run) != "success"]
+            found.append(f"{name} did not run" + (f" as a check, and {_UNSEEN}" if statuses is None else ""))
+        found += [f"{name} is {state}" for state in mine if state != "success"]
     if required:
         return tuple(sorted(set(found)))
-    bad = {f"{run['name']} is {_state(run)}" for run in runs if _state(run) not in _HARMLESS}
-    if not any(_state(run) == "success" for run in runs):
+    bad = {f"{name} is {state}" for name, state in states if state not in _HARMLESS}
+    if statuses is None:
+        bad.add(_UNSEEN)
+    if not any(state == "success" for _name, state in states):
         # A combined status without checks would say "pending" for ever, and "nothing failed" is no proof.
         bad.add("no check has succeeded")
     return tuple(sorted(bad))
@@ -111,10 +126,12 @@ def plan(wanted: Wanted, present: TagPresent) -> Plan:
             ("commit", f"one of {wanted.branch}"),
         )
     if present.problems:
+        unseen = any(_UNSEEN in one for one in present.problems)
         raise GitHubError(
             "not_green",
             f"the checks of {present.commit} are not green: {'; '.join(present.problems)}",
             ("the same later", "once they are"),
+            *([("the token's settings", f"give it the permission {STATUSES}")] if unseen else []),
         )
     body = {"ref": f"refs/tags/{wanted.tag}", "sha": present.commit}
     return Plan((Change(wanted.tag, "", present.commit),), (Write("POST", f"{wanted.path}/git/refs", body),))
@@ -143,7 +160,7 @@ class ReleaseTag(State[TagPresent]):
             )
         contained = compared["status"] in ("identical", "behind")
         runs = list(github.pages(f"{path}/commits/{self._commit}/check-runs", "check_runs", filter="latest"))
-        return TagPresent("", self._commit, contained, problems(runs, wanted.checks))
+        return TagPresent("", self._commit, contained, problems(runs, self._statuses(github), wanted.checks))
 
     def plan(self, present: TagPresent) -> Plan:
         return plan(self.wanted, present)
@@ -164,6 +181,15 @@ class ReleaseTag(State[TagPresent]):
 
     def left(self, before: TagPresent, after: TagPresent) -> tuple[Change, ...]:
         return () if after.at == before.commit else (Change(self.wanted.tag, after.at, before.commit),)
+
+    def _statuses(self, github: GitHub) -> list[Mapping[str, Any]] | None:
+        """The latest commit status of each context; None where the token may not see them."""
+        try:
+            return list(github.pages(f"{self.wanted.path}/commits/{self._commit}/status", "statuses"))
+        except GitHubError as error:
+            if error.code != "forbidden":
+                raise
+            return None
 
     def _head(self, github: GitHub) -> str:
         wanted = self.wanted

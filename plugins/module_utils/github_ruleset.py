@@ -96,8 +96,17 @@ def by_type(rules: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
             )
         if kind in found:
             raise GitHubError("bad_input", f"the rule {kind} is there twice", ("rules", "one of each type"))
-        found[kind] = dict(parameters)
+        found[kind] = without_null(parameters)
     return found
+
+
+def without_null(value: Any) -> Any:
+    """A value without the keys that have none: GitHub takes no null where it takes a number. Pure."""
+    if isinstance(value, Mapping):
+        return {key: without_null(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [without_null(item) for item in value]
+    return value
 
 
 def checked(wanted: Wanted) -> Wanted:
@@ -200,7 +209,7 @@ def body_of(wanted: Wanted, target: RulesetPresent) -> dict[str, Any]:
         "enforcement": target.enforcement,
         "conditions": {"ref_name": {"include": list(target.include), "exclude": list(target.exclude)}},
         "rules": [
-            {"type": kind, "parameters": dict(value)} if value else {"type": kind}
+            {"type": kind, "parameters": without_null(value)} if value else {"type": kind}
             for kind, value in sorted(target.rules.items())
         ],
     }

@@ -43,6 +43,7 @@ options:
     description:
       - Names of the checks that must have succeeded on the commit. Without any, all that ran count, and one at least
         must have succeeded.
+      - A check is a check run (GitHub Actions, apps) or a commit status (the contexts of CircleCI, Jenkins, Vercel).
     type: list
     elements: str
     default: []

@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import github_bodies
 from nacl.public import PrivateKey, SealedBox
 
 REPO = "example/shop"
@@ -69,7 +70,8 @@ class FakeGitHub:
         self.denied: dict[str, str] = {}
         # The scopes of a classic token; empty for a fine-grained one.
         self.scopes = ""
-        self.page = 100
+        # Items of a page: so few that a list which is read without its pages is seen.
+        self.page = 1
         self.ticks = iter(MOMENTS)
         self.renamed: dict[str, str] = {}
         # By scope: "repo", "env/<name>", "org".
@@ -83,6 +85,8 @@ class FakeGitHub:
         self.protection: dict[str, dict[str, Any]] = {}
         self.rulesets: dict[int, dict[str, Any]] = {}
         self.hide_bypass = False
+        # A plan whose private repositories have environments without reviewers, timers and a bypass.
+        self.branch_policies_only = False
         self.security: dict[str, Any] = {
             "secret_scanning": {"status": "disabled"},
             "secret_scanning_push_protection": {"status": "disabled"},
@@ -107,6 +111,7 @@ class FakeGitHub:
         self.commits: dict[str, str] = {}
         self.behind: dict[str, str] = {}
         self.checks: dict[str, list[dict[str, Any]]] = {}
+        self.statuses: dict[str, list[dict[str, Any]]] = {}
         self.url = ""
         # Whose requests these are, for the record of them.
         self.module = ""
@@ -130,6 +135,8 @@ class FakeGitHub:
 
 
 REPO_PATH = f"/repos/{REPO}"
+#: Where an answer has the items of a list that GitHub gives in pages.
+LISTS = ("environments", "branch_policies", "check_runs", "statuses", "workflow_runs", "jobs", "repositories")
 
 
 # Secrets
@@ -272,6 +279,8 @@ def environment(hub: FakeGitHub, query: Any, body: Any, name: str) -> Any:
 @route("PUT", f"{REPO_PATH}/environments/([^/]+)")
 def put_environment(hub: FakeGitHub, query: Any, body: Any, name: str) -> Any:
     body = body or {}
+    if hub.branch_policies_only and {*body} != {"deployment_branch_policy"}:
+        raise invalid("Failed to create the environment protection rule. Please ensure the billing plan supports it.")
     if len(body.get("reviewers") or []) > 6:
         raise invalid("too many reviewers")
     old = hub.environments.get(name, {})
@@ -337,14 +346,11 @@ def protection(hub: FakeGitHub, query: Any, body: Any, name: str) -> Any:
 def put_protection(hub: FakeGitHub, query: Any, body: Any, name: str) -> Any:
     if name not in hub.branches:
         raise missing()
-    for key in ("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions"):
-        if key not in body:
-            raise invalid(f"{key} wasn't supplied")
     kept: dict[str, Any] = {"enforce_admins": {"enabled": bool(body["enforce_admins"])}}
     if checks := body["required_status_checks"]:
-        if "contexts" not in checks:
-            raise invalid("contexts wasn't supplied")
-        listed = checks.get("checks") or [{"context": name, "app_id": None} for name in checks["contexts"]]
+        listed = checks.get("checks")
+        if listed is None:
+            listed = [{"context": name, "app_id": None} for name in checks["contexts"]]
         kept["required_status_checks"] = {
             "strict": checks["strict"],
             "contexts": [one["context"] for one in listed],
@@ -690,7 +696,16 @@ def compare(hub: FakeGitHub, query: Any, body: Any, base: str, head: str) -> Any
 
 @route("GET", f"{REPO_PATH}/commits/([^/]+)/check-runs")
 def check_runs(hub: FakeGitHub, query: Any, body: Any, sha: str) -> Any:
-    return {"check_runs": hub.checks.get(sha, [])}
+    found = hub.checks.get(sha, [])
+    return {"total_count": len(found), "check_runs": found}
+
+
+@route("GET", f"{REPO_PATH}/commits/([^/]+)/status")
+def combined_status(hub: FakeGitHub, query: Any, body: Any, sha: str) -> Any:
+    found = hub.statuses.get(sha, [])
+    states = {one["state"] for one in found}
+    state = "failure" if states & {"failure", "error"} else "success" if states == {"success"} else "pending"
+    return {"state": state, "sha": sha, "total_count": len(found), "statuses": found}
 
 
 # The socket
@@ -751,6 +766,8 @@ class Handler(BaseHTTPRequestHandler):
         for old, new in self.hub.renamed.items():
             if path.startswith(old):
                 return Answer(301 if self.command == "GET" else 307, None, Location=path.replace(old, new, 1))
+        if body is not None and (wrong := github_bodies.problem(self.command, path, body)):
+            return Answer(422, {"message": wrong, "documentation_url": "https://docs.github.com/rest"})
         try:
             found = Answer(200, self.hub.answer(self.command, path, query, body))
         except Answer as answer:
@@ -759,12 +776,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def paged(self, answer: Answer, path: str, query: dict[str, str]) -> Answer:
         body = answer.body
-        key = (
-            next((name for name, value in body.items() if isinstance(value, list)), "")
-            if isinstance(body, dict)
-            else ""
-        )
-        items = body if isinstance(body, list) else body[key] if key and "per_page" in query else None
+        key = next((name for name in LISTS if name in body), "") if isinstance(body, dict) else ""
+        whole = isinstance(body, list) and not path.endswith("/pending_deployments")
+        items = body if whole else body[key] if key else None
         if items is None or len(items) <= self.hub.page:
             return answer
         page = int(query.get("page", 1))

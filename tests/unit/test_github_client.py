@@ -225,10 +225,95 @@ def test_how_long_is_waited(reply: Reply | None, attempt: int, expected: float) 
         ('<https://a/x?page=2>; rel="next", <https://a/x?page=9>; rel="last"', "https://a/x?page=2"),
         ('<https://a/x?page=1>; rel="prev"', None),
         ('<https://a/x?page=1>; rel="first", <https://a/x?page=3>; rel="next"', "https://a/x?page=3"),
+        # A comma and a semicolon within an address, as a cursor may have one.
+        ('<https://a/x?after=a,b>; rel="next"', "https://a/x?after=a,b"),
+        ('<https://a/x?after=a;b,<c>; rel="next"', ValueError),
+        ('<https://a/x?before=a,b>; rel="prev", <https://a/x?after=c,d>; rel="next"', "https://a/x?after=c,d"),
+        ("<https://a/x?page=2>;rel=next", "https://a/x?page=2"),
+        ("<https://a/x?page=2> ; REL = 'x'; rel=Next", "https://a/x?page=2"),
+        ('<https://a/x?page=2>; rel="last next"', "https://a/x?page=2"),
+        ('<https://a/x?page=2>; title="a, b; \\" rel=prev"; rel="next"', "https://a/x?page=2"),
+        ('<https://a/x?page=2>; title="rel=next"', None),
+        (',, <https://a/x?page=2>; rel="next", ,', "https://a/x?page=2"),
+        ('<https://a/x?page=2>; rel="nextish"', None),
+        ('https://a/x?page=2; rel="next"', ValueError),
+        ('<https://a/x?page=2>; rel="next', ValueError),
     ],
 )
-def test_the_next_page(link: str, expected: str | None) -> None:
-    assert next_page({"link": link} if link else {}) == expected
+def test_the_next_page(link: str, expected: Any) -> None:
+    if expected is ValueError:
+        with pytest.raises(ValueError, match="header Link"):
+            next_page({"link": link})
+    else:
+        assert next_page({"link": link} if link else {}) == expected
+
+
+class Pages:
+    """A server of two pages: each with its body and headers."""
+
+    status = 200
+
+    def __init__(self, *pages: tuple[Any, dict[str, str]]) -> None:
+        self.left = list(pages)
+        self.asked: list[str] = []
+        self.headers: dict[str, str] = {}
+
+    def __call__(self, url: str, **_options: Any) -> Pages:
+        self.asked.append(url)
+        self.body, self.headers = self.left.pop(0)
+        return self
+
+    def read(self, _size: int) -> bytes:
+        return json.dumps(self.body).encode()
+
+    def __enter__(self) -> Pages:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+
+NEXT = {"Link": '<https://api.example.com/x?after=a,b>; rel="next"'}
+
+
+def listed(*pages: tuple[Any, dict[str, str]], key: str = "") -> tuple[list[Any], list[str]]:
+    server = Pages(*pages)
+    return list(GitHub(server, "https://api.example.com", "t").pages("/x", key)), server.asked
+
+
+def test_a_list_goes_on_behind_an_address_with_a_comma() -> None:
+    found, asked = listed(([1], NEXT), ([2], {}))
+    assert found == [1, 2] and asked[1] == "https://api.example.com/x?after=a,b"
+
+
+@pytest.mark.parametrize(
+    ("pages", "key", "said"),
+    [
+        ([({"total_count": 3, "runs": [1]}, {}), ()], "runs", "gave 1 of 3 items"),
+        ([({"total_count": 3, "runs": [1]}, NEXT), ({"total_count": 3, "runs": [2]}, {})], "runs", "gave 2 of 3"),
+        ([([1], {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"})], "", "does not see the rest"),
+        ([([1], {"Link": "<https://api.example.com/x"})], "", "more may follow"),
+        ([([1], NEXT)] * 100, "", "more than 100 pages"),
+    ],
+)
+def test_a_part_of_a_list_is_never_taken_for_the_whole(pages: list[Any], key: str, said: str) -> None:
+    with pytest.raises(GitHubError, match=said) as caught:
+        listed(*pages, key=key)
+    assert caught.value.code == "list_cut"
+
+
+def test_a_part_that_is_enough_is_no_cut_list() -> None:
+    server = Pages(({"total_count": 3000, "runs": [1, 2]}, NEXT))
+    pages = GitHub(server, "https://api.example.com", "t").pages("/x", "runs")
+    assert [next(pages), next(pages)] == [1, 2]
+
+
+def test_an_answer_that_is_too_long_is_not_read_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.ops.runbook.plugins.module_utils.github_client.LONGEST", 3)
+    server = Pages(("a long log", {}))
+    with pytest.raises(GitHubError) as caught:
+        GitHub(server, "https://api.example.com", "t").text("/x")
+    assert caught.value.code == "too_long"
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,14 @@ def test_what_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
     assert changed["environment"] == {**before, "wait_timer": 30}
 
 
+def test_a_plan_that_takes_branches_alone_is_sent_branches_alone(hub: FakeGitHub, run: Run) -> None:
+    hub.branch_policies_only = True
+    found = run("github_environment", name="e", branches=["main"])["environment"]
+    assert (found["branch_policy"], found["patterns"]) == ("selected", ["main"])
+    refused = run("github_environment", name="e", reviewers=["anna"], failing=True)
+    assert refused["code"] == "plan_needed" and "billing plan" in refused["msg"], refused["msg"]
+
+
 def test_patterns_are_added_before_others_go(hub: FakeGitHub, run: Run) -> None:
     run("github_environment", name="e", branches=["main"])
     run("github_environment", name="e", branches=["trunk"])

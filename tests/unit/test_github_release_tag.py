@@ -16,6 +16,11 @@ MODULE = "github_release_tag"
 MAIN, OLD, STRAY = "a" * 40, "b" * 40, "c" * 40
 
 
+def status(context: str, state: str = "success") -> dict[str, Any]:
+    """A commit status, as CircleCI, Jenkins and Vercel set one."""
+    return {"context": context, "state": state}
+
+
 def check(name: str, conclusion: str | None = "success", status: str = "completed") -> dict[str, Any]:
     return {"name": name, "status": status, "conclusion": conclusion}
 
@@ -90,21 +95,62 @@ def test_what_was_not_taken_is_seen(hub: FakeGitHub, run: Run, kind: str, code: 
 
 
 @pytest.mark.parametrize(
-    ("runs", "required", "expected"),
+    ("runs", "statuses", "required", "expected"),
     [
-        ([], (), ("no check has succeeded",)),
-        ([check("a", "skipped")], (), ("no check has succeeded",)),
-        ([check("a"), check("b", "neutral")], (), ()),
-        ([check("a"), check("b", "failure")], (), ("b is failure",)),
-        ([check("a"), check("b", None, "in_progress")], (), ("b is in_progress",)),
-        ([check("a"), check("b", "failure")], ("a",), ()),
-        ([check("a", "skipped")], ("a",), ("a is skipped",)),
-        ([check("a"), check("a", "failure")], ("a",), ("a is failure",)),
-        ([check("a")], ("b",), ("b did not run",)),
+        ([], [], (), ("no check has succeeded",)),
+        ([check("a", "skipped")], [], (), ("no check has succeeded",)),
+        ([check("a"), check("b", "neutral")], [], (), ()),
+        ([check("a"), check("b", "failure")], [], (), ("b is failure",)),
+        ([check("a"), check("b", None, "in_progress")], [], (), ("b is in_progress",)),
+        ([check("a"), check("b", "failure")], [], ("a",), ()),
+        ([check("a", "skipped")], [], ("a",), ("a is skipped",)),
+        ([check("a"), check("a", "failure")], [], ("a",), ("a is failure",)),
+        ([check("a")], [], ("b",), ("b did not run",)),
+        # A check may be a commit status, or both.
+        ([], [status("ci/circleci: test")], ("ci/circleci: test",), ()),
+        ([], [status("ci/circleci: test")], (), ()),
+        ([], [status("jenkins", "failure")], ("jenkins",), ("jenkins is failure",)),
+        ([], [status("jenkins", "pending")], ("jenkins",), ("jenkins is pending",)),
+        ([check("a")], [status("vercel", "error")], (), ("vercel is error",)),
+        ([check("a")], [status("vercel", "pending")], (), ("vercel is pending",)),
+        ([check("a")], [status("vercel", "error")], ("a",), ()),
+        ([check("a")], [status("a", "failure")], ("a",), ("a is failure",)),
+        ([check("a", "failure")], [status("a")], ("a",), ("a is failure",)),
+        # What the token may not see is not green.
+        ([check("a")], None, ("a",), ()),
+        ([check("a")], None, ("b",), ("b did not run as a check, and this token may not see commit statuses",)),
+        ([check("a")], None, (), ("this token may not see commit statuses",)),
     ],
 )
-def test_what_is_green(runs: list[dict[str, Any]], required: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    assert problems(runs, required) == expected
+def test_what_is_green(
+    runs: list[dict[str, Any]],
+    statuses: list[dict[str, Any]] | None,
+    required: tuple[str, ...],
+    expected: tuple[str, ...],
+) -> None:
+    assert problems(runs, statuses, required) == expected
+
+
+def test_a_required_commit_status_lets_the_tag_be_made(hub: FakeGitHub, run: Run) -> None:
+    hub.checks[MAIN] = []
+    hub.statuses[MAIN] = [status(f"ci/circleci: {number}") for number in range(5)]
+    wanted = ["ci/circleci: 0", "ci/circleci: 4"]
+    assert run(MODULE, tag="v1.4.0", required_checks=wanted)["changed"]
+
+
+def test_a_red_commit_status_on_a_later_page_stops_the_tag(hub: FakeGitHub, run: Run) -> None:
+    hub.statuses[MAIN] = [*(status(f"ci/{number}") for number in range(5)), status("vercel", "failure")]
+    found = run(MODULE, tag="v1.4.0", failing=True)
+    assert found["code"] == "not_green" and "vercel is failure" in found["msg"]
+    assert hub.refs == {}
+
+
+def test_statuses_that_the_token_may_not_see_are_said(hub: FakeGitHub, run: Run) -> None:
+    hub.denied["/status"] = "statuses=read"
+    assert run(MODULE, tag="v1.4.0", required_checks=["test"])["changed"]
+    found = run(MODULE, tag="v1.5.0", failing=True)
+    assert found["code"] == "not_green" and "may not see commit statuses" in found["msg"]
+    assert any("statuses=read" in one["input"] + one["effect"] for one in found["ways"]), found["ways"]
 
 
 RUNS = st.lists(
@@ -121,4 +167,4 @@ RUNS = st.lists(
 def test_green_means_that_every_required_check_succeeded(runs: list[dict[str, Any]], required: set[str]) -> None:
     good = {run["name"] for run in runs if run == check(run["name"])}
     bad = {run["name"] for run in runs if run != check(run["name"])}
-    assert (problems(runs, sorted(required)) == ()) is (required <= good - bad)
+    assert (problems(runs, [], sorted(required)) == ()) is (required <= good - bad)

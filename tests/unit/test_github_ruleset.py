@@ -57,6 +57,16 @@ def test_what_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
     assert changed["ruleset"] == {**before, "exclude": ["refs/tags/v0*"]}
 
 
+def test_a_parameter_without_a_value_is_left_out(hub: FakeGitHub, run: Run) -> None:
+    checks = {"required_status_checks": [{"context": "test", "integration_id": None}]}
+    rules = [{"type": "required_status_checks", "parameters": checks}]
+    options: dict[str, Any] = {"name": "green", "include": ["main"], "rules": rules}
+    assert run(MODULE, **options)["changed"]
+    (kept,) = hub.rulesets.values()
+    assert kept["rules"][0]["parameters"]["required_status_checks"] == [{"context": "test"}]
+    assert not run(MODULE, **options)["changed"]
+
+
 def test_parameters_that_github_added_are_kept(hub: FakeGitHub, run: Run) -> None:
     run(MODULE, **REVIEWS)
     rules = [{"type": "pull_request", "parameters": {"required_approving_review_count": 2}}]
