@@ -4,57 +4,66 @@
 
 """authorized_keys: read as sshd reads it, and edited so that each line that was not meant stays byte for byte.
 
-The rules are those of OpenSSH's auth2-pubkeyfile.c, sshkey.c and auth-options.c: a line is a key, or options and a key;
-options end at the first space outside of quotes, and `\\"` is a quote that ends none; what is neither is passed over.
+The rules are those of OpenSSH's auth2-pubkeyfile.c and sshkey.c: a line is a key, or options and a key; what is neither
+is passed over, and so is a line whose options refuse. key_options.py has the options. A test holds both against a real
+sshd.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import calendar
 import hashlib
 import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.ops.runbook.plugins.module_utils import screen_text
+from ansible_collections.ops.runbook.plugins.module_utils import key_options, screen_text
+from ansible_collections.ops.runbook.plugins.module_utils.key_options import Option
 
-#: Names of plain keys. Each may stand before a blob that says the same; RSA's have three.
-_RSA = frozenset({"ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"})
-_CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
 _ED25519 = "ssh-ed25519"
-_KINDS = frozenset(
-    {
-        *_RSA,
-        "ssh-dss",
-        _ED25519,
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-        *(f"ecdsa-sha2-{curve}" for curve in _CURVES),
-    }
-)
-
-_FLAGS = frozenset({"restrict", "cert-authority"})
-_SWITCHES = frozenset(
-    {
-        "port-forwarding",
-        "agent-forwarding",
-        "x11-forwarding",
-        "touch-required",
-        "verify-required",
-        "pty",
-        "user-rc",
-    }
-)
-_ONCE = frozenset({"command", "principals", "from"})
-_MANY = frozenset({"expiry-time", "environment", "permitopen", "permitlisten", "tunnel"})
+#: The name before a key, and what that key is called. The name in its blob may be another one of the same type.
+_KINDS = {
+    "ssh-rsa": "ssh-rsa",
+    "rsa-sha2-256": "ssh-rsa",
+    "rsa-sha2-512": "ssh-rsa",
+    "ssh-dss": "ssh-dss",
+    _ED25519: _ED25519,
+    "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com": "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com": "sk-ecdsa-sha2-nistp256@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com": "sk-ecdsa-sha2-nistp256@openssh.com",
+}
+#: How many parts follow the name in a blob.
+_PARTS = {"ssh-rsa": 2, "ssh-dss": 4, _ED25519: 1, "sk-ssh-ed25519@openssh.com": 2}
+#: Bits, prime and b of the curves of FIPS 186-4; a is -3.
+_CURVES = {
+    "nistp256": (
+        256,
+        2**256 - 2**224 + 2**192 + 2**96 - 1,
+        0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
+    ),
+    "nistp384": (
+        384,
+        2**384 - 2**128 - 2**96 + 2**32 - 1,
+        0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
+    ),
+    "nistp521": (
+        521,
+        2**521 - 1,
+        0x51953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
+    ),
+}
+#: A type that OpenSSH has got since this was written: its blob says the same name.
+_NEWER = re.compile(r"[a-z0-9][a-z0-9-]*(?:@[a-z0-9.-]+)?")
 
 _BLANK = " \t"
 
-#: OpenSSH refuses RSA keys below this, wherever they stand.
+#: OpenSSH refuses RSA keys below and above this, wherever they stand.
 _RSA_LEAST = 1024
+_RSA_MOST = 16384
 
 
 class NotEdited(Exception):
@@ -62,18 +71,11 @@ class NotEdited(Exception):
 
 
 @dataclass(frozen=True)
-class Option:
-    """One option. value: None for a flag. The name is in lower case, as sshd compares it."""
-
-    name: str
-    value: str | None = None
-
-
-@dataclass(frozen=True)
 class Key:
     """One key of a line. problem: why sshd takes it for none although it is one; empty where it takes it.
 
-    bits: None where the type says it all and has no length. expires: seconds since the epoch.
+    bits: 0 for a type that is newer than this reader. expires: seconds since the epoch. since: the version of OpenSSH
+    that knows all options of the line.
     """
 
     kind: str
@@ -84,6 +86,12 @@ class Key:
     expires: float | None = None
     problem: str = ""
     blob: bytes = field(default=b"", repr=False, compare=False)
+    since: tuple[int, int] = (0, 0)
+
+    @property
+    def source(self) -> str | None:
+        """From where the line lets somebody in, as its from= says; None where it says nothing."""
+        return next((option.value for option in self.options if option.name == "from"), None)
 
     @property
     def is_authority(self) -> bool:
@@ -91,11 +99,16 @@ class Key:
         return any(option.name == "cert-authority" for option in self.options)
 
     def expired(self, now: float) -> bool:
-        return self.expires is not None and self.expires < now
+        return self.expires is not None and self.expires < int(now)
 
-    def lets_in(self, now: float) -> bool:
-        """Whether sshd would let somebody in who has the private half, as far as the line says."""
-        return not self.problem and not self.is_authority and not self.expired(now)
+    def lets_in(self, now: float, address: str = "") -> bool:
+        """Whether sshd would let somebody in who has the private half, as far as the line says.
+
+        address: from where; from anywhere that the line allows where it is empty.
+        """
+        if self.problem or self.is_authority or self.expired(now):
+            return False
+        return not address or self.source is None or key_options.from_lets_in(self.source, address)
 
 
 @dataclass(frozen=True)
@@ -136,21 +149,22 @@ def _line(number: int, raw: bytes) -> Line:
     key = _key(text)
     if key is not None:
         return Line(number, raw, key)
-    end = _options_end(text)
+    end = key_options.end(text)
     if end is None:
         return Line(number, raw, problem="a quote in its options is never closed")
     rest = text[end:].lstrip(_BLANK)
     key = _key(rest)
     if key is None:
         return Line(number, raw, problem=_why_none(text, rest))
-    said = text[:end]
-    options, problem = _options(said)
-    expires, wrong = _expiry(options)
-    return Line(
-        number,
-        raw,
-        Key(key.kind, key.fingerprint, key.bits, options, key.comment, expires, problem or wrong, key.blob),
+    options = key_options.read(text[:end])
+    found = replace(
+        key,
+        options=options.items,
+        expires=options.expires,
+        problem=screen_text.shown(options.problem),
+        since=options.since,
     )
+    return Line(number, raw, found)
 
 
 def _why_none(text: str, rest: str) -> str:
@@ -165,8 +179,8 @@ def _why_none(text: str, rest: str) -> str:
 
 def _key(text: str) -> Key | None:
     """The key at the beginning of this text; None where it does not begin with one."""
-    kind, blank, rest = _word(text)
-    if not blank or kind not in _KINDS:
+    name, blank, rest = _word(text)
+    if not blank or not (name in _KINDS or _NEWER.fullmatch(name)) or "-cert-v0" in name:
         return None
     encoded, _, comment = _word(rest.lstrip(_BLANK))
     try:
@@ -174,16 +188,10 @@ def _key(text: str) -> Key | None:
         blob = base64.b64decode(bare, validate=True)
         if base64.b64encode(blob) != bare:
             raise ValueError("bits behind the last byte")
-        bits = _bits("ssh-rsa" if kind in _RSA else kind, blob)
+        kind, bits, blob = _read_blob(name, blob)
     except (ValueError, binascii.Error):
         return None
-    return Key(
-        kind="ssh-rsa" if kind in _RSA else kind,
-        fingerprint=fingerprint(blob),
-        bits=bits,
-        comment=comment.strip(" \t\r\n"),
-        blob=blob,
-    )
+    return Key(kind=kind, fingerprint=fingerprint(blob), bits=bits, comment=comment.strip(" \t\r\n"), blob=blob)
 
 
 def _word(text: str) -> tuple[str, str, str]:
@@ -197,32 +205,62 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def _bits(kind: str, blob: bytes) -> int:
-    """Length of the key in this blob. Raises ValueError where the blob is no key of that type."""
-    fields = _fields(blob)
-    if fields[0].decode("ascii", "replace") != kind:
+def _read_blob(name: str, blob: bytes) -> tuple[str, int, bytes]:
+    """Type, bits, and the blob as sshd would write it anew. Raises ValueError where it is no key of that type."""
+    said, *parts = _fields(blob)
+    inner = said.decode("ascii", "replace")
+    if name not in _KINDS:
+        if inner != name or not parts:
+            raise ValueError("the blob is of another type")
+        return name, 0, blob
+    kind = _KINDS[name]
+    if _KINDS.get(inner) != kind:
         raise ValueError("the blob is of another type")
-    numbers = fields[1:]
-    shape = {"ssh-rsa": 2, "ssh-dss": 4, _ED25519: 1, "sk-ssh-ed25519@openssh.com": 2}.get(kind)
-    shape = shape or (3 if kind.startswith("sk-") else 2)
-    if len(numbers) != shape:
-        raise ValueError(f"{len(numbers)} parts")
+    if len(parts) != _PARTS.get(kind, 3 if kind.startswith("sk-") else 2):
+        raise ValueError(f"{len(parts)} parts")
     if kind in ("ssh-rsa", "ssh-dss"):
-        if any(number[:1] >= b"\x80" for number in numbers):
-            raise ValueError("a negative number")
-        bits = int.from_bytes(numbers[1 if kind == "ssh-rsa" else 0], "big").bit_length()
-        if kind == "ssh-rsa" and bits < _RSA_LEAST:
-            raise ValueError("too short for OpenSSH")
+        parts = [_integer(part) for part in parts]
+    return kind, _bits(kind, parts), b"".join(len(part).to_bytes(4, "big") + part for part in (kind.encode(), *parts))
+
+
+def _integer(part: bytes) -> bytes:
+    """An integer without the zeros before it that it does not need."""
+    if part[:1] >= b"\x80":
+        raise ValueError("a negative number")
+    bare = part.lstrip(b"\0")
+    return b"\0" + bare if bare[:1] >= b"\x80" else bare
+
+
+def _bits(kind: str, parts: list[bytes]) -> int:
+    """Length of a key. Raises ValueError where these are no parts of one."""
+    if kind == "ssh-rsa":
+        bits = int.from_bytes(parts[1], "big").bit_length()
+        if not _RSA_LEAST <= bits <= _RSA_MOST:
+            raise ValueError("too short or too long for OpenSSH")
         return bits
+    if kind == "ssh-dss":
+        return int.from_bytes(parts[0], "big").bit_length()
     if "ed25519" in kind:
-        if len(numbers[0]) != 32:
+        if len(parts[0]) != 32:
             raise ValueError("not 32 bytes")
         return 256
-    curve = numbers[0].decode("ascii", "replace")
-    bits = _CURVES.get(curve, 0)
-    if f"ecdsa-sha2-{curve}" not in kind or numbers[1][:1] != b"\x04" or len(numbers[1]) != 1 + 2 * ((bits + 7) // 8):
+    curve = parts[0].decode("ascii", "replace")
+    if curve not in _CURVES or f"ecdsa-sha2-{curve}" not in kind or not _is_on(curve, parts[1]):
         raise ValueError("no point of its curve")
-    return bits
+    return _CURVES[curve][0]
+
+
+def _is_on(curve: str, point: bytes) -> bool:
+    """Whether this is a point of the curve, in the only form that OpenSSH reads: not compressed."""
+    bits, prime, b = _CURVES[curve]
+    size = (bits + 7) // 8
+    x, y = int.from_bytes(point[1 : 1 + size], "big"), int.from_bytes(point[1 + size :], "big")
+    return (
+        point[:1] == b"\x04"
+        and len(point) == 1 + 2 * size
+        and max(x, y) < prime
+        and (y * y - (x * x * x - 3 * x + b)) % prime == 0
+    )
 
 
 def _fields(blob: bytes) -> list[bytes]:
@@ -238,98 +276,6 @@ def _fields(blob: bytes) -> list[bytes]:
     if not found:
         raise ValueError("empty")
     return found
-
-
-# -- options -------------------------------------------------------------------------------------
-
-
-def _options_end(text: str) -> int | None:
-    """Where the options end: at the first blank outside of quotes. None where a quote is never closed."""
-    position, quoted = 0, False
-    while position < len(text) and (quoted or text[position] not in _BLANK):
-        if text.startswith('\\"', position):
-            position += 1
-        elif text[position] == '"':
-            quoted = not quoted
-        position += 1
-    return None if quoted else min(position, len(text))
-
-
-def _options(text: str) -> tuple[tuple[Option, ...], str]:
-    """The options, and why sshd refuses the line for them; empty where it does not."""
-    found: list[Option] = []
-    problem = ""
-    for item in _split_options(text):
-        name, equals, value = item.partition("=")
-        option = Option(name.lower(), _unquoted(value) if equals else None)
-        problem = problem or _option_problem(option, bool(equals), value, found)
-        found.append(option)
-    if text.endswith(","):
-        problem = problem or "its options end with a comma"
-    return tuple(found), problem
-
-
-def _split_options(text: str) -> Iterator[str]:
-    start, position, quoted = 0, 0, False
-    while position < len(text):
-        if text.startswith('\\"', position):
-            position += 1
-        elif text[position] == '"':
-            quoted = not quoted
-        elif text[position] == "," and not quoted:
-            yield text[start:position]
-            start = position + 1
-        position += 1
-    if start < len(text):
-        yield text[start:]
-
-
-def _unquoted(value: str) -> str:
-    inner = value[1:-1] if len(value) > 1 and value[0] == '"' == value[-1] else value
-    return inner.replace('\\"', '"')
-
-
-def _option_problem(option: Option, has_value: bool, value: str, before: list[Option]) -> str:
-    name = option.name
-    bare = name[3:] if name.startswith("no-") else name
-    if not has_value:
-        if name in _FLAGS or bare in _SWITCHES:
-            return ""
-        if name in _ONCE | _MANY:
-            return f"its option {name} has no value"
-        return f"it has the option {shown(name) or '(empty)'}, which sshd refuses"
-    if name not in _ONCE | _MANY:
-        return f"it has the option {shown(name)}, which sshd refuses"
-    if not re.fullmatch(r'"(?:\\"|[^"])*"', value):
-        return f"the value of its option {name} does not stand in quotes"
-    if name in _ONCE and any(other.name == name for other in before):
-        return f"it has the option {name} twice"
-    return ""
-
-
-def _expiry(options: tuple[Option, ...]) -> tuple[float | None, str]:
-    """When the key ends, the earliest where there are several, and what is wrong with such an option."""
-    found: list[float] = []
-    for option in options:
-        if option.name == "expiry-time" and option.value is not None:
-            moment = expiry(option.value)
-            if moment is None:
-                return None, "its expiry-time is no time that sshd knows"
-            found.append(moment)
-    return (min(found) if found else None), ""
-
-
-def expiry(text: str) -> float | None:
-    """Seconds since the epoch of an expiry-time; without a Z it is the host's own time. None where it is no time."""
-    match = re.fullmatch(r"(\d{8})(?:(\d{4})(\d\d)?)?(Z?)", text)
-    if match is None:
-        return None
-    day, minute, second, utc = match.groups()
-    try:
-        parts = time.strptime(f"{day}{minute or '0000'}{second or '00'}", "%Y%m%d%H%M%S")
-        return float(calendar.timegm(parts) if utc else time.mktime(parts))
-    except (ValueError, OverflowError):
-        return None
 
 
 # -- edits ---------------------------------------------------------------------------------------
@@ -383,8 +329,10 @@ def successor(line: Line, public: str, comment: str, expires: str = "") -> bytes
     if line.key is None:
         raise NotEdited(f"line {line.number} holds no key")
     text = line.raw.partition(b"\0")[0].decode("utf-8", "surrogateescape").lstrip(_BLANK)
-    end = 0 if _key(text) is not None else _options_end(text) or 0
-    options = [item for item in _split_options(text[:end]) if item.partition("=")[0].lower() != "expiry-time"]
+    end = 0 if _key(text) is not None else key_options.end(text) or 0
+    options = [
+        item for item in key_options.split(text[:end]) if item and item.partition("=")[0].lower() != "expiry-time"
+    ]
     if expires:
         options.append(f'expiry-time="{expires}"')
     words = [",".join(options), public.strip(), " ".join(comment.split())]

@@ -97,7 +97,7 @@ def undated(comment: str) -> str:
 
 
 def judge(key: Key, refused: Sequence[str], policy: Policy) -> dict[str, Any]:
-    """What there is to say about one key. refused: why sshd takes nothing from its file."""
+    """What there is to say about one key. refused: why sshd does not take it, or nothing from its file."""
     days, since, source = age(key, policy)
     expired = key.expired(policy.now)
     unusable = "; ".join(
@@ -207,9 +207,10 @@ def _file(
         return file, [], [f"{path} can't be read: {error.strerror}"]
     lines = authorized_keys.parse(content)
     file["unknown_lines"] = [{"line": line.number, "why": line.problem} for line in lines if line.problem]
-    keys = [
-        {"account": account.name, "file": path, "line": line.number, **judge(line.key, file["problems"], policy)}
-        for line in lines
-        if line.key is not None
-    ]
+    keys = []
+    for line in lines:
+        if line.key is not None:
+            own = configuration.refuses(line.key)
+            place = {"account": account.name, "file": path, "line": line.number}
+            keys.append({**place, **judge(line.key, [*file["problems"], *([own] if own else [])], policy)})
     return file, keys, []

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key
 
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 
@@ -21,6 +24,15 @@ from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 DEFAULT_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 
 _SECONDS = 20
+
+#: What keys of a type sign with, where that is not its name alone.
+_SIGNS_WITH = {
+    "ssh-rsa": ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"),
+    "sk-ecdsa-sha2-nistp256@openssh.com": (
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+    ),
+}
 
 
 class NotRead(Exception):
@@ -44,6 +56,8 @@ class Configuration:
     files: paths as they stand there, with their tokens. command: a program that gives keys too.
     strict: whether StrictModes is on. public_keys: whether keys are taken at all.
     authorities: the file of CAs whose certificates are let in, which no authorized_keys shows.
+    version: of OpenSSH, (0, 0) where it is not known. algorithms: what a key may sign with, and authority_algorithms
+    what a CA may, each empty where that is not known. rsa_least: bits. debian: whether it is Debian's or Ubuntu's sshd.
     known: whether sshd said so; the defaults of OpenSSH otherwise. doubts: what the reader should know about it.
     """
 
@@ -52,8 +66,26 @@ class Configuration:
     strict: bool = True
     public_keys: bool = True
     authorities: str = ""
+    version: tuple[int, int] = (0, 0)
+    algorithms: tuple[str, ...] = ()
+    authority_algorithms: tuple[str, ...] = ()
+    rsa_least: int = 0
+    debian: bool = False
     known: bool = True
     doubts: tuple[str, ...] = ()
+
+    def refuses(self, key: Key) -> str:
+        """Why this sshd does not take a key that OpenSSH can read; empty where it does."""
+        if self.version != (0, 0) and key.since > self.version:
+            since, own = (".".join(map(str, version)) for version in (key.since, self.version))
+            return f"it has an option of OpenSSH {since}, and sshd is of OpenSSH {own}"
+        option = "CASignatureAlgorithms" if key.is_authority else "PubkeyAcceptedAlgorithms"
+        taken = self.authority_algorithms if key.is_authority else self.algorithms
+        if taken and not any(name in taken for name in _SIGNS_WITH.get(key.kind, (key.kind,))):
+            return f"sshd takes no signature of a key of the type {key.kind} ({option})"
+        if key.kind == "ssh-rsa" and key.bits < self.rsa_least:
+            return f"sshd takes no RSA key of fewer than {self.rsa_least} bits (RequiredRSASize)"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -68,8 +100,8 @@ class Fact:
 # -- what sshd says ------------------------------------------------------------------------------
 
 
-def parse(dump: str) -> Configuration:
-    """The answer of `sshd -T`. Raises NotRead where it is none."""
+def parse(dump: str, version: str = "") -> Configuration:
+    """The answers of `sshd -T` and `sshd -V`. Raises NotRead where the first is none."""
     said: dict[str, str] = {}
     for line in dump.splitlines():
         name, _, value = line.strip().partition(" ")
@@ -82,7 +114,22 @@ def parse(dump: str) -> Configuration:
         strict=said.get("strictmodes", "yes") != "no",
         public_keys=said.get("pubkeyauthentication", "yes") != "no",
         authorities=_named(said.get("trustedusercakeys", "")),
+        version=_version(version),
+        algorithms=_list(said.get("pubkeyacceptedalgorithms") or said.get("pubkeyacceptedkeytypes", "")),
+        authority_algorithms=_list(said.get("casignaturealgorithms", "")),
+        rsa_least=int(said.get("requiredrsasize") or 0),
+        debian="debianbanner" in said,
     )
+
+
+def _version(text: str) -> tuple[int, int]:
+    """Of what `sshd -V` says; older ones do not know -V, and say their version with their usage."""
+    match = re.search(r"(?:OpenSSH_|^)(\d{1,4})\.(\d{1,4})", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(name for name in value.split(",") if name)
 
 
 def _named(value: str) -> str:
@@ -175,21 +222,30 @@ def ask(
     environment: that of the session; its SSH_CONNECTION says from where Match blocks are judged.
     """
     connection = environment.get("SSH_CONNECTION", "").split()
-    address = connection[0] if len(connection) == 4 else "127.0.0.1"
     doubts = []
     if len(connection) != 4:
+        # sshd does not answer where a Match block asks for what it was not told.
+        connection = ["127.0.0.1", "0", "127.0.0.1", "22"]
         doubts.append(
             "Match blocks on an address were judged for 127.0.0.1: this session does not say where it is from"
         )
-    spec = f"user={name},host={address},addr={address}"
-    if len(connection) == 4:
-        spec += f",laddr={connection[2]},lport={connection[3]}"
+    address, _port, own_address, own_port = connection
+    spec = f"user={name},host={address},addr={address},laddr={own_address},lport={own_port},rdomain="
     try:
-        read = parse(_dump(sshd or program(), config, spec, run))
+        where = sshd or program()
+        read = parse(_dump(where, config, spec, run), _said_version(where, run))
     except NotRead as error:
         doubt = f"which files sshd reads is not known, its defaults were taken: {error}"
         return Configuration(known=False, doubts=(doubt,))
-    return Configuration(read.files, read.command, read.strict, read.public_keys, read.authorities, True, tuple(doubts))
+    return replace(read, doubts=tuple(doubts))
+
+
+def _said_version(sshd: str, run: Callable[..., subprocess.CompletedProcess[str]]) -> str:
+    try:
+        ran = run([sshd, "-V"], check=False, capture_output=True, text=True, errors="replace", timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ran.stdout + ran.stderr
 
 
 def _dump(sshd: str, config: str, spec: str, run: Callable[..., subprocess.CompletedProcess[str]]) -> str:

@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import key_lines
 import pytest
 import real_sshd
 
-from ansible_collections.ops.runbook.plugins.module_utils import sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, sshd_files
 from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Fact, NotRead
 
 DEPLOY = Account("deploy", 1000, "/home/deploy", "/srv/home/deploy")
@@ -125,3 +126,47 @@ def test_sshd_itself_says_which_files_it_reads_for_whom_and_from_where(tmp_path:
     assert sshd_files.paths(near, me) == [f"{me.home}/.ssh/authorized_keys", f"/etc/ssh/keys/{ME}"]
     assert sshd_files.paths(far, me) == [f"{me.home}/far"]
     assert "127.0.0.1" in near.doubts[0] and far.doubts == ()
+
+
+DUMP = (
+    "authorizedkeysfile .ssh/a\npubkeyacceptedalgorithms ssh-ed25519,rsa-sha2-512\n"
+    "casignaturealgorithms ssh-ed25519\nrequiredrsasize 2048\n"
+)
+TAKEN = {
+    "a type that it takes": (key_lines.ed25519("1"), "10.0", ""),
+    "RSA by one of its names": (key_lines.rsa("1", 2048), "10.0", ""),
+    "RSA that is too short": (key_lines.rsa("1", 1024), "10.0", "fewer than 2048 bits (RequiredRSASize)"),
+    "DSA": (key_lines.dsa("1"), "10.0", "type ssh-dss (PubkeyAcceptedAlgorithms)"),
+    "a type that came later": (key_lines.public("ssh-new@example.com", b"x"), "10.0", "type ssh-new@example.com"),
+    "a CA of RSA": (f"cert-authority {key_lines.rsa('1', 2048)}", "10.0", "(CASignatureAlgorithms)"),
+    "an option that it does not know": (f'expiry-time="20991231Z" {key_lines.ed25519("1")}', "8.9", "OpenSSH 9.1"),
+    "the same where it does": (f'expiry-time="20991231Z" {key_lines.ed25519("1")}', "9.2", ""),
+    "the same where it is not known": (f'expiry-time="20991231Z" {key_lines.ed25519("1")}', "", ""),
+}
+
+
+@pytest.mark.parametrize(("line", "version", "why"), TAKEN.values(), ids=TAKEN)
+def test_a_key_that_this_sshd_does_not_take_is_told(line: str, version: str, why: str) -> None:
+    said = f"unknown option -- V\nOpenSSH_{version}p1 Debian-1, OpenSSL 3.0.2\nusage: sshd" if version else ""
+    [(_, key)] = authorized_keys.keys(line.encode())
+    refused = sshd_files.parse(DUMP, said).refuses(key)
+    assert why in refused and bool(refused) is bool(why)
+
+
+@needs_sshd
+def test_blocks_on_the_address_port_and_routing_domain_of_the_host_do_not_keep_sshd_from_answering(
+    tmp_path: Path,
+) -> None:
+    real_sshd.make_key(tmp_path / "host_key")
+    config = tmp_path / "sshd_config"
+    config.write_text(
+        f"HostKey {tmp_path / 'host_key'}\nAuthorizedKeysFile %h/near\n"
+        "Match LocalAddress 192.0.2.1 LocalPort 22 RDomain other\n  AuthorizedKeysFile %h/far\n"
+        "Match LocalPort 2222\n  AuthorizedKeysFile %h/far\n"
+    )
+    if os.geteuid() == 0:
+        real_sshd.PRIVSEP.mkdir(mode=0o755, exist_ok=True)
+    for environment in ({}, FROM):
+        read = sshd_files.ask(ME, environment, config=str(config))
+        assert read.known and read.files == ("%h/near",), read
+        assert read.version >= (8, 0) and "ssh-ed25519" in read.algorithms
