@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: compose_diagnose_info
 short_description: Find out what is wrong with a Docker Compose service
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Reads containers, the log of each health check, exit codes, restarts, addresses from the host and from inside the
     containers, the last log lines of what is not well, disks, and the digests that run against those that are pinned,

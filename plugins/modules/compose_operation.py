@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: compose_operation
 short_description: Plan an operation on a Docker Compose service, and carry it out
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - With O(phase=plan) takes the service's lease, starts the journal, reads the host and decides what will be done.
     A plan that must not go on is refused. A refusal has changed nothing of the service, is recorded in the ledger, and

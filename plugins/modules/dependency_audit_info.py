@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dependency_audit_info
 short_description: Audit the locked dependencies of a checkout for known holes
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Runs C(composer audit), C(npm audit) and C(pip-audit), each where the checkout has its lock file, and reads their
     reports. Their exit codes are not believed. Several end well without having asked anybody.

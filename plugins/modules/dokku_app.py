@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_app
 short_description: Make a Dokku app, or destroy it
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Makes an app, without deploying anything to it, or destroys one whose name is given twice.
   - Dokku's deploy lock protects nothing; it stops neither a deploy nor C(apps:destroy). Here an app that has it is not

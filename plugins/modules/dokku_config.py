@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_config
 short_description: Set the configuration of a Dokku app, without showing a value
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Sets variables of an app, removes them, and with O(purge=true) leaves no others. The containers take them with the
     next deploy or restart, or at once with O(redeploy=true).

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_domains
 short_description: Give a Dokku app its domains
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Adds domains to an app, removes them, or leaves it with exactly those that are given.
   - Dokku takes a domain that another app has already, and nginx then serves one of the two. Here it is refused.

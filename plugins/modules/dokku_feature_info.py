@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_feature_info
 short_description: List the feature apps of a Dokku host
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Reads which feature apps there are, how old they are, whether they run, and what they are linked to.
   - A feature app is known by its name, which begins with O(prefix).

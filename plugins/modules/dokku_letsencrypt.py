@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_letsencrypt
 short_description: Give a Dokku app a certificate of Let's Encrypt
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Asks for a certificate where the app has none, where it has expired, or where it is not for all its domains. One
     that is good is not asked for again, since Let's Encrypt counts.

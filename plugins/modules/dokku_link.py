@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_link
 short_description: Link a database or a cache of Dokku to an app
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Links a service of the plugins mysql, postgres and redis to an app, or removes the link, without a restart.
   - A link is two things, the app in the service's list and the variable with the address in the app's configuration.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_nginx
 short_description: Set what nginx does for a Dokku app
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Sets properties of an app's nginx configuration, builds it, and has nginx check it. Where nginx refuses it, what was
     set before is put back.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_operation
 short_description: Plan an operation on an app of Dokku, and carry it out
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - With O(phase=plan) takes the app's lease, starts the journal, reads the host and decides what will be done.
     A plan that must not go on is refused. A refusal has changed nothing, is recorded in the ledger, and has given the

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_ps
 short_description: Scale, start, stop, restart or rebuild a Dokku app
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Brings the processes of an app to a number and a state, and waits until C(ps:report) says that they are there.
   - An app that was never deployed is refused. Dokku says so, and ends with 0.

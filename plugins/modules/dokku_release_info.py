@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_release_info
 short_description: Read the releases of an app of Dokku, and whether what is live is well
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Reads what the plugin C(releases) has recorded, what is live, which release a rollback would go to, what differs
     from the live release, and whether its processes run and its endpoints answer. Changes nothing.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_resource
 short_description: Limit what the containers of a Dokku app may use
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Sets limits and reservations of an app, or of one of its processes. Values are compared by what they mean, so that
     C(2g) is C(2048m).

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dokku_status_info
 short_description: Read how an app of Dokku is
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Reads processes, releases and their holds, certificates, resources, log, endpoints, databases and caches, disks and
     ledger of an app and of its staging app in one call, and judges each. Nothing is changed.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_advisory_info
 short_description: Read the open advisories of a GitHub repository
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Lists what Dependabot found in the dependencies of the repository and nobody has closed. Where Dependabot alerts are
     off it fails, since that is no "none".

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_branch_protection
 short_description: Protect a branch of a GitHub repository
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Sets the protection of one branch. What an option does not name stays as it is; GitHub itself would remove it,
     because each change replaces the whole protection.

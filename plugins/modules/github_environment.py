@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_environment
 short_description: Bring an environment of a GitHub repository to a state
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Sets who approves a deployment to an environment, how long it waits, and from which branches and tags it may come.
   - What an option does not name stays as it is. GitHub itself would reset it, so everything goes into one request.

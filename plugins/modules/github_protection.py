@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_protection
 short_description: Bring the protection of a GitHub repository to a state, as a whole
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Reads every setting that is named, plans what differs, and only then begins to write. Where one setting can't be
     read, or must not be made as it is wanted, nothing is written at all.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_release_tag
 short_description: Tag a release on GitHub, where its checks are green
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Makes a tag on a commit of an allowed branch, if the checks of exactly that commit are green and the tag is not
     there. A tag that is there is never moved; on the same commit it is no change.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_ruleset
 short_description: Bring a ruleset of a GitHub repository to a state
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Makes, changes or removes a ruleset for branches or for tags. It is found by its name and target. What an option
     does not name stays as it is.

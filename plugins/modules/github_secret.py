@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_secret
 short_description: Set a secret of GitHub Actions
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Sets a secret of a repository, of an environment of it, or of an organisation, or removes it. The value is sealed
     for GitHub's public key before it leaves, and stands in no result, difference, error or process list.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_security
 short_description: Switch the security settings of a GitHub repository
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Switches secret scanning, push protection, Dependabot alerts and Dependabot's security updates on or off. What is
     not named stays as it is.

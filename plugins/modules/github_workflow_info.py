@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_workflow_info
 short_description: Say whether the latest runs of workflows on GitHub are green
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Looks at the latest run of each workflow, of one commit where it is given, and says whether it succeeded, is young
     enough, and has in its logs what it must have.

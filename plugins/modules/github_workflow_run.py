@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_workflow_run
 short_description: Start a workflow on GitHub, or follow a run of it, until it ended as it should
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Dispatches a workflow with its inputs, finds out which run it was that this started, and follows that one and no
     other until it ended.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_check_info
 short_description: Look whether a host has what the procedures need
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Says who Ansible is on the host, what its clock shows, whether the state folder can be written, which versions of
     the tools are there, and which commands sudo would allow. No such command is run.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: registry_image_info
 short_description: Say whether images are in their registry
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Asks each image's registry for its manifest. No engine is needed and nothing is downloaded.
   - An image is there, or is not, or is unknown because the registry refuses or can't be reached. GHCR refuses for an

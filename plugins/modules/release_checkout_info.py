@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: release_checkout_info
 short_description: Say whether a release may be tagged from a checkout
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - A checkout is good where nothing in it is changed or untracked, and where it is on a branch of releases.
   - The index is not written, nor is anything else.

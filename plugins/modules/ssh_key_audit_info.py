@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ssh_key_audit_info
 short_description: Read which SSH keys let somebody into an account, how old they are, and whose
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Asks sshd which files it reads for each account, and reads the keys in them as sshd does.
   - Of a key only its fingerprint is returned, never the key itself. Arguments of a forced command and values of

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ssh_key_operation
 short_description: Rotate a key that lets CI into an account
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - With O(phase=plan) takes the lease, starts the journal, asks sshd which files it reads for the account, and decides
     which line is rotated. A plan that must not go on is refused; a refusal has changed nothing.

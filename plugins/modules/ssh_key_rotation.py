@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ssh_key_rotation
 short_description: The controller's side of a key's rotation
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Makes a key pair in memory, keeps it encrypted, proves logins with it, puts the secret of GitHub Actions, runs the
     workflow that proves it, and proves that the old key is out. What is done on a host, it has done there by

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from code_files import PLUGINS, shown
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = """\
@@ -93,3 +96,22 @@ def test_rules_do_not_know_ansible(path: str) -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").partition(".")[0])
     assert imported <= {*sys.stdlib_module_names, "ansible_collections"}
+
+
+DOCUMENTED = sorted(
+    path
+    for folder, form in (("plugins", "*.py"), ("plugins", "*.yml"), ("roles", "argument_specs.yml"))
+    for path in (ROOT / folder).rglob(form)
+)
+
+
+def test_nothing_was_added_in_a_version_that_is_not_there_yet() -> None:
+    """ansible-doc shows it to people who would look for that version in vain."""
+    newest = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+    said = {
+        (shown(path), version)
+        for path in DOCUMENTED
+        for version in re.findall(r"^\s*version_added:\s*[\"']?([^\s\"']+)", path.read_text(), re.MULTILINE)
+    }
+    assert len(said) > 50
+    assert {one for one in said if Version(one[1]) > Version(newest)} == set()
