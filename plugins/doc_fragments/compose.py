@@ -126,6 +126,12 @@ options:
             operates the service.
         type: str
         default: ""
+      registry_host:
+        description:
+          - The registry that O(service.registry_user) is of. Empty means the only one of O(service.images) that has no
+            login of its own, Docker Hub left out where there is another one.
+        type: str
+        default: ""
       registry_timeout:
         description:
           - Seconds after which a registry that does not answer counts as down.

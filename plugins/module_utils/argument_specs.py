@@ -90,6 +90,7 @@ COMPOSE: dict[str, Any] = {
             "settle": {"type": "float", "default": 3},
             "wait_timeout": {"type": "int", "default": 120},
             "registry_user": {"type": "str", "default": ""},
+            "registry_host": {"type": "str", "default": ""},
             "registry_timeout": {"type": "float", "default": 10},
             "keep_releases": {"type": "int", "default": 5},
             "disk_reserve": {"type": "int", "default": 500},

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
@@ -22,13 +22,15 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     image_reference,
     owned_folder,
     redact,
+    registry_login,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, graph
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import Asked, registry_refusal
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import Engine, EngineError, RegistryProblem
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import DOCKER_HUB, Reference
+from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.registry_login import BadLogin, Login
 
 _MIB = 1024 * 1024
 
@@ -36,14 +38,22 @@ _MIB = 1024 * 1024
 class ImageStore:
     """What is asked of engine and registry about images; each answer is asked for once.
 
-    password: of the registry's user; it is handed to the engine in a header, and written nowhere.
+    password: of the registry's user. logins: of other registries, as registry_login.listed takes them. Passwords are
+    handed to the engine in a header, and written nowhere.
     """
 
-    def __init__(self, engine: Engine, description: Description, state_dir: str, password: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        description: Description,
+        state_dir: str,
+        password: str = "",
+        logins: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
         self.engine = engine
         self.description = description
         self.state_dir = state_dir
-        self._password = password
+        self._logins, self.login_warning = self._placed(password, logins)
         self._images: dict[str, dict[str, Any] | None] = {}
         self._auth: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -72,21 +82,29 @@ class ImageStore:
 
     # -- the registry ----------------------------------------------------------------------------
 
+    def _placed(self, password: str, given: Iterable[Mapping[str, Any]]) -> tuple[tuple[Login, ...], str]:
+        """Each login with its registry. Raises Refused for one of which that is not known."""
+        registries = [Reference(name).registry for name in self.description.images.values()]
+        try:
+            logins = registry_login.listed(given)
+        except BadLogin as error:
+            raise Refused(
+                Refusal(
+                    "bad_login", str(error), (("compose_registry_logins", "in the inventory: one for each registry"),)
+                )
+            ) from None
+        return registry_login.placed(
+            self.description.registry_user, password, self.description.registry_host, registries, logins
+        )
+
     def _credentials(self, registry: str) -> str:
+        """The header that introduces this host to a registry: its login alone, else what `docker login` left."""
         with self._lock:
             if registry not in self._auth:
-                user = self.description.registry_user if registry == self._own_registry() else ""
-                self._auth[registry] = docker_engine.credentials(registry, user, self._password)[0]
+                login = registry_login.login_of(self._logins, registry)
+                user, password = (login.username, login.password) if login else ("", "")
+                self._auth[registry] = docker_engine.credentials(registry, user, password)[0]
             return self._auth[registry]
-
-    def _own_registry(self) -> str:
-        """The registry that the login of the inventory is of: it is sent to no other one.
-
-        Where a service has images of Docker Hub and of one more registry, it is of that one.
-        """
-        ours = {Reference(name).registry for name in self.description.images.values()}
-        ours = ours - {DOCKER_HUB} if len(ours) > 1 else ours
-        return ours.pop() if len(ours) == 1 else ""
 
     def ask(self, image: Reference) -> Asked:
         """The digest that the registry has for a reference."""
@@ -100,7 +118,7 @@ class ImageStore:
         return Asked(digest)
 
     def _clean(self, text: str) -> str:
-        return redact.Redactor([self._password])(text)
+        return redact.Redactor([one.password for one in self._logins if one.password])(text)
 
     def pull(self, image: Reference) -> None:
         """Download an image by its digest. Raises Refused; the engine throws away what is not whole."""

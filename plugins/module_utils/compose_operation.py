@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,8 @@ def open_and_plan(
 
     def planned() -> dict[str, Any]:
         service = ComposeService(description, guard.state_dir, guard.inherited)
-        store = ImageStore(service.engine, description, guard.state_dir, options["registry_password"] or "")
+        password, logins = options["registry_password"] or "", options["registry_logins"] or ()
+        store = ImageStore(service.engine, description, guard.state_dir, password, logins)
         planner = ComposePlanner(service, guard.ledger(), store, check_mode)
         if request.procedure == "rotate_secrets":
             plan = SecretsPlanner(service, planner, guard.ledger()).plan(_secrets_wish(options))
@@ -67,11 +68,13 @@ def carry_out(
     password: str = "",
     values: Mapping[str, str] | None = None,
     migrations: str = "",
+    logins: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Do what remains of an operation on a Compose service; see operation_change.carry_out.
 
-    values: new ones for keys of .env, where that is what the operation is about. migrations: the operator's input of
-    that name, by which they decide about migrations that going back would undo.
+    password, logins: of registries; see ImageStore. values: new ones for keys of .env, where that is what the operation
+    is about. migrations: the operator's input of that name, by which they decide about migrations that going back would
+    undo.
     """
 
     def service_of(plan: Mapping[str, Any]) -> ComposeService:
@@ -81,7 +84,7 @@ def carry_out(
 
     def executor(plan: dict[str, Any]) -> ComposeSteps:
         service = service_of(plan)
-        store = ImageStore(service.engine, description, guard.state_dir, password)
+        store = ImageStore(service.engine, description, guard.state_dir, password, logins)
         if plan.get("procedure") == "rotate_secrets":
             return SecretsSteps(service, guard, plan, store, values or {})
         return ComposeSteps(service, guard, plan, store, migrations)

@@ -104,6 +104,7 @@ class ComposePlanner:
             "diffstat": _pin_diff(pins),
             "warnings": [
                 *present.warnings,
+                *([self.store.login_warning] if self.store.login_warning else []),
                 *compose_before.warnings(present.before, wish.procedure),
                 *self._of_another_file(config, containers),
                 *unnamed,

@@ -252,6 +252,7 @@ def registry_refusal(problem: Asked, what: str, ways: tuple[tuple[str, str], ...
             f"the registry {registry} did not let this host read {what}: {problem.text}",
             (
                 ("compose_registry_user and compose_registry_password", "in the inventory, the password from a vault"),
+                ("compose_registry_logins", f"in the inventory, where {registry} has another login than the rest"),
                 (f"docker login {registry}", "on the host, as the user who operates the service"),
             ),
         )

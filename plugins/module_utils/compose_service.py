@@ -79,6 +79,7 @@ class Description:
     settle: float = 3.0
     wait_timeout: int = 120
     registry_user: str = ""
+    registry_host: str = ""
     registry_timeout: float = 10.0
     keep_releases: int = 5
     disk_reserve: int = 500
@@ -110,6 +111,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
         settle=raw["settle"],
         wait_timeout=raw["wait_timeout"],
         registry_user=raw["registry_user"] or "",
+        registry_host=raw["registry_host"] or "",
         registry_timeout=raw["registry_timeout"],
         keep_releases=raw["keep_releases"],
         disk_reserve=raw["disk_reserve"],

@@ -15,13 +15,22 @@ import http.client
 import re
 import urllib.error
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import DOCKER_HUB, parse
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
+from ansible_collections.ops.runbook.plugins.module_utils.registry_login import (
+    BadLogin,
+    Login,
+    belongs,
+    listed,
+    login_of,
+    name_of,
+    owners,
+)
 
 #: Manifests of one image and of an index, by Docker's and by OCI's names.
 ACCEPT = ", ".join(
@@ -50,73 +59,74 @@ class Look:
 
 @dataclass(frozen=True)
 class Registry:
-    """How registries are asked.
-
-    password: with username, the login of the registry `host`, and of where that registry sends for a token. Every other
-    one is asked without a login.
-    """
+    """How registries are asked. A registry without a login among `logins` is asked without one."""
 
     open_url: Open
-    username: str = ""
-    password: str = field(default="", repr=False)
+    logins: tuple[Login, ...] = ()
     plain_http: bool = False
     validate_certs: bool = True
     timeout: float = 30
-    host: str = ""
 
     def look(self, image: str) -> Look:
         """Whether an image is there. Raises BadReference for a text that is none."""
         reference = parse(image)
-        host, _slash, path = reference.canonical.partition("/")
-        login = self._login() if same_registry(host, self.host) else ""
-        if host == DOCKER_HUB:
-            host = "registry-1.docker.io"
+        registry, _slash, path = reference.canonical.partition("/")
+        host = "registry-1.docker.io" if registry == DOCKER_HUB else registry
         scheme = "http" if self.plain_http else "https"
         url = f"{scheme}://{host}/v2/{path}/manifests/{reference.digest or reference.tag or 'latest'}"
+        note = ""
         try:
             status, headers = self._head(url, "")
             if status == 401:
-                authorization = self._authorization(headers.get("www-authenticate", ""), login)
+                authorization, note = self._authorization(headers.get("www-authenticate", ""), registry)
                 if not authorization:
-                    return Look(image, UNKNOWN, why=f"{host} asks for a login that is not known here")
+                    why = note or f"{host} asks for a login that is not known here"
+                    return Look(image, UNKNOWN, why=why)
                 status, headers = self._head(url, authorization)
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = " ".join(str(getattr(error, "reason", None) or error).split())
             return Look(image, UNKNOWN, why=f"{host} can't be asked: {self.hide(reason)}")
-        return judged(image, host, status, headers)
+        found = judged(image, host, status, headers)
+        return replace(found, why=f"{found.why}; {note}") if note and found.state == UNKNOWN else found
 
     def hide(self, text: str) -> str:
-        return Redactor([self.password])(text) if self.password else text
-
-    def _login(self) -> str:
-        if not self.username and not self.password:
-            return ""
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+        return Redactor([one.password for one in self.logins])(text)
 
     def _head(self, url: str, authorization: str) -> tuple[int, Mapping[str, str]]:
         status, headers, _body = self._send("HEAD", url, {"Accept": ACCEPT}, authorization)
         return status, headers
 
-    def _authorization(self, asked: str, login: str) -> str:
-        """The header for a challenge; empty where it can't be met. Raises ValueError for an answer that is none."""
+    def _authorization(self, asked: str, registry: str) -> tuple[str, str]:
+        """The header for a challenge of a registry, and what a person should know of it.
+
+        The header is empty where the challenge can't be met. Raises ValueError for an answer that is none.
+        """
+        login = login_of(self.logins, registry)
         scheme, values = challenge(asked)
         if scheme == "basic":
-            return login
+            return basic(login), ""
         realm = values.get("realm", "")
         wanted = "http" if self.plain_http else "https"
         if scheme != "bearer" or urlsplit(realm).scheme not in (wanted, "https"):
             # A login goes over an encrypted connection, unless the registry itself is asked without one.
-            return ""
+            return "", ""
+        note = ""
+        if login and not belongs(registry, realm, login.token_host):
+            note = (
+                f"{registry} sends for a token to {urlsplit(realm).hostname}, which is not known to be its own, so the "
+                "login was not sent there: name that host with token_host in the registry's login if it may have it"
+            )
+            login = None
         query = urlencode([(key, values[key]) for key in ("service", "scope") if key in values])
         url = f"{realm}{'&' if '?' in realm else '?'}{query}"
-        status, _headers, body = self._send("GET", url, {"Accept": "application/json"}, login)
+        status, _headers, body = self._send("GET", url, {"Accept": "application/json"}, basic(login))
         if status != 200:
-            return ""
+            return "", note
         answer = foreign_json.load_object(body)
         token = answer.get("token") or answer.get("access_token") or ""
         if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]*", token):
             raise ValueError("the answer of its token service has no token")
-        return f"Bearer {token}" if token else ""
+        return f"Bearer {token}" if token else "", note
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], authorization: str
@@ -141,28 +151,39 @@ class Registry:
             return int(status), found, answer.read(1 << 20)
 
 
-class LoginOfSeveral(ValueError):
-    """A login was given for images of several registries, and which one it is of was not."""
+def basic(login: Login | None) -> str:
+    """The header of a login; empty without one."""
+    if login is None:
+        return ""
+    return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode("ascii")
 
 
-def same_registry(one: str, other: str) -> bool:
-    """Whether two names are of one registry; Docker Hub has several."""
-    hub = (DOCKER_HUB, "index.docker.io", "registry-1.docker.io")
-    return bool(other) and (one.lower() == other.lower() or (one in hub and other.lower() in hub))
+def logins_for(
+    images: Iterable[str],
+    given: Iterable[Mapping[str, Any]],
+    username: str = "",
+    password: str = "",
+    registry: str = "",
+) -> tuple[Login, ...]:
+    """The logins of a list, and the one that is given beside it. Pure.
 
-
-def login_host(images: Iterable[str], given: str = "") -> str:
-    """The registry that a login is of: the one that is given, or the only one of the images.
-
-    Raises LoginOfSeveral, and BadReference for a text that is no image.
+    That one belongs to `registry`, or without a name to the only registry of the images that has no login in the list.
+    Raises BadLogin where its registry is not known, and BadReference for a text that is no image.
     """
-    hosts = list(dict.fromkeys(parse(image).canonical.partition("/")[0] for image in images))
-    if given or len(hosts) < 2:
-        return given or "".join(hosts)
-    raise LoginOfSeveral(
-        f"the images are of the registries {', '.join(hosts)}, and a login is of one of them: name it with `registry` "
-        "(github_registry_host in the inventory); the others are asked without a login"
-    )
+    found = listed(given)
+    hosts = [parse(image).canonical.partition("/")[0] for image in images]
+    if not username and not password:
+        return found
+    owner = (name_of(registry),) if registry else owners(hosts, found)
+    if len(owner) > 1:
+        raise BadLogin(
+            f"the images are of the registries {', '.join(owner)}, and a login is of one of them: name it with "
+            "`registry` (github_registry_host in the inventory), or give one login for each with `logins` "
+            "(github_registry_logins). A registry without a login is asked without one"
+        )
+    if owner and login_of(found, owner[0]):
+        raise BadLogin(f"the registry {owner[0]} has two logins, one in the list and one beside it: leave one out")
+    return (*found, *(Login(name, username, password) for name in owner))
 
 
 def challenge(text: str) -> tuple[str, dict[str, str]]:

@@ -82,6 +82,24 @@ options:
   registry_password:
     description: Password or token of O(service.registry_user).
     type: str
+  registry_logins:
+    description: Logins of registries, each sent to its own registry alone.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      registry:
+        description: Host of the registry, with its port where it has one.
+        type: str
+        required: true
+      username:
+        description: User at this registry.
+        type: str
+        required: true
+      password:
+        description: Password or token of that user.
+        type: str
+        required: true
   staging_host:
     description: Name of the staging host, for people. Empty where there is none, or where this is it.
     type: str
@@ -310,6 +328,18 @@ OPTIONS: dict[str, Any] = {
     "migrate_here": {"type": "bool", "default": True},
     "database_shared": {"type": "bool", "default": False},
     "registry_password": {"type": "str", "no_log": True},
+    "registry_logins": {
+        # Its passwords are secrets; the list is not.
+        "no_log": False,
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "registry": {"type": "str", "required": True},
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+    },
     "staging_host": {"type": "str", "default": ""},
     "staging": {"type": "dict"},
     "staging_required": {"type": "bool", "default": False},
@@ -358,7 +388,14 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     password = params["registry_password"] or ""
     values = {key: str(value) for key, value in (params["secret_values"] or {}).items()}
     return carry_out(
-        Guard(params["state_dir"]), describe(params["service"]), gate, orders, password, values, params["migrations"]
+        Guard(params["state_dir"]),
+        describe(params["service"]),
+        gate,
+        orders,
+        password,
+        values,
+        params["migrations"],
+        params["registry_logins"],
     )
 
 
@@ -371,6 +408,7 @@ def main() -> None:
     invocation = {
         "module_args": {**health_endpoint.without_secrets(module.params), "registry_password": None, "staging": None}
     }
+    invocation["module_args"]["registry_logins"] = None
     invocation["module_args"]["secret_values"] = None
     if module.check_mode and module.params["phase"] == "apply":
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)

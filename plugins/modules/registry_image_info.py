@@ -30,9 +30,43 @@ options:
   registry:
     description:
       - The registry that O(username) and O(password) are of, such as V(ghcr.io). Others are asked without a login.
-      - Empty means the one registry of O(images); with images of several registries and a login it is required.
+      - Empty means the one registry of O(images) that has no login in O(logins); where there are several of them, it
+        is required.
     type: str
     default: ""
+  logins:
+    description:
+      - Logins of registries, each sent to its own registry alone. A registry without one is asked without a login.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      registry:
+        description: Host of the registry, such as V(ghcr.io), with its port where it has one.
+        type: str
+        required: true
+      username:
+        description: User at this registry.
+        type: str
+        required: true
+      password:
+        description: Password or token of that user, from a vault.
+        type: str
+        required: true
+      token_host:
+        description:
+          - Host that the registry sends to for a token, where that is another one, such as V(gitlab.example.com) of a
+            GitLab of your own. Docker Hub's, GitLab's and DigitalOcean's are known.
+          - No other host is sent the login.
+        type: str
+        default: ""
+  others:
+    description:
+      - Images that are not asked for, and count where it is decided which registry O(username) and O(password) are of,
+        such as those of another task with the same login.
+    type: list
+    elements: str
+    default: []
   plain_http:
     description: Whether the registry is asked without encryption, as one on the own machine.
     type: bool
@@ -67,6 +101,20 @@ EXAMPLES = r"""
     username: robot
     password: "{{ vault_registry_token }}"
   delegate_to: localhost
+
+- name: Look for images of two registries, each with its login
+  ops.runbook.registry_image_info:
+    images:
+      - ghcr.io/example/shop-backend:sha-abc1234
+      - registry.example.com/shop/worker:sha-abc1234
+    logins:
+      - registry: ghcr.io
+        username: robot
+        password: "{{ vault_ghcr_token }}"
+      - registry: registry.example.com
+        username: shop
+        password: "{{ vault_registry_password }}"
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -90,10 +138,10 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
 from ansible_collections.ops.runbook.plugins.module_utils.image_registry import (
     PRESENT,
-    LoginOfSeveral,
     Registry,
-    login_host,
+    logins_for,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.registry_login import BadLogin
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 
@@ -104,6 +152,20 @@ def main() -> None:
             "username": {"type": "str", "default": ""},
             "password": {"type": "str", "default": "", "no_log": True},
             "registry": {"type": "str", "default": ""},
+            "logins": {
+                # Its passwords are secrets; the list is not.
+                "no_log": False,
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "registry": {"type": "str", "required": True},
+                    "username": {"type": "str", "required": True},
+                    "password": {"type": "str", "required": True, "no_log": True},
+                    "token_host": {"type": "str", "default": "", "no_log": False},
+                },
+            },
+            "others": {"type": "list", "elements": "str", "default": []},
             "plain_http": {"type": "bool", "default": False},
             "validate_certs": {"type": "bool", "default": True},
             "timeout": {"type": "float", "default": 30},
@@ -111,19 +173,22 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    has_login = params["username"] or params["password"]
     try:
         registry = Registry(
             open_url,
-            params["username"],
-            params["password"],
+            logins_for(
+                [*params["images"], *params["others"]],
+                params["logins"],
+                params["username"],
+                params["password"],
+                params["registry"],
+            ),
             params["plain_http"],
             params["validate_certs"],
             params["timeout"],
-            login_host(params["images"], params["registry"]) if has_login else "",
         )
         found = [registry.look(image) for image in params["images"]]
-    except (BadReference, LoginOfSeveral) as error:
+    except (BadReference, BadLogin) as error:
         module.fail_json(msg=shown(str(error)))
     module.exit_json(
         changed=False, complete=all(one.state == PRESENT for one in found), images=[asdict(one) for one in found]

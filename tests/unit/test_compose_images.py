@@ -57,6 +57,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Imag
         description: Any = SimpleNamespace(
             images={"backend": IMAGE.repository},
             registry_user="",
+            registry_host="",
             registry_timeout=5.0,
             command_timeout=60.0,
             disk_reserve=reserve,
@@ -98,3 +99,78 @@ def test_room_is_asked_for_before_a_download(store: Callable[..., ImageStore], f
         found.must_have_room(IMAGE.text)
     assert caught.value.refusal.code == "disk_space"
     assert "compose_disk_reserve=0" in str(caught.value.refusal)
+
+
+GHCR, HUB, OURS = "ghcr.io/acme/web", "acme/worker", "registry.example.com:5000/acme/backend"
+
+
+def logged_in(
+    monkeypatch: pytest.MonkeyPatch, images: list[str], logins: list[dict[str, str]], **service: str
+) -> tuple[dict[str, str], ImageStore]:
+    """The user that each registry is asked with; empty for what `docker login` left on the host."""
+    monkeypatch.setattr(docker_engine, "credentials", lambda _registry, user, password: (f"{user}:{password}", True))
+    description: Any = SimpleNamespace(
+        images={str(number): name for number, name in enumerate(images)},
+        **{"registry_user": "shop", "registry_host": "", **service},
+    )
+    store = ImageStore(SimpleNamespace(), description, "", "pw", logins)  # type: ignore[arg-type]
+    asked = {Reference(name).registry: store._credentials(Reference(name).registry) for name in images}
+    return {registry: said.partition(":")[0] for registry, said in asked.items()}, store
+
+
+def one(registry: str, username: str) -> dict[str, str]:
+    return {"registry": registry, "username": username, "password": f"pw-{username}"}
+
+
+@pytest.mark.parametrize(
+    ("images", "service", "logins", "expected", "warned"),
+    [
+        ([GHCR], {}, [], {"ghcr.io": "shop"}, ""),
+        ([HUB], {}, [], {"docker.io": "shop"}, ""),
+        ([GHCR, HUB], {}, [], {"ghcr.io": "shop", "docker.io": ""}, ""),
+        # Two private registries: the login goes to the one whose name it has, or each has one of its own.
+        (
+            [GHCR, OURS],
+            {"registry_host": "ghcr.io"},
+            [],
+            {"ghcr.io": "shop", "registry.example.com:5000": ""},
+            "",
+        ),
+        (
+            [GHCR, OURS],
+            {"registry_user": ""},
+            [one("ghcr.io", "robot"), one("https://registry.example.com:5000/v2/", "ops")],
+            {"ghcr.io": "robot", "registry.example.com:5000": "ops"},
+            "",
+        ),
+        ([GHCR, OURS], {}, [one("ghcr.io", "robot")], {"ghcr.io": "robot", "registry.example.com:5000": "shop"}, ""),
+        ([GHCR, HUB], {}, [one("index.docker.io", "robot")], {"ghcr.io": "shop", "docker.io": "robot"}, ""),
+        # A login that goes nowhere is said.
+        ([GHCR, OURS], {}, [], {"ghcr.io": "", "registry.example.com:5000": ""}, "sent to none of ghcr.io, registry."),
+        ([GHCR], {"registry_host": "quay.io"}, [], {"ghcr.io": ""}, "is for quay.io, and no image"),
+        ([GHCR], {}, [one("ghcr.io", "robot")], {"ghcr.io": "robot"}, "sent to no registry"),
+        ([GHCR, OURS], {"registry_user": ""}, [], {"ghcr.io": "", "registry.example.com:5000": ""}, ""),
+    ],
+)
+def test_each_registry_gets_its_own_login(
+    monkeypatch: pytest.MonkeyPatch,
+    images: list[str],
+    service: dict[str, str],
+    logins: list[dict[str, str]],
+    expected: dict[str, str],
+    warned: str,
+) -> None:
+    found, store = logged_in(monkeypatch, images, logins, **service)
+    assert found == expected
+    assert warned in store.login_warning and bool(store.login_warning) is bool(warned)
+
+
+def test_a_registry_with_two_logins_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused) as caught:
+        logged_in(monkeypatch, [GHCR], [one("ghcr.io", "a"), one("GHCR.io", "b")])
+    assert caught.value.refusal.code == "bad_login"
+
+
+def test_no_password_of_a_registry_is_in_what_the_engine_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    _found, store = logged_in(monkeypatch, [GHCR, OURS], [one("ghcr.io", "canary")])
+    assert store._clean("denied for pw-canary") == "denied for ********"

@@ -15,12 +15,18 @@ from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
 from ansible_collections.ops.runbook.plugins.module_utils.image_registry import (
-    LoginOfSeveral,
     Registry,
     challenge,
     judged,
-    login_host,
-    same_registry,
+    logins_for,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.registry_login import (
+    BadLogin,
+    Login,
+    belongs,
+    listed,
+    login_of,
+    name_of,
 )
 
 PASSWORD = "p4ss-w0rd-canary"
@@ -82,10 +88,11 @@ def address(server: Any) -> str:
     return f"127.0.0.1:{server.server_address[1]}"
 
 
-def registry(**changes: Any) -> Registry:
-    return Registry(
-        open_url, **{"username": "robot", "password": PASSWORD, "plain_http": True, "timeout": 5, **changes}
-    )
+def registry(
+    host: str = "", username: str = "robot", password: str = PASSWORD, plain_http: bool = True, token_host: str = ""
+) -> Registry:
+    logins = (Login(host, username, password, token_host),) if host and username else ()
+    return Registry(open_url, logins, plain_http, timeout=5)
 
 
 @pytest.mark.parametrize("mode", ["none", "basic", "bearer"])
@@ -124,9 +131,9 @@ def test_a_registry_that_is_not_there_leaves_it_unknown(server: Any) -> None:
 
 def test_a_login_goes_to_no_realm_without_encryption(server: Any) -> None:
     """The registry is asked over https, and names a realm with http: nothing is sent there."""
-    asked = registry(plain_http=False)
-    assert asked._authorization('Bearer realm="http://127.0.0.1:1/token",service="reg"', "Basic x") == ""
-    assert asked._authorization('Bearer realm="file:///etc/passwd"', "Basic x") == ""
+    asked = registry(host="127.0.0.1:1", plain_http=False)
+    assert asked._authorization('Bearer realm="http://127.0.0.1:1/token",service="reg"', "127.0.0.1:1") == ("", "")
+    assert asked._authorization('Bearer realm="file:///etc/passwd"', "127.0.0.1:1") == ("", "")
     assert PASSWORD not in repr(asked)
 
 
@@ -161,23 +168,138 @@ def test_a_login_goes_to_its_own_registry_alone(server: Any, mode: str) -> None:
     assert sent and not any("Basic" in given for given in sent)
 
 
+ONE = {"registry": "ghcr.io", "username": "a", "password": "p"}
+OTHER = {"registry": "registry.example.com:5000", "username": "b", "password": "q"}
+
+
 @pytest.mark.parametrize(
-    ("images", "given", "host"),
+    ("images", "given", "registry_host", "expected"),
     [
-        (["ghcr.io/a/b:1", "ghcr.io/a/c:1"], "", "ghcr.io"),
-        (["nginx:1.27"], "", "docker.io"),
-        (["ghcr.io/a/b:1", "nginx:1.27"], "ghcr.io", "ghcr.io"),
-        ([], "", ""),
+        (["ghcr.io/a/b:1", "ghcr.io/a/c:1"], [], "", ["ghcr.io"]),
+        (["nginx:1.27"], [], "", ["docker.io"]),
+        (["ghcr.io/a/b:1", "nginx:1.27"], [], "ghcr.io", ["ghcr.io"]),
+        (["ghcr.io/a/b:1"], [], "https://GHCR.io/", ["ghcr.io"]),
+        (["ghcr.io/a/b:1", "nginx:1.27"], [ONE], "", ["ghcr.io", "docker.io"]),
+        (["ghcr.io/a/b:1", "registry.example.com:5000/a:1"], [ONE], "", ["ghcr.io", "registry.example.com:5000"]),
+        ([], [], "", []),
     ],
 )
-def test_a_login_is_of_one_registry(images: list[str], given: str, host: str) -> None:
-    assert login_host(images, given) == host
-    assert same_registry("registry-1.docker.io", "docker.io") and not same_registry("ghcr.io", "")
+def test_a_login_is_of_one_registry(
+    images: list[str], given: list[dict[str, str]], registry_host: str, expected: list[str]
+) -> None:
+    found = logins_for(images, given, "robot", PASSWORD, registry_host)
+    assert [one.registry for one in found] == expected
+    assert logins_for(images, [ONE, OTHER]) == listed([ONE, OTHER])
 
 
-def test_a_login_of_several_registries_has_to_be_named() -> None:
-    with pytest.raises(LoginOfSeveral, match="ghcr.io, docker.io"):
-        login_host(["ghcr.io/a/b:1", "nginx:1.27"])
+@pytest.mark.parametrize(
+    ("images", "given", "registry_host", "said"),
+    [
+        (["ghcr.io/a/b:1", "nginx:1.27"], [], "", "ghcr.io, docker.io"),
+        (["ghcr.io/a/b:1", "nginx:1.27", "quay.io/a/b:1"], [ONE], "", "docker.io, quay.io"),
+        (["ghcr.io/a/b:1"], [ONE], "ghcr.io", "ghcr.io has two logins"),
+        (["ghcr.io/a/b:1"], [ONE, {**ONE, "registry": "GHCR.IO"}], "", "ghcr.io has two logins"),
+        (["nginx:1"], [{**ONE, "registry": "index.docker.io"}, {**ONE, "registry": "docker.io"}], "", "two logins"),
+        (["ghcr.io/a/b:1"], [{**ONE, "registry": ""}], "", "names no registry"),
+        (["ghcr.io/a/b:1"], [{**ONE, "password": ""}], "", "lacks its username or its password"),
+    ],
+)
+def test_a_login_whose_registry_is_not_known_is_refused(
+    images: list[str], given: list[dict[str, str]], registry_host: str, said: str
+) -> None:
+    with pytest.raises(BadLogin, match=said):
+        logins_for(images, given, "robot", PASSWORD, registry_host)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ghcr.io", "ghcr.io"),
+        ("GHCR.io/", "ghcr.io"),
+        ("https://registry.example.com:5000/v2/", "registry.example.com:5000"),
+        ("https://index.docker.io/v1/", "docker.io"),
+        ("registry-1.docker.io", "docker.io"),
+    ],
+)
+def test_the_name_of_a_registry(text: str, name: str) -> None:
+    assert name_of(text) == name
+    found = login_of([Login(name, "a", "p")], text)
+    assert found is not None and found.username == "a"
+    assert login_of([Login(name, "a", "p")], "other.example.com") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "realm", "token_host", "own"),
+    [
+        ("ghcr.io", "https://ghcr.io/token", "", True),
+        ("registry.example.com:5000", "https://registry.example.com:5001/auth", "", True),
+        ("docker.io", "https://auth.docker.io/token", "", True),
+        ("registry.gitlab.com", "https://gitlab.com/jwt/auth", "", True),
+        ("registry.example.com", "https://gitlab.example.com/jwt/auth", "", False),
+        ("registry.example.com", "https://gitlab.example.com/jwt/auth", "gitlab.example.com", True),
+        ("registry.example.com", "https://gitlab.example.com:8443/jwt/auth", "gitlab.example.com:8443", True),
+        ("registry.example.com", "https://registry.example.com.evil.example/token", "", False),
+        ("registry.example.com", "https://registry.example.com@evil.example/token", "", False),
+        ("ghcr.io", "https://auth.docker.io/token", "", False),
+        ("ghcr.io", "", "", False),
+    ],
+)
+def test_a_token_service_belongs_to_its_registry(host: str, realm: str, token_host: str, own: bool) -> None:
+    assert belongs(host, realm, token_host) is own
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Two registries with their token services, each on a name of its own."""
+    servers = []
+    for _number in range(2):
+        kind = type("Bound", (Server,), {"seen": []})
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), kind))
+        threading.Thread(target=servers[-1].serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield servers
+    for one in servers:
+        one.shutdown()
+        one.server_close()
+
+
+def sent(server: Any) -> set[str]:
+    """The logins that a server was sent."""
+    found = set()
+    for _method, _path, given in server.RequestHandlerClass.seen:
+        if given.startswith("Basic "):
+            found.add(base64.b64decode(given.partition(" ")[2]).decode())
+    return found
+
+
+@pytest.mark.parametrize("mode", ["basic", "bearer"])
+def test_each_of_two_registries_gets_its_own_login(two: list[Any], mode: str) -> None:
+    one, other = two
+    names = [f"127.0.0.1:{one.server_address[1]}", f"localhost:{other.server_address[1]}"]
+    for server in two:
+        server.RequestHandlerClass.mode = mode
+    logins = (Login(names[0], "robot", PASSWORD), Login(names[1], "someone", "another"))
+    asked = Registry(open_url, logins, True, timeout=5)
+    assert asked.look(f"{names[0]}/shop/app:1.0.0").state == "present"
+    assert asked.look(f"{names[1]}/shop/app:1.0.0").state == "unknown"
+    assert sent(one) == {f"robot:{PASSWORD}"} and sent(other) == {"someone:another"}
+
+
+def test_a_realm_of_another_host_is_asked_without_the_login(two: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry sends for a token to a host that is not its own: what it says is no proof that it may have it."""
+    one, other = two
+    elsewhere = f"localhost:{other.server_address[1]}"
+
+    def astray(self: Server) -> None:
+        realm = f'Bearer realm="http://{elsewhere}/token",service="reg",scope="repository:shop/app:pull"'
+        self.give(401, WWW_Authenticate=realm)
+
+    monkeypatch.setattr(one.RequestHandlerClass, "do_HEAD", astray)
+    found = registry(host=address(one)).look(f"{address(one)}/shop/app:1.0.0")
+    assert found.state == "unknown" and "localhost" in found.why and "token_host" in found.why
+    assert [path.partition("?")[0] for _method, path, _given in other.RequestHandlerClass.seen] == ["/token"]
+    assert sent(other) == set()
+    registry(host=address(one), token_host="localhost").look(f"{address(one)}/shop/app:1.0.0")
+    assert sent(other) == {f"robot:{PASSWORD}"}
 
 
 @pytest.mark.parametrize(
