@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, GUARD, Input, Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, Input, Procedure
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 from ops_runbook import known
 from ops_runbook.result import MEANINGS, Ending
@@ -31,12 +32,17 @@ if TYPE_CHECKING:
 
 LOG_WIDTH = 120
 
+LOOKS = "Looks"
+#: Words of the names of roles, where a person writes them otherwise.
+SPELT = {"awx": "AWX", "github": "GitHub", "ssh": "SSH"}
+
 app = typer.Typer(
     name="ops-runbook",
     help="Run the procedures of the collection ops.runbook. Plain ansible-playbook does the same: --show-command.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: " + "; ".join(f"{int(ending)} {meaning}" for ending, meaning in MEANINGS.items()),
 )
 
@@ -45,7 +51,15 @@ def console(stderr: bool = False) -> Console:
     """Colours on a terminal only, and a log that is as wide wherever it is written."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else LOG_WIDTH
-    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False, no_color=not stream.isatty())
+    plain = uncoloured() or not stream.isatty()
+    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False, no_color=plain)
+
+
+def uncoloured() -> bool:
+    """Whether the person wants no colours anywhere, as https://no-color.org and Ansible let them say."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("ANSIBLE_NOCOLOR", "").lower() in (
+        *("1", "true", "yes", "on", "y", "t"),
+    )
 
 
 def show(out: Console, table: Table) -> None:
@@ -105,6 +119,20 @@ Shown = Annotated[bool, typer.Option("--show-command", help="Print the same as a
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show the tasks.")]
 
 
+def grouped(procedures: Mapping[str, Procedure]) -> dict[str, list[Procedure]]:
+    """The procedures by system, as their roles are named. Roles that only look at things are together, at the end."""
+    changing = {one.role for one in procedures.values() if one.changes}
+    found: dict[str, list[Procedure]] = {}
+    for one in procedures.values():
+        found.setdefault(_system(one.role) if one.role in changing else LOOKS, []).append(one)
+    return {name: found[name] for name in sorted(found, key=lambda name: (name == LOOKS, name.lower()))}
+
+
+def _system(role: str) -> str:
+    first, *more = role.split("_")
+    return " ".join([SPELT.get(first, first.capitalize()), *more])
+
+
 def named(name: str) -> Procedure:
     procedures = known.procedures()
     if name not in procedures:
@@ -148,30 +176,42 @@ def shown_default(one: Input) -> str:
 # -- looking -------------------------------------------------------------------------------------
 
 
-@app.command("list")
-def list_procedures(as_json: AsJson = False) -> None:
-    """List the procedures, with the runbook's section and what each may be given."""
-    procedures = list(known.procedures().values())
+@app.command("list", short_help="List the procedures by system.")
+def list_procedures(
+    word: Annotated[str, typer.Argument(help="Only those whose name, title or system has this word.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the procedures by system. A star marks those that change something."""
+    groups = grouped(known.procedures())
+    found = {
+        group: matching
+        for group, procedures in groups.items()
+        if (matching := [one for one in procedures if word.lower() in f"{group} {one.name} {one.title}".lower()])
+    }
+    if not found:
+        usage(f"no procedure has '{word}' in its name, title or system. There are: {', '.join(groups)}")
     if as_json:
-        typer.echo(json.dumps([_described(procedure) for procedure in procedures], indent=2))
+        chosen = [procedure for procedures in found.values() for procedure in procedures]
+        typer.echo(json.dumps([_described(one) for one in sorted(chosen, key=lambda one: one.name)], indent=2))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column("procedure", no_wrap=True)
-    table.add_column("runbook", ratio=3)
-    table.add_column("inputs", ratio=2)
-    for procedure in procedures:
-        own = [one.name for one in procedure.inputs if not one.option.startswith(f"{GUARD}_")]
-        table.add_row(procedure.name, escape(procedure.section), ", ".join(own))
+    table.add_column("title", ratio=1)
+    for place, (group, procedures) in enumerate(found.items()):
+        if place:
+            table.add_row("", "")
+        table.add_row(f"[bold]{group}[/bold]", "")
+        for procedure in procedures:
+            table.add_row(f"  {procedure.name}{' *' if procedure.changes else ''}", escape(procedure.title))
     show(console(), table)
     console().print(
-        "\nThose that change something also take reason, batch, lock_wait and others: ops-runbook describe NAME",
-        soft_wrap=True,
+        "\n* changes something: try it with ops-runbook plan NAME. Inputs: ops-runbook describe NAME", soft_wrap=True
     )
 
 
-@app.command()
+@app.command(short_help="Say what a procedure does and takes.")
 def describe(procedure: Named, as_json: AsJson = False) -> None:
-    """Say what a procedure does, what it may be given, and how it is called."""
+    """Say what a procedure does, which inputs it takes, and what to type."""
     found = named(procedure)
     if as_json:
         typer.echo(json.dumps(_described(found), indent=2))
@@ -196,6 +236,9 @@ def describe(procedure: Named, as_json: AsJson = False) -> None:
     out.print(
         f"\nWhat its variables mean: ansible-doc -t role {COLLECTION}{found.role} -e {found.entry}\n", soft_wrap=True
     )
+    for verb in ("plan", "run"):
+        out.print(f"  ops-runbook {verb} {found.name} {escape('[INPUT=VALUE]...')}", soft_wrap=True)
+    out.print("\nThe same with plain Ansible:\n")
     for example in found.examples:
         out.print(f"  {escape(example)}", soft_wrap=True)
 
@@ -207,7 +250,7 @@ def _described(procedure: Procedure) -> dict[str, Any]:
         "title": procedure.title,
         "runbook": procedure.section,
         "description": procedure.description,
-        "changes": procedure.guarded,
+        "changes": procedure.changes,
         "role": f"{COLLECTION}{procedure.role}",
         "entry_point": procedure.entry,
         "inputs": [_described_input(one) for one in procedure.inputs],
@@ -234,7 +277,7 @@ def _described_input(one: Input) -> dict[str, Any]:
 
 # One declaration, two verbs.
 @app.command("run", help="Run a procedure.")
-@app.command("plan", help="Show what a procedure would do; nothing is changed.")
+@app.command("plan", help="Show what a run would do; changes nothing.")
 def plan_or_run(
     context: typer.Context,
     procedure: Named,
@@ -256,7 +299,7 @@ def plan_or_run(
     _run(request, show_command, as_json, junit)
 
 
-@app.command()
+@app.command(short_help="Show what was done to a service.")
 def history(
     inputs: Given = None,
     inventory: Inventories = None,
@@ -266,7 +309,7 @@ def history(
     show_command: Shown = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Show what was done to a service, from its ledger; the inputs are those of operation_history."""
+    """Show what was done to a service, from its ledger. The inputs are those of operation_history."""
     from ops_runbook.run import Request
 
     asked = named("operation_history")
@@ -285,7 +328,8 @@ def _run(request: Request, show_command: bool, as_json: bool, junit: Path | None
         raise typer.Exit()
     out = console(stderr=as_json)
     with Screen(out, quiet=as_json) as screen:
-        found = execute(request, screen.event, screen.say, out.width, out.is_terminal and not as_json)
+        colour = out.is_terminal and not as_json and not uncoloured()
+        found = execute(request, screen.event, screen.say, out.width, colour)
     if junit is not None:
         junit.write_text(result.junit(found), encoding="utf-8")
     if as_json:
@@ -341,13 +385,13 @@ class Elapsed:
         return f"{self._phase}  {self._hosts}  {time.monotonic() - self._since:.0f} s"
 
 
-@app.command()
+@app.command(short_help="Check this machine and the hosts.")
 def doctor(
     inventory: Inventories = None,
     limit: Annotated[str, typer.Option("--limit", "-l", help="Some of the hosts only, separated by commas.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Look whether this machine and the hosts have what the procedures need, and say what to do where not."""
+    """Check whether this machine and the hosts have what the procedures need, and say what to do where not."""
     from ops_runbook import doctor as checks
 
     findings = list(checks.here(known.collection()))
@@ -361,10 +405,10 @@ def doctor(
         out = console(stderr=True)
         if out.is_terminal:
             with out.status(f"asking {len(hosts)} hosts"):
-                events = checks.ask(hosts, inventory or ())
+                asked = checks.ask(hosts, inventory or ())
         else:
-            events = checks.ask(hosts, inventory or ())
-        findings += checks.of_hosts(hosts, events)
+            asked = checks.ask(hosts, inventory or ())
+        findings += checks.of_hosts(hosts, *asked, inventory or ())
     if as_json:
         typer.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
     else:
@@ -391,16 +435,23 @@ def _show(findings: list[Any]) -> None:
         out.print("\nall is well")
 
 
-@app.callback(invoke_without_command=False)
-def options(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version, and end.", is_eager=True)] = False,
-) -> None:
-    if show_version:
+def print_version(asked: bool) -> None:
+    if asked:
         try:
             typer.echo(f"ops-runbook {version('ops-runbook')}")
         except PackageNotFoundError:
             typer.echo("ops-runbook of a checkout")
         raise typer.Exit()
+
+
+@app.callback()
+def options(
+    # Called while the line is read: the group itself is never reached without a command.
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and end.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

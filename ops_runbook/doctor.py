@@ -110,9 +110,14 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
+def options_of(inventories: Sequence[str]) -> list[str]:
+    """The inventories as options. A path is a full one: ansible-runner works in a folder of its own."""
+    return [part for one in inventories for part in ("-i", str(Path(one).resolve()) if Path(one).exists() else one)]
+
+
 def inventory(inventories: Sequence[str]) -> tuple[list[str], Finding]:
     """The hosts that describe a service, and what is to be said of the inventory."""
-    options = [part for one in inventories for part in ("-i", one)]
+    options = options_of(inventories)
     ran = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-inventory"), *options, "--list"],
         capture_output=True,
@@ -120,7 +125,7 @@ def inventory(inventories: Sequence[str]) -> tuple[list[str], Finding]:
         check=False,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
     )
-    named = ", ".join(inventories) or "that of ansible.cfg"
+    named = ", ".join(inventories) or unnamed()
     if ran.returncode != 0:
         said = excerpt(ran.stderr, nothing="it can't be read")
         return [], Finding("here", "inventory", False, f"{named}: {said}", "give one that can be read: -i FILE")
@@ -129,6 +134,17 @@ def inventory(inventories: Sequence[str]) -> tuple[list[str], Finding]:
         "" if hosts else "describe a service: inventories/example/hosts.yml in the collection's repository shows how"
     )
     return hosts, Finding("here", "inventory", bool(hosts), f"{named}, hosts with a service: {len(hosts)}", remedy)
+
+
+def unnamed() -> str:
+    """The inventory that is used where none is given, and who named it."""
+    from ansible import constants
+
+    paths, origin = constants.config.get_config_value_and_origin("DEFAULT_HOST_LIST")
+    named = ", ".join(paths)
+    if origin == "default":
+        return f"{named}, Ansible's own default"
+    return f"{named}, named by {str(origin).removeprefix('env: ')}"
 
 
 def described(listed: Mapping[str, Any]) -> list[str]:
@@ -140,8 +156,8 @@ def described(listed: Mapping[str, Any]) -> list[str]:
 # -- the hosts -----------------------------------------------------------------------------------
 
 
-def ask(hosts: Sequence[str], inventories: Sequence[str]) -> list[dict[str, Any]]:
-    """The events of one call of host_check_info on all hosts."""
+def ask(hosts: Sequence[str], inventories: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+    """The events of one call of host_check_info on all hosts, and the exit code of Ansible."""
     raw: list[dict[str, Any]] = []
     with private_folder() as private:
         config = RunnerConfig(
@@ -150,17 +166,20 @@ def ask(hosts: Sequence[str], inventories: Sequence[str]) -> list[dict[str, Any]
             module="ops.runbook.host_check_info",
             module_args=json.dumps(ASKED),
             host_pattern=",".join(hosts),
-            cmdline=shlex.join([part for one in inventories for part in ("-i", one)]) or None,
+            cmdline=shlex.join(options_of(inventories)) or None,
             envvars={**environment(private / "stop", 120, False), "ANSIBLE_STDOUT_CALLBACK": "minimal"},
             quiet=True,
         )
         config.prepare()
-        call(config, raw.append)
-    return raw
+        code = call(config, raw.append)
+    return raw, code
 
 
-def of_hosts(hosts: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
-    """What the events say of each host."""
+def of_hosts(
+    hosts: Sequence[str], events: Sequence[Mapping[str, Any]], code: int = 0, inventories: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """What the events say of each host. code: of Ansible, which may have failed before it asked any."""
+    ping = shlex.join(["ansible", *options_of(inventories)]) + " {} -m ansible.builtin.ping -vvv"
     begun: dict[str, float] = {}
     answered: set[str] = set()
     for event in events:
@@ -171,14 +190,18 @@ def of_hosts(hosts: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Itera
         elif event["event"] in ("runner_on_unreachable", "runner_on_failed"):
             answered.add(host)
             lost = event["event"] == "runner_on_unreachable"
-            remedy = f"ssh to {host} as Ansible does: ansible {host} -m ping -vvv"
+            remedy = f"ssh to {host} as Ansible does: {ping.format(host)}"
             yield Finding(host, "reachable", False, _short(result.get("msg", "")), remedy if lost else "see its text")
         elif event["event"] == "runner_on_ok":
             answered.add(host)
             yield from of_host(host, result, begun.get(host, _seconds(event)), _seconds(event))
+    if code and not answered:
+        said = [line for event in events for line in str(event.get("stdout") or "").splitlines() if line.strip()]
+        yield Finding("here", "ansible", False, _short(" ".join(said[-3:])) or f"ended with {code}", ping.format("all"))
+        return
     for host in hosts:
         if host not in answered:
-            yield Finding(host, "reachable", False, "it did not answer", f"ansible {host} -m ping -vvv")
+            yield Finding(host, "reachable", False, "it did not answer", ping.format(host))
 
 
 def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.procedures import Proc
 from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK, is_secret_value
 from ops_runbook.known import playbook
 from ops_runbook.result import Ending, Events, document, ending
+from ops_runbook.settings import settings
 
 #: Runs whose events are kept; older ones are removed.
 KEPT = 20
@@ -339,6 +340,7 @@ def environment(stop: Path, width: int, colour: bool) -> dict[str, str]:
     from ansible import constants
 
     return {
+        **settings(),
         "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator",
         "OPS_RUNBOOK_LIVE": "false",
         "OPS_RUNBOOK_WIDTH": str(width),

@@ -85,18 +85,22 @@ def command(procedure: str, *options: str, **inputs: object) -> list[str]:
     return ["ansible-playbook", *inventories, f"ops.runbook.{procedure}", *given, *options]
 
 
-def play(procedure: str, *options: str, **inputs: object) -> Run:
-    """Run a procedure to its end."""
+def play(procedure: str, *options: str, screen: str = "ansible.builtin.default", **inputs: object) -> Run:
+    """Run a procedure to its end. screen: the callback that shows it."""
     done = subprocess.run(
         command(procedure, *options, **inputs),
         cwd=ROOT,
-        env=operator_environment(),
+        env={**operator_environment(), "ANSIBLE_STDOUT_CALLBACK": screen},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     return Run(done.returncode, done.stdout + done.stderr)
+
+
+#: The screen that ansible.cfg has, and `ops-runbook`.
+OPERATOR = "ops.runbook.operator"
 
 
 class Host:
@@ -107,7 +111,7 @@ class Host:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def play(self, procedure: str, *options: str, **inputs: object) -> Run:
+    def play(self, procedure: str, *options: str, **inputs: Any) -> Run:
         """Run a procedure on this host as a person on the bastion does."""
         return play(procedure, "-l", self.name, *options, **inputs)
 
@@ -165,7 +169,7 @@ class Lab(Host):
         super().__init__(name)
         self.strategy = strategy
 
-    def play(self, procedure: str, *options: str, **inputs: object) -> Run:
+    def play(self, procedure: str, *options: str, **inputs: Any) -> Run:
         return super().play(procedure, *options, **{"laravel_strategy": self.strategy, **inputs})
 
     @property

@@ -173,7 +173,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._progress = Progress()
         self._clock = time.monotonic
         self._began: float | None = None
-        self._host_began: dict[str, float] = {}
+        self._host_began: dict[tuple[str, str], float] = {}
         self._running: list[str] = []
         self._looks: dict[str, Callable[[], Seen]] = {}
         self._phase = ""
@@ -246,7 +246,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             super().v2_playbook_on_task_start(task, is_conditional)
             return
         if task.action == "ops.runbook.operation_begin":
-            self._watch = Watch()
+            self._watch, self._host_began = Watch(), {}
         self._running, self._looks = [], {}
         word = first_word(task.get_name())
         # In a check, and after a refusal, what changes something is only skipped.
@@ -272,16 +272,19 @@ class CallbackModule(Default):  # type: ignore[misc]
         if not self._ours(task):
             super().v2_runner_on_start(host, task)
             return
-        self._host_began[host.get_name()] = self._clock()
         self._running.append(host.get_name())
-        changing = first_word(task.get_name()) in CHANGING and bool(self._watch.decision.get("go"))
-        if changing:
+        word = first_word(task.get_name())
+        changing = word in CHANGING and bool(self._watch.decision.get("go"))
+        # A phase may have several tasks.
+        began = changing and (word, host.get_name()) not in self._host_began
+        if began:
             self._open = True
+            self._host_began[word, host.get_name()] = self._clock()
         if self._live() and self._phase:
             if changing:
                 self._remember_way(host, task)
             self._progress.show(self._phase, self._running, self._looks)
-        elif changing:
+        elif began:
             self._say(Line(f"{host.get_name()}: {self._phase}"))
 
     def _remember_way(self, host: Any, task: Any) -> None:
@@ -411,7 +414,8 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _show_end(self, result: Any) -> None:
         """How a host came out of a phase; why is said at the end, once."""
         host, found = result.host.get_name(), result.result
-        took = screen.duration(self._clock() - self._host_began.get(host, self._clock()))
+        began = self._host_began.get((first_word(result.task.get_name()), host), self._clock())
+        took = screen.duration(self._clock() - began)
         self._running = [name for name in self._running if name != host]
         if result.is_unreachable():
             word, tone = "can't be reached", screen.BAD

@@ -69,7 +69,9 @@ class Watch:
             return "operation_named"
         if action == "ops.runbook.operation_close":
             return "operation_closed" if word == "settle" else ""
-        return _REGISTERED.get(word, "") if action.endswith("_operation") else ""
+        # What a hidden task found is shown by another one.
+        found = action.endswith("_operation") or action == "ops.runbook.operation_shown"
+        return _REGISTERED.get(word, "") if found else ""
 
     @property
     def planned(self) -> dict[str, dict[str, Any]]:

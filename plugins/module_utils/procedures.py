@@ -29,6 +29,10 @@ TYPED = re.compile(r"\b(?:lookup|query|q)\(\s*(['\"])ops\.runbook\.input\1\s*,")
 #: What an input is where it was left empty.
 EMPTY = re.compile(r"\s*\|\s*(?:default|d)\(")
 MARKUP = re.compile(r"\b([VCOMPELRI])\(((?:[^()\\]|\\.|\([^()]*\))*)\)")
+#: How a playbook is named in a checkout.
+CHECKOUT = re.compile(r"\bplaybooks/(\w+)\.yml\b")
+#: First words of titles of procedures that change nothing.
+LOOKING = ("Check", "Find", "List", "Look", "Prove", "Show")
 SAID_ALREADY = re.compile(r"\s*The input V\([a-z_]+\)\.")
 
 Specs = Mapping[str, Mapping[str, Any]]
@@ -85,6 +89,11 @@ class Procedure:
     #: Lines to type, with what they do beside them; the rest of its comment.
     examples: tuple[str, ...] = ()
 
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something. The title of what only looks begins with one of a few verbs."""
+        return self.guarded or self.title.partition(" ")[0] not in LOOKING
+
     def input(self, name: str) -> Input | None:
         return next((one for one in self.inputs if one.name == name), None)
 
@@ -112,7 +121,8 @@ def header(text: str) -> tuple[str, tuple[str, ...]]:
         if not line.startswith("#"):
             break
         if line.startswith("#   ") or "ansible-playbook" in line:
-            examples.append(line.lstrip("# ").rstrip())
+            # The full name is known wherever the collection is, and a path only in its checkout.
+            examples.append(CHECKOUT.sub(rf"{COLLECTION}\1", line.lstrip("# ").rstrip()))
         else:
             said.append(line.lstrip("# ").rstrip())
     return " ".join(said), tuple(examples)

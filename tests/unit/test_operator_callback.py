@@ -96,6 +96,29 @@ def test_an_operation_is_shown_once_and_no_task_is(run: Run) -> None:
         assert unwanted not in run.shown.text
 
 
+ROTATION, SHOWN = "ops.runbook.ssh_key_rotation", "ops.runbook.operation_shown"
+HIDDEN = {"censored": "the output has been hidden", "_ansible_no_log": True, "changed": True}
+
+
+def test_an_operation_whose_tasks_hide_their_output_is_shown(run: Run) -> None:
+    """What a hidden task found is shown by the task after it."""
+    actor = {"user": "anna", "controller": "bastion"}
+    run.result("open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": actor})
+    run.result("plan | Take the lease", ROTATION, HIDDEN)
+    run.result("plan | Show", SHOWN, planned())
+    fact = {"go": True, "planned": True}
+    run.result("open | Decide", "ansible.builtin.set_fact", {"ansible_facts": {"operation_decision": fact}})
+    run.callback._live = lambda: False
+    run.result("apply | Let it in", ROTATION, HIDDEN)
+    run.result("apply | Tell the host", ROTATION, HIDDEN)
+    run.result("apply | Show", SHOWN, applied())
+    run.closed()
+    assert "rollback, operation " + ID + ", by anna from bastion" in run.shown.text
+    assert "v1.5.0" in run.shown.text and "web1: verified" in run.shown.text
+    assert "unknown" not in run.shown.text
+    assert run.shown.lines.count("web1: apply and verify") == 1, "a phase of several tasks begins once"
+
+
 def test_a_cause_is_said_once(run: Run) -> None:
     run.opened()
     run.result("apply | Do the steps", LARAVEL, applied("reverted", "status 500"))

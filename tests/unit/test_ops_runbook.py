@@ -14,10 +14,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import typer
 import yaml
 from test_operation_screen import CLOSE, FACT, ID, LARAVEL, applied, planned
 from typer.testing import CliRunner
@@ -25,7 +27,7 @@ from typer.testing import CliRunner
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import typed
 from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK
 from ops_runbook import known
-from ops_runbook.command_line import app
+from ops_runbook.command_line import app, console, uncoloured
 from ops_runbook.result import Ending, Events, document, ending, junit
 from ops_runbook.run import (
     Request,
@@ -50,7 +52,7 @@ PROCEDURES = known.procedures()
 def test_a_procedure_names_its_role_and_how_it_is_called(name: str) -> None:
     procedure = PROCEDURES[name]
     assert procedure.description
-    assert any(f"playbooks/{name}.yml" in example for example in procedure.examples)
+    assert any(f"ops.runbook.{name}" in example for example in procedure.examples)
     specs = yaml.safe_load((ROOT / "roles" / procedure.role / "meta/argument_specs.yml").read_text())["argument_specs"]
     assert procedure.entry in specs
 
@@ -113,6 +115,85 @@ def test_list_and_describe_are_for_programs_too() -> None:
 def test_describe_shows_every_input(name: str) -> None:
     shown = cli("describe", name).stdout
     assert all(one.name in shown for one in PROCEDURES[name].inputs)
+
+
+@pytest.mark.parametrize("typed_option", ["--version", "-h", "--help"])
+def test_the_first_thing_that_is_typed_is_answered(typed_option: str) -> None:
+    ran = cli(typed_option)
+    assert ran.exit_code == 0 and "ops-runbook" in ran.output + ran.stdout, ran.output
+    assert "Error" not in ran.output
+
+
+@pytest.mark.parametrize("name", sorted(typer.main.get_group(app).commands))
+def test_every_command_has_help_that_is_not_cut(name: str) -> None:
+    assert cli(name, "-h").exit_code == 0
+    (line,) = [line for line in cli("--help").stdout.splitlines() if line.startswith(f"  {name} ")]
+    assert line.rstrip().endswith(".") and not line.rstrip().endswith("..."), line
+    assert len(line.split(None, 1)[1]) <= 45, line
+
+
+def listed(*words: str) -> dict[str, list[str]]:
+    """The list by group: lines of the procedures."""
+    found: dict[str, list[str]] = {}
+    for line in cli("list", *words).stdout.partition("\n* ")[0].splitlines():
+        if line and not line.startswith(" "):
+            group = line
+        elif line.strip():
+            found.setdefault(group, []).append(line.strip())
+    return found
+
+
+def test_the_list_has_every_procedure_with_its_title_under_its_system() -> None:
+    lines = {line.split()[0]: (group, line) for group, found in listed().items() for line in found}
+    assert {*lines} == {*PROCEDURES}
+    for name, (group, line) in lines.items():
+        assert PROCEDURES[name].title in line
+        assert (" * " in line) is PROCEDURES[name].changes
+        assert group == "Looks" or group.split()[0].lower() in PROCEDURES[name].role
+    assert [*listed()][-1] == "Looks"
+    assert {"Laravel", "Compose", "Dokku", "GitHub", "AWX"} < {*listed()}
+
+
+def test_a_word_chooses_of_the_list() -> None:
+    assert {*listed("laravel")} == {"Laravel"} and len(listed("rollback")) == 3
+    assert cli("list", "nothing-of-ours").exit_code == Ending.USAGE
+    chosen = {one["name"] for one in json.loads(cli("list", "dokku", "--json").stdout)}
+    assert chosen == {name for name in PROCEDURES if name.startswith("dokku_")}
+
+
+def test_what_only_looks_is_what_the_readme_says() -> None:
+    """The first verb of a title tells; the README and each role's modules agree."""
+    text = (ROOT / "README.md").read_text()
+    (said,) = re.findall(r"((?:`\w+`[,\s]+(?:and\s+)?)+)change nothing", text)
+    assert set(re.findall(r"`(\w+)`", said)) == {name for name, one in PROCEDURES.items() if not one.changes}
+
+
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_what_describe_prints_can_be_typed_by_everybody(name: str) -> None:
+    shown = cli("describe", name).stdout
+    assert "playbooks/" not in shown
+    assert f"ops-runbook plan {name}" in shown and f"ansible-playbook ops.runbook.{name}" in shown
+
+
+COLOURS = {
+    "neither": ({}, False),
+    "no-color.org": ({"NO_COLOR": "1"}, True),
+    "an empty one": ({"NO_COLOR": ""}, False),
+    "Ansible's": ({"ANSIBLE_NOCOLOR": "1"}, True),
+    "Ansible's, as a word": ({"ANSIBLE_NOCOLOR": "True"}, True),
+    "Ansible's, off": ({"ANSIBLE_NOCOLOR": "false"}, False),
+}
+
+
+@pytest.mark.parametrize(("variables", "plain"), COLOURS.values(), ids=COLOURS)
+def test_no_colour_means_no_colour(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], plain: bool) -> None:
+    for name in ("NO_COLOR", "ANSIBLE_NOCOLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert uncoloured() is plain
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
+    assert console().no_color is plain
 
 
 def test_the_command_is_shown_as_ansible_takes_it() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import getpass
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from ansible.template import Templar, trust_as_template
 
 from ansible_collections.ops.runbook.plugins.module_utils import host_check
 from ops_runbook import known
-from ops_runbook.doctor import ASKED, SKEW, described, here, of_host, of_hosts, versions
+from ops_runbook.doctor import ASKED, SKEW, ask, described, here, inventory, of_host, of_hosts, versions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -220,3 +222,43 @@ def test_this_machine_is_well() -> None:
 def test_hosts_without_a_service_are_not_asked() -> None:
     listed = {"_meta": {"hostvars": {"web1": {"laravel_service": "vertex"}, "db1": {}, "app1": {"dokku_app": "x"}}}}
     assert described(listed) == ["web1", "app1"]
+
+
+def test_a_tool_that_failed_is_not_a_host_that_did_not_answer() -> None:
+    events = [{"event": "verbose", "stdout": "[ERROR]: the playbook or the inventory can't be read"}]
+    (found,) = of_hosts(["web1", "web2"], events, 4, ["hosts.yml"])
+    assert (found.where, found.what, found.ok) == ("here", "ansible", False)
+    assert "can't be read" in found.seen and "-i hosts.yml" in found.remedy
+
+
+def test_a_relative_inventory_is_found_from_the_folder_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hosts.yml").write_text(
+        'all: {hosts: {here: {ansible_connection: local, laravel_service: x, ansible_python_interpreter: "{{ ansible_playbook_python }}"}}}\n'
+    )
+    hosts, found = inventory(["hosts.yml"])
+    assert hosts == ["here"] and found.ok
+    events, _ = ask(hosts, ["hosts.yml"])
+    assert [one["event"] for one in events if one["event"].startswith("runner_on_")][-1] == "runner_on_ok"
+    (reached, *_) = of_hosts(hosts, events)
+    assert reached.ok, reached
+
+
+@pytest.mark.parametrize("way", ["environment", "ansible.cfg"])
+def test_the_inventory_is_named_by_who_named_it(tmp_path: Path, way: str) -> None:
+    own, config = tmp_path / "own.yml", tmp_path / "ansible.cfg"
+    config.write_text(f"[defaults]\ninventory = {own}\n" if way == "ansible.cfg" else "")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    named = {"ANSIBLE_INVENTORY": str(own)} if way == "environment" else {}
+    ran = subprocess.run(
+        [sys.executable, "-c", "from ops_runbook.doctor import unnamed; print(unnamed())"],
+        cwd=tmp_path,
+        env={**kept, **named, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    by = "ANSIBLE_INVENTORY" if way == "environment" else str(config)
+    assert ran.stdout.strip() == f"{own}, named by {by}", ran.stderr

@@ -196,7 +196,7 @@ class World:
     def inputs(self) -> dict[str, object]:
         return {"ssh_key_keep_dir": str(self.folder / "kept")}
 
-    def rotate(self, *options: str, **inputs: object) -> Run:
+    def rotate(self, *options: str, **inputs: Any) -> Run:
         """The whole procedure, as the operator types it."""
         return play("ssh_key_rotate", *self.command, *options, **{**self.inputs, **inputs})
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 from keys_lab import KEYS, OTHERS, World
+from lab import INVENTORIES, OPERATOR, ROOT, operator_environment
 
 
 def test_a_key_is_rotated_on_both_hosts_and_the_next_audit_knows_it(world: World) -> None:
@@ -41,3 +47,40 @@ def test_a_key_is_rotated_on_both_hosts_and_the_next_audit_knows_it(world: World
     assert again.green, again.text
     assert world.rotated().fingerprint != new.fingerprint
     assert len(world.kept()) == 2
+
+
+def test_the_screen_of_a_person_shows_the_plan_and_the_end(world: World) -> None:
+    """Tasks of a rotation hide their output, and the screen knows the operation all the same."""
+    plan = world.rotate("--check", screen=OPERATOR)
+    assert plan.green, plan.text
+    for word in ("rotate, operation 2", world.old.fingerprint, "steps     1. "):
+        assert word in plan.text, plan.text
+    run = world.rotate(screen=OPERATOR)
+    assert run.green, run.text
+    for host in world.hosts:
+        assert f"{host.name}: verified" in run.text, run.text
+        assert [line for line in run.text.splitlines() if line.split()[:2] == [host.name, "succeeded"]], run.text
+        assert run.text.count(f"{host.name}: apply and verify") == 1, run.text
+    assert "unknown" not in run.text and "hidden" not in run.text, run.text
+
+
+def test_the_command_ends_verified_and_says_nothing_of_going_on(world: World, tmp_path: Path) -> None:
+    inventories = [part for one in INVENTORIES for part in ("-i", str(ROOT / one))]
+    given = [f"-e{name}={value}" for name, value in world.inputs.items()]
+    ran = subprocess.run(
+        [sys.executable, "-m", "ops_runbook", "run", "ssh_key_rotate", *inventories, *given, "--json"],
+        cwd=ROOT,
+        env={
+            **operator_environment(),
+            "ANSIBLE_VAULT_IDENTITY_LIST": world.command[1],
+            "XDG_STATE_HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(ran.stdout)
+    assert (found["exit_code"], found["meaning"], found["again"]) == (0, "verified", None), ran.stderr
+    assert {host["outcome"] for host in found["hosts"].values()} == {"succeeded"}
+    assert all(host["from"]["id"] == world.old.fingerprint and host["steps"] for host in found["hosts"].values())
+    assert ran.returncode == 0

@@ -82,3 +82,30 @@ def test_no_action_fails_with_an_excerpt_of_our_files(path: Path) -> None:
 )
 def test_what_could_not_be_read_is_found(task: Any, names: list[str]) -> None:
     assert unreadable(task) == names
+
+
+#: What the guard, the screen and `ops-runbook` know of an operation.
+KNOWN = ("operation_named", "operation_planned", "operation_applied", "operation_recovered")
+
+
+def hidden(document: Any) -> list[str]:
+    """Tasks whose result the guard knows and the screen does not: they have `no_log`, and none shows it after them."""
+    left: dict[str, str] = {}
+    for task in tasks_of(document):
+        name = task.get("register", "")
+        if name in KNOWN and task.get("no_log"):
+            left[name] = task.get("name", "")
+        elif name in KNOWN:
+            left.pop(name, None)
+    return list(left.values())
+
+
+@pytest.mark.parametrize("path", PLAYED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_an_operation_came_to_is_not_hidden_from_its_screen(path: Path) -> None:
+    assert hidden(yaml.safe_load(path.read_text())) == []
+
+
+def test_a_hidden_operation_is_found() -> None:
+    task = {"name": "plan | Take the lease", "register": "operation_planned", "no_log": True}
+    assert hidden([task]) == ["plan | Take the lease"]
+    assert hidden([task, {"name": "plan | Show", "register": "operation_planned"}]) == []
