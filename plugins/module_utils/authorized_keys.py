@@ -15,7 +15,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ops.runbook.plugins.module_utils import key_options, screen_text
@@ -281,34 +281,51 @@ def _fields(blob: bytes) -> list[bytes]:
 # -- edits ---------------------------------------------------------------------------------------
 
 
-def add(content: bytes, line: bytes) -> bytes:
-    """The content with this key at its end; unchanged where it stands there with the same options already.
+def add(content: bytes, *added: bytes) -> bytes:
+    """The content with these lines of one key at its end, in this order; unchanged where all stand there already.
 
     Where the last line has no end, it is given one: sshd would take the two for one. Raises NotEdited.
     """
-    line = line.strip(b" \t\r\n")
+    lines = [line.strip(b" \t\r\n") for line in added]
+    new = [_to_add(line) for line in lines]
+    there = [known for known in parse(content) if known.key is not None and known.key.fingerprint == new[0].fingerprint]
+    if all(any(known.key is not None and _same(known.key, key) for known in there) for key in new):
+        return content
+    if there:
+        # sshd takes the first line that lets in, so one behind it with other options might change nothing.
+        raise NotEdited(
+            f"{new[0].fingerprint} stands in line {there[0].number} with other options: remove it first, or keep them"
+        )
+    return _appended(content, lines)
+
+
+def _to_add(line: bytes) -> Key:
+    """The key of a line that is to be added. Raises NotEdited."""
     read = parse(line)
     new = read[0].key if len(read) == 1 else None
     if new is None or new.problem or b"\0" in line or b"\r" in line:
         why = new.problem if new is not None else read[0].problem if len(read) == 1 else "it is not one line"
         raise NotEdited(f"the line to add is no key that sshd takes: {why or 'it holds a control character'}")
-    lines = parse(content)
-    there = [known for known in lines if known.key is not None and known.key.fingerprint == new.fingerprint]
-    if any(known.key is not None and _same(known.key, new) for known in there):
-        return content
-    if there:
-        # sshd takes the first line that fits, so a second one with other options would change nothing.
-        raise NotEdited(
-            f"{new.fingerprint} stands in line {there[0].number} with other options: remove it first, or keep them"
-        )
-    ends = [known.raw[-2:] for known in lines if known.raw.endswith(b"\n")]
+    return new
+
+
+def _appended(content: bytes, lines: Sequence[bytes]) -> bytes:
+    ends = [known.raw[-2:] for known in parse(content) if known.raw.endswith(b"\n")]
     end = b"\r\n" if ends and ends[-1] == b"\r\n" else b"\n"
     joint = b"" if not content or content.endswith(b"\n") else end
-    return content + joint + line + end
+    return content + joint + b"".join(line + end for line in lines)
 
 
 def _same(one: Key, other: Key) -> bool:
     return not one.problem and sorted(one.options, key=repr) == sorted(other.options, key=repr)
+
+
+def put_back(content: bytes, before: bytes, fingerprint: str) -> bytes:
+    """The content with all lines of a key that it had before, to the letter; unchanged where it has one of them."""
+    if any(key.fingerprint == fingerprint for _number, key in keys(content)):
+        return content
+    lines = [line.raw for line in parse(before) if line.key is not None and line.key.fingerprint == fingerprint]
+    return _appended(content, [raw.rstrip(b"\r\n") for raw in lines])
 
 
 def remove(content: bytes, wanted: str) -> bytes:

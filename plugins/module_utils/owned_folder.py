@@ -18,7 +18,7 @@ import errno
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.ops.runbook.plugins.module_utils import held_path
 
@@ -38,10 +38,10 @@ def _not_followed(path: str, what: str) -> NotFollowed:
 
 
 @contextlib.contextmanager
-def acting_as(owner: int) -> Iterator[None]:
+def acting_as(owner: int, groups: Sequence[int] = ()) -> Iterator[None]:
     """Give files the rights of a user, where this process is root: the kernel refuses what that user may not do.
 
-    For this thread alone: another one may run commands as root meanwhile.
+    For this thread alone: another one may run commands as root meanwhile. groups: more than the one of the account.
     """
     if os.geteuid() != 0:
         yield
@@ -54,7 +54,7 @@ def acting_as(owner: int) -> Iterator[None]:
         return
     if owner != 0:
         # Root needs no group to do anything, and with its own it could do what the owner can't.
-        os.setgroups([])
+        os.setgroups(list(groups))
     group = _group_of(owner)
     kernel.setfsgid(group)
     kernel.setfsuid(owner)

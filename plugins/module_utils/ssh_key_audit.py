@@ -198,8 +198,7 @@ def _file(
     file: dict[str, Any] = {"path": path, "exists": True, "problems": [], "unknown_lines": []}
     try:
         content = key_file.read(path)
-        if configuration.strict:
-            file["problems"] = sshd_files.strict_problems(sshd_files.facts(path), account)
+        file["problems"] = sshd_files.problems(path, configuration, account)
     except FileNotFoundError:
         return {**file, "exists": False}, [], []
     except OSError as error:

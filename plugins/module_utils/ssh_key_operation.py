@@ -68,48 +68,43 @@ def planned(wish: Wish, places: Places, operation: str, now: datetime) -> dict[s
     """What will be done. Raises Refused."""
     if wish.file:
         ssh_key_place.must_be_read(places, wish.file)
-    old, why, warnings = ssh_key_place.choose(places, wish.old, wish.used, wish.where)
+    moment = now.timestamp()
+    old, why, warnings = ssh_key_place.choose(places, wish.old, wish.used, wish.where, moment)
     files = places.with_key(old)
-    lines = [(place, line) for place in files for line in place.holds(old)]
-    place, line = lines[0]
-    key = line.key
-    if key is None or key.is_authority:
-        raise Refused(
-            Refusal("old_is_authority", f"{old} is a CA (cert-authority): its certificates are not rotated this way")
-        )
     for one in files:
         _must_be_writable(one.path)
-    if any(other.key is not None and other.key.options != key.options for _place, other in lines):
-        warnings += (f"{old} stands {len(lines)} times, with different options: those of the first are taken over",)
-    options = authorized_keys.shown_options(key)
-    whose = authorized_keys.shown(key.comment) or "no comment says whose it is"
-    where = ", ".join(f"{one.path} line {other.number}" for one, other in lines)
-    entries = [f"{places.account.name}, {where}"]
+    in_force = places.in_force(old, moment)
+    keys = [line.key for _place, line in in_force if line.key is not None]
+    commented = authorized_keys.shown(keys[0].comment)
+    options = [authorized_keys.shown_options(key) for key in keys]
+    where = ", ".join(f"{place.path} line {line.number}" for place in files for line in place.holds(old))
+    behind = comment(wish.comment or commented, now)
+    whose = commented or "no comment says whose it is"
     return {
         "procedure": ssh_key_audit.ROTATION,
-        "from": {"id": old, "name": authorized_keys.shown(key.comment)},
+        "from": {"id": old, "name": commented},
         "to": {"id": "a new key", "name": ""},
         "chosen": why,
         "proven": "",
         "account": places.account.name,
-        "comment": comment(wish.comment or authorized_keys.shown(key.comment), now),
+        "comment": behind,
         "expires": (now + timedelta(days=wish.expires)).strftime("%Y%m%d") if wish.expires else "",
         "saved_as": operation,
-        "steps": [step.to_dict() for step in steps(old, place.path, wish)],
+        "steps": [step.to_dict() for step in steps(old, sorted({place.path for place, _line in in_force}), wish)],
         "undo": [Step("remove_new", "take the new key out again", data={"after": "authorise"}).to_dict()],
         "also": [
-            ("account", entries),
-            ("takes out", [f"{old}, {whose}, {options or 'without options'}"]),
+            ("account", [f"{places.account.name}, {where}"]),
+            ("takes out", [f"{old}, {whose}, {one or 'without options'}" for one in options]),
             (
                 "lets in",
                 [
-                    f"a new key, {comment(wish.comment or authorized_keys.shown(key.comment), now)}, "
-                    f"{options or 'without options: it may do whatever the account may'}"
+                    f"a new key, {behind}, {one or 'without options: it may do whatever the account may'}"
+                    for one in options
                 ],
             ),
             ("keeps", [wish.keep]),
         ],
-        "warnings": [*warnings, *_other_ways(places)],
+        "warnings": [*warnings, *_lines_apart(places, old, moment), *_other_ways(places)],
         # What an operation that stopped halfway leaves, in place of "between two releases".
         "halfway": "Both keys may be let in there, and the old one until the new one is proven.",
     }
@@ -132,10 +127,10 @@ def untouched(places: Places) -> dict[str, Any]:
     }
 
 
-def steps(old: str, path: str, wish: Wish) -> list[Step]:
+def steps(old: str, paths: Sequence[str], wish: Wish) -> list[Step]:
     """The steps of one host. The same key is made and kept before them, and nothing of that is on the host."""
     return [
-        Step("authorise", f"let the new key in: {path}, with the options of the old one", data=_AGAIN),
+        Step("authorise", f"let the new key in: {', '.join(paths)}, with the options of the old one", data=_AGAIN),
         Step("prove_login", "log in with the new key, and with nothing else", data=_AGAIN),
         # GitHub gives the old value to nobody, so from here the way is forward.
         Step("put_secret", f"put its private half into {wish.secret}", data={**_AGAIN, "no_return": True}),
@@ -186,6 +181,29 @@ def _must_be_recorded_safely(state_dir: str, paths: Sequence[str]) -> None:
             own = f"sudo install -d -m 0700 {folder} && sudo chown -R root: {folder}"
             ways = ((own, "once, on the host, gives the records of rotations to root; all later ones need --become"),)
             raise Refused(Refusal("state_of_other_user", text, ways))
+
+
+def _lines_apart(places: Places, old: str, now: float) -> list[str]:
+    """What the lines of the key say that are not taken over, and when more than one is."""
+    in_force = places.in_force(old, now)
+    found = [
+        f"sshd passes over {one}; its options are not taken over, and it goes with the others"
+        for one in ssh_key_place.dead(places, old, now)
+    ]
+    if len(in_force) > 1:
+        found.append(
+            f"{old} is let in by {len(in_force)} lines, and from= decides by which: the new key gets a line for each"
+        )
+    passed = {(place.path, line.number) for place, line in in_force}
+    idle = [
+        f"{place.path} line {line.number}"
+        for place in places.files
+        for line in place.holds(old)
+        if line.key is not None and not places.why_not(place, line.key, now) and (place.path, line.number) not in passed
+    ]
+    if idle:
+        found.append(f"{', '.join(idle)} has no effect, since a line before it lets {old} in: it goes too")
+    return found
 
 
 def _other_ways(places: Places) -> list[str]:

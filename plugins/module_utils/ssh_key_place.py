@@ -12,17 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, key_file, sshd_files
-from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Line
+from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key, Line
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Configuration
 
 
 @dataclass(frozen=True)
 class Place:
-    """One file that sshd reads for the account, and is there."""
+    """One file that sshd reads for the account, and is there. refused: why it takes nothing from it, or empty."""
 
     path: str
     lines: tuple[Line, ...]
+    refused: str = ""
 
     def holds(self, fingerprint: str) -> list[Line]:
         return [line for line in self.lines if line.key is not None and line.key.fingerprint == fingerprint]
@@ -39,11 +40,35 @@ class Places:
     def with_key(self, fingerprint: str) -> list[Place]:
         return [place for place in self.files if place.holds(fingerprint)]
 
+    def in_force(self, fingerprint: str, now: float) -> list[tuple[Place, Line]]:
+        """The lines by which sshd lets this key in, in the order in which it asks them.
+
+        It passes over a line that refuses. One with from= lets in from there alone, and sshd goes on for all others; so
+        these are the ones with from=, each list once, and the first one without it.
+        """
+        found: list[tuple[Place, Line]] = []
+        sources: set[str] = set()
+        for place in self.files:
+            for line in place.holds(fingerprint):
+                key = line.key
+                if key is None or self.why_not(place, key, now) or key.source in sources:
+                    continue
+                found.append((place, line))
+                if key.source is None:
+                    return found
+                sources.add(key.source)
+        return found
+
+    def why_not(self, place: Place, key: Key, now: float) -> str:
+        """Why sshd does not let this key in by a line of its; empty where it does."""
+        if key.is_authority:
+            return "it is a CA (cert-authority)"
+        expired = "it expired" if key.expired(now) else ""
+        return place.refused or key.problem or self.configuration.refuses(key) or expired
+
     def lets_in(self, fingerprint: str, now: float) -> bool:
         """Whether sshd lets this key in, as far as its files say."""
-        lines = [line for place in self.files for line in place.holds(fingerprint)]
-        # sshd takes the first line that fits.
-        return bool(lines) and lines[0].key is not None and lines[0].key.lets_in(now)
+        return bool(self.in_force(fingerprint, now))
 
     def public(self, fingerprint: str) -> str:
         """Type and blob of a key that stands there; empty where it does not."""
@@ -53,15 +78,20 @@ class Places:
                     return f"{line.key.kind} {base64.b64encode(line.key.blob).decode('ascii')}"
         return ""
 
-    def listed(self) -> list[str]:
-        """The keys for a person, each once."""
+    def listed(self, now: float) -> list[str]:
+        """The keys for a person, each once: by a line that lets it in, where there is one."""
         found: dict[str, str] = {}
+        dead: dict[str, str] = {}
         for place in self.files:
             for line in place.lines:
-                if line.key is not None and not line.key.is_authority:
-                    comment = authorized_keys.shown(line.key.comment) or "without a comment"
-                    found.setdefault(line.key.fingerprint, f"{line.key.fingerprint}  {comment}  ({place.path})")
-        return list(found.values())
+                if line.key is None or line.key.is_authority:
+                    continue
+                why = self.why_not(place, line.key, now)
+                comment = authorized_keys.shown(line.key.comment) or "without a comment"
+                known = f"{line.key.fingerprint}  {comment}  ({place.path}"
+                text = f"{known}, lets nobody in: {why})" if why else f"{known})"
+                (dead if why else found).setdefault(line.key.fingerprint, text)
+        return list({**dead, **found}.values())
 
 
 def look(name: str, environment: Mapping[str, str], sshd_config: str = "") -> Places:
@@ -85,7 +115,8 @@ def look(name: str, environment: Mapping[str, str], sshd_config: str = "") -> Pl
     found = []
     for path in sshd_files.paths(configuration, account):
         try:
-            found.append(Place(path, tuple(authorized_keys.parse(key_file.read(path)))))
+            lines = tuple(authorized_keys.parse(key_file.read(path)))
+            found.append(Place(path, lines, "; ".join(sshd_files.problems(path, configuration, account))))
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -113,13 +144,13 @@ def must_be_read(places: Places, path: str) -> None:
         )
 
 
-def choose(places: Places, asked: str, used: str, where: str) -> tuple[str, str, tuple[str, ...]]:
+def choose(places: Places, asked: str, used: str, where: str, now: float) -> tuple[str, str, tuple[str, ...]]:
     """The fingerprint that is rotated, why it is that one, and warnings. Raises Refused.
 
     asked: by the operator. used: the one that CI logged in with last, as far as a run said so. where: which run.
     """
     name = places.account.name
-    listed = tuple(places.listed())
+    listed = tuple(places.listed(now))
     ways = (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),)
     if not listed:
         raise Refused(Refusal("no_keys", f"{name} has no key in any file that sshd reads"))
@@ -149,6 +180,36 @@ def choose(places: Places, asked: str, used: str, where: str) -> tuple[str, str,
                 listed,
             )
         )
+    must_let_in(places, chosen, now)
     if used:
         return chosen, f"{where} logged in with it", ()
     return chosen, "named by old_key=", (f"no run says which key CI has: that it is {chosen} is only said by old_key=",)
+
+
+def must_let_in(places: Places, chosen: str, now: float) -> None:
+    """Raises Refused for a key that has a CA's line, or no line by which sshd lets it in: nothing can be taken over."""
+    lines = [(place, line) for place in places.files for line in place.holds(chosen)]
+    if any(line.key is not None and line.key.is_authority for _place, line in lines):
+        raise Refused(
+            Refusal("old_is_authority", f"{chosen} is a CA (cert-authority): its certificates are not rotated this way")
+        )
+    if not places.in_force(chosen, now):
+        raise Refused(
+            Refusal(
+                "old_lets_nobody_in",
+                f"{chosen} lets nobody into {places.account.name}: {'; '.join(dead(places, chosen, now))}",
+                (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
+                tuple(places.listed(now)),
+            )
+        )
+
+
+def dead(places: Places, fingerprint: str, now: float) -> list[str]:
+    """The lines of a key by which sshd lets nobody in, and why."""
+    found = []
+    for place in places.files:
+        for line in place.holds(fingerprint):
+            why = places.why_not(place, line.key, now) if line.key is not None else ""
+            if why:
+                found.append(f"{place.path} line {line.number}: {why}")
+    return found

@@ -16,8 +16,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
@@ -97,18 +98,24 @@ class KeySteps:
 
     def _authorise(self) -> object:
         places = self.look()
-        if places.lets_in(self.new, time.time()):
-            # Of an earlier try, which may have come as far as the removal of the old one.
-            return None
-        place = places.with_key(self.old)
-        if not place:
-            raise CommandFailed(f"{self.old} was taken out by somebody since the plan was made")
-        line = place[0].holds(self.old)[0]
-        successor = authorized_keys.successor(line, self.public, self.plan["comment"], self.plan["expires"])
-        self._edit("authorise", place[0].path, lambda content: authorized_keys.add(content, successor))
+        lines = places.in_force(self.old, time.time())
+        if not lines:
+            if places.lets_in(self.new, time.time()):
+                # Of an earlier try, which came as far as the removal of the old one.
+                return None
+            raise CommandFailed(f"{self.old} was taken out by somebody since the plan was made, or lets nobody in")
+        successors: dict[str, list[bytes]] = {}
+        for place, line in lines:
+            new = authorized_keys.successor(line, self.public, self.plan["comment"], self.plan["expires"])
+            # Each file is edited whole, so what an earlier try has written there is all of it.
+            if not place.holds(self.new):
+                successors.setdefault(place.path, []).append(new)
+        for path, added in successors.items():
+            self._edit("authorise", path, partial(_with, added))
+        named = sorted({place.path for place, _line in lines})
         if not self.look().lets_in(self.new, time.time()):
-            raise CommandFailed(f"{self.new} stands in {place[0].path} now, and another line of it comes first")
-        return {"file": place[0].path}
+            raise CommandFailed(f"{self.new} stands in {', '.join(named)} now, and sshd lets nobody in by it")
+        return {"file": ", ".join(named)}
 
     def _remove_old(self) -> object:
         places = self.look()
@@ -135,15 +142,15 @@ class KeySteps:
             self._restore("remove_old")
         except (OSError, CommandFailed, key_file.EditFailed, authorized_keys.NotEdited) as error:
             return f"{self.old} could not be put back: {error}"
-        there = self.look().with_key(self.old)
+        there = self.look().lets_in(self.old, time.time())
         return f"{self.old} was put back" if there else f"{self.old} could not be put back"
 
     # -- back ------------------------------------------------------------------------------------
 
     def _remove_new(self) -> object:
         places = self.look()
-        if places.with_key(self.new) and not places.with_key(self.old):
-            raise CommandFailed(f"{self.old} is not there any more, so {self.new} stays")
+        if places.with_key(self.new) and not places.lets_in(self.old, time.time()):
+            raise CommandFailed(f"{self.old} is not let in any more, so {self.new} stays")
         self._restore("authorise")
         return None
 
@@ -189,11 +196,8 @@ class KeySteps:
                     return before
                 if step == "authorise":
                     return authorized_keys.remove(content, self.new)
-                for line in authorized_keys.parse(before):
-                    if line.key is not None and line.key.fingerprint == self.old:
-                        # The first one tells sshd what the key may do.
-                        return content if _has(content, self.old) else authorized_keys.add(content, line.raw)
-                return content
+                # All of its lines: which one tells sshd what the key may do depends on from where it comes.
+                return authorized_keys.put_back(content, before, self.old)
 
             with self._as_owner():
                 key_file.edit(str(kept["path"]), back)
@@ -213,8 +217,8 @@ class KeySteps:
         owned_folder.remove_tree(self._folder)
 
 
-def _has(content: bytes, fingerprint: str) -> bool:
-    return any(key.fingerprint == fingerprint for _number, key in authorized_keys.keys(content))
+def _with(added: Sequence[bytes], content: bytes) -> bytes:
+    return authorized_keys.add(content, *added)
 
 
 def _text(content: bytes) -> str:

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import grp
 import os
 import pwd
 import re
@@ -13,17 +16,34 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ansible_collections.ops.runbook.plugins.module_utils import owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key
-
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 
 #: What OpenSSH does where its configuration says nothing.
 DEFAULT_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 
 _SECONDS = 20
+
+#: Before, a wildcard in AuthorizedKeysFile was a letter of a name.
+_WILDCARDS_SINCE = (10, 0)
+#: One of several letters, or with an exclamation mark none of them; the first one may be a bracket.
+_BRACKET = re.compile(r"\[(!?)(\]?(?:\[:[a-z]+:\]|\\[^/]|[^\]/\\])*)\]")
+_NAMED = re.compile(r"\[:([a-z]+):\]")
+_LETTERS = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "xdigit": "0-9a-fA-F",
+    "blank": " \t",
+    "space": " \t\n\v\f\r",
+    "punct": "!-/:-@[-`{-~",
+}
 
 #: What keys of a type sign with, where that is not its name alone.
 _SIGNS_WITH = {
@@ -90,11 +110,12 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Fact:
-    """One component of a path, with its links followed."""
+    """One component of a path, with its links followed. alone: whether nobody but the account is in its group."""
 
     path: str
     uid: int
     mode: int
+    alone: bool = False
 
 
 # -- what sshd says ------------------------------------------------------------------------------
@@ -154,26 +175,95 @@ def expand(pattern: str, account: Account) -> str:
 
 
 def paths(configuration: Configuration, account: Account) -> list[str]:
-    """The files, each once, in the order in which sshd asks them."""
-    return list(dict.fromkeys(expand(pattern, account) for pattern in configuration.files))
+    """The files, each once, in the order in which sshd asks them. One of a name without wildcards may be missing."""
+    found: list[str] = []
+    for pattern in configuration.files:
+        path = expand(pattern, account)
+        if configuration.version != (0, 0) and configuration.version < _WILDCARDS_SINCE:
+            found.append(path)
+        else:
+            found += _matches(path, account)
+    return list(dict.fromkeys(found))
+
+
+def _matches(pattern: str, account: Account) -> list[str]:
+    """The files of a pattern of glob(3), as OpenSSH has it: with a backslash before a letter that is meant, classes of
+    letters, and no tilde and no braces. sshd looks for them with the rights of the account.
+    """
+    words, wild = _for_python(pattern)
+    if not wild:
+        return [words]
+    with _reading_as(account):
+        return sorted(glob.glob(words), key=os.fsencode)
+
+
+def _for_python(pattern: str) -> tuple[str, bool]:
+    """The same for Python's glob, which knows no backslash; the name itself, and False, where it has no wildcard."""
+    plain, words, wild, position = "", "", False, 0
+    while position < len(pattern):
+        letter = pattern[position]
+        bracket = _BRACKET.match(pattern, position)
+        if letter == "\\" and position + 1 < len(pattern):
+            letter = pattern[position + 1]
+            plain, words, position = plain + letter, words + glob.escape(letter), position + 2
+        elif bracket:
+            words, wild, position = words + f"[{bracket[1]}{_letters(bracket[2])}]", True, bracket.end()
+        elif letter in "*?":
+            words, wild, position = words + letter, True, position + 1
+        else:
+            plain, words, position = plain + letter, words + glob.escape(letter), position + 1
+    return (words, True) if wild else (plain, False)
+
+
+def _letters(inner: str) -> str:
+    """What stands in brackets, for Python: without classes and backslashes, and with a bracket in the first place."""
+    named = _NAMED.sub(lambda match: _LETTERS.get(match[1], ""), inner)
+    bare = re.sub(r"\\(.)", r"\1", named)
+    return "]" + bare.replace("]", "") if "]" in bare else bare
+
+
+@contextlib.contextmanager
+def _reading_as(account: Account) -> Iterator[None]:
+    """sshd reads an account's files as that account, in all of its groups."""
+    try:
+        groups = os.getgrouplist(account.name, pwd.getpwuid(account.uid).pw_gid)
+    except KeyError:
+        groups = []
+    with owned_folder.acting_as(account.uid, groups):
+        yield
+
+
+def problems(path: str, configuration: Configuration, account: Account) -> list[str]:
+    """Why sshd takes nothing from a file that is there. Raises OSError."""
+    found = []
+    if configuration.strict:
+        found += strict_problems(facts(path, account), account, configuration.debian)
+    if os.geteuid() == 0:
+        try:
+            with _reading_as(account):
+                os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except PermissionError:
+            found.append(f"{account.name} may not read file {path}, and sshd reads it with the rights of the account")
+    return found
 
 
 # -- what StrictModes refuses --------------------------------------------------------------------
 
 
-def strict_problems(facts: Sequence[Fact], account: Account) -> list[str]:
-    """Why sshd refuses the file. facts: the file, then its folders upwards; sshd stops at the account's home."""
+def strict_problems(facts: Sequence[Fact], account: Account, debian: bool) -> list[str]:
+    """Why sshd refuses the file. facts: the file, then its folders upwards; sshd stops at the account's home.
+
+    debian: whether it is the sshd of Debian or Ubuntu, which lets a group write that has nobody but the account in it.
+    """
     found = []
     for number, fact in enumerate(facts):
         what = "file" if number == 0 else "folder"
         if fact.uid not in (0, account.uid):
             found.append(f"{what} {fact.path} belongs to uid {fact.uid}, which is neither root nor {account.name}")
-        writers = [who for bit, who in ((0o020, "its group"), (0o002, "everybody")) if fact.mode & bit]
+        bits = ((0o020, "its group"), (0o002, "everybody"))
+        writers = [who for bit, who in bits if fact.mode & bit and not (debian and bit == 0o020 and fact.alone)]
         if writers:
-            text = f"{what} {fact.path} has mode {fact.mode:04o}: {' and '.join(writers)} may write"
-            if writers == ["its group"]:
-                text += " (Debian's sshd takes it where that group has no other member)"
-            found.append(text)
+            found.append(f"{what} {fact.path} has mode {fact.mode:04o}: {' and '.join(writers)} may write")
         if number and fact.path == account.real_home:
             break
     return found
@@ -191,16 +281,28 @@ def account(name: str) -> Account:
     return Account(name, entry.pw_uid, entry.pw_dir, os.path.realpath(entry.pw_dir))
 
 
-def facts(path: str) -> list[Fact]:
+def facts(path: str, account: Account) -> list[Fact]:
     """The file and its folders up to the root, links followed, as sshd walks them. Raises OSError."""
     current = os.path.realpath(path)
     found = []
     while True:
         state = os.stat(current)
-        found.append(Fact(current, state.st_uid, stat.S_IMODE(state.st_mode)))
+        alone = bool(state.st_mode & 0o020) and _is_alone(state, account)
+        found.append(Fact(current, state.st_uid, stat.S_IMODE(state.st_mode), alone))
         if current == "/":
             return found
         current = os.path.dirname(current)
+
+
+def _is_alone(state: os.stat_result, account: Account) -> bool:
+    """Whether the account is in the group of this file, and nobody else is, as Debian's sshd asks."""
+    try:
+        members = grp.getgrgid(state.st_gid).gr_mem
+        owner = pwd.getpwuid(state.st_uid).pw_name
+    except KeyError:
+        return False
+    own = {entry.pw_uid for entry in pwd.getpwall() if entry.pw_gid == state.st_gid}
+    return bool(own or members) and own <= {account.uid} and members in ([], [owner])
 
 
 def program() -> str:

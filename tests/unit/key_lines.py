@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Place, Places
 
 ASK = Path(__file__).with_name("ask_sshd.py")
 #: What sshd of Debian 13 said of the table: where there is no sshd, the reader is held against that.
@@ -691,6 +692,35 @@ def differences(cases: Sequence[Case], answer: Mapping[str, Any], now: float) ->
             why = refused or (key.problem if key is not None else lines[number - 1].problem)
             verdict = "lets in, and the reader does not" if sshd else "refuses, and the reader lets in"
             found.append(f"{case.name}: sshd {verdict} ({why or 'it says nothing of it'}): {case.line[:160]!r}")
+    return found
+
+
+def groups(seed: int, many: int, options: Sequence[str]) -> list[list[Case]]:
+    """Several lines of one key, one group behind the other."""
+    chance = random.Random(seed)
+    found = []
+    for number in range(many):
+        key = ed25519(f"group {seed} {number}")
+        lines = [chance.choice(options) for _line in range(chance.choice((2, 3, 4)))]
+        found.append([Case(f"{number} {text}", _encoded(f"{text} {key}".strip()), key) for text in lines])
+    return found
+
+
+def other_lines(groups: Sequence[Sequence[Case]], answer: Mapping[str, Any], now: float) -> list[str]:
+    """Where sshd lets a key in by another line than the one that is thought to be in force."""
+    configuration = sshd_files.parse(answer["dump"], answer["version"])
+    account = sshd_files.Account("deploy", 0, "/", "/")
+    found, before = [], 0
+    for group in groups:
+        lines = tuple(authorized_keys.parse(b"".join(case.line + b"\n" for case in group)))
+        places = Places(account, configuration, (Place("keys", lines),))
+        known = places.in_force(_fingerprint(group[0].key), now)
+        here = [line.number for _place, line in known if line.key is not None and line.key.lets_in(now, ADDRESS)]
+        ours = here[0] if here else 0
+        said = answer["lines"][before] - before if answer["lines"][before] else 0
+        before += len(group)
+        if ours != said:
+            found.append(f"sshd: line {said}, the reader: line {ours} of {[case.line[:60] for case in group]}")
     return found
 
 

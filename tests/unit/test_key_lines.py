@@ -33,3 +33,19 @@ def test_lines_made_up_by_chance_are_read_as_this_sshd_reads_them(seed: int) -> 
     answer = key_lines.ask(cases)
     assert key_lines.differences(cases, answer, time.time()) == []
     assert 20 < sum(line > 0 for line in answer["lines"]) < 380, "too few of both sorts to tell anything"
+
+
+#: Of the same key, one behind the other.
+BEFORE = (
+    *("", "restrict", "no-pty", "allow-all", 'expiry-time="20200101"', 'expiry-time="20991231"', "cert-authority"),
+    *('from="127.0.0.1"', 'from="127.0.0.0/8",no-pty', 'from="192.0.2.1"', 'from="!127.0.0.1,*"', 'from="10.0.0.0/33"'),
+    *('principals="x"', 'tunnel="x"', ",", 'from="192.0.2.1",restrict', 'permitopen="any"', 'environment="x"'),
+)
+
+
+@needs_sshd
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_line_in_force_is_the_one_that_this_sshd_lets_in_by(seed: int) -> None:
+    groups = key_lines.groups(seed, 60, BEFORE)
+    answer = key_lines.ask([case for group in groups for case in group])
+    assert key_lines.other_lines(groups, answer, time.time()) == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from github_fake import running, start_run
-from rotation_world import Task, World, install, place
+from rotation_world import ADMIN, Task, World, install, place
 
 from ansible_collections.ops.runbook.plugins.module_utils import key_rotation, ssh_key_operation, ssh_key_pair
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run, absent, closing
@@ -253,13 +253,91 @@ def test_files_as_people_leave_them(world: World, text: bytes) -> None:
         assert content.endswith(b"\r\n" if b"\r\n" in text else b"\n")
 
 
-def test_a_key_in_the_second_file_stays_there_and_is_removed_from_both(world: World) -> None:
+TAKEN_OVER = {
+    "an expired line comes first": ('expiry-time="20200101" % a\nno-pty % b\n', ["no-pty"]),
+    "a line with an unknown option comes first": ("allow-all % a\nrestrict % b\n", ["restrict"]),
+    "a list that sshd refuses comes first": ('from="10.0.0.0/33" % a\nrestrict,pty % b\n', ["restrict,pty"]),
+    "a list that lets in from nowhere": ('from="!10.0.0.1" % a\nrestrict % b\n', ["restrict"]),
+    "principals of no CA": ('principals="deploy" % a\ncommand="x y" % b\n', ['command="x y"']),
+    "several dead ones, and the last has no end": ('tunnel="x" %\npermitopen="any" %\nrestrict %', ["restrict"]),
+    "a time of its own": ('no-pty,expiry-time="20990101" % a\n% b\n', ["no-pty"]),
+    "one from elsewhere comes first": ('from="192.0.2.1" % a\nrestrict % b\n', ['from="192.0.2.1"', "restrict"]),
+    "two from elsewhere": (
+        'from="192.0.2.1",no-pty % a\nfrom="192.0.2.2" % b\nfrom="192.0.2.1" % c\n',
+        ['from="192.0.2.1",no-pty', 'from="192.0.2.2"'],
+    ),
+    "what is behind one that lets everybody in": ('restrict % a\nfrom="192.0.2.1" % b\n% c\n', ["restrict"]),
+}
+
+
+@pytest.mark.parametrize(("text", "options"), TAKEN_OVER.values(), ids=TAKEN_OVER)
+def test_the_options_of_the_lines_that_let_the_old_key_in_are_taken_over(
+    world: World, text: str, options: list[str]
+) -> None:
     for host in world.hosts.values():
-        host.second.write_text(f"{world.old.public} ci\n")
+        host.keys.write_text(f"# keys\n{ADMIN}\n" + text.replace("%", world.old.public))
+    result = world.rotate()
+    assert result["outcomes"] == ["succeeded", "succeeded"], result
+    rotated(world)
+    new = world.ci().public
+    for host in world.hosts.values():
+        lines = [line.partition(new)[0].strip() for line in host.keys.read_text().splitlines() if new in line]
+        assert lines == options
+        assert world.old.public not in host.keys.read_text()
+
+
+def test_each_file_gets_the_lines_for_those_that_were_in_force_there(world: World) -> None:
+    """The first file lets CI in from one place, the second one from anywhere else."""
+    for host in world.hosts.values():
+        host.second.write_text(f"restrict {world.old.public} ci\n{world.old.public} again\n")
     assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
     rotated(world)
+    new = world.ci().public
     for host in world.hosts.values():
-        assert host.second.read_text() == ""
+        assert f'\nfrom="192.0.2.1" {new} ci deploy ' in host.keys.read_text()
+        [line] = host.second.read_text().splitlines()
+        assert line.startswith(f"restrict {new} ci deploy ")
+
+
+DEAD = {
+    "it expired": ('expiry-time="20200101" % ci\n', "it expired", "old_lets_nobody_in"),
+    "sshd refuses its options": ("allow-all % ci\n", "option allow-all", "old_lets_nobody_in"),
+    "each for a reason of its own": ('from="" % a\nexpiry-time="20200101" % b\n', "empty entry", "old_lets_nobody_in"),
+    "it is a CA somewhere": ("% ci\ncert-authority % ca\n", "is a CA", "old_is_authority"),
+}
+
+
+@pytest.mark.parametrize(("text", "why", "code"), DEAD.values(), ids=DEAD)
+def test_a_key_that_lets_nobody_in_is_not_rotated(world: World, text: str, why: str, code: str) -> None:
+    for host in world.hosts.values():
+        host.keys.write_text(text.replace("%", world.old.public))
+    refused = world.rotate()["refused"]
+    assert {refusal["code"] for refusal in refused.values()} == {code}, refused
+    assert all(why in str(refusal) for refusal in refused.values()), refused
+    assert not world.hub.writes()
+
+
+def test_all_lines_are_put_back_where_the_file_was_changed_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From where CI comes decides which of them is in force."""
+    first, old = world.hosts["web1"], world.old
+    text = f'from="192.0.2.1" {old.public} a\nrestrict {old.public} b\n'
+    for host in world.hosts.values():
+        host.keys.write_text(f"# keys\n{ADMIN}\n{text}")
+    lets_in = type(first).lets_in
+
+    def answers(self: Any, key: str) -> bool:
+        removed = self is first and key == old.fingerprint and not self.places().with_key(key)
+        if removed:
+            with self.keys.open("a") as handle:
+                handle.write("# by somebody else\n")
+        return lets_in(self, key) or removed
+
+    monkeypatch.setattr(type(first), "lets_in", answers)
+    result = world.rotate()
+    assert "was put back" in result["applied"]["web1"]["error"], result
+    assert text in first.keys.read_text() and "# by somebody else\n" in first.keys.read_text()
 
 
 def test_somebody_takes_the_new_key_out_meanwhile(world: World) -> None:

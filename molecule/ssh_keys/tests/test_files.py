@@ -76,7 +76,8 @@ def test_no_byte_of_others_changes(world: World) -> None:
     for said in (
         f"{KEYS} line 4",
         f"{KEYS} line 1, {KEYS} line 6, {SECOND} line 2",
-        "stands 3 times, with different options",
+        "is let in by 2 lines, and from= decides by which",
+        f"{SECOND} line 2 has no effect",
     ):
         assert said in run.text, run.text
     new = world.ci_key()
@@ -85,7 +86,9 @@ def test_no_byte_of_others_changes(world: World) -> None:
     kept = before.replace(f"{FORCED} {old} ci deploy 2026-08-01\r\n", "")
     assert first.read() == f"{kept}\r\n{FORCED} {new.public}{behind.rstrip()}\r\n"
     kept = twice.replace(f"{options} {old} ci deploy 2026-08-01\n", "").replace(f"restrict {old} again\n", "")
-    assert second.read() == f"{kept}\n{options} {new.public}{behind.rstrip()}\n"
+    # From near, and from anywhere else.
+    added = f"{options} {new.public}{behind.rstrip()}\nrestrict {new.public}{behind.rstrip()}\n"
+    assert second.read() == f"{kept}\n{added}"
     assert second.read(SECOND) == f"# robots\n{cleo.public} cleo"
     # Who is let in, and to what.
     assert first.says(new, "id -un") == "the deploy, of CI"
@@ -165,3 +168,55 @@ def test_the_old_key_stays_where_the_new_one_was_taken_out_meanwhile(world: Worl
     world.hub.on_dispatch = ordinary
     go_on(world, "resume")
     world.rotated()
+
+
+def test_the_options_of_the_line_in_force_are_taken_over(world: World) -> None:
+    """sshd passes over a line that refuses: its options are those of nobody, and the next line decides what CI may do."""
+    old = world.old.public
+    dead = 'expiry-time="20200101"', 'from="10.0.0.0/33",command="/bin/false"', "allow-all"
+    forced = 'command="echo in force",no-pty'
+    for host in world.hosts:
+        lines = "".join(f"{options} {old} ci\n" for options in dead)
+        host.write(f"{world.operator}\n{lines}{forced} {old} ci deploy 2026-08-01\n{old} ci\n")
+        assert host.says(world.old, "id -un") == "in force"
+
+    run = world.rotate()
+
+    assert run.green, run.text
+    assert "it expired; its options are not taken over" in run.text, run.text
+    new = world.ci_key()
+    for host in world.hosts:
+        assert [line for line in host.read().splitlines() if new.public in line] == [
+            f"{forced} {new.public}{behind_it(world, new)}"
+        ]
+        assert host.says(new, "id -un") == "in force"
+        assert not host.lets_in(world.old) and old not in host.read()
+
+
+def test_from_where_somebody_comes_decides_for_the_new_key_as_it_did_for_the_old_one(world: World) -> None:
+    """A line for another network comes first: sshd passes over it from here, and both are taken over."""
+    old = world.old.public
+    for host in world.hosts:
+        host.write(f'{world.operator}\nfrom="198.51.100.0/24" {old} ci\ncommand="echo from here",restrict {old} ci\n')
+
+    run = world.rotate()
+
+    assert run.green, run.text
+    new = world.ci_key()
+    for host in world.hosts:
+        lines = [line.partition(new.public)[0] for line in host.read().splitlines() if new.public in line]
+        assert lines == ['from="198.51.100.0/24" ', 'command="echo from here",restrict ']
+        assert host.says(new, "id -un") == "from here"
+        assert not host.lets_in(world.old)
+
+
+def test_a_key_of_dead_lines_alone_is_refused(world: World) -> None:
+    """CI said that it has it, and no line lets it in: its options are those of nobody, and nothing is changed."""
+    for host in world.hosts:
+        host.write(f'{world.operator}\nexpiry-time="20200101" {world.old.public} ci\nallow-all {world.old.public} ci\n')
+    before = world.files()
+
+    run = world.rotate()
+
+    assert not run.green and "lets nobody into deploy" in run.text and "it expired" in run.text, run.text
+    world.untouched(before)
