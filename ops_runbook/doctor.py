@@ -24,11 +24,11 @@ import yaml
 from ansible_runner import RunnerConfig
 
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
+from ansible_collections.ops.runbook.plugins.module_utils.unanswered import NEWER, OLDEST_PYTHON, reason, understood
 from ops_runbook.run import call, environment, private_folder
 
 #: Seconds by which a clock may be off: a lease lasts some minutes, and both sides look at their own clock.
 SKEW = 5.0
-OLDEST_PYTHON = (3, 9)
 
 #: What the variables of a host ask for; Ansible fills them in on each host.
 ASKED = {
@@ -191,13 +191,18 @@ def of_hosts(
             answered.add(host)
             lost = event["event"] == "runner_on_unreachable"
             remedy = f"ssh to {host} as Ansible does: {ping.format(host)}"
-            yield Finding(host, "reachable", False, _short(result.get("msg", "")), remedy if lost else "see its text")
+            found = understood({**result, "unreachable": lost})
+            old = (found.get("refusal") or {}).get("code") == "python_too_old"
+            remedy = NEWER if old else remedy if lost else ping.format(host)
+            yield Finding(host, "python" if old else "reachable", False, " ".join(reason(found).split()), remedy)
         elif event["event"] == "runner_on_ok":
             answered.add(host)
             yield from of_host(host, result, begun.get(host, _seconds(event)), _seconds(event))
     if code and not answered:
         said = [line for event in events for line in str(event.get("stdout") or "").splitlines() if line.strip()]
-        yield Finding("here", "ansible", False, _short(" ".join(said[-3:])) or f"ended with {code}", ping.format("all"))
+        yield Finding(
+            "here", "ansible", False, " ".join(" ".join(said[-3:]).split()) or f"ended with {code}", ping.format("all")
+        )
         return
     for host in hosts:
         if host not in answered:
@@ -208,8 +213,7 @@ def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float)
     """asked and answered: when, by the clock of this machine; the host looked at its own in between."""
     yield Finding(host, "reachable", True, f"as {result['user']}")
     good = _numbers(result["python"])[:2] >= OLDEST_PYTHON
-    newer = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer, or name one: ansible_python_interpreter"
-    yield Finding(host, "python", good, result["python"], "" if good else newer)
+    yield Finding(host, "python", good, result["python"], "" if good else NEWER)
     off = max(asked - result["time"], result["time"] - answered, 0.0)
     seen = f"off by {off:.0f} s" if off > SKEW else "agrees with this machine's"
     remedy = "timedatectl set-ntp true, there or here; timedatectl says which is wrong" if off > SKEW else ""
@@ -254,7 +258,3 @@ def _missing(tool: str, user: str) -> str:
 
 def _seconds(event: Mapping[str, Any]) -> float:
     return datetime.fromisoformat(str(event["created"])).timestamp()
-
-
-def _short(text: str) -> str:
-    return " ".join(text.removeprefix("Task failed: ").split())

@@ -14,7 +14,7 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report
+from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report, unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined, shown
 
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -22,7 +22,24 @@ HostVars = Mapping[str, Mapping[str, Any]]
 
 def operation_results(hostvars: HostVars, hosts: Sequence[str], name: str) -> dict[str, dict[str, Any]]:
     """A registered result of each host by host name; empty where a host has none."""
-    return {host: fleet.registered(hostvars[host], name) for host in hosts}
+    return {host: _registered(hostvars[host], name) for host in hosts}
+
+
+def _registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
+    result = fleet.registered(known, name)
+    if not result.get("unreachable"):
+        # To read how a host is reached costs milliseconds.
+        return result
+    first = {
+        key: next((known[one] for one in names if one in known), None)
+        for key, names in {
+            "user": ("ansible_ssh_user", "ansible_user"),
+            "address": ("ansible_ssh_host", "ansible_host", "inventory_hostname"),
+            "port": ("ansible_ssh_port", "ansible_port"),
+            "inventory": ("inventory_dir",),
+        }.items()
+    }
+    return unanswered.understood(result, first)
 
 
 def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: float) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results
 from ansible_collections.ops.runbook.plugins.module_utils.operation_report import table
 
@@ -21,8 +22,7 @@ def diagnosis_lines(results: Results) -> list[str]:
     for host, result in results.items():
         lines += [""] if lines else []
         if "verdict" not in result:
-            word = "can't be reached" if result.get("unreachable") else "was not read"
-            lines.append(f"BAD: {host} {word}: {result.get('msg') or 'it did not answer'}")
+            lines.append(f"BAD: {host} {unanswered.said(result, 'verdict')}")
             continue
         lines += _host_lines(host, result["verdict"], result["facts"])
     return lines

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import text_of
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import service_of
@@ -109,7 +110,7 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     problems: list[str] = []
     for host, result in results.items():
         if "features" not in result:
-            problems.append(f"{host}: not read: {result.get('msg') or 'the host did not answer'}")
+            problems.append(f"{host}: not read: {unanswered.why(result)}")
         rows += [_row(host, one) for one in result.get("features", [])]
     shown = table(("host", "app", "age", "state", "services", "certificate", "domains"), rows) if rows else []
     old = [str(row[1]) for row in rows if str(row[2]).endswith("!")]

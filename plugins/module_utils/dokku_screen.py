@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results
 
 WIDTH = 80
@@ -25,8 +26,7 @@ def status_lines(results: Results) -> list[str]:
     for host, result in results.items():
         lines += [""] if lines else []
         if "verdict" not in result:
-            word = "can't be reached" if result.get("unreachable") else "was not read"
-            lines += _wrapped(f"BAD: {host} {word}: {result.get('msg') or 'it did not answer'}", "", "  ")
+            lines += _wrapped(f"BAD: {host} {unanswered.said(result, 'verdict')}", "", "  ")
             continue
         verdict = result["verdict"]
         lines += _wrapped(f"{_MARKS[verdict['level']].upper()}: {host}: {verdict['text']}", "", "  ")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.unanswered import reason, understood
 
 #: Results of one task by host name, in the order in which the hosts are worked on; empty for a host without one.
 Results = Mapping[str, Mapping[str, Any]]
@@ -118,7 +119,7 @@ def problem(result: Mapping[str, Any]) -> str:
     if not result:
         return "it was not planned"
     if result.get("unreachable"):
-        return f"it can't be reached: {result.get('msg', '')}"
+        return f"it can't be reached: {reason(result)}"
     if result.get("refusal"):
         return str(result["refusal"]["text"])
     return "" if result.get("plan") else str(result.get("msg") or "it was not planned")
@@ -257,7 +258,7 @@ def registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
     """What a task registered; empty where it did not run."""
     result = known.get(name)
     # A task that is skipped leaves a result too, and has done nothing.
-    return dict(result) if isinstance(result, Mapping) and not result.get("skipped") else {}
+    return understood(result) if isinstance(result, Mapping) and not result.get("skipped") else {}
 
 
 def standing(result: Mapping[str, Any]) -> Mapping[str, Any] | None:

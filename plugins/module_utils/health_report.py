@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import unanswered
+
 _HEAD = ("host", "check", "status", "ms", "TLS", "release", "request id", "verdict")
 _WIDEST = 40
 
@@ -53,9 +55,7 @@ def _row(result: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _why(outcome: Any) -> str:
-    if isinstance(outcome, Mapping) and outcome.get("msg"):
-        return str(outcome["msg"])
-    return "the host did not answer"
+    return unanswered.why(outcome if isinstance(outcome, Mapping) else {})
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

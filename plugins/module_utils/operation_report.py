@@ -159,7 +159,7 @@ def refusal_lines(results: Results, together: Mapping[str, Any] | None = None) -
         refusal = result.get("refusal") or {}
         if refusal.get("code") == "nothing_interrupted" and unfinished:
             refusal = {**refusal, "ways": [unfinished]}
-        code = f" ({refusal['code']})" if refusal else ""
+        code = f" ({refusal['code']})" if refusal and not result.get("unreachable") else ""
         lines += [f"REFUSED on {host}{code}: {problem}", *_advice(refusal)]
     good = [host for host, result in results.items() if not fleet.problem(result)]
     lines.append("Nothing was changed" + (f", nor on {', '.join(good)}." if good else "."))

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import fleet
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.unanswered import understood
 
 #: What a person calls the part of an operation that a task belongs to, by the first word of the task's name.
 PHASES = {
@@ -55,7 +56,7 @@ class Watch:
                 known[name] = result["ansible_facts"]["operation_course"]
         self.known.setdefault(host, {})
         if name not in ("operation_decision", "operation_course"):
-            self.known[host][name] = dict(result)
+            self.known[host][name] = understood(result)
         return name
 
     @staticmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.health_report import table
 
 #: What an audit may be asked to fail for.
@@ -98,8 +99,7 @@ def unread_places(outcomes: Outcomes) -> list[str]:
     for host, outcome in outcomes.items():
         accounts = outcome.get("accounts") if isinstance(outcome, Mapping) else None
         if accounts is None:
-            why = outcome.get("msg") if isinstance(outcome, Mapping) else None
-            found.append(f"{host}: {why or 'the host did not answer'}")
+            found.append(f"{host}: {unanswered.why(outcome if isinstance(outcome, Mapping) else {})}")
             continue
         for one in accounts:
             found += [f"{host}:{one['account']}: {why}" for why in one["unread"]]

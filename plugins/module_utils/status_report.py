@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
 from ansible_collections.ops.runbook.plugins.module_utils.operation_report import table
 
@@ -30,14 +31,6 @@ _DOCUMENT = (
 )
 
 
-def _not_seen(result: Mapping[str, Any], key: str) -> str:
-    """Why a host gave no result; empty where it gave one."""
-    if key in result:
-        return ""
-    word = "can't be reached" if result.get("unreachable") else "was not read"
-    return f"{word}: {result.get('msg') or 'it did not answer'}"
-
-
 # -- status --------------------------------------------------------------------------------------
 
 
@@ -45,14 +38,14 @@ def status_lines(results: Results) -> list[str]:
     """One screen. For one host every row; for several a table of verdicts, then only what is not well."""
     if len(results) == 1:
         host, result = next(iter(results.items()))
-        problem = _not_seen(result, "verdict")
+        problem = unanswered.said(result, "verdict")
         if problem:
             return [f"BAD   {host} {problem}"]
         return [_headline(host, result), "", *_rows(result["rows"])]
     lines = table(
         ("host", "verdict", "release", "what"),
         [
-            (host, _level(result), _released(result), _not_seen(result, "verdict") or result["verdict"]["text"])
+            (host, _level(result), _released(result), unanswered.said(result, "verdict") or result["verdict"]["text"])
             for host, result in results.items()
         ],
     )
@@ -96,7 +89,7 @@ def history_lines(results: Results) -> list[str]:
 
 
 def _host_history(host: str, result: Mapping[str, Any]) -> list[str]:
-    problem = _not_seen(result, "chain")
+    problem = unanswered.said(result, "chain")
     if problem:
         return [f"{host} {problem}"]
     lines = _chain_lines(host, result)

@@ -109,3 +109,20 @@ def test_a_hidden_operation_is_found() -> None:
     task = {"name": "plan | Take the lease", "register": "operation_planned", "no_log": True}
     assert hidden([task]) == ["plan | Take the lease"]
     assert hidden([task, {"name": "plan | Show", "register": "operation_planned"}]) == []
+
+
+def muted(document: Any) -> list[str]:
+    """Tasks whose result is read and which lose why a module died: `failed_when: false` takes its message away."""
+    return [
+        task.get("name", "") for task in tasks_of(document) if "register" in task and task.get("failed_when") is False
+    ]
+
+
+@pytest.mark.parametrize("path", PLAYED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_result_that_is_read_keeps_why_its_module_died(path: Path) -> None:
+    assert muted(yaml.safe_load(path.read_text())) == []
+
+
+def test_a_result_that_loses_its_message_is_found() -> None:
+    assert muted([{"name": "status | Look", "register": "found", "failed_when": False}]) == ["status | Look"]
+    assert muted([{"name": "status | Look", "register": "found", "ignore_errors": True}]) == []

@@ -235,9 +235,8 @@ def test_a_relative_inventory_is_found_from_the_folder_of_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "hosts.yml").write_text(
-        'all: {hosts: {here: {ansible_connection: local, laravel_service: x, ansible_python_interpreter: "{{ ansible_playbook_python }}"}}}\n'
-    )
+    known = "ansible_connection: local, laravel_service: x, ansible_python_interpreter: '{{ ansible_playbook_python }}'"
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{here: {{{known}}}}}}}\n")
     hosts, found = inventory(["hosts.yml"])
     assert hosts == ["here"] and found.ok
     events, _ = ask(hosts, ["hosts.yml"])
