@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import shlex
 import shutil
 import subprocess
@@ -21,15 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import bounded, foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils import bounded, dokku_output, foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands import argv_problem
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine, await_end, file_in_memory
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import CONTROL, shown
-
-#: Colours and cursor movements, which Dokku writes into a pipe too.
-
-#: What Dokku puts before the lines of an error.
-_MARK = re.compile(r"^\s?!\s+")
 
 #: sudo closes the descriptors that hold the kernel lock; a shell that waits for it does not.
 _HOLDER = ("/bin/sh", "-c", '"$@"; exit "$?"', "dokku-call")
@@ -98,52 +91,35 @@ class Answer:
     @property
     def problems(self) -> tuple[str, ...]:
         """The lines that Dokku marks as errors, without the mark."""
-        return problems(self.err) or problems(self.out)
+        return dokku_output.problems(self.err) or dokku_output.problems(self.out)
 
     @property
     def said(self) -> str:
-        """What to quote of a failed call: the marked lines, or else the last ones."""
-        return " | ".join(self.problems or _last(self.err) or _last(self.out)) or "it printed nothing"
-
-
-def plain(text: str) -> str:
-    """A text without control sequences."""
-    return CONTROL.sub("", text).replace("\r\n", "\n")
-
-
-def ending(text: str, lines: int = 6) -> str:
-    """The last lines of an output that are no errors: of a build, what it said before it failed."""
-    return " | ".join(_last("\n".join(line for line in plain(text).splitlines() if not _MARK.match(line)), lines))
-
-
-def problems(text: str) -> tuple[str, ...]:
-    """The lines that Dokku marks as errors, without the mark; the same line once."""
-    marked = (line for line in plain(text).splitlines() if _MARK.match(line))
-    return tuple(dict.fromkeys(shown(_MARK.sub("", line)).strip() for line in marked))
-
-
-def _last(text: str, lines: int = 6, width: int = 400) -> tuple[str, ...]:
-    said = [shown(line).strip()[:width] for line in plain(text).splitlines()]
-    return tuple([line for line in said if line][-lines:])
+        """What to quote of a failed call, with its cause, whoever said it."""
+        return dokku_output.quoted(self.rc, self.out, self.err)
 
 
 def error_of(answer: Answer, redact: Callable[[str], str] = str) -> DokkuError | None:
     """Why a call failed; None where it did not. Pure."""
     if answer.rc == 0:
         return None
-    said = redact(answer.said)
+    said = dokku_output.quoted(answer.rc, answer.out, answer.err, redact)
+    # By Dokku's own lines: what it passes on may say the same of something else.
+    own = " | ".join(answer.problems) or said
     ended = f"was killed by signal {-answer.rc}" if answer.rc < 0 else f"ended with {answer.rc}"
     text = f"{redact('dokku ' + shlex.join(answer.args))} {ended}: {said}"
+    image = dokku_output.missing_image(answer.rc, answer.out, answer.err)
+    text += f". It needs the image {image}, which is not on the host: docker pull {image}" if image else ""
     command = next((word for word in answer.args if not word.startswith("--")), "")
-    if answer.rc == 20 and (command not in _PASSES_ON or "does not exist" in said):
+    if answer.rc == 20 and (command not in _PASSES_ON or "does not exist" in own):
         return AppMissing(text, answer)
     if answer.rc == 2 and command not in _PASSES_ON:
         return BadFlag(text, answer)
-    if "is not a dokku command" in said:
+    if "is not a dokku command" in own:
         return NotACommand(text, answer)
-    if "deploy lock in place" in said:
+    if "deploy lock in place" in own:
         return DeployLocked(text, answer)
-    if "has not been deployed" in said or "not deployed" in said:
+    if "has not been deployed" in own or "not deployed" in own:
         return NotDeployed(text, answer)
     return DokkuError(text, answer)
 
@@ -288,7 +264,7 @@ class Dokku:
             raise DokkuError(self.redact(text))
 
     def _must_have_been_called(self, answer: Answer) -> None:
-        refused = next((line for line in plain(answer.err).splitlines() if line.startswith("sudo: ")), "")
+        refused = next((line for line in dokku_output.plain(answer.err).splitlines() if line.startswith("sudo: ")), "")
         if answer.rc == 1 and refused and not answer.out:
             caller = _user_name()
             rule = f"{caller} ALL=({self.user}) NOPASSWD: {self._path()}"

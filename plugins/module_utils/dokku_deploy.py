@@ -27,7 +27,8 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     journal,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, ending
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import ending
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
@@ -298,7 +299,8 @@ def resolved(found: Situation, live: Release) -> dict[str, Any]:
             f"which commit went live is not known: the deploy branch of {found.app} is at {branch or 'nothing'}, and "
             f"release {live.number} was recorded with {live.revision or 'no commit'}"
         )
-    return {"target": {"id": live.revision, "revision": branch}}
+    told = {"git_rev": live.git_rev} if live.git_rev not in ("", live.revision, branch) else {}
+    return {"target": {"id": live.revision, "revision": branch, **told}}
 
 
 def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:

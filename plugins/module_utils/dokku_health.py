@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Do
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 NO_CHECKS = "no health check is defined (dokku_health): the answers of the app were not verified"
 
@@ -47,16 +50,16 @@ def verify(
     service: DokkuService,
     gate: GateSettings,
     wrong: Callable[[Situation], Sequence[str]] | None = None,
-    revision: str = "",
+    revision: tuple[str, ...] = (),
     probe_queue: bool = False,
     stopped: bool = False,
     before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Verify the app as an operation left it. Returns blame.verdict, health, processes, release, seconds, maybe note.
 
-    wrong: what is not as it should be in what is live; it needs the plugin `releases`. revision: the commit that the
-    endpoints must report, where they report one. stopped: the app is to be down, so only that is looked at.
-    before: what look answered just before the change.
+    wrong: what is not as it should be in what is live; it needs the plugin `releases`. revision: the ids of the
+    release that the endpoints must report, where they report one. stopped: the app is to be down, so only that is
+    looked at. before: what look answered just before the change.
     """
     started, patience = time.monotonic(), gate.patience
     deadline = started + patience
@@ -138,10 +141,16 @@ def _queue_problems(service: DokkuService) -> list[str]:
     return []
 
 
-def reported(release: Mapping[str, Any] | None) -> str:
-    """The commit that the endpoints must report, where they report one; of an image Dokku's own commit says nothing."""
-    revision = str((release or {}).get("revision") or "")
-    return revision if release and release["id"] == revision else ""
+def reported(release: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What the endpoints must report, where they report a release; of an image Dokku's own commit says nothing.
+
+    Of an annotated tag Dokku gives the app the tag's own id as GIT_REV, and builds the commit: both name the release.
+    """
+    found = release or {}
+    if not _COMMIT.fullmatch(str(found.get("id") or "")):
+        return ()
+    ids = (str(found.get(key) or "") for key in ("id", "revision", "git_rev"))
+    return tuple(dict.fromkeys(one for one in ids if _COMMIT.fullmatch(one)))
 
 
 def live_problems(plan: Mapping[str, Any], direction: str) -> Callable[[Situation], list[str]]:

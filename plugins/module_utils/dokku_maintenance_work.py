@@ -31,10 +31,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     AppMissing,
     DokkuError,
     NotACommand,
-    plain,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_holds import Holds
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_maintenance_items import DONE, FAILED, SKIPPED, Outcome
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt

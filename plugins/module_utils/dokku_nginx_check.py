@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer, Dokku, DokkuError, plain
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer, Dokku, DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
 _COMMAND = "nginx:validate-config"

@@ -30,7 +30,8 @@ _FROM_IMAGE = ("git:from-image", "git:load-image")
 class Release:
     """A recorded release. state: live, held, pinned, unheld (its image may go at any time) or gone.
 
-    left: a rollback went away from it. rollback_to: the release whose code a rollback brought back.
+    left: a rollback went away from it. rollback_to: the release whose code a rollback brought back. git_rev: what
+    the app was told as its revision: the commit, or the id of an annotated tag of it.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Release:
     source_image: str
     image: str
     rollback_to: int | None = None
+    git_rev: str = ""
 
     @property
     def can_be_had(self) -> bool:
@@ -63,6 +65,7 @@ def parse(listed: Iterable[Mapping[str, Any]]) -> tuple[Release, ...]:
             source_image=str(entry.get("source_image") or ""),
             image=str(entry.get("image_id") or ""),
             rollback_to=entry.get("rollback_to"),
+            git_rev=str(entry.get("git_rev") or ""),
         )
         for entry in listed
     ]
@@ -147,6 +150,7 @@ def record(release: Release, situation: Situation) -> dict[str, Any]:
         "number": release.number,
         "revision": release.revision,
         "image": release.image,
+        **({"git_rev": release.git_rev} if release.git_rev not in ("", release.revision) else {}),
     }
 
 

@@ -10,6 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_output
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku, DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import (
     Change,
@@ -125,15 +126,8 @@ class LetsencryptState(State[LetsencryptPresent]):
             except DokkuError as error:
                 if command.arguments[0] != "letsencrypt:enable":
                     raise
-                raise NotPossible(
-                    "not_issued",
-                    f"no certificate was issued for {self.app} ({listed(present.domains)}): {error}. The app serves as "
-                    "before",
-                    ("dig +short '<domain>'", "shows whether each domain leads to this host"),
-                    ("port 80", "must reach this host from outside, where Let's Encrypt asks"),
-                    ("the same again", "asks again; Let's Encrypt lets five failures an hour through for a name"),
-                    touched=True,
-                ) from error
+                text = f"no certificate was issued for {self.app} ({listed(present.domains)}): {error}. The app serves "
+                raise NotPossible("not_issued", f"{text}as before", *_ways(error), touched=True) from error
 
     def _certificate(self, present: LetsencryptPresent) -> Change | None:
         """Whether one is to be asked for. One that is only to be renewed is left to the cron job."""
@@ -166,6 +160,27 @@ class LetsencryptState(State[LetsencryptPresent]):
                 f"a certificate for {listed(stars)} is only issued by way of DNS, and {self.app} has no DNS provider",
                 (f"dokku letsencrypt:set {self.app} dns-provider '<provider>'", "by hand, with its credentials"),
             )
+
+
+def _ways(error: DokkuError) -> tuple[tuple[str, str], ...]:
+    """What to do about a certificate that was not issued: Let's Encrypt was only asked where Docker ran its client."""
+    answer = error.answer
+    image = dokku_output.missing_image(answer.rc, answer.out, answer.err) if answer else ""
+    if image:
+        return (
+            (f"docker pull {image}", "on the host, shows why Docker can't fetch the image of the client"),
+            ("the same again", "asks Let's Encrypt once the image is there"),
+        )
+    if answer is not None and dokku_output.is_dockers(answer.rc, answer.out, answer.err):
+        return (
+            ("docker info", "on the host, shows how the engine is: it could not start the client of Let's Encrypt"),
+            ("the same again", "asks Let's Encrypt once the engine starts it"),
+        )
+    return (
+        ("dig +short '<domain>'", "shows whether each domain leads to this host"),
+        ("port 80", "must reach this host from outside, where Let's Encrypt asks"),
+        ("the same again", "asks again; Let's Encrypt lets five failures an hour through for a name"),
+    )
 
 
 def _covered(name: str, hostnames: tuple[str, ...]) -> bool:

@@ -18,8 +18,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     Dokku,
     DokkuError,
     NotACommand,
-    plain,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import (
     Change,
     Command,

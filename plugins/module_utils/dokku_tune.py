@@ -23,7 +23,8 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_release,
     dokku_state,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError, plain
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, listed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import ConfigState, texts

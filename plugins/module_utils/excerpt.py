@@ -26,7 +26,7 @@ NOTHING = "it printed nothing"
 #: A line that begins with an error, as the program that met it prints it.
 _BEGINS = re.compile(
     r"\W{0,3}(?:[\w.\\-]{1,80}: )?"
-    r"(?:fatal|panic|error|critical|emerg|alert|crit|killed|npm err!|sqlstate\[|e: |docker: |curl: \(|sudo: "
+    r"(?:fatal|panic|error|critical|emerg|alert|crit|killed|npm err|sqlstate\[|e: |docker: |curl: \(|sudo: "
     r"|[\w.\\]{1,200}(?:error|exception)(?:\W|\Z)|[a-z_]\w{0,60}(?:\.\w{1,60}){1,6}: )",
     re.IGNORECASE,
 )
@@ -58,7 +58,7 @@ def said_lines(text: str) -> list[str]:
 
 def names_error(line: str) -> bool:
     """Whether a line says by itself what went wrong."""
-    return _begins_error(line) or bool(_NAMES.search(line[:_LOOKED_AT]))
+    return begins_error(line) or bool(_NAMES.search(line[:_LOOKED_AT]))
 
 
 def picked(
@@ -114,12 +114,13 @@ def excerpt(
 def _causes(lines: Sequence[str], between: range) -> set[int]:
     """The lines that name an error, a few: those that begin with one, and then those that speak of one."""
     found: list[int] = []
-    for names in (_begins_error, names_error):
+    for names in (begins_error, names_error):
         new = [place for place in between if place not in found and names(lines[place])]
         room = BETWEEN - len(found)
         found += new if len(new) <= room else [*new[: room - room // 2], *new[len(new) - room // 2 :]]
     return set(found)
 
 
-def _begins_error(line: str) -> bool:
+def begins_error(line: str) -> bool:
+    """Whether a line begins as the error of a program does."""
     return bool(_BEGINS.match(line[:_LOOKED_AT]))

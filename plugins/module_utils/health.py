@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Callable
+from typing import Any, Callable, Union
 from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils import foreign_json, redact
@@ -80,7 +80,11 @@ class Result:
         return {**asdict(self), "warnings": list(self.warnings)}
 
 
-def probe(check: Check, expected_release: str | None = None, extra_headers: Mapping[str, str] | None = None) -> Result:
+#: The release that must be reported; several ids where each of them names it.
+Expected = Union[str, tuple[str, ...], None]
+
+
+def probe(check: Check, expected_release: Expected = None, extra_headers: Mapping[str, str] | None = None) -> Result:
     """Ask once. Never follows a redirect, never uses a proxy, never takes longer than C(check.timeout)."""
     headers = {**check.headers, **parse_headers(extra_headers or {}, "extra_headers")}
     deadline = Deadline(check.timeout)
@@ -149,7 +153,7 @@ def _leaves(body: Any) -> Iterator[str]:
 def evaluate(
     check: Check,
     answer: Answer,
-    expected_release: str | None = None,
+    expected_release: Expected = None,
     headers: Mapping[str, str] | None = None,
 ) -> Result:
     """Hold an answer against its check. Pure."""
@@ -289,12 +293,14 @@ def _content_problems(
         yield f"the body does not contain {check.contains!r}{_excerpt(answer, redactor)}"
 
 
-def _release_problems(check: Check, release: str | None, expected: str | None, redactor: Redactor) -> Iterator[str]:
-    if check.release is None or expected is None:
+def _release_problems(check: Check, release: str | None, wanted: Expected, redactor: Redactor) -> Iterator[str]:
+    names = (wanted,) if isinstance(wanted, str) else wanted
+    if check.release is None or not names:
         return
+    expected = names[0]
     if release is None:
         yield f"reports no release at {check.release}, expected {expected[:12]}"
-    elif not same_release(release, expected):
+    elif not any(same_release(release, name) for name in names):
         shown = redactor.clean(release, 64)
         length = 12 if shown[:12].lower() != expected[:12].lower() else 64
         hint = "is old code still served?"
@@ -386,11 +392,11 @@ def gate(
     deadline: float,
     interval: float,
     successes: int,
-    expected_release: str | None = None,
+    expected_release: Expected = None,
     extra_headers: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-    prober: Callable[[Check, str | None, Mapping[str, str] | None], Result] = probe,
+    prober: Callable[[Check, Expected, Mapping[str, str] | None], Result] = probe,
     before: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[Result]:
     """Ask all checks together, round after round, until all succeeded C(successes) rounds in a row.

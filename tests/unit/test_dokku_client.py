@@ -29,10 +29,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     NotACommand,
     NotDeployed,
     StillRuns,
-    ending,
     error_of,
     short_keys,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import ending
 from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
 UNKNOWN = " !     `releases web` is not a dokku command.\n !     See `dokku help` for a list of available commands.\n"

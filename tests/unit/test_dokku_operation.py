@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_client, operation_report
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_client, dokku_health, operation_report
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_operation import carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
@@ -45,6 +45,7 @@ def record(code, source, **more):
     number = len(state["releases"]) + 1
     found = dict(number=number, revision=code, source=source, source_image=code, image_id="sha256:" + code)
     found.update(recorded_at="2026-11-21T03:15:02Z", by="deploy", left_by_rollback=False, **more)
+    if state.get("git_rev"): found["git_rev"] = state["git_rev"]
     state["releases"].append(found)
     state["latest"] = code
     return number
@@ -279,6 +280,17 @@ def test_an_annotated_tag_is_known_by_what_was_recorded_and_its_commit_is_told(p
     result = private.run("deploy", to="v1")
     to = result["closed"]["record"]["to"]
     assert outcome(result) == "succeeded" and (to["id"], to["revision"]) == (OTHER, COMMIT), result
+
+
+def test_an_app_that_was_given_the_id_of_the_tag_is_the_release_all_the_same(private: Stand) -> None:
+    private.run("deploy", to="acme/app:1")
+    private.set(branch_says=COMMIT, git_rev=OTHER)
+    result = private.run("deploy", to="v1")
+    to = result["closed"]["record"]["to"]
+    assert outcome(result) == "succeeded" and dokku_health.reported(to) == (COMMIT, OTHER), result
+    private.set(git_rev="")
+    private.run("deploy", to="acme/app:2")
+    assert dokku_health.reported(private.plan("rollback", to="2", check=True)["plan"]["to"]) == (COMMIT, OTHER)
 
 
 @pytest.mark.parametrize(("way", "live"), [("resume", COMMIT), ("undo", "acme/app:1")])

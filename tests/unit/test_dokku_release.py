@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_change,
     dokku_deploy,
+    dokku_health,
     dokku_release,
     dokku_rollback,
     journal,
@@ -167,6 +168,25 @@ def test_a_name_that_was_not_proven_is_compared_with_nothing() -> None:
     assert dokku_release.code_asked({"id": "v1"}) == "v1"
     assert dokku_release.code_asked({"id": A, journal.UNRESOLVED: False}) == A
     assert dokku_release.code_asked({"id": "v1", journal.UNRESOLVED: True}) is None
+
+
+REPORTED: dict[str, tuple[dict[str, Any] | None, tuple[str, ...]]] = {
+    "a commit": ({"id": "a" * 40, "revision": "a" * 40}, ("a" * 40,)),
+    "an annotated tag, whose own id the app is given": (
+        {"id": "a" * 40, "revision": "a" * 40, "git_rev": "b" * 40},
+        ("a" * 40, "b" * 40),
+    ),
+    "the same, of a plugin that recorded the tag": ({"id": "b" * 40, "revision": "a" * 40}, ("b" * 40, "a" * 40)),
+    "an image, of which Dokku's own commit says nothing": ({"id": "acme/app:1", "revision": "a" * 40}, ()),
+    "an image by its id": ({"id": "sha256:" + "a" * 64, "revision": "a" * 40}, ()),
+    "nothing before": (None, ()),
+}
+
+
+@pytest.mark.parametrize("case", REPORTED.values(), ids=REPORTED)
+def test_what_endpoints_must_report(case: tuple[dict[str, Any] | None, tuple[str, ...]]) -> None:
+    release, ids = case
+    assert dokku_health.reported(release) == ids
 
 
 def test_a_beginning_of_a_commit_is_that_commit_and_a_beginning_of_an_image_is_not() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -131,6 +132,21 @@ def test_rounds_that_cannot_be_had_are_refused(deadline: float, interval: float,
     else:
         with pytest.raises(HealthCheckError):
             require_rounds(deadline, interval, successes)
+
+
+@pytest.mark.parametrize(
+    ("reported", "wrong"),
+    [("4f2a9c1d5e6b", False), ("0acf3134aaaa", False), ("0acf313", False), ("7298d62f0000", True), ("", True)],
+)
+def test_a_release_may_have_several_ids(reported: str, wrong: bool) -> None:
+    """The commit, and the id of an annotated tag of it."""
+    kind = (("Content-Type", "application/json"),)
+    check = parse_check({"url": URL, "release": "version"})
+    answer = Answer(200, kind, json.dumps({"version": reported}).encode(), True, 0.1, None)
+    found = evaluate(check, answer, ("4f2a9c1d5e6b7", "0acf3134aaaab"))
+    assert found.ok is not wrong, found
+    if reported and wrong:
+        assert "expected 4f2a9c1d5e6b, reports 7298d62f0000" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,10 @@ def test_a_tag_of_a_repository_that_only_dokku_can_read_is_deployed_and_stays(la
         assert "can't be read by this user" in done.text, done.text
         record = json.loads(lab.root(f"tail -n 1 {state}/ledger.jsonl"))
         assert (record["to"]["id"], record["to"]["name"], record["outcome"]) == (commit, "v3", "succeeded"), record
+    # Dokku gave the app the id of the annotated tag as its revision; a rollback brings that back with the code.
+    assert lab.play("dokku_rollback").green and lab.serves(MAIN) != "3"
+    again = lab.play("dokku_rollback", to=commit[:12])
+    assert again.green and lab.serves(MAIN) == "3", again.text
 
 
 def test_migrations_that_wait_are_said(lab: DokkuLab) -> None:

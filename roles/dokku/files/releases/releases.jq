@@ -83,7 +83,8 @@ def shown($n): . as $s
 def listed: . as $s
   | [$s.records | reverse[] | .number as $n
      | {number, state: ($s | state($n)), left_by_rollback: ([$n] | inside($s | condemned)), recorded_at, by, source,
-        revision: .git_sha, source_image, image_id, rollback_to: (.rollback.to // null)}];
+        revision: .git_sha, source_image, image_id, rollback_to: (.rollback.to // null),
+        git_rev: (.git_rev // (.config // {}).GIT_REV // "" | tostring | if test("^[0-9a-f]{40}$") then . else "" end)}];
 
 def text: if . == null or . == "" then "-" else tostring end;
 
