@@ -31,6 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     moment,
     operation_history,
     redact,
+    work_by_hand,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
 from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
@@ -339,9 +340,10 @@ class _Look:
         except (OSError, ValueError, operation_history.StateUnreadable):
             return ""
         lease = read.get("lease")
-        if not lease or lease.get("standing") not in ("running", "waiting"):
-            return ""
-        return f"{lease['holder']} is at work on this service"
+        if lease and lease.get("standing") in ("running", "waiting"):
+            return f"{lease['holder']} is at work on this service"
+        by_hand = work_by_hand.under_way(work_by_hand.read(), self.service.description.project_dir, ("compose",))
+        return f"somebody runs {by_hand} on this service" if by_hand else ""
 
     # -- what is handed over ---------------------------------------------------------------------
 

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
@@ -132,9 +132,22 @@ def diagnose(facts: Facts) -> Diagnosis:
         for name, text in facts.drift.items()
     ]
     findings += _words(facts, broken)
+    if facts.busy:
+        asked = {answer.name for answer in facts.answers}
+        findings = [_passing(one, asked) for one in findings]
     findings.sort(key=lambda one: one.level != BAD)
     level = BAD if any(one.level == BAD for one in findings) else WARN if findings else OK
     return Diagnosis(level, _sentence(facts, findings, broken, causes), tuple(findings))
+
+
+def _passing(finding: Finding, asked: Collection[str]) -> Finding:
+    """A finding that may be a moment of what goes on: not damage, and nothing is to be mended beside it.
+
+    asked: the names of the addresses. A visitor who gets no answer gets none, whatever goes on.
+    """
+    if finding.subject in _AROUND:
+        return finding
+    return replace(finding, level=finding.level if finding.subject in asked else WARN, next="")
 
 
 # -- around the containers -----------------------------------------------------------------------
@@ -299,7 +312,8 @@ def _sentence(facts: Facts, findings: Sequence[Finding], broken: Mapping[str, st
     if not findings:
         return "all is well"
     if not bad:
-        return f"it works; to look at: {'; '.join(one.text for one in findings)}"
+        works = "seen in its midst" if facts.busy and broken else "it works; to look at"
+        return f"{works}: {'; '.join(one.text for one in findings)}"
     around = [one.text for one in bad if one.subject in _AROUND]
     cause = "; ".join(f"{name} {broken[name]}" for name in causes)
     if not cause and not around:

@@ -62,6 +62,12 @@ class Change:
         self.dokku = context.service.dokku
         self.app = context.service.app
         self.plan = plan
+        progress = context.guard.progress()
+        self._begun_before = tuple(progress.ever_begun) if progress else ()
+
+    def was_begun(self, step: Step) -> bool:
+        """Whether an earlier process began this step: it may have been cut off where its work was done."""
+        return step.id in self._begun_before
 
     def reason(self) -> str:
         """Why, as the plugin is to record it: what the operator said, and the operation to find more by."""

@@ -44,10 +44,10 @@ _ENGINE = "/var/lib/docker"
 def plan(context: Context) -> dict[str, Any]:
     """The plan. Raises Refused or DokkuError."""
     service, inputs = context.service, context.inputs
-    service.must_exist()
+    service.must_have_a_name()
     description = service.description
     situation = dokku_health.situation(service, "releases", "report", "ps", "git", "checks", "builds", "nginx")
-    _refuse(dokku_release.refuse_running(service.app, situation.builds))
+    _refuse(dokku_release.refuse_running(situation))
     source = _source(str(inputs.get("to") or ""), description.repository)
     present = dokku_release.present(situation)
     target: dict[str, Any] = {"id": source.ref, "name": source.name if source.name != source.ref else ""}
@@ -227,11 +227,14 @@ class DeploySteps(dokku_change.Change):
         newest = self._newest(step)
         code = dokku_release.code_asked({**step.data, "id": step.data["ref"]})
         unresolved = code is None
-        found = dokku_health.situation(self.service, "releases", "report", "ps", "git")
-        done = made_since(found, newest) if code is None else deployed(found, code, newest)
-        if done is not None:
-            note = resolved(found, done) if unresolved else {}
-            return {"release": done.number, **note, **self.clear_strays(found)}
+        # The deploy branch tells the commit of a name that only Dokku could resolve.
+        parts = ("releases", "report", "ps", *(("git",) if unresolved else ()))
+        if self.was_begun(step):
+            found = dokku_health.situation(self.service, *parts)
+            done = made_since(found, newest) if code is None else deployed(found, code, newest)
+            if done is not None:
+                note = resolved(found, done) if unresolved else {}
+                return {"release": done.number, **note, **self.clear_strays(found)}
         try:
             if step.data["kind"] == "git":
                 self.dokku.run(
@@ -244,7 +247,7 @@ class DeploySteps(dokku_change.Change):
             answer = error.answer
             said = self.service.redact(ending(answer.out)) if answer and answer.problems else ""
             raise CommandFailed(f"{error}. Before that: {said}" if said else str(error)) from error
-        found = dokku_health.situation(self.service, "releases", "report", "ps", "git")
+        found = dokku_health.situation(self.service, *parts)
         if found.live is None or (unresolved and made_since(found, newest) is None):
             # The plugin's trigger never fails a deploy; what it could not write down can't be gone back to.
             raise CommandFailed(f"{self.app} was deployed, and the release was not recorded: dokku releases {self.app}")

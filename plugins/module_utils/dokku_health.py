@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
@@ -29,9 +30,13 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 NO_CHECKS = "no health check is defined (dokku_health): the answers of the app were not verified"
 
 
+#: Parts that the plugin `releases` tells in one call, and among them, with what goes on now, whether a build does.
+_IN_ONE_CALL = ("releases", "report", "ps", "builds")
+
+
 def situation(service: DokkuService, *parts: str) -> Situation:
     """What is read of the app, at once. parts: releases, report, ps, git, checks, builds, nginx. Raises
-    DokkuError."""
+    DokkuError, AppMissing among them."""
     app, dokku = service.app, service.dokku
     reads: dict[str, Callable[[], Any]] = {
         "releases": lambda: dokku_release.parse(dokku.json("releases", app)),
@@ -42,6 +47,13 @@ def situation(service: DokkuService, *parts: str) -> Situation:
         "builds": lambda: dokku.json("builds:list", app),
         "nginx": lambda: dokku_nginx_check.look(dokku, app),
     }
+    if service.tells_state and len(set(_IN_ONE_CALL).intersection(parts)) > 1:
+        others = [part for part in parts if part not in _IN_ONE_CALL]
+        try:
+            told, *found = service.together(lambda: dokku.json("releases:state", app), *(reads[one] for one in others))
+            return replace(dokku_release.state_of(app, told), **dict(zip(others, found)))
+        except NotACommand:
+            service.tells_state = False
     found = service.together(*(reads[part] for part in parts))
     return Situation(app, **dict(zip(parts, found)))
 

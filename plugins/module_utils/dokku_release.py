@@ -126,9 +126,19 @@ class Situation:
         return tuple(f"{self.report.get('strays') or ''} {self.report.get('strays-stopped') or ''}".split())
 
     @property
+    def under_way(self) -> str:
+        """A deploy, restart or rollback that goes on now, and since when; an older plugin did not tell it."""
+        return str(self.report.get("under-way") or "")
+
+    @property
     def pending_rollback(self) -> str:
         """The release to which a rollback was begun that did not end."""
         return str(self.report.get("pending-rollback") or "")
+
+
+def state_of(app: str, told: Mapping[str, Any]) -> Situation:
+    """What `dokku releases:state APP --format json` tells: releases, report and processes."""
+    return Situation(app, parse(told["releases"]), dict(told["report"]), dict(told["ps"]))
 
 
 def code_of(release: Release, releases: Iterable[Release]) -> str:
@@ -291,20 +301,16 @@ def running_build(builds: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | No
     return next((build for build in builds if build.get("display_status") == "running"), None)
 
 
-def refuse_running(app: str, builds: Iterable[Mapping[str, Any]]) -> Refusal | None:
+def refuse_running(situation: Situation) -> Refusal | None:
     """Why nothing may be begun beside a deploy that is under way; Dokku's own lock would only say so half-way."""
-    build = running_build(builds)
-    if build is None:
+    app, build = situation.app, running_build(situation.builds)
+    what = situation.under_way
+    if build is not None:
+        what = f"{build.get('source')} since {build.get('started_at')} (build {build.get('id')})"
+    if not what:
         return None
-    return Refusal(
-        "deploy_running",
-        f"a deploy of {app} is under way: {build.get('source')} since {build.get('started_at')} "
-        f"(build {build.get('id')})",
-        (
-            ("the same command again", "once it has ended"),
-            (f"dokku builds:cancel {app}", "on the host, ends it"),
-        ),
-    )
+    ways = (("the same command again", "once it has ended"), (f"dokku builds:cancel {app}", "on the host, ends it"))
+    return Refusal("deploy_running", f"a deploy of {app} is under way: {what}", ways)
 
 
 def process_problems(ps: Mapping[str, Any]) -> list[str]:

@@ -84,13 +84,14 @@ def plan(context: Context) -> dict[str, Any]:
     """The plan. Raises Refused or DokkuError."""
     wish = wish_of(context.inputs)
     service = context.service
-    service.must_exist()
+    service.must_have_a_name()
     parts = ("releases", "report", "ps", "nginx", *(() if wish.emergency else ("builds",)))
     situation = dokku_health.situation(service, *parts)
     choice = dokku_release.choose(wish.to, situation)
-    refusal = choice if isinstance(choice, Refusal) else dokku_release.refuse_running(service.app, situation.builds)
+    # In an emergency what seems to go on may be what hangs; Dokku's own lock decides then.
+    refusal = None if wish.emergency else dokku_release.refuse_running(situation)
     if isinstance(choice, Refusal) or refusal is not None:
-        raise Refused(refusal or choice)  # type: ignore[arg-type]
+        raise Refused(choice if isinstance(choice, Refusal) else refusal)  # type: ignore[arg-type]
     target, present = dokku_release.record(choice.release, situation), dokku_release.present(situation)
     there = is_there(choice.release, situation)
     shown = {} if wish.emergency and not there else _looked_ahead(context, wish, choice.release.number)
@@ -102,7 +103,13 @@ def plan(context: Context) -> dict[str, Any]:
         raise Refused(dokku_nginx_check.refusal(broken, service.app, (anyway,)))
     migrations, warned = _migrations(context, wish, choice, target)
     warned += [dokku_nginx_check.warning(broken)] if broken is not None else []
-    data = {"number": choice.release.number, "options": wish.options, "newest": situation.releases[0].number}
+    # Nobody reads in an emergency what stays as it is, and only a newer plugin can leave that out.
+    brief = ["--brief"] if wish.emergency and service.tells_state else []
+    data = {
+        "number": choice.release.number,
+        "options": [*wish.options, *brief],
+        "newest": situation.releases[0].number,
+    }
     step = Step("rollback", f"dokku releases:rollback {service.app} {choice.release.number}", data=data)
     return {
         "from": present,
@@ -230,10 +237,11 @@ class RollbackSteps(dokku_change.Change):
     """The steps of a rollback."""
 
     def rollback(self, step: Step) -> object:
-        found = dokku_health.situation(self.service, "releases", "report", "ps")
-        done = rolled_back(found, int(step.data["number"]), int(step.data["newest"]))
-        if done is not None:
-            return {"release": done.number, "rollback_to": step.data["number"], **self.clear_strays(found)}
+        if self.was_begun(step):
+            found = dokku_health.situation(self.service, "releases", "report", "ps")
+            done = rolled_back(found, int(step.data["number"]), int(step.data["newest"]))
+            if done is not None:
+                return {"release": done.number, "rollback_to": step.data["number"], **self.clear_strays(found)}
         return self.rollback_to(int(step.data["number"]), self.reason(), tuple(step.data["options"]))
 
 

@@ -89,6 +89,8 @@ class DokkuService:
         self.description = description
         self._redactor: Callable[[str], str] | None = None
         self._known = False
+        #: Whether the plugin `releases` of this host tells all of an app in one call; an older one does not.
+        self.tells_state = True
         self._hidden: list[str] = []
         self.dokku = Dokku(
             description.command,
@@ -135,11 +137,15 @@ class DokkuService:
         with ThreadPoolExecutor(max_workers=max(len(reads), 1)) as pool:
             return [one.result() for one in [pool.submit(read) for read in reads]]
 
-    def must_exist(self) -> None:
-        """Raise Refused unless the app is there and this user may ask."""
+    def must_have_a_name(self) -> None:
+        """Raise Refused for what can't be the name of an app."""
         if not _APP.fullmatch(self.app):
             way = ("dokku_app=<name>", "in the inventory: lower case letters, digits, dots and dashes")
             raise Refused(Refusal("bad_app_name", f"'{self.app}' is no name of an app", (way,)))
+
+    def must_exist(self) -> None:
+        """Raise Refused unless the app is there and this user may ask."""
+        self.must_have_a_name()
         try:
             self.dokku.run("apps:exists", self.app, timeout=60.0)
         except DokkuError as error:

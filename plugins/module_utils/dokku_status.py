@@ -140,10 +140,10 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
     if reading.nginx is not None:
         text = f"{reading.nginx.text}. The next deploy, restart or rollback of any app fails at its end"
         ways = tuple(f"{command}   {effect}" for command, effect in dokku_nginx_check.ways(reading.nginx))
-        rows.append(Row("nginx", BAD, text, ways))
+        rows.append(Row("nginx", BAD, text, ways=ways))
     for app in reading.apps:
         # Staging that is down stops no visitor: it is worth a word, and no alarm.
-        own = list(_app_rows(app, reading, limits))
+        own = status_rows.during(_app_rows(app, reading, limits), going_on(app, reading))
         rows += own if app.role == PRODUCTION else [replace(row, level=min(row.level, WARN, key=_order)) for row in own]
     rows += _endpoint_rows("host", reading.endpoints, limits, bool(reading.apps or reading.call_problem))
     rows += [_service_row(service) for service in reading.services]
@@ -151,6 +151,12 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
     rows += status_rows.operation_rows("dokku", reading.history, reading.history_problem)
     rows += _maintenance_rows(reading, limits)
     return rows
+
+
+def going_on(app: App, reading: Reading) -> str:
+    """What changes an app just now, of Dokku or of this collection; empty where nothing does."""
+    ours = status_rows.under_way(reading.history) if app.role == PRODUCTION else ""
+    return app.report.get("under-way", "") or ours
 
 
 def _order(level: str) -> int:
@@ -183,10 +189,10 @@ def _app_rows(app: App, reading: Reading, limits: Limits) -> Iterator[Row]:
         return
     yield _process_row(app)
     yield from _stray_rows(app)
-    under_way = app.report.get("under-way", "")
-    if under_way:
+    what = going_on(app, reading)
+    if what:
         # What is half done is no damage, and nothing is to be mended beside it.
-        yield Row(f"{app.name} release", OK, f"under way: {under_way}")
+        yield Row(f"{app.name} release", OK, f"under way: {what}")
     else:
         yield _release_row(app, reading.now)
         yield from _hold_rows(app)
@@ -205,9 +211,10 @@ def _process_row(app: App) -> Row:
     stopped = {name: state for name, state in app.processes.items() if state != "running"}
     if stopped:
         said = ", ".join(f"{name} is {state}" for name, state in stopped.items())
-        return Row(topic, BAD, f"{said}; {len(app.processes) - len(stopped)} of {len(app.processes)} run")
+        text = f"{said}; {len(app.processes) - len(stopped)} of {len(app.processes)} run"
+        return Row(topic, BAD, text, moving=True)
     if app.running != "true" or not app.processes:
-        return Row(topic, BAD, "stopped, or scaled to nothing: none of it runs")
+        return Row(topic, BAD, "stopped, or scaled to nothing: none of it runs", moving=True)
     return Row(topic, OK, f"all run: {', '.join(app.processes)}")
 
 
@@ -217,10 +224,10 @@ def _stray_rows(app: App) -> Iterator[Row]:
     running, stopped = app.report.get("strays", ""), app.report.get("strays-stopped", "")
     if running:
         text = f"run beside those that Dokku counts, and take requests or jobs with other code: {running}"
-        yield Row(f"{app.name} containers", BAD, text, way)
+        yield Row(f"{app.name} containers", BAD, text, ways=way, moving=True)
     if stopped:
         text = f"not counted by Dokku, and Docker starts them again at the next boot: {stopped}"
-        yield Row(f"{app.name} containers", WARN, text, way)
+        yield Row(f"{app.name} containers", WARN, text, ways=way, moving=True)
 
 
 def _release_row(app: App, now: float) -> Row:
@@ -281,12 +288,12 @@ def _hold_rows(app: App) -> Iterator[Row]:
             if app.report.get("latest-image")
             else f"dokku/{app.name}:latest is gone: the next restart fails"
         )
-        yield Row(topic, BAD, text, (f"dokku releases:rollback {app.name} {live or 'NUMBER'}   puts it right",))
+        yield Row(topic, BAD, text, ways=(f"dokku releases:rollback {app.name} {live or 'NUMBER'}   puts it right",))
     holds = dokku_holds.judge(app.name, app.releases, app.report)
     if holds.missing:
         numbers = ", ".join(map(str, holds.missing))
         text = f"not held, so the next cleanup removes them: {numbers}"
-        yield Row(f"{app.name} holds", WARN, text, ("dokku_maintenance -e cadence=weekly holds them again",))
+        yield Row(f"{app.name} holds", WARN, text, ways=("dokku_maintenance -e cadence=weekly holds them again",))
     elif holds.gone:
         text = f"the image of {', '.join(map(str, holds.gone))} is gone: there is no way back to it"
         yield Row(f"{app.name} holds", WARN, text)
@@ -296,7 +303,10 @@ def _pending_rows(app: App, reading: Reading) -> Iterator[Row]:
     to = app.report.get("pending-rollback", "")
     if to:
         text = f"a rollback to {to} began and did not end"
-        yield Row(f"{app.name} rollback", BAD, text, (f"dokku releases:rollback {app.name} {to}   finishes it",))
+        # Where an operation of ours was cut off, its own row says how it is ended, with its journal.
+        ours = bool(reading.history.get("interrupted"))
+        way = f"dokku releases:rollback {app.name} {to}   finishes it"
+        yield Row(f"{app.name} rollback", BAD, text, ways=() if ours else (way,))
     # Dokku's own note of the revision moves with each attempt to deploy; the image tells what came of it.
     drift = [name for name in app.report.get("config-drift", "").split() if name != "GIT_REV"]
     if drift:

@@ -27,6 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     operation_history,
     redact,
     systemd_units,
+    work_by_hand,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.bounded import lines_of
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import CheckoutProblem
@@ -50,7 +51,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.status_rows import (
     clock,
     disk_row,
     disks,
+    during,
+    moving,
     operation_rows,
+    under_way,
     verdict,
     who,
 )
@@ -117,7 +121,8 @@ class Reading:
     """Everything that was read on the host. Nothing in it is judged.
 
     stranger: another user to whom the checkout belongs. working_tree: names of the migrations in it.
-    cron: what would run a crontab. settings_outdated: the configuration was cached with another .env.
+    cron: what would run a crontab. settings_outdated: the configuration was cached with another .env. by_hand: the
+    command with which somebody changes the service just now.
     """
 
     path_problem: str = ""
@@ -137,6 +142,7 @@ class Reading:
     log: Log = Log()
     history: Mapping[str, Any] = field(default_factory=dict)
     history_problem: str = ""
+    by_hand: str = ""
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -148,7 +154,7 @@ def status(service: LaravelService, guard: Guard, checks: Sequence[Check], limit
     reading = read(service, guard, checks, limits)
     rows = judge(service.description, reading, limits)
     found: dict[str, Any] = _redacted(
-        {"verdict": verdict(rows), "rows": [asdict(row) for row in rows], "facts": facts(reading)}, service
+        {"verdict": verdict(rows), "rows": [row.document() for row in rows], "facts": facts(reading)}, service
     )
     return {**found, "seconds": round(time.monotonic() - started, 3)}
 
@@ -192,6 +198,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         log=log if _settings_known(service) else replace(log, last=_UNSHOWN if log.last else ()),
         history=history,
         history_problem=history_problem,
+        by_hand=work_by_hand.under_way(work_by_hand.read(), service.description.path, ("git", "composer", "artisan")),
     )
 
 
@@ -394,20 +401,17 @@ def clean_message(message: str) -> str:
 
 def judge(description: Description, reading: Reading, limits: Limits) -> list[Row]:
     """The rows of the screen, in the order in which a person on call wants them. Pure."""
-    return [
+    rows = [
         *_health_rows(reading, limits),
-        _app_row(reading),
-        _maintenance_row(reading),
-        *_unit_rows(reading, description.queue_unit),
+        *moving([_app_row(reading), _maintenance_row(reading), *_unit_rows(reading, description.queue_unit)]),
         _scheduler_row(reading, description.scheduler),
-        _release_row(reading, description),
-        _previous_row(reading),
+        *moving([_release_row(reading, description), _previous_row(reading)]),
         *operation_rows("laravel", reading.history, reading.history_problem),
-        _migration_row(reading),
-        *_queue_rows(reading, limits),
+        *moving([_migration_row(reading), *_queue_rows(reading, limits)]),
         *(disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks),
         _log_row(reading.log, limits),
     ]
+    return during(rows, under_way(reading.history) or reading.by_hand)
 
 
 def _health_rows(reading: Reading, limits: Limits) -> Iterator[Row]:
@@ -444,7 +448,9 @@ def _app_row(reading: Reading) -> Row:
     if reading.settings_outdated:
         to = reading.release.label.partition(" ")[0] or "<the release that runs>"
         way = f"laravel_deploy -e to={to} builds the caches anew, and nothing else"
-        return Row("application", WARN, f"{text}; the config cache is older than .env, which has no effect yet", (way,))
+        return Row(
+            "application", WARN, f"{text}; the config cache is older than .env, which has no effect yet", ways=(way,)
+        )
     return Row("application", OK, text)
 
 
@@ -461,7 +467,7 @@ def _maintenance_row(reading: Reading) -> Row:
                 since = f" since {clock(record.get('finished'))} by {who(record)}"
                 since += f": {record['reason']}" if record.get("reason") else ""
             break
-    return Row("maintenance", WARN, f"DOWN{since}; laravel_maintenance -e state=up ends it")
+    return Row("maintenance", WARN, f"DOWN{since}", ways=("laravel_maintenance -e state=up ends it",))
 
 
 def _unit_rows(reading: Reading, queue_unit: str) -> Iterator[Row]:

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
@@ -19,12 +19,21 @@ ORDER = (OK, WARN, BAD)
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the screen. level: ok, warn or bad. details: lines below it."""
+    """One line of the screen. level: ok, warn or bad. details: lines below it. ways: what mends it, to type.
+
+    moving: whether an operation that goes on may be what is seen.
+    """
 
     topic: str
     level: str
     text: str
     details: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
+    moving: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The row as a module returns it; what to type follows the other lines below it."""
+        return {"topic": self.topic, "level": self.level, "text": self.text, "details": [*self.details, *self.ways]}
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,31 @@ def disk_row(disk: Disk, warn: float, bad: float) -> Row:
 
 
 # -- operations ----------------------------------------------------------------------------------
+
+
+def under_way(history: Mapping[str, Any]) -> str:
+    """The operation of this collection that goes on now, and since when; empty without one."""
+    lease = history.get("lease") or {}
+    if lease.get("standing") not in ("running", "waiting"):
+        return ""
+    return f"{lease.get('procedure') or 'an operation'} since {clock(lease.get('since'))} ({lease.get('operation')})"
+
+
+def moving(rows: Iterable[Row]) -> list[Row]:
+    """Rows of what an operation on the service moves."""
+    return [replace(row, moving=True) for row in rows]
+
+
+def during(rows: Iterable[Row], what: str) -> list[Row]:
+    """The rows as they are told while something goes on: what it may be the cause of is not damage to be mended.
+
+    what: what goes on; empty where nothing does.
+    """
+    return [_passing(row, what) if what and row.moving and row.level != OK else row for row in rows]
+
+
+def _passing(row: Row, what: str) -> Row:
+    return replace(row, level=WARN, text=f"{row.text}, while this is under way: {what}", ways=())
 
 
 def operation_rows(system: str, history: Mapping[str, Any], problem: str) -> Iterator[Row]:

@@ -310,3 +310,23 @@ def test_of_a_container_only_what_may_be_seen_is_in_the_bundle() -> None:
 def test_a_name_of_the_bundle_stays_in_it(name: str, safe: bool) -> None:
     assert compose_bundle.is_safe_name(name) is safe
     assert compose_bundle.folder_of("../web1") == "host" and compose_bundle.folder_of("web1") == "web1"
+
+
+@pytest.mark.parametrize("busy", ["operation 1 (deploy by anna) is at work", "somebody runs docker compose up"])
+def test_a_change_that_goes_on_is_told_and_no_repair(busy: str) -> None:
+    """Somebody on call reads this in the middle of a colleague's deploy."""
+    half = with_state(
+        STACK,
+        well("backend", state="exited", health="", exit_code=0, up=None),
+        gone=("worker",),
+        drift={"web": "runs sha256:1, and the files pin sha256:2"},
+        answers=(BAD_GATEWAY, PROXY, WEB),
+    )
+    assert any(one.next for one in diagnose(half).findings)
+    found = diagnose(replace(half, busy=busy))
+    assert any(busy in one.text for one in found.findings)
+    assert not [one for one in found.findings if one.next]
+    # A visitor who gets no answer gets none all the same.
+    assert {one.subject for one in found.findings if one.level == "bad"} == {"health"}
+    well_answered = diagnose(replace(half, busy=busy, answers=(OUTSIDE, PROXY, WEB)))
+    assert well_answered.level == "warn" and well_answered.text.startswith("seen in its midst: ")

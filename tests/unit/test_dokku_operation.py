@@ -51,15 +51,17 @@ def record(code, source, **more):
     return number
 if command in ("apps:exists", "ps:stop"): end()
 if command == "apps:list": end(out="web")
-if command == "releases":
-    end(out=[dict(one, state="live" if one is live else "held") for one in reversed(state["releases"])])
-if command == "releases:report":
-    end(out={{"live": str(live["number"]) if live else "", "live-image": live["image_id"] if live else "",
-             "latest-is-live": str(bool(live) and state["latest"] == live["revision"]).lower(), "keep-images": "5",
-             "previous": str(state.get("previous", "")), "config-drift": "", "pending-rollback": "",
-             "strays": " ".join(state["strays"]), "strays-stopped": ""}})
-if command == "ps:report":
-    end(out={{"deployed": str(bool(live)).lower(), "running": str(bool(live) and not state["broken"]).lower()}})
+listed = [dict(one, state="live" if one is live else "held") for one in reversed(state["releases"])]
+report = {{"live": str(live["number"]) if live else "", "live-image": live["image_id"] if live else "",
+          "latest-is-live": str(bool(live) and state["latest"] == live["revision"]).lower(), "keep-images": "5",
+          "previous": str(state.get("previous", "")), "config-drift": "", "pending-rollback": "",
+          "under-way": state["under_way"], "strays": " ".join(state["strays"]), "strays-stopped": ""}}
+ps = {{"deployed": str(bool(live)).lower(), "running": str(bool(live) and not state["broken"]).lower()}}
+if command == "releases:state" and not state["old_plugin"]:
+    end(out={{"releases": listed, "report": report, "ps": ps}})
+if command == "releases": end(out=listed)
+if command == "releases:report": end(out=report)
+if command == "ps:report": end(out=ps)
 if command == "git:report": end(out={{"sha": state["branch"], "source-image": state["latest"]}})
 if command == "checks:report": end(out={{"disabled-list": "none"}})
 if command == "builds:list": end(out=state["builds"])
@@ -101,7 +103,7 @@ class Stand:
         self.description = Description("web", command=str(program), user=dokku_client._user_name(), disk_reserve=0)
         self.number = 0
         self.set(releases=[], latest="", branch="", broken=False, builds=[], calls=[], refs={})
-        self.set(nginx="", proxy="nginx", strays=[])
+        self.set(nginx="", proxy="nginx", strays=[], under_way="", old_plugin=False)
 
     def get(self) -> dict[str, Any]:
         return json.loads(self.state.read_text())  # type: ignore[no-any-return]
@@ -172,25 +174,70 @@ def test_what_dokku_was_given_last_is_rebuilt(stand: Stand) -> None:
     assert "ps:rebuild web" in stand.get()["calls"] and stand.live() == "acme/app:2"
 
 
-def test_a_rollback_is_two_calls_of_the_module_and_few_of_dokku(stand: Stand) -> None:
+def calls(stand: Stand) -> list[str]:
+    """The commands of dokku since the last plan, without what they are for."""
+    return sorted(call.partition(" ")[0] for call in stand.get()["calls"])
+
+
+#: What each operation calls, from its plan to its end, on a host with the plugin of this collection.
+CALLS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a rollback": (
+        "rollback",
+        {"to": "previous"},
+        "nginx:validate-config releases:rollback releases:rollback releases:state releases:state",
+    ),
+    "an emergency rollback": (
+        "rollback",
+        {"to": "previous", "emergency": True},
+        "nginx:validate-config releases:rollback releases:state releases:state",
+    ),
+    "a deploy": (
+        "deploy",
+        {"to": "acme/app:3"},
+        "checks:report git:from-image git:report nginx:validate-config releases:state releases:state releases:state",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("old_plugin", [False, True])
+def test_an_operation_asks_dokku_for_everything_once(
+    stand: Stand, case: tuple[str, dict[str, Any], str], old_plugin: bool
+) -> None:
+    """A call of dokku is the dear thing on a host in trouble. Of an older plugin each part is asked by itself."""
+    procedure, inputs, expected = case
+    for image in ("acme/app:1", "acme/app:2"):
+        stand.run("deploy", to=image)
+    stand.set(previous=1, old_plugin=old_plugin)
+    assert outcome(stand.run(procedure, **inputs)) == "succeeded"
+    if old_plugin:
+        assert "ps:report" in calls(stand)
+    else:
+        assert " ".join(calls(stand)) == expected
+
+
+def test_an_emergency_does_not_compare_what_stays_as_it_is(stand: Stand) -> None:
     for image in ("acme/app:1", "acme/app:2"):
         stand.run("deploy", to=image)
     stand.set(previous=1)
-    planned = stand.plan("rollback", to="previous")
-    # Those that read are made at the same time; one more looks ahead.
-    assert len(stand.get()["calls"]) == 7, stand.get()["calls"]
-    stand.set(calls=[])
-    result = stand.apply(planned, revert=False)
-    assert (outcome(result), stand.live()) == ("succeeded", "acme/app:1")
-    assert len(stand.get()["calls"]) <= 7, stand.get()["calls"]
+    stand.run("rollback", to="previous", emergency=True)
+    assert any("--brief" in call for call in stand.get()["calls"])
+    stand.set(old_plugin=True)
+    assert outcome(stand.run("rollback", to="2", emergency=True)) == "succeeded"
+    assert not any("--brief" in call for call in stand.get()["calls"])
 
 
-def test_an_emergency_reads_less(stand: Stand) -> None:
+@pytest.mark.parametrize("emergency", [False, True])
+def test_what_goes_on_refuses_and_in_an_emergency_dokku_s_own_lock_decides(stand: Stand, emergency: bool) -> None:
     for image in ("acme/app:1", "acme/app:2"):
         stand.run("deploy", to=image)
-    stand.set(previous=1)
-    assert stand.plan("rollback", to="previous", emergency=True, check=True)["plan"]
-    assert stand.get()["calls"][0] == "apps:exists web" and len(stand.get()["calls"]) == 5
+    stand.set(previous=1, under_way="git-hook since 2026-11-21T03:15:02Z")
+    planned = stand.plan("rollback", to="previous", emergency=emergency, check=True)
+    if emergency:
+        assert planned["plan"]
+    else:
+        assert planned["refusal"]["code"] == "deploy_running", planned
+        assert "git-hook since 2026-11-21T03:15:02Z" in planned["refusal"]["text"]
 
 
 # -- the whole host, and what an earlier step has left ---------------------------------------------
@@ -374,8 +421,9 @@ def test_a_deploy_that_was_cut_is_ended_once(stand: Stand, way: str, image: str)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str, dict[str, Any], str]] = {
-    "another deploy": (
-        {"builds": [{"id": "1", "display_status": "running", "source": "git-hook"}]},
+    "another deploy": ({"under_way": "git-hook since now"}, "deploy", {"to": "acme/app:2"}, "deploy_running"),
+    "another deploy, of an older plugin": (
+        {"builds": [{"id": "1", "display_status": "running", "source": "git-hook"}], "old_plugin": True},
         "deploy",
         {"to": "acme/app:2"},
         "deploy_running",

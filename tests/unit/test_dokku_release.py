@@ -248,10 +248,12 @@ def test_what_of_the_processes_does_not_run(case: tuple[dict[str, str], list[str
 
 def test_a_build_that_goes_on_refuses_and_one_that_is_abandoned_does_not() -> None:
     ended = {"id": "1", "status": "running", "display_status": "abandoned", "source": "ps:restart"}
-    assert dokku_release.refuse_running("x", [ended]) is None
+    assert dokku_release.refuse_running(Situation("x", builds=[ended])) is None
     going = {"id": "2", "status": "running", "display_status": "running", "source": "git:from-image"}
-    refusal = dokku_release.refuse_running("x", [ended, going])
+    refusal = dokku_release.refuse_running(Situation("x", builds=[ended, going]))
     assert refusal is not None and refusal.code == "deploy_running"
+    refusal = dokku_release.refuse_running(Situation("x", report={"under-way": "a rollback to release 3 since 03:15"}))
+    assert refusal is not None and "a rollback to release 3 since 03:15" in refusal.text
 
 
 # -- the rollback's own rules --------------------------------------------------------------------

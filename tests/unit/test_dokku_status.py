@@ -107,7 +107,7 @@ def test_a_host_whose_nginx_refuses_a_file_is_bad_though_every_app_answers() -> 
     )
     (row,) = [row for row in dokku_status.judge(replace(GOOD, nginx=broken), Limits()) if row.level != "ok"]
     assert (row.topic, row.level) == ("nginx", "bad") and "the file of other" in row.text and "[emerg]" in row.text
-    assert any("nginx:validate-config" in line for line in row.details)
+    assert any("nginx:validate-config" in line for line in row.ways)
 
 
 def test_an_app_that_is_well_has_nothing_to_say() -> None:
@@ -384,7 +384,7 @@ def fake(folder: Path, answers: dict[str, str]) -> Dokku:
     for at, answer in enumerate(answers.values()):
         (folder / str(at)).write_text(answer + "\n")
     unknown = '*) echo " !     \\`$*\\` is not a dokku command." >&2; exit 1'
-    script.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}{unknown}\nesac\n')
+    script.write_text(f'#!/bin/sh\necho "$*" >>{folder}/calls\ncase "$*" in\n{cases}{unknown}\nesac\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return Dokku(str(script), pwd.getpwuid(os.geteuid()).pw_name)
 
@@ -403,6 +403,78 @@ def test_a_host_of_which_half_is_down_gives_a_screen(tmp_path: Path) -> None:
     assert rows["redis cache"]["text"] == "the plugin redis is not installed on this host"
     assert rows["mysql db"]["text"].startswith("runs, answered in")
     assert found["verdict"]["level"] == "bad"
+
+
+STATE = {
+    "releases:state app --format json": json.dumps(
+        {"releases": RELEASES, "report": {**REPORT, "under-way": ""}, "ps": {"deployed": "true", "running": "true"}}
+    )
+}
+
+
+def test_a_status_asks_dokku_for_the_state_of_an_app_once(tmp_path: Path) -> None:
+    """A call of dokku is the dear thing on a host in trouble, and the status is what is called there."""
+    found = look(tmp_path, {**ANSWERS, **STATE})
+    assert next(row for row in found["rows"] if row["topic"] == "app release")["text"].startswith("14 since")
+    calls = sorted(line.partition(" ")[0] for line in (tmp_path / "calls").read_text().splitlines())
+    services = ["mysql:connect", "mysql:info", "mysql:linked", "redis:info"]
+    own = "apps:locked certs:report config:export letsencrypt:report logs nginx:validate-config releases:state"
+    assert calls in (
+        sorted([*own.split(), "resource:report", "version", *services]),
+        sorted([*own.replace("certs:report ", "").split(), "resource:report", "version", *services]),
+    )
+
+
+#: What a status could take for damage in the midst of a change.
+HALF_DONE: dict[str, Any] = {
+    "running": "mixed",
+    "processes": {"web.1": "missing", "worker.1": "created"},
+    "locked": True,
+    "report": {
+        **REPORT,
+        "live": "",
+        "latest-is-live": "false",
+        "pending-rollback": "3",
+        "config-drift": "GREETING",
+        "strays": "web.1.upcoming-7",
+        "strays-stopped": "web.1.old",
+    },
+}
+LEASE = {
+    "standing": "running",
+    "holder": "operation 20261121T031500Z-c2af44 (rollback by anna from bastion since 2026-11-21T03:15:00Z)",
+    "procedure": "rollback",
+    "since": "2026-11-21T03:15:00Z",
+    "operation": "20261121T031500Z-c2af44",
+    "expires": "2026-11-21T03:30:00Z",
+}
+
+
+@pytest.mark.parametrize("whose", ["of Dokku", "of this collection"])
+def test_a_change_that_goes_on_is_told_and_no_repair(whose: str) -> None:
+    """Somebody on call reads this in the middle of a colleague's deploy."""
+    half = {**HALF_DONE, "report": dict(HALF_DONE["report"])}
+    reading = with_app(**half)
+    assert any(row.ways for row in dokku_status.judge(reading, Limits()) if row.topic.startswith("restant-main"))
+    if whose == "of Dokku":
+        half["report"]["under-way"] = "a rollback to release 3 since 2026-11-21T03:15:00Z"
+        reading = with_app(**half)
+    else:
+        reading = replace(reading, history={"records": [], "lease": LEASE})
+    rows = [row for row in dokku_status.judge(reading, Limits()) if row.topic.startswith("restant-main")]
+    (told,) = [row for row in rows if row.topic == "restant-main release"]
+    assert told.text.startswith("under way: ") and "rollback" in told.text and "2026-11-21" in told.text
+    assert not any(row.level == "bad" or row.ways or "dokku " in row.text for row in rows), rows
+
+
+def test_an_operation_that_was_cut_off_has_one_advice() -> None:
+    """By hand the rollback ends too, and the journal still calls it interrupted."""
+    cut = {"procedure": "rollback", "operation": "1", "text": "cut off in a step", "ways": ["resume"]}
+    reading = replace(with_app(report={**REPORT, "pending-rollback": "3"}), history={"records": [], "interrupted": cut})
+    lines = [line for row in dokku_status.judge(reading, Limits()) for line in (*row.details, *row.ways)]
+    assert [line for line in lines if "rollback" in line] == ["dokku_rollback with -e interrupted=resume"]
+    alone = with_app(report={**REPORT, "pending-rollback": "3"})
+    assert any("finishes it" in line for row in dokku_status.judge(alone, Limits()) for line in row.ways)
 
 
 def test_no_value_of_the_configuration_leaves_the_host(tmp_path: Path) -> None:
@@ -457,7 +529,7 @@ def test_an_address_of_the_host_itself_is_not_asked_from_elsewhere(check: dict[s
 
 
 def test_what_the_controller_sees_counts_too() -> None:
-    rows = [dokku_look.row_document(row) for row in dokku_status.judge(GOOD, Limits())]
+    rows = [row.document() for row in dokku_status.judge(GOOD, Limits())]
     found = {"rows": rows, "facts": dokku_status.facts(GOOD), "verdict": {"level": "ok"}}
     seen = [health.Result("health", "https://restant.example.com/health", False, None, reason="refused")]
     joined = dokku_outside.joined(found, seen, {})
@@ -472,7 +544,7 @@ def screen(reading: Reading) -> list[str]:
     rows = dokku_status.judge(reading, Limits())
     result = {
         "verdict": dokku_status.verdict(rows),
-        "rows": [dokku_look.row_document(row) for row in rows],
+        "rows": [row.document() for row in rows],
         "facts": dokku_status.facts(reading),
     }
     return dokku_screen.status_lines({"dokku1": result})

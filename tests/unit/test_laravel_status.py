@@ -158,6 +158,27 @@ def test_levels(reading: Reading, levels: dict[str, str]) -> None:
     assert by_topic(seen(reading)) == levels
 
 
+@pytest.mark.parametrize("whose", ["of this collection", "by hand"])
+def test_a_change_that_goes_on_is_told_and_no_repair(whose: str) -> None:
+    """Somebody on call reads this in the middle of a colleague's deploy."""
+    half = replace(
+        app(boot_error="ParseError", database={"error": "no such table"}, queue={"error": "refused"}),
+        down=True,
+        settings_outdated=True,
+        release=replace(GOOD.release, changes=("app/x.php",)),
+        units=(unit("nginx"), unit("worker", "failed")),
+    )
+    assert {"application", "maintenance", "release", "migrations", "queue"} <= set(by_topic(seen(half)))
+    assert any(row.ways for row in seen(half)) and "bad" in by_topic(seen(half)).values()
+    lease = {**LEASE, "procedure": "deploy", "since": "2026-11-21T03:00:00Z", "operation": "op2"}
+    if whose == "by hand":
+        rows, what = seen(replace(half, by_hand="artisan migrate")), "artisan migrate"
+    else:
+        rows, what = seen(replace(half, history={**HISTORY, "lease": lease})), "deploy since 2026-11-21 03:00 UTC (op2)"
+    assert not [row for row in rows if row.level == "bad" or row.ways], rows
+    assert any(f"while this is under way: {what}" in row.text for row in rows)
+
+
 def test_a_package_migration_is_not_unknown_to_an_application_that_does_not_boot() -> None:
     reading = app(boot_error="x", database={"applied": ["m1", "package"], "files": {}})
     assert status.facts(reading)["unknown_migrations"] == []

@@ -130,3 +130,15 @@ def restored_config($n; $keep): . as $s
 # A restart that changed neither code nor configuration is no release.
 def unchanged($new): (.records | last) as $newest
   | $newest != null and $newest.image_id == $new.image_id and $newest.config == $new.config;
+
+# The state as one flat object of strings, as the reports of Dokku's own plugins. beside: what the engine says.
+def reported: . as $s | live as $live
+  | def strays($state): .beside.strays | split("\n") | map(split(" ") | select(.[3] == $state) | .[1]) | sort | join(" ");
+  {live: $live, "live-recorded": ($live != null), "live-image": .live_image, "latest-image": .latest_image,
+   "latest-is-live": (.latest_image != null and .latest_image == .live_image), previous: previous,
+   available: ([available[]] | map(tostring) | join(" ")), held: (.held | length), pinned: (.pinned | map(tostring) | join(" ")),
+   records: (.records | length), "keep-images": .beside.images, "keep-records": .beside.records,
+   "pending-rollback": (.pending.to // null), "under-way": .beside.under_way,
+   strays: strays("running"), "strays-stopped": strays("stopped"),
+   "config-drift": (if $live == null or $s.now.config == null then "" else ($s | config_difference($live) | [.back[], .dropped[], .changed[]] | sort | join(" ")) end)}
+  | map_values(if . == null then "" else tostring end);
