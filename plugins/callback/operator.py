@@ -418,7 +418,8 @@ class CallbackModule(Default):  # type: ignore[misc]
         took = screen.duration(self._clock() - began)
         self._running = [name for name in self._running if name != host]
         if result.is_unreachable():
-            word, tone = "can't be reached", screen.BAD
+            # It was reached when its lease was taken.
+            word, tone = "the connection to it was lost, and it may have gone on by itself", screen.BAD
         elif found.get("healthy"):
             word, tone = "verified", screen.GOOD
             if (found.get("verified") or {}).get("unasked"):

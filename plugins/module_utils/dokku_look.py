@@ -231,9 +231,7 @@ def certificate_end(text: str) -> float | None:
     return None
 
 
-def read_state(
-    dokku: Dokku, app: str
-) -> tuple[dict[str, Any], tuple[list[Mapping[str, Any]], dict[str, str]] | None]:
+def read_state(dokku: Dokku, app: str) -> tuple[dict[str, Any], tuple[list[Mapping[str, Any]], dict[str, str]] | None]:
     """The processes of an app, and its releases with their report, in one call; of an older plugin the first alone."""
     try:
         found = dokku.json("releases:state", app, timeout=CALL_TIMEOUT)

@@ -280,6 +280,7 @@ def _nearest_way(number: int | None, situation: Situation) -> tuple[tuple[str, s
     if found is None:
         return ()
     what = "the nearest that can be had" if number is not None else "can be had"
+    what += ", though a rollback left it: somebody found it not good" if found.left else ""
     return ((f"to={found.number}", f"{what}, {code_of(found, situation.releases)[:40]} of {found.recorded_at[:16]}"),)
 
 

@@ -95,6 +95,9 @@ def plan(context: Context) -> dict[str, Any]:
     target, present = dokku_release.record(choice.release, situation), dokku_release.present(situation)
     there = is_there(choice.release, situation)
     shown = {} if wish.emergency and not there else _looked_ahead(context, wish, choice.release.number)
+    down = services_down(shown, service.app)
+    if down is not None:
+        raise Refused(down)
     if there and nothing_changes(shown, wish.restore):
         return _unchanged(target, choice)
     broken = situation.nginx
@@ -143,6 +146,19 @@ def is_there(release: Release, situation: Situation) -> bool:
         return False
     well = not dokku_release.process_problems(situation.ps)
     return situation.restart_is_safe and not situation.pending_rollback and well
+
+
+def services_down(shown: Mapping[str, Any], app: str) -> Refusal | None:
+    """Why no container of the app could start: a service that it is linked to does not run."""
+    down = [str(one) for one in shown.get("services_down") or []]
+    if not down:
+        return None
+    # Dokku's plugins name a container dokku.<plugin>.<service>.
+    ways = []
+    for plugin, _, name in (one.removeprefix("dokku.").partition(".") for one in down):
+        ways.append((f"dokku {plugin}:start {name}", "on the host, starts it"))
+    text = f"{' and '.join(down)}, to which {app} is linked, does not run: no container of {app} could start"
+    return Refusal("service_down", text, tuple(ways))
 
 
 def nothing_changes(shown: Mapping[str, Any], restore: Sequence[str]) -> bool:
@@ -226,7 +242,9 @@ def _situation_warnings(release: Release, situation: Situation) -> list[str]:
     if situation.pending_rollback:
         lines.append(f"a rollback to release {situation.pending_rollback} was begun and did not end")
     if not situation.restart_is_safe:
-        lines.append(f"dokku/{situation.app}:latest is not what is live, as a failed deploy leaves it; this mends it")
+        gone = not situation.report.get("latest-image")
+        what = "gone, so that a restart would fail" if gone else "not what is live, as a failed deploy leaves it"
+        lines.append(f"dokku/{situation.app}:latest is {what}; this mends it")
     return lines
 
 

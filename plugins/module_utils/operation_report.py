@@ -353,7 +353,9 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
         back = "" if plan.get("halfway") else f", {here}-e interrupted=undo goes back"
         words.append(f"{here}-e interrupted=resume goes on{back}.")
     else:
-        words.append(f"{host} is at {label(record.get('left') or record.get('to'))}, and not well.")
+        places = (record.get("left"), record.get("to"), plan.get("to"), plan.get("from"))
+        there = next((label(release) for release in places if release), "")
+        words.append(f"{host} is {f'at {there}, and ' if there else ''}not well.")
     return words
 
 

@@ -228,6 +228,61 @@ def test_the_address_of_a_linked_service_is_of_the_host(dokku: Stand, app: str, 
     assert dokku.ok("config:keys", app).stdout.split() == ["GIT_REV", "REDIS_URL"]
 
 
+def test_a_service_that_is_down_ends_a_rollback_before_anything_is_changed(
+    dokku: Stand, app: str, service_images: None
+) -> None:
+    """Docker says it last: "Cannot link to a non running container", with the new configuration already there."""
+    dokku.deploy(app, 1)
+    cache = f"cache-{app}"
+    dokku.ok("redis:create", cache)
+    dokku.ok("redis:link", cache, app, "--no-restart")
+    dokku.deploy(app, 2)
+    dokku.ok("redis:stop", cache)
+    plan = dokku.ok("releases:rollback", app, "1", "--dry-run", "--format", "json").json()
+    assert plan["services_down"] == [f"dokku.redis.{cache}"]
+    before = dokku.ok("releases", app, "--format", "json").stdout
+    failed = dokku.run("releases:rollback", app, "1", "--brief")
+    assert failed.rc == 1 and f"dokku redis:start {cache}" in failed.stderr and "Nothing was changed" in failed.stderr
+    assert dokku.ok("releases", app, "--format", "json").stdout == before
+    dokku.ok("redis:start", cache)
+    dokku.ok("releases:rollback", app, "1", "--brief")
+    assert dokku.answer(app).startswith("version=1 ")
+
+
+def test_the_state_is_what_the_single_commands_say(dokku: Stand, app: str) -> None:
+    """One call of the plugin in the place of three, of which one is Dokku's own."""
+
+    def same() -> None:
+        state = dokku.ok("releases:state", app, "--format", "json").json()
+        report = dokku.ok("releases:report", app, "--format", "json").json()
+        ps = dokku.ok("ps:report", app, "--format", "json").json()
+        assert state["releases"] == dokku.ok("releases", app, "--format", "json").json()
+        assert state["report"] == {key: value for key, value in report.items() if key != "drift"}
+        told = {key: value for key, value in ps.items() if key.startswith("status-") or key in ("deployed", "running")}
+        assert state["ps"] == told
+
+    same()
+    for version in (1, 2):
+        dokku.deploy(app, version)
+    same()
+    dokku.ok("config:set", "--no-restart", app, "GREETING=two")
+    same()
+    dokku.ok("ps:stop", app)
+    same()
+    dokku.ok("ps:scale", "--skip-deploy", app, "web=0")
+    same()
+    assert dokku.run("releases:state", "nosuch", "--format", "json").rc == 20
+
+
+def test_an_unreadable_record_costs_that_release_alone(dokku: Stand, app: str) -> None:
+    for version in (1, 2, 3):
+        dokku.deploy(app, version)
+    (dokku.root / "lib/data/releases" / app / "2.json").write_text('{"number": 2')
+    found = dokku.ok("releases", app, "--format", "json")
+    assert [one["number"] for one in found.json()] == [3, 1]
+    assert f"release 2 of {app} cannot be read" in found.stderr
+
+
 def test_a_restart_after_a_rollback_is_recorded_with_the_image_it_runs(dokku: Stand, app: str) -> None:
     dokku.deploy(app, 1)
     dokku.deploy(app, 2)

@@ -68,6 +68,21 @@ def test_what_a_killed_rollback_has_left_is_seen_and_goes_with_the_next_one(dokk
     assert dokku.answer(app).startswith("version=1 ")
 
 
+def test_a_rollback_that_goes_on_is_told_and_no_repair(dokku: Stand, app: str) -> None:
+    """Somebody on call reads this in the middle of a colleague's rollback."""
+    for version in (1, 2):
+        dokku.deploy(app, version)
+    process = dokku.start("releases:rollback", app, "1", DOKKU_SIMULATOR_UPTIME="60")
+    until(lambda: upcoming(dokku, app), "an upcoming container")
+    told = dokku.ok("releases", app).stderr
+    assert "Under way: a rollback to release 1 since 20" in told
+    assert "To " not in told and "dokku " not in told.replace(f"dokku/{app}", "")
+    state = dokku.ok("releases:state", app, "--format", "json").json()["report"]
+    assert state["under-way"].startswith("a rollback to release 1 since 20") and state["strays"] == ""
+    dokku.kill(process)
+    assert "did not end. To finish it" in dokku.ok("releases", app).stderr
+
+
 def test_one_that_stopped_would_come_back_at_the_next_boot(dokku: Stand, app: str) -> None:
     dokku.deploy(app, 1)
     left = cut(dokku, app, "ps:restart", app)

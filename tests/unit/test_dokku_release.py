@@ -256,6 +256,39 @@ def test_a_build_that_goes_on_refuses_and_one_that_is_abandoned_does_not() -> No
     assert refusal is not None and "a rollback to release 3 since 03:15" in refusal.text
 
 
+def test_a_release_that_a_rollback_left_is_named_as_such_where_it_is_the_only_one() -> None:
+    left = {"number": 5, "state": "held", "left_by_rollback": True, "revision": "a" * 40, "image_id": "sha256:5"}
+    live = {"number": 6, "state": "live", "revision": "b" * 40, "image_id": "sha256:6"}
+    situation = Situation("x", parse([live, left]), {"live": "6", "live-image": "sha256:6", "previous": ""})
+    refusal = choose("previous", situation)
+    assert isinstance(refusal, Refusal) and refusal.code == "nothing_before"
+    assert refusal.ways[0][0] == "to=5" and "a rollback left it: somebody found it not good" in refusal.ways[0][1]
+
+
+LATEST = {
+    "another image": (
+        {"latest-is-live": "false", "latest-image": "sha256:1"},
+        "is not what is live, as a failed deploy",
+    ),
+    "none": ({"latest-is-live": "false", "latest-image": ""}, "is gone, so that a restart would fail"),
+}
+
+
+@pytest.mark.parametrize("case", LATEST.values(), ids=LATEST)
+def test_what_a_restart_would_start_is_told_as_it_is(case: tuple[dict[str, str], str]) -> None:
+    report, text = case
+    release = parse([{"number": 1, "state": "held"}])[0]
+    (line,) = dokku_rollback._situation_warnings(release, Situation("x", report=report))
+    assert text in line
+
+
+def test_a_service_that_is_down_is_named_with_what_starts_it() -> None:
+    assert dokku_rollback.services_down({"services_down": []}, "x") is None
+    refusal = dokku_rollback.services_down({"services_down": ["dokku.mysql.restant-db"]}, "x")
+    assert refusal is not None and refusal.code == "service_down"
+    assert refusal.ways == (("dokku mysql:start restant-db", "on the host, starts it"),)
+
+
 # -- the rollback's own rules --------------------------------------------------------------------
 
 

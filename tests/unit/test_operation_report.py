@@ -319,6 +319,14 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**closed("reverted"), "record": {**closed("reverted")["record"], "from": None}},
         ["web1: reverted: status 500", "  web1 is as it was before, verified."],
     ),
+    "failed with nothing recorded, as a rollback to what is live and not well": (
+        closed("failed", record={"id": "op-1", "outcome": "failed", "from": None, "to": None}),
+        ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well."],
+    ),
+    "failed with nothing known": (
+        closed("failed", record={}, planned={"plan": {}}),
+        ["web1: failed: status 500", "  web1 is not well."],
+    ),
     "failed and held": (closed("failed"), ["web1: failed: status 500", f"  web1 is at {NEW_TEXT}, and not well."]),
     "between two releases": (
         closed("failed", settled=False),

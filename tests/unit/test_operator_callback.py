@@ -132,7 +132,7 @@ def test_a_host_that_is_lost_is_named(run: Run) -> None:
     run.result("apply | Do the steps", LARAVEL, {"msg": "timed out"}, "unreachable")
     run.closed("web1: unreachable: timed out")
     assert run.shown.text.count("timed out") == 1
-    assert "web1: can't be reached" in run.shown.text
+    assert "web1: the connection to it was lost" in run.shown.text
 
 
 def test_a_plan_that_broke_off_is_said_although_the_guard_has_no_host_to_say_it_on(run: Run) -> None:
