@@ -170,6 +170,7 @@ def read_app(dokku: Dokku, name: str, role: str, limits: Limits) -> App:
             log_shown=shown,
             locked=bool(locked.result()),
             problems=problems,
+            proxied=report.get("nginx-config") != "missing" or part("proxy", lambda: _proxied(dokku, name), True),
         )
     # A second look: what a container used between the two is what the processor did.
     after = {process: container_usage.sample(folders[identity]) for process, identity in containers.items()}
@@ -179,6 +180,10 @@ def read_app(dokku: Dokku, name: str, role: str, limits: Limits) -> App:
         if sample.memory is not None or sample.cpu_seconds is not None
     }
     return replace(app, usage=usage)
+
+
+def _proxied(dokku: Dokku, app: str) -> bool:
+    return dokku_nginx_check.proxied(dokku.report(app, "proxy"))
 
 
 def texts(report: Mapping[str, Any]) -> dict[str, str]:

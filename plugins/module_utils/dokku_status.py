@@ -77,6 +77,7 @@ class App:
     processes: by name, such as web.1, what each is. limits: of resource:report. usage: by process.
     releases: of the plugin, the newest first; None where the host has no such plugin. report: its report.
     builds: of Dokku itself, where the plugin is missing. log_shown: whether lines of the log may be shown.
+    proxied: whether nginx stands before the app; asked only where it has no configuration of nginx.
     """
 
     name: str
@@ -95,6 +96,7 @@ class App:
     log_shown: bool = True
     locked: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)
+    proxied: bool = True
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ def _app_rows(app: App, reading: Reading, limits: Limits) -> Iterator[Row]:
         yield _release_row(app, reading.now)
         yield from _hold_rows(app)
         yield from _pending_rows(app, reading)
+        yield from _proxy_rows(app)
     yield _certificate_row(app, limits)
     yield _resource_row(app, limits)
     yield _log_row(app, limits)
@@ -319,6 +322,21 @@ def _pending_rows(app: App, reading: Reading) -> Iterator[Row]:
 
 def _at_work(history: Mapping[str, Any]) -> bool:
     return (history.get("lease") or {}).get("standing") in ("running", "waiting")
+
+
+def _proxy_rows(app: App) -> Iterator[Row]:
+    """A configuration of nginx that is missing, or leads to the container of somebody else."""
+    kind, _, rest = app.report.get("nginx-config", "").partition(" ")
+    # Without a container there is nothing to lead to, and Dokku writes nothing.
+    down = app.running == "false"
+    what = "ps:rebuild" if down else "proxy:build-config"
+    way = (f"dokku {what} {app.name}   {'starts it again, and ' if down else ''}writes it anew",)
+    if kind == "missing" and app.proxied:
+        yield Row(f"{app.name} nginx", BAD, "it has no nginx.conf, so nginx does not serve it", ways=way)
+    elif kind == "stale":
+        address, _, other = rest.partition(" ")
+        text = f"its nginx.conf leads its visitors to {address}, which is the container {other} and none of its own"
+        yield Row(f"{app.name} nginx", BAD, text, ways=way)
 
 
 def _certificate_row(app: App, limits: Limits) -> Row:

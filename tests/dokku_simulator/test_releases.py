@@ -274,6 +274,31 @@ def test_the_state_is_what_the_single_commands_say(dokku: Stand, app: str) -> No
     assert dokku.run("releases:state", "nosuch", "--format", "json").rc == 20
 
 
+def test_where_nginx_leads_the_requests_of_an_app_is_told(dokku: Stand, app: str) -> None:
+    """After a reboot the file may be missing, and after a rename that failed its address is another app's."""
+
+    def told() -> str:
+        return str(dokku.ok("releases:state", app, "--format", "json").json()["report"]["nginx-config"])
+
+    address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    assert told() == ""
+    dokku.deploy(app, 1)
+    conf = dokku.root / "home" / app / "nginx.conf"
+    conf.unlink(missing_ok=True)
+    assert told() == "missing"
+    own = dokku.docker("container", "inspect", "--format", address, f"{app}.web.1")
+    upstream = "upstream x {{\n  server {}:5000;\n}}\nserver {{\n}}\n"
+    conf.write_text(upstream.format(own))
+    assert told() == ""
+    other = dokku.create(f"{app}-other")
+    dokku.deploy(other, 1)
+    conf.write_text(upstream.format(dokku.docker("container", "inspect", "--format", address, f"{other}.web.1")))
+    assert told().startswith("stale ") and told().endswith(f" {other}.web.1")
+    # What nobody has now is no visitor's.
+    conf.write_text(upstream.format("192.0.2.1"))
+    assert told() == ""
+
+
 def test_an_unreadable_record_costs_that_release_alone(dokku: Stand, app: str) -> None:
     for version in (1, 2, 3):
         dokku.deploy(app, version)

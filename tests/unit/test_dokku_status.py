@@ -467,6 +467,51 @@ def test_a_change_that_goes_on_is_told_and_no_repair(whose: str) -> None:
     assert not any(row.level == "bad" or row.ways or "dokku " in row.text for row in rows), rows
 
 
+NGINX = {
+    "no nginx.conf, as after a reboot": (
+        {"nginx-config": "missing"},
+        "true",
+        "it has no nginx.conf",
+        "proxy:build-config",
+    ),
+    "another app's container, as after a rename that failed": (
+        {"nginx-config": "stale 172.17.0.5 shop.web.1"},
+        "true",
+        "leads its visitors to 172.17.0.5, which is the container shop.web.1",
+        "proxy:build-config",
+    ),
+    "the same of an app without a container": (
+        {"nginx-config": "stale 172.17.0.5 shop.web.1"},
+        "false",
+        "and none of its own",
+        "ps:rebuild",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NGINX.values(), ids=NGINX)
+def test_what_nginx_does_with_requests_is_named_with_what_mends_it(case: tuple[dict[str, str], str, str, str]) -> None:
+    """The endpoint may answer well all the same: it is another app that answers."""
+    report, running, text, way = case
+    rows = dokku_status.judge(with_app(report={**REPORT, **report}, running=running), Limits())
+    (row,) = [row for row in rows if row.topic == "restant-main nginx"]
+    assert row.level == "bad" and text in row.text and row.ways[0].startswith(f"dokku {way} restant-main ")
+    under_way = {**REPORT, **report, "under-way": "git-hook since 2026-11-21T03:15:00Z"}
+    rows = dokku_status.judge(with_app(report=under_way), Limits())
+    assert not [row for row in rows if row.topic == "restant-main nginx"]
+
+
+def test_an_app_without_a_proxy_needs_no_nginx_conf(tmp_path: Path) -> None:
+    state = json.loads(next(iter(STATE.values())))
+    state["report"]["nginx-config"] = "missing"
+    answers = {**ANSWERS, next(iter(STATE)): json.dumps(state)}
+    topics = {row["topic"]: row for row in look(tmp_path, answers)["rows"]}
+    assert topics["app nginx"]["level"] == "bad"
+    off = json.dumps({"enabled": "false", "computed-type": "nginx"})
+    topics = {row["topic"]: row for row in look(tmp_path, {**answers, "proxy:report app --format json": off})["rows"]}
+    assert "app nginx" not in topics
+
+
 def test_an_operation_that_was_cut_off_has_one_advice() -> None:
     """By hand the rollback ends too, and the journal still calls it interrupted."""
     cut = {"procedure": "rollback", "operation": "1", "text": "cut off in a step", "ways": ["resume"]}

@@ -139,6 +139,6 @@ def reported: . as $s | live as $live
    available: ([available[]] | map(tostring) | join(" ")), held: (.held | length), pinned: (.pinned | map(tostring) | join(" ")),
    records: (.records | length), "keep-images": .beside.images, "keep-records": .beside.records,
    "pending-rollback": (.pending.to // null), "under-way": .beside.under_way,
-   strays: strays("running"), "strays-stopped": strays("stopped"),
+   "nginx-config": .beside.proxy, strays: strays("running"), "strays-stopped": strays("stopped"),
    "config-drift": (if $live == null or $s.now.config == null then "" else ($s | config_difference($live) | [.back[], .dropped[], .changed[]] | sort | join(" ")) end)}
   | map_values(if . == null then "" else tostring end);
