@@ -31,6 +31,29 @@ def test_the_runbooks_two_missing_commands_as_typed(lab: DokkuLab) -> None:
     assert lab.ssh("dokku", "releases:rollback nope 1").rc == 20
 
 
+@pytest.mark.parametrize("screen", ["ops.runbook.operator", "ansible.builtin.default"])
+def test_installing_it_says_what_was_done_and_what_would_be(lab: DokkuLab, screen: str) -> None:
+    """The first command of a new user, on a host on which all is there and on one without."""
+    admin = {"ansible_user": "admin", "dokku_operator": "deploy", "screen": screen}
+    plugin, rule = "/var/lib/dokku/plugins/available/releases/commands", "/etc/sudoers.d/ops-runbook-dokku"
+    done = lab.play("dokku_releases", **admin)
+    assert done.green and done.text.count("up to date") == 3, done.text
+    lab.root(f"echo >> {plugin}; rm {rule}")
+    planned = lab.play("dokku_releases", "--check", **admin)
+    assert planned.green and "plugins: would be changed" in planned.text, planned.text
+    assert f"in {rule}: would be changed" in planned.text and "records /var/lib/ops-runbook: up to date" in planned.text
+    done = lab.play("dokku_releases", **admin)
+    assert done.green and "plugins: changed" in done.text and f"in {rule}: changed" in done.text, done.text
+    setup = {"ansible_user": "admin", "screen": screen}
+    assert lab.play("dokku_backup_setup", **setup).green
+    again = lab.play("dokku_backup_setup", **setup)
+    assert again.green and again.text.count("up to date") == 2, again.text
+    lab.root("rm /etc/sudoers.d/ops-runbook-parts")
+    planned = lab.play("dokku_backup_setup", "--check", **setup)
+    assert "in /etc/sudoers.d/ops-runbook-parts: would be changed" in planned.text, planned.text
+    assert lab.play("dokku_backup_setup", **setup).green
+
+
 def test_whatever_was_deployed_is_recorded_with_who_and_how(lab: DokkuLab) -> None:
     app = lab.app("recorded")
     pushed = lab.push(app, "v1")

@@ -46,6 +46,27 @@ def test_an_emergency_goes_to_the_previous_good_one_without_a_stop(lab: DokkuLab
     assert json.loads(lab.root(f"tail -n 1 {STATE}/ledger.jsonl"))["facts"] == {"release": 2, "emergency": True}
 
 
+#: Calls of dokku that an operation makes at most, with the one that masks the line which a person sees meanwhile.
+LIMITS: dict[str, tuple[str, dict[str, object], int]] = {
+    "an emergency rollback": ("dokku_rollback", {"emergency": True}, 5),
+    "a rollback": ("dokku_rollback", {"migrations": "keep"}, 8),
+    "a deploy": ("dokku_deploy", {"to": "v3", "hotfix": True}, 11),
+    "a status": ("dokku_status", {}, 18),
+}
+
+
+def test_an_operation_asks_dokku_for_everything_once(lab: DokkuLab) -> None:
+    """By sudo's log: each call starts a program that takes a third of a second of a processor."""
+    assert lab.push(MAIN, "v3").rc == 0
+    for what, (procedure, inputs, limit) in LIMITS.items():
+        lab.root("logger -t sudo-mark begin")
+        run = lab.play(procedure, **inputs)
+        assert run.green or procedure == "dokku_status", run.text
+        log = lab.root("journalctl --no-pager -o cat -t sudo -t sudo-mark").rpartition("begin")[2]
+        calls = [line.partition("COMMAND=/usr/bin/dokku ")[2] for line in log.splitlines() if "deploy : " in line]
+        assert 0 < len([call for call in calls if call]) <= limit, (what, calls)
+
+
 def test_a_rollback_mends_what_a_failed_deploy_left(lab: DokkuLab) -> None:
     assert lab.deploy_image(MAIN, "crash").rc != 0 and lab.latest(MAIN) != lab.live(MAIN)
     run = lab.play("dokku_rollback", to=2, migrations="keep")
