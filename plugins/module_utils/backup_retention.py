@@ -17,6 +17,7 @@ from datetime import date
 
 from ansible_collections.ops.runbook.plugins.module_utils import moment
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Named
 
 #: Seconds. The clocks of two hosts differ by less; a backup that claims a later time was made by a wrong clock.
 CLOCK_MARGIN = 3600.0
@@ -42,16 +43,27 @@ class Keep:
 class Owner:
     """Whose backups are looked at, and when.
 
-    operations: ids of all operations in the ledger of this service, the oldest first. now: RFC 3339.
+    operations: those in the ledger of this service, asked by id, or their ids, the oldest first. now: RFC 3339.
+    running: ids of operations that are not in the ledger yet.
     """
 
     app: str
-    operations: Sequence[str]
+    operations: Named | Sequence[str]
     now: str
+    running: tuple[str, ...] = ()
 
     def made(self, identity: str) -> bool:
         """Whether an operation of this ledger made the backup of this id, half or whole."""
-        return operation_of(identity) in self.operations
+        return operation_of(identity) in self.operations or operation_of(identity) in self.running
+
+    def rank(self, identity: str) -> tuple[int, int]:
+        """A number that grows with the order in which the operations of this ledger made their backups."""
+        operation = operation_of(identity)
+        if operation not in self.operations:
+            return 1, self.running.index(operation)
+        if isinstance(self.operations, Named):
+            return 0, self.operations.place(operation) or 0
+        return 0, self.operations.index(operation)
 
 
 def operation_of(identity: str) -> str:
@@ -84,8 +96,7 @@ def in_order(manifests: Iterable[Manifest], owner: Owner) -> list[Manifest]:
     several = list(manifests)
     wrong = {one.id for one in ahead(several, owner)}
     own = [one for one in several if one.app == owner.app and one.id not in wrong]
-    rank = {identity: number for number, identity in enumerate(owner.operations)}
-    known = sorted((one for one in own if owner.made(one.id)), key=lambda one: (rank[operation_of(one.id)], one.id))
+    known = sorted((one for one in own if owner.made(one.id)), key=lambda one: (owner.rank(one.id), one.id))
     found = list(known)
     for one in sorted((one for one in own if not owner.made(one.id)), key=lambda one: (one.made, one.id)):
         place = next((number for number, other in enumerate(found) if other.made > one.made), len(found))

@@ -336,7 +336,7 @@ class _Look:
 
     def _busy(self) -> str:
         try:
-            read = operation_history.read(self.guard)
+            read = operation_history.read(self.guard, operation_history.LATELY)
         except (OSError, ValueError, operation_history.StateUnreadable):
             return ""
         lease = read.get("lease")

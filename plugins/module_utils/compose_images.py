@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
@@ -193,10 +193,13 @@ class ImageStore:
             owned_folder.make(os.path.dirname(path))
             durable_file.replace(path, json.dumps(entries).encode())
 
-    def forget_graphs(self, digests: Iterable[str]) -> None:
-        """Forget what is known of these images."""
-        for digest in digests:
-            durable_file.remove(os.path.join(self.state_dir, "alembic", f"{digest.partition(':')[2]}.json"))
+    def forget_graphs(self, ours: Container[str], wanted: Container[str]) -> None:
+        """Forget what is known of the images that are ours and that no kept release needs."""
+        folder = os.path.join(self.state_dir, "alembic")
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            digest = f"sha256:{name[: -len('.json')]}"
+            if name.endswith(".json") and digest in ours and digest not in wanted:
+                durable_file.remove(os.path.join(folder, name))
 
     # -- retention -------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_target import 
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import label
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.operation_plan import adoption_steps
 
@@ -43,7 +43,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_plan import 
 class ComposePlanner:
     """Plans a deploy, a rollback, or an adoption."""
 
-    def __init__(self, service: ComposeService, ledger: Ledger, store: ImageStore, check_mode: bool = False) -> None:
+    def __init__(self, service: ComposeService, ledger: Answers, store: ImageStore, check_mode: bool = False) -> None:
         self.service = service
         self.ledger = ledger
         self.store = store

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import image_reference, release_choice
+from ansible_collections.ops.runbook.plugins.module_utils import image_reference, ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference, Reference
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 _RECORDED = re.compile(r"rel-[0-9a-f]{4,12}")
@@ -67,6 +68,43 @@ def for_services(recorded: Mapping[str, Any], images: Mapping[str, str]) -> dict
     if set(known) - set(images) or not all(found.values()):
         return None
     return {name: image for name, image in found.items() if image is not None}
+
+
+class Recorded:
+    """Every release that a ledger's good operations brought here, the newest first."""
+
+    def __init__(self, book: Answers) -> None:
+        self._book = book
+
+    def get(self, release: str) -> dict[str, Any] | None:
+        """One release, as recorded_releases has it."""
+        return self._of(ledger_keys.BROUGHT, release)
+
+    def under(self, name: str) -> dict[str, Any] | None:
+        """The newest one of a name."""
+        found = self._of(ledger_keys.BROUGHT_AS, name)
+        if found is None:
+            return None
+        # It may have come under another name since.
+        newest = self.get(str(found["id"]))
+        if newest is not None and newest.get("name") == name:
+            return newest
+        return next((known for known in self if known.get("name") == name), None)
+
+    def _of(self, kind: str, name: str) -> dict[str, Any] | None:
+        return next(iter(recorded_releases(self._book.of([(kind, name)])).values()), None)
+
+    def has_image(self, digest: str) -> bool:
+        """Whether one of them has this image."""
+        return self._book.place(ledger_keys.BROUGHT_IMAGE, digest) is not None
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        seen: set[str] = set()
+        for record in self._book.backwards():
+            for release, known in recorded_releases([record]).items():
+                if release not in seen:
+                    seen.add(release)
+                    yield known
 
 
 def recorded_releases(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -344,18 +382,28 @@ _ANOTHER = (("to=<another release>", "whose images were built together"),)
 # -- retention -----------------------------------------------------------------------------------
 
 
-def needed(records: Sequence[Mapping[str, Any]], current: str, count: int) -> set[str]:
-    """The digests of the releases that are kept: the newest good ones, the present one, and the one before it."""
+def needed(book: Answers, this: Mapping[str, Any], current: str, count: int) -> set[str]:
+    """The digests of the releases that are kept: the newest good ones, the present one, and the one before it.
+
+    this: the record of the operation that is not in the ledger yet.
+    """
+    names = release_choice.kept(book.history(this), current, count)
+    records = [*book.of((ledger_keys.BROUGHT, name) for name in names), this]
     recorded = recorded_releases(records)
-    names = release_choice.kept(release_choice.history(records), current, count)
     releases = [recorded[name] for name in names if name in recorded]
     return {image.digest for known in releases for image in images_of(known).values()}
 
 
-def brought(records: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The digests of all images that the operations of a ledger brought here, or found here, or went away from."""
-    ends = [record.get(side) for record in records for side in ("from", "to", "left")]
-    return {image.digest for end in ends if isinstance(end, Mapping) for image in images_of(end).values()}
+class Brought:
+    """The digests of all images that operations brought here, or found here, or went away from."""
+
+    def __init__(self, book: Answers, *more: Mapping[str, Any]) -> None:
+        """more: records that are not in the ledger yet."""
+        self._named = book.named(ledger_keys.IMAGE)
+        self._more = {key.name for record in more for key in ledger_keys.of(record) if key.kind == ledger_keys.IMAGE}
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._more or digest in self._named
 
 
 def removable(
@@ -363,7 +411,7 @@ def removable(
     repositories: Iterable[str],
     wanted_digests: Iterable[str],
     used: Iterable[str],
-    ours: Iterable[str],
+    ours: Container[str],
 ) -> list[tuple[str, list[str]]]:
     """Local images of these repositories that nothing needs: id -> the names to remove, the newest last.
 
@@ -372,14 +420,14 @@ def removable(
     host may keep images of the same repositories for its own way back.
     """
     mine = {Reference(name).canonical for name in repositories}
-    keep, busy, known = set(wanted_digests), set(used), set(ours)
+    keep, busy = set(wanted_digests), set(used)
     found: list[tuple[int, str, list[str]]] = []
     for image in images:
         identity = str(image["Id"])
         names = [name for name in image.get("RepoTags") or [] if name != "<none>:<none>"]
         digests = [name for name in image.get("RepoDigests") or [] if name != "<none>@<none>"]
         its = {name.rpartition("@")[2] for name in digests}
-        if identity in busy or its & keep or not its & known:
+        if identity in busy or its & keep or not any(digest in ours for digest in its):
             continue
         here = [name for name in (*names, *digests) if _repository(name) in mine]
         if here:

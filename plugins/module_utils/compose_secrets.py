@@ -27,6 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     env_file,
     foreign_json,
+    ledger_keys,
     redact,
     secret_value,
 )
@@ -36,7 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_service import
 from ansible_collections.ops.runbook.plugins.module_utils.compose_usage import MOUNTED, Use
 from ansible_collections.ops.runbook.plugins.module_utils.env_file import Setting
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
 #: The step whose note in the ledger has the fingerprints of the new values.
@@ -88,7 +89,7 @@ def sha256(text: str) -> str:
 class SecretsPlanner:
     """Plans a rotation."""
 
-    def __init__(self, service: ComposeService, planner: ComposePlanner, ledger: Ledger) -> None:
+    def __init__(self, service: ComposeService, planner: ComposePlanner, ledger: Answers) -> None:
         self.service = service
         self.planner = planner
         self.ledger = ledger
@@ -310,13 +311,14 @@ class SecretsPlanner:
 
 def ages(
     settings: Sequence[Setting],
-    book: Ledger,
+    book: Answers,
     declared: Mapping[str, Mapping[str, Any]],
     max_days: int,
     named: Sequence[str] = (),
 ) -> list[secret_value.Age]:
     """How old each secret of a .env is, by the ledger."""
-    last = secret_value.rotations(book.records, WRITE)
+    keys = [(ledger_keys.ROTATED, f"{WRITE}/{item.key}") for item in settings]
+    last = secret_value.rotations(book.of(keys), WRITE)
     now = datetime.now(timezone.utc)
     found: list[secret_value.Age] = []
     for item in {item.key: item for item in settings}.values():

@@ -22,7 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     durable_tree,
     env_file,
-    ledger,
+    ledger_keys,
     owned_folder,
     secret_value,
 )
@@ -71,10 +71,10 @@ class SecretsSteps(ComposeSteps):
             raise CommandFailed(f"{self.path} was changed since the plan was made; the same command again plans anew")
         folder = os.path.dirname(self._kept_env)
         owned_folder.make(folder)
-        ended = {f"{operation}.env" for operation in ledger.operations(self.guard.ledger().records)}
+        ended = self.guard.ledger().named(ledger_keys.OPERATION)
         for name in os.listdir(folder):
             # Its operation can't be undone any more. What this ledger does not name is somebody else's.
-            if name in ended:
+            if name.endswith(".env") and name[: -len(".env")] in ended:
                 durable_file.remove(os.path.join(folder, name))
         durable_file.replace(self._kept_env, present.encode("utf-8", "surrogateescape"))
         return None

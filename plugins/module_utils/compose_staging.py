@@ -73,7 +73,9 @@ def prove(staging: Staging, goal: Release) -> Proof:
         differ = "; ".join(_differences(namesake, goal))
         return Proof("", f"{host} ran other images by the name {name}: {differ}", "moved")
     current = next((entry for entry in known if entry["current"]), None)
-    return Proof("", f"these digests never passed on {host}, which is at {label(current)}", "never")
+    more = (seen.get("left_out") or {}).get("releases")
+    where = f"are not among the last {len(seen['releases'])} releases of" if more else "never passed on"
+    return Proof("", f"these digests {where} {host}, which is at {label(current)}", "never")
 
 
 def judge(staging: Staging, goal: Release, good_here: str = "") -> tuple[list[str], list[str], dict[str, Any]]:

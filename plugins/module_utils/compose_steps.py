@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     compose_release,
     compose_undo_migrations,
     image_reference,
-    ledger,
+    ledger_keys,
     owned_folder,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer, ProbeFailed
@@ -301,25 +301,25 @@ class ComposeSteps:
         # This operation is verified, and not in the ledger yet: what follows counts from where it ends.
         this = {key: self.plan[key] for key in ("procedure", "from", "to")}
         this |= {"outcome": "succeeded", "left": self.plan["to"], "steps": [{"step": "up"}]}
-        records = [*self.guard.ledger().records, this]
-        wanted = compose_release.needed(records, current, description.keep_releases)
+        book = self.guard.ledger()
+        wanted = compose_release.needed(book, this, current, description.keep_releases)
         # It may still be asked to go back, by what becomes of another host.
         if self.plan["from"]:
             wanted |= {image.digest for image in compose_release.images_of(self.plan["from"]).values()}
         used = {str(container["ImageID"]) for container in self.service.engine.containers([])}
         used |= {image for was in (self._before or {}).values() for image in was.images}
-        ours = compose_release.brought(records)
+        ours = compose_release.Brought(book, this)
         images = self.service.engine.images()
         found = compose_release.removable(images, description.images.values(), wanted, used, ours)
         stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]
-        self.store.forget_graphs(ours - wanted)
+        self.store.forget_graphs(ours, wanted)
         self._forget_files(step)
         return {"removed": len(found) - len(stays), "needed": sorted(wanted), **({"stays": stays} if stays else {})}
 
     def _forget_files(self, _step: Step) -> None:
         """Files as they were before an operation that has ended: only the present one can still be undone."""
         folder = os.path.dirname(self._kept)
-        ended = set(ledger.operations(self.guard.ledger().records))
+        ended = self.guard.ledger().named(ledger_keys.OPERATION)
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
             if name != os.path.basename(self._kept) and name in ended:
                 owned_folder.remove_tree(os.path.join(folder, name))

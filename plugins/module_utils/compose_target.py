@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import compose_release, release_choice
@@ -18,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_service import
 from ansible_collections.ops.runbook.plugins.module_utils.compose_staging import Staging
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import label
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
 
@@ -40,15 +41,15 @@ class Wish:
 class TargetChoice:
     """Finds the images of the release that is meant. downloaded: what it brought here while planning."""
 
-    def __init__(self, service: ComposeService, ledger: Ledger, store: ImageStore, check_mode: bool) -> None:
+    def __init__(self, service: ComposeService, ledger: Answers, store: ImageStore, check_mode: bool) -> None:
         self.service = service
         self.store = store
         self.check_mode = check_mode
         self.downloaded: list[Reference] = []
         # Why each newer release is not the one that `previous` means.
         self.over: list[str] = []
-        self.past = release_choice.history(ledger.records)
-        self.recorded = compose_release.recorded_releases(ledger.records)
+        self.past = ledger.history()
+        self.recorded = compose_release.Recorded(ledger)
 
     def choose(self, wish: Wish, present: Mapping[str, Any] | None) -> tuple[Choice, str]:
         description = self.service.description
@@ -82,7 +83,7 @@ class TargetChoice:
         return self._from_ledger(recorded, tag_matters=wish.procedure == "rollback"), chosen
 
     def _by_id(self, wanted: Wanted) -> Choice:
-        found = [known for identity, known in self.recorded.items() if identity.startswith(wanted.value)]
+        found = [known for known in self.recorded if str(known["id"]).startswith(wanted.value)]
         if len(found) != 1:
             what = "no release" if not found else f"{len(found)} releases"
             text = f"{what} {wanted.value} is recorded as good on this host"
@@ -132,7 +133,7 @@ class TargetChoice:
             names = [Reference(repository, tag) for repository in repositories]
             with ThreadPoolExecutor(max_workers=4) as pool:
                 asked = dict(zip(repositories, pool.map(self.store.ask, names)))
-            recorded = next((known for known in reversed(self.recorded.values()) if known.get("name") == tag), None)
+            recorded = self.recorded.under(tag)
             held = {
                 image.by_digest for image in compose_release.images_of(recorded or {}).values() if self.store.has(image)
             }
@@ -155,7 +156,7 @@ class TargetChoice:
         images = self.service.description.images
         missing = [name for name in dict.fromkeys(images.values()) if name not in wanted.digests]
         given = {image.canonical: image.digest for image in wanted.digests.values()}
-        for known in reversed(self.recorded.values()):
+        for known in self.recorded if all(map(self.recorded.has_image, given.values())) else ():
             recorded = compose_release.images_of(known)
             digests = {image.canonical: image.digest for image in recorded.values()}
             if set(recorded) == set(images) and all(digests.get(name) == digest for name, digest in given.items()):
@@ -199,7 +200,7 @@ class TargetChoice:
     def recent(self) -> list[str]:
         lines = [
             f"{label(known)}  {str(known.get('finished'))[:16]}  operation {known.get('operation')}"
-            for known in list(reversed(self.recorded.values()))[:5]
+            for known in islice(self.recorded, 5)
         ]
         return ["the good releases of this host:", *lines] if lines else []
 

@@ -15,7 +15,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     backup_retention,
     blame,
     dokku_backup_parts,
-    ledger,
+    ledger_keys,
     moment,
     sealed_file,
 )
@@ -173,8 +173,8 @@ def pieces_in(plan: Mapping[str, Any], what: str = "part") -> list[Piece]:
 
 def owner_of(context: Context, *running: str) -> Owner:
     """This service, with its ledger. running: operations that are not in the ledger yet."""
-    recorded = ledger.operations(context.guard.ledger().records)
-    return Owner(context.service.app, (*recorded, *running), moment.now().text)
+    recorded = context.guard.ledger().named(ledger_keys.OPERATION)
+    return Owner(context.service.app, recorded, moment.now().text, running)
 
 
 def retain(store: Store, backup: Mapping[str, Any], current: str, owner: Owner) -> dict[str, Any]:

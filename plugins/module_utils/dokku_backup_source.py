@@ -18,12 +18,13 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     database_dump,
     dokku_database,
     foreign_json,
+    ledger_keys,
     sealed_file,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup_retention import Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 
 
@@ -76,7 +77,7 @@ class Source:
             text = f"the backup {self.manifest.id} is encrypted to the key {wanted[:16]}; the one given is {given[:16]}"
             raise Refused(Refusal("wrong_key", text, (way,)))
 
-    def must_be_whole(self, parts: Iterable[Part], ledger: Ledger) -> None:
+    def must_be_whole(self, parts: Iterable[Part], ledger: Answers) -> None:
         """Raise Refused unless every part is as the manifest says, and the manifest as it was made."""
         several = list(parts)
         problems = self.store.problems(self.manifest, several)
@@ -109,9 +110,9 @@ class Source:
             "the ledger of the host that made it show that nobody changed it. `dokku_backup` makes one with seals"
         ]
 
-    def _recorded(self, ledger: Ledger) -> str:
+    def _recorded(self, ledger: Answers) -> str:
         """The manifest's SHA-256 as this host's ledger has it; empty where it was made elsewhere."""
-        for record in reversed(ledger.records):
+        for record in ledger.of([(ledger_keys.BACKUP, self.manifest.id)]):
             for note in (record.get("notes") or {}).values():
                 if isinstance(note, dict) and note.get("backup") == self.manifest.id:
                     return str(note.get("manifest_sha256") or "")

@@ -92,7 +92,7 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
     history: Mapping[str, Any] = {}
     history_problem = problem = way = ""
     try:
-        history = operation_history.read(guard)
+        history = operation_history.read(guard, operation_history.LATELY)
     except operation_history.StateUnreadable as error:
         history_problem = str(error)
     names = [(scope.app, dokku_status.PRODUCTION)]

@@ -46,7 +46,7 @@ def plan(context: Context) -> dict[str, Any]:
     now = datetime.fromtimestamp(moment.now().utc, timezone.utc)
     settings = Settings.of(inputs, service.description)
     mark = _mark(settings, left_out)
-    before = {} if inputs.get("again") else items.settled(context.guard.ledger().records, now, mark)
+    before = {} if inputs.get("again") else items.settled(context.guard.ledger().of(items.keys(now)), now, mark)
     work = Work(context, settings, "")
     due = [item for item in items.items_of(cadence) if item.id not in before]
     steps, also = [], []

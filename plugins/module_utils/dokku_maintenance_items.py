@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import ledger_keys
+
 WEEKLY, MONTHLY, QUARTERLY = "weekly", "monthly", "quarterly"
 CADENCES = (WEEKLY, MONTHLY, QUARTERLY)
 
@@ -120,6 +122,11 @@ def period(cadence: str, moment: datetime) -> str:
     if cadence == MONTHLY:
         return f"{moment.year}-{moment.month:02d}"
     return f"{moment.year}-Q{(moment.month - 1) // 3 + 1}"
+
+
+def keys(now: datetime) -> list[tuple[str, str]]:
+    """The keys of the records that say which items are settled: the newest of each item in its present period."""
+    return [(ledger_keys.ITEM, f"{item.id}/{period(item.cadence, now)}") for item in ITEMS]
 
 
 def settled(records: Iterable[Mapping[str, Any]], now: datetime, mark: str = "") -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_status,
     foreign_json,
     host_review,
+    ledger_keys,
     log_archive,
     log_errors,
     status_rows,
@@ -384,11 +385,8 @@ class Work:
     # -- the quarter -------------------------------------------------------------------------------
 
     def _do_restore_drill(self) -> Outcome:
-        records = [
-            record
-            for record in self.context.guard.ledger().records
-            if record.get("procedure") in ("restore", "rebuild") and record.get("outcome") == "succeeded"
-        ]
+        good = [(ledger_keys.ENDED, f"{procedure}/succeeded") for procedure in ("restore", "rebuild")]
+        records = self.context.guard.ledger().of(good)
         way = "dokku_restore into a scratch service; docs/dokku-backup.md has the steps"
         if not records:
             return Outcome(

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_state, durable_file, foreign_json, ledger
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_state, durable_file, foreign_json, ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, Plan, State
@@ -163,10 +163,11 @@ def write_config(context: Context, plan: Mapping[str, Any], one: Step, values: M
     context.service.hide(state.values.values())
     present = state.read(context.service.dokku)
     kept = _kept(context, plan)
-    ended = {f"config-{operation}.json" for operation in ledger.operations(context.guard.ledger().records)}
+    ended = context.guard.ledger().named(ledger_keys.OPERATION)
     for name in os.listdir(context.guard.state_dir):
         # What an operation has kept that this ledger does not name is somebody else's.
-        if name in ended and name != os.path.basename(kept):
+        operation = name[len("config-") : -len(".json")]
+        if name == f"config-{operation}.json" and operation in ended and name != os.path.basename(kept):
             durable_file.remove(context.guard.path(name))
     # What is there from the first time is what was there before. An app that is new has nothing to go back to.
     if any(step["id"] == "config_back" for step in plan["undo"]) and not os.path.exists(kept):

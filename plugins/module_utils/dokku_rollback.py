@@ -22,6 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_migrations,
     dokku_nginx_check,
     dokku_release,
+    ledger_keys,
     migration_plan,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
@@ -190,7 +191,9 @@ def _migrations(
         text = "emergency=true: nobody looked at the database, and its content stays as it is"
         return dokku_migrations.skipped("keep", text, str(target["name"]), number), [text]
     status, error = dokku_change.migration_status(context)
-    known = dokku_migrations.known_by(context.guard.ledger().records, str(target["id"]))
+    known = dokku_migrations.known_by(
+        context.guard.ledger().of([(ledger_keys.MIGRATIONS, str(target["id"]))]), str(target["id"])
+    )
     judged = dokku_migrations.judge(status, error, known, str(target["name"]), number, wish.migrations)
     refusal = migration_plan.refuse(judged)
     if refusal is not None:

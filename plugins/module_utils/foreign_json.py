@@ -15,10 +15,15 @@ DEPTH = 100
 
 def loads(content: bytes | str) -> Any:
     """The value of a JSON text. Raises ValueError, also for one that is too deep, and for a number that is none."""
+    text = content if isinstance(content, str) else content.decode(json.detect_encoding(content), "surrogatepass")
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with a byte order mark")
     try:
-        value = json.loads(content, parse_constant=_no_number)
+        value = _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    if text.count("{") + text.count("[") <= DEPTH:
+        return value
     level = [value]
     for _depth in range(DEPTH):
         level = [
@@ -35,6 +40,9 @@ def loads(content: bytes | str) -> Any:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def load_object(content: bytes | str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ One service has one folder:
 
     lease.json      who may change the service now
     journal.jsonl   what the present (or an interrupted) operation does
-    ledger.jsonl    one record for each operation that ended
+    ledger.jsonl    one record for each operation that ended; ledger.mark and ledger.keys-* are derived from it
     service.json    what the folder is of: system, place and environment
     state.lock      kernel lock, held for the moment of a change to the files above
     running.lock    kernel lock, held while a phase works on this host, by its child processes too
@@ -32,12 +32,14 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_tree,
     journal,
     ledger,
+    ledger_keys,
     moment,
     owned_folder,
     state_owner,
 )
 from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_file
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
+from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused, decide
 
 #: The disk takes nothing more, whoever asks.
@@ -91,6 +93,7 @@ class Guard:
         self._clock = clock
         self._sleep = sleep
         self._running: int | None = None
+        self._book: Book | None = None
 
     def path(self, name: str) -> str:
         """A file of the state folder."""
@@ -121,12 +124,17 @@ class Guard:
                 )
             ) from error
 
-    def ledger(self) -> ledger.Ledger:
-        return ledger.read(self.path("ledger.jsonl"))
+    def ledger(self, verify: bool = False) -> Book:
+        """The ledger as it is now. verify: all of it is read, whatever its mark says."""
+        if verify:
+            return Book(self.path("ledger.jsonl"), verify=True)
+        if self._book is None or not self._book.fresh:
+            self._book = Book(self.path("ledger.jsonl"))
+        return self._book
 
     def recorded(self, operation: str) -> dict[str, Any] | None:
         """The ledger's record of an operation; None while it has none."""
-        return next((entry for entry in reversed(self.ledger().records) if entry.get("id") == operation), None)
+        return self.ledger().find(ledger_keys.RECORD, operation)
 
     def is_running(self) -> bool:
         """Whether a process of some operation works here now, seen without taking anything."""
@@ -307,7 +315,8 @@ class Guard:
         if self._running is None and not self._wait_for_running(time.monotonic() + 0.3):
             # The kernel lock was taken between two looks; the next turn sees its owner.
             raise Refused(Refusal("lease_held", "another process has just begun to work here"))
-        if progress is not None and opening.bury and progress.operation not in self.ledger().ids:
+        self.ledger().keep()
+        if progress is not None and opening.bury and self.recorded(progress.operation) is None:
             self._bury(progress, accept_damaged_ledger)
         state_owner.name(self.path(state_owner.NAME), request.subject, request.operation)
         # The journal first: a kill between the two leaves an operation that is seen to have died.
@@ -354,7 +363,7 @@ class Guard:
         end = journal.ending(progress)
         if end.outcome == "unchanged" or (accept_damaged_ledger and self.ledger().problems):
             return
-        ledger.append(self.path("ledger.jsonl"), self._record(progress, end))
+        self.ledger().append(self._record(progress, end))
 
     def _give_back(self, operation: str) -> None:
         lease = self.lease()
@@ -567,7 +576,7 @@ class Guard:
                     record = self.recorded(progress.operation)
                     # A refusal over a damaged ledger can't be recorded in it; an operation has to be.
                     if record is None and not (end.outcome == "refused" and self.ledger().problems):
-                        record = ledger.append(self.path("ledger.jsonl"), self._record(progress, end))
+                        record = self.ledger().append(self._record(progress, end))
             finally:
                 self._give_back(progress.operation)
             if end.settled:

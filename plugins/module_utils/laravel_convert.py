@@ -42,7 +42,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import FROM_GIT, fit_class_map, in_git, install
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import replace_link
 from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import exchange
@@ -54,7 +54,7 @@ _KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/st
 # -- the plan ------------------------------------------------------------------------------------
 
 
-def plan(service: LaravelService, head: str, ledger: Ledger, state: str, leave: bool) -> dict[str, Any]:
+def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave: bool) -> dict[str, Any]:
     """The plan of a conversion to `releases`, or back to `in_place`. Raises Refused."""
     service.must_reload()
     present = {"id": head, "name": ReleasePlanner(service, ledger).release_name(head)}

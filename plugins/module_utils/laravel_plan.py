@@ -33,7 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_schema import Schema, SchemaReader
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import in_git, live_key
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark
 
@@ -52,9 +52,9 @@ class Wish:
 class ReleasePlanner:
     """Plans a deploy or a rollback."""
 
-    def __init__(self, service: LaravelService, ledger: Ledger) -> None:
+    def __init__(self, service: LaravelService, ledger: Answers) -> None:
         self.service = service
-        self.past = release_choice.history(ledger.records)
+        self.past = ledger.history()
         # Why each newer release is not the one that `previous` means.
         self.over: list[str] = []
 

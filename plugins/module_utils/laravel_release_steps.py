@@ -15,6 +15,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_tree,
     health,
     held_path,
+    ledger_keys,
     release_choice,
     release_store,
     vendor_store,
@@ -48,9 +49,9 @@ class ReleaseSteps(LaravelSteps):
         checkout, present, target = self.service.checkout, self.plan["from"]["id"], step.data["release"]["id"]
         checkout.keep(present)
         checkout.keep(target)
-        past = release_choice.history(self.guard.ledger().records)
+        past = self.guard.ledger().history()
         wanted = {*release_choice.kept(past, present, self.service.description.keep_releases), target}
-        ours = release_choice.named(self.guard.ledger().records)
+        ours = self.guard.ledger().named(ledger_keys.RELEASE)
         for commit in checkout.kept():
             if commit not in wanted and commit in ours:
                 checkout.forget(commit)

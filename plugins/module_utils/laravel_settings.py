@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Container
 
 from ansible_collections.ops.runbook.plugins.module_utils import durable_tree, held_path, owned_folder, release_store
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
@@ -37,16 +37,16 @@ def outdated(service: LaravelService) -> bool:
         return False
 
 
-def keep_caches(service: LaravelService, folder: str, ended: Iterable[str]) -> None:
+def keep_caches(service: LaravelService, folder: str, ended: Container[str]) -> None:
     """Keep the cached files, which hold secrets, where only their owner reads them.
 
     Those that the operations kept which have ended are removed; what else lies beside them is somebody else's.
     """
     above = os.path.dirname(folder)
     owned_folder.make(above)
-    own = {*ended, os.path.basename(folder)}
     for name in os.listdir(above):
-        if name.split(".part")[0] in own:
+        operation = name.split(".part")[0]
+        if operation == os.path.basename(folder) or operation in ended:
             held_path.remove_tree(above, os.path.join(above, name))
     owned_folder.make(f"{folder}.part")
     for path in _cached(service):

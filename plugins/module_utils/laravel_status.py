@@ -289,7 +289,7 @@ def _endpoints(checks: Sequence[Check], commit: str, down: bool, cookie: object)
 
 def _history(guard: Guard) -> tuple[Mapping[str, Any], str]:
     try:
-        return operation_history.read(guard), ""
+        return operation_history.read(guard, operation_history.LATELY), ""
     except operation_history.StateUnreadable as error:
         return {}, str(error)
 

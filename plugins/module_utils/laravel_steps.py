@@ -15,7 +15,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     health_endpoint,
     laravel_probe,
     laravel_settings,
-    ledger,
+    ledger_keys,
     release_choice,
     vendor_store,
 )
@@ -67,13 +67,13 @@ class LaravelSteps:
         present, php = self.plan["from"]["id"], self.plan["php"]
         checkout.keep(present)
         checkout.keep(step.data["release"]["id"])
-        past = release_choice.history(self.guard.ledger().records)
+        past = self.guard.ledger().history()
         wanted = {
             *release_choice.kept(past, present, service.description.keep_releases),
             step.data["release"]["id"],
         }
         # Another service may use the same repository, and keep what it goes back to.
-        ours = release_choice.named(self.guard.ledger().records)
+        ours = self.guard.ledger().named(ledger_keys.RELEASE)
         for commit in checkout.kept():
             if commit not in wanted and commit in ours:
                 checkout.forget(commit)
@@ -229,7 +229,7 @@ class LaravelSteps:
         return "; ".join(notes) or None
 
     def _do_keep_caches(self, _step: Step) -> object:
-        ended = ledger.operations(self.guard.ledger().records)
+        ended = self.guard.ledger().named(ledger_keys.OPERATION)
         laravel_settings.keep_caches(self.service, self._kept_caches, ended)
         return None
 

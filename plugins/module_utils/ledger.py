@@ -7,11 +7,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    foreign_json,
+    ledger_index,
+    ledger_keys,
+    release_choice,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned
 
 GENESIS = "0" * 64
@@ -25,13 +33,79 @@ class LedgerDamaged(Exception):
     """The ledger was edited or a line in its midst is missing; nothing may be appended to it."""
 
 
+class Answers:
+    """The questions that are asked of a ledger. Where it is, and how much of it an answer reads, differs."""
+
+    problems: tuple[str, ...]
+    torn: bytes
+
+    @property
+    def verified(self) -> str:
+        """When all of it was last read; empty where that is now."""
+        return ""
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        raise NotImplementedError
+
+    def backwards(self) -> Iterator[dict[str, Any]]:
+        """The records, the newest first."""
+        raise NotImplementedError
+
+    def history(self, *more: Mapping[str, Any]) -> release_choice.History:
+        """The releases of this host in deploy order. more: records that are not in the ledger yet."""
+        raise NotImplementedError
+
+    def place(self, kind: str, name: str) -> int | None:
+        """A number for the record of a key, which grows with each record; None where no record has the key.
+
+        Of several keys of one record the order counts too: see ledger_index.
+        """
+        raise NotImplementedError
+
+    def record_at(self, place: int) -> dict[str, Any]:
+        """The record of a place."""
+        raise NotImplementedError
+
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The record of a key; None where there is none. See ledger_keys."""
+        place = self.place(kind, name)
+        return None if place is None else self.record_at(place)
+
+    def of(self, keys: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """The records of several keys, each once, the oldest first."""
+        places = [place for kind, name in keys if (place := self.place(kind, name)) is not None]
+        first = {ledger_index.begin_of(place): place for place in places}
+        return [self.record_at(place) for _begin, place in sorted(first.items())]
+
+    def named(self, kind: str) -> Named:
+        """The names of a kind, to be asked for one of them."""
+        return Named(self, kind)
+
+
 @dataclass(frozen=True)
-class Ledger:
-    """What a ledger file says.
+class Named:
+    """The names that a ledger has of one kind of key."""
+
+    answers: Answers
+    kind: str
+
+    def __contains__(self, name: object) -> bool:
+        return self.place(str(name)) is not None
+
+    def place(self, name: str) -> int | None:
+        """A number that grows with the order in which the names came; None for a name that never did."""
+        return self.answers.place(self.kind, name)
+
+
+@dataclass(frozen=True)
+class Ledger(Answers):
+    """All that a ledger file says.
 
     records: the operations, oldest first. head: SHA-256 of the last line. torn: bytes of a last line
     that a power cut left unfinished. problems: what is wrong with the chain, with line numbers.
-    size: length in bytes of the good part.
+    size: length in bytes of the good part. last: where the last line begins. places: where each record begins.
     """
 
     records: tuple[dict[str, Any], ...] = ()
@@ -40,7 +114,36 @@ class Ledger:
     problems: tuple[str, ...] = ()
     size: int = 0
     ends_with_newline: bool = True
-    ids: frozenset[str] = field(default_factory=frozenset)
+    last: int = 0
+    places: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return len(self.records)
+
+    def backwards(self) -> Iterator[dict[str, Any]]:
+        return iter(self.records[::-1])
+
+    def history(self, *more: Mapping[str, Any]) -> release_choice.History:
+        return release_choice.history([*self.records, *more])
+
+    @cached_property
+    def _begins(self) -> Sequence[int]:
+        return self.places or range(len(self.records))
+
+    @cached_property
+    def keys(self) -> dict[bytes, int]:
+        """The places of all keys."""
+        found: dict[bytes, int] = {}
+        for begins, record in zip(self._begins, self.records):
+            ledger_index.add_keys(found, record, begins)
+        return found
+
+    def place(self, kind: str, name: str) -> int | None:
+        return self.keys.get(ledger_keys.hashed(kind, name))
+
+    def record_at(self, place: int) -> dict[str, Any]:
+        return self.records[bisect_left(self._begins, ledger_index.begin_of(place))]
 
 
 def digest(line: bytes) -> str:
@@ -48,20 +151,33 @@ def digest(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()
 
 
-def parse(content: bytes) -> Ledger:
-    """Read a ledger's bytes.
+@dataclass(frozen=True)
+class Chain:
+    """What the lines of a ledger say of each other; the fields are those of Ledger. count: of the records."""
+
+    count: int
+    head: str
+    torn: bytes
+    problems: tuple[str, ...]
+    size: int
+    ends_with_newline: bool
+    last: int
+
+
+def walk(content: bytes, visit: Callable[[dict[str, Any], int], object]) -> Chain:
+    """Go through a ledger's bytes. visit: gets each good record, and where it begins.
 
     Only the last line may be unfinished: an append is a single write, so a cut can hit nothing else.
     Anything wrong before it was done by somebody and is a problem.
     """
-    records: list[dict[str, Any]] = []
     problems: list[str] = []
-    head, size, torn, newline = GENESIS, 0, b"", True
-    lines = content.split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        last = number == len(lines)
-        if last and not line:
-            break
+    head, torn, newline, begins, count = GENESIS, b"", True, 0, 0
+    number = size = 0
+    while size < len(content):
+        number += 1
+        end = content.find(b"\n", size)
+        last = end < 0
+        line = content[size:] if last else content[size:end]
         record = _record(line)
         if record is None:
             if last:
@@ -75,19 +191,40 @@ def parse(content: bytes) -> Ledger:
             if wrong:
                 problems.append(f"line {number} is not a record of an operation: its field {wrong} is of another type")
             else:
-                records.append(record)
+                count += 1
+                visit(record, size)
             newline = not last
-        head = digest(line)
+        head, begins = digest(line), size
         size += len(line) + (0 if last else 1)
+    return Chain(count, head, torn, tuple(problems), size, newline, begins)
+
+
+def parse(content: bytes) -> Ledger:
+    """Read a ledger's bytes, and keep all records."""
+    records: list[dict[str, Any]] = []
+    places: list[int] = []
+
+    def visit(record: dict[str, Any], begins: int) -> None:
+        records.append(record)
+        places.append(begins)
+
+    chain = walk(content, visit)
     return Ledger(
-        records=tuple(records),
-        head=head,
-        torn=torn,
-        problems=tuple(problems),
-        size=size,
-        ends_with_newline=newline,
-        ids=frozenset(str(record.get("id")) for record in records),
+        tuple(records),
+        chain.head,
+        chain.torn,
+        chain.problems,
+        chain.size,
+        chain.ends_with_newline,
+        chain.last,
+        tuple(places),
     )
+
+
+def good_record(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None where it is not one of an operation."""
+    record = _record(line)
+    return None if record is None or wrong_field(record) else record
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
@@ -123,35 +260,8 @@ def read(path: str) -> Ledger:
     return parse(durable_file.read_state(path))
 
 
-def operations(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The ids under which the operations of a ledger keep things, the oldest first.
-
-    One that goes on with an interrupted one keeps them by the id of the first.
-    """
-    found: dict[str, None] = {}
-    for record in records:
-        names = [record.get("saved_as"), record.get("continues"), record.get("id")]
-        for note in (record.get("notes") or {}).values():
-            if isinstance(note, Mapping) and note.get("backup"):
-                names.insert(0, str(note["backup"]).split("-before")[0])
-        found.update((str(name), None) for name in names if name)
-    return list(found)
-
-
-def append(path: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Append a record, chained to the last one, and sync it. Returns the record as written.
-
-    A torn last line is first moved to `<path>.torn-<hash>`: it is evidence, not a record.
-    Raises LedgerDamaged when the chain is broken, OSError when the disk refuses; then nothing changed.
-    """
-    ledger = read(path)
-    if ledger.problems:
-        raise LedgerDamaged("; ".join(ledger.problems))
-    if ledger.torn:
-        durable_file.replace(f"{path}.torn-{digest(ledger.torn)[:12]}", ledger.torn + b"\n")
-        durable_file.cut(path, ledger.size)
+def line_of(record: dict[str, Any], head: str) -> tuple[dict[str, Any], bytes]:
+    """A record as it is written after the line with this hash, and its line."""
     # Texts of servers and files are in it, and it is read on other screens for years.
-    written = {**cleaned(record), "schema": SCHEMA, PREVIOUS: ledger.head}
-    prefix = b"" if ledger.ends_with_newline else b"\n"
-    durable_file.append_line(path, prefix + durable_file.encode(written))
-    return written
+    written = {**cleaned(record), "schema": SCHEMA, PREVIOUS: head}
+    return written, durable_file.encode(written)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import journal, release_choice
+from ansible_collections.ops.runbook.plugins.module_utils import journal, ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Progress
 from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers, Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused, describe_holder
 
 
@@ -25,10 +26,35 @@ class StateUnreadable(Exception):
     """The state folder is there, but this user may not read it."""
 
 
-def read(guard: Guard) -> dict[str, Any]:
-    """Everything the state folder says, changing nothing. Raises StateUnreadable.
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of a ledger is shown.
 
-    Keys: exists, records (all, oldest first), chain, lease, interrupted, releases, current, previous.
+    limit: how many records, the newest; 0 means all. releases: how many releases; None means as many as records.
+    procedure and outcome: of the records; empty means any. also: keys of older records that are shown too, see
+    ledger_keys. acted: at least one of the records is not of a refusal. verify: all of the ledger is read.
+    """
+
+    limit: int = 0
+    releases: int | None = None
+    procedure: str = ""
+    outcome: str = ""
+    also: tuple[tuple[str, str], ...] = ()
+    acted: bool = False
+    verify: bool = False
+
+
+#: What a status looks at: the last operations, and the last maintenance, however long ago.
+LATELY = Wanted(
+    limit=20, also=((ledger_keys.ENDED, "maintenance/succeeded"), (ledger_keys.ENDED, "maintenance/failed")), acted=True
+)
+
+
+def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B008 (it is frozen)
+    """What the state folder says, changing nothing. Raises StateUnreadable.
+
+    Keys: exists, records (oldest first), total, chain, lease, interrupted, releases, current, never, previous, and
+    left_out: how many records, releases and releases that never were good are not shown for `limit`.
     """
     try:
         # A test for existence would call a folder absent that this user is not allowed to see.
@@ -43,7 +69,7 @@ def read(guard: Guard) -> dict[str, Any]:
     try:
         # The standing before the journal: an operation that ends in between is then seen as ended.
         lease, standing = guard.lease(), guard.standing()
-        return picture(guard.ledger(), lease, standing, guard.progress())
+        return picture(guard.ledger(wanted.verify), lease, standing, guard.progress(), wanted)
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
     except Refused as refused:
@@ -67,34 +93,48 @@ def _name(uid: int) -> str:
 
 
 def picture(
-    book: Ledger, lease: Lease | None, standing: str, progress: Progress | None, exists: bool = True
+    book: Answers,
+    lease: Lease | None,
+    standing: str,
+    progress: Progress | None,
+    wanted: Wanted = Wanted(),  # noqa: B008 (it is frozen)
+    exists: bool = True,
 ) -> dict[str, Any]:
-    """The same from what was read. Pure."""
-    past = release_choice.history(book.records)
+    """The same from what was read."""
+    past = book.history()
     previous, why_none = _previous(past, bool(book.problems))
-    images = _images(book.records)
+    count = wanted.limit if wanted.releases is None else wanted.releases
+    records, more = _shown_records(book, wanted)
+    releases, all_releases = _shown_releases(past, previous, count)
+    never = past.never[-count:] if count else past.never
     return {
         "exists": exists,
-        "records": list(book.records),
-        "total": len(book.records),
+        "records": records,
+        "total": book.count,
+        "left_out": {
+            "records": more,
+            "releases": all_releases - len(releases),
+            "never": len(past.never) - len(never),
+        },
         "chain": {
             "ok": not book.problems,
             "problems": list(book.problems),
             "torn": book.torn.decode("utf-8", "replace"),
+            "verified": book.verified,
         },
         "lease": None if lease is None else {**asdict(lease), "standing": standing, "holder": describe_holder(lease)},
         "interrupted": interrupted(progress, standing),
         "releases": [
             {
-                **asdict(release),
-                "images": images.get(release.id, {}),
+                **_as_shown(release),
+                "images": _images(book, release.id),
                 "current": release.id == past.left,
                 "previous": previous is not None and release.id == previous.id,
             }
-            for release in past.order
+            for release in releases
         ],
         "current": past.left,
-        "never": [asdict(release) for release in past.never],
+        "never": [_as_shown(release) for release in never],
         "previous": {
             "passed_over": release_choice.passed_over(past, past.left or "", previous),
             "id": previous.id if previous else None,
@@ -104,10 +144,42 @@ def picture(
     }
 
 
-def _images(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The images of each release that is made of them, by its id."""
-    targets = [record["to"] for record in records if isinstance(record.get("to"), Mapping)]
-    return {str(target.get("id")): target["images"] for target in targets if target.get("images")}
+def _shown_records(book: Answers, wanted: Wanted) -> tuple[list[dict[str, Any]], int | None]:
+    """The records to show, and how many of their kind are not; None where nobody counted those."""
+    fitting = (record for record in book.backwards() if fits(record, wanted.procedure, wanted.outcome))
+    found = list(islice(fitting, wanted.limit or None))
+    full = 0 < wanted.limit <= len(found)
+    if wanted.acted and all(record.get("outcome") == "refused" for record in found):
+        found += islice((record for record in fitting if record.get("outcome") != "refused"), 1)
+    ids = {record.get("id") for record in found}
+    older = [record for record in book.of(wanted.also) if record.get("id") not in ids]
+    found = [*older, *found[::-1]]
+    if not full:
+        return found, 0
+    return found, None if wanted.procedure or wanted.outcome else book.count - len(found)
+
+
+def _shown_releases(
+    past: release_choice.History, previous: release_choice.Release | None, limit: int
+) -> tuple[list[release_choice.Release], int]:
+    """The newest releases, with the present one and the previous one, however old; and how many there are."""
+    if past.whole is not None and not 0 < limit <= len(past.order):
+        past = past.whole()
+    total, order = past.older + len(past.order), list(past.order)
+    if not 0 < limit < len(order):
+        return order, total
+    marked = {past.left, previous.id if previous else None}
+    return [release for release in order[:-limit] if release.id in marked] + order[-limit:], total
+
+
+def _as_shown(release: release_choice.Release) -> dict[str, Any]:
+    return {name: value for name, value in asdict(release).items() if name != "number"}
+
+
+def _images(book: Answers, release: str) -> dict[str, Any]:
+    """The images of a release that is made of them."""
+    found = book.find(ledger_keys.IMAGES, release)
+    return {} if found is None else dict(found["to"]["images"])
 
 
 def _previous(past: release_choice.History, damaged: bool) -> tuple[release_choice.Release | None, str]:
@@ -145,13 +217,6 @@ def interrupted(progress: Progress | None, standing: str) -> dict[str, Any] | No
     }
 
 
-def select(
-    records: Sequence[Mapping[str, Any]], limit: int = 0, procedure: str = "", outcome: str = ""
-) -> list[Mapping[str, Any]]:
-    """The newest so many records of a procedure and an outcome, oldest first; empty and 0 mean all."""
-    found = [
-        record
-        for record in records
-        if (not procedure or record.get("procedure") == procedure) and (not outcome or record.get("outcome") == outcome)
-    ]
-    return found[-limit:] if limit > 0 else found
+def fits(record: Mapping[str, Any], procedure: str = "", outcome: str = "") -> bool:
+    """Whether a record is of a procedure and an outcome; an empty name is any."""
+    return (not procedure or record.get("procedure") == procedure) and (not outcome or record.get("outcome") == outcome)

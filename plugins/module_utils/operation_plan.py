@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step, classify
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.release_choice import History
 
@@ -97,7 +97,7 @@ def _remaining(guard: Guard, request: Request, opening: Opening) -> dict[str, An
     }
 
 
-def adoption_steps(ledger: Ledger, past: History, adopt: Step, release: str, set_aside: bool) -> list[Step]:
+def adoption_steps(ledger: Answers, past: History, adopt: Step, release: str, set_aside: bool) -> list[Step]:
     """The steps that record the present state as a release; none where it is so recorded already."""
     recorded, damaged = past.find(release), bool(ledger.problems)
     if recorded is not None and recorded.good and past.left == release and not damaged:

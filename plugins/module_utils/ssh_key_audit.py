@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, key_file, ledger, sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, key_file, ledger_keys, sshd_files
 from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers, Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Configuration
 
 #: All accounts of the host.
@@ -38,7 +40,7 @@ class Policy:
     max_age: float = 90
     rsa_minimum: int = 3072
     owners: Mapping[str, str] = field(default_factory=dict)
-    rotations: Mapping[str, str] = field(default_factory=dict)
+    rotations: Mapping[str, str] | PutIn = field(default_factory=dict)
 
 
 # -- age and owner -------------------------------------------------------------------------------
@@ -132,16 +134,27 @@ def judge(key: Key, refused: Sequence[str], policy: Policy) -> dict[str, Any]:
 # -- the host ------------------------------------------------------------------------------------
 
 
-def own_record(state_dir: str) -> tuple[dict[str, str], list[str]]:
+class PutIn:
+    """When a key was put in, by its fingerprint, as a ledger has it; see rotations."""
+
+    def __init__(self, book: Answers | None = None) -> None:
+        self._book = book or Ledger()
+
+    def get(self, fingerprint: str, otherwise: str) -> str:
+        return rotations(self._book.of([(ledger_keys.PUT_IN, fingerprint)])).get(fingerprint, otherwise)
+
+
+def own_record(state_dir: str) -> tuple[PutIn, list[str]]:
     """The rotations that the ledger of this host has, and why it can't be believed where it can't."""
     path = os.path.join(state_dir, "ledger.jsonl")
     try:
-        read = ledger.read(path)
+        book = Book(path)
+        damaged = bool(book.problems)
     except OSError as error:
-        return {}, [f"the record of rotations can't be read: {error.strerror}: {path}"]
-    if read.problems:
-        return {}, [f"the record of rotations was edited or is incomplete, so no age is taken from it: {path}"]
-    return rotations(read.records), []
+        return PutIn(), [f"the record of rotations can't be read: {error.strerror}: {path}"]
+    if damaged:
+        return PutIn(), [f"the record of rotations was edited or is incomplete, so no age is taken from it: {path}"]
+    return PutIn(book), []
 
 
 def names(accounts: Sequence[str]) -> list[str]:

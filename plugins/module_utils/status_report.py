@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import unanswered
+from ansible_collections.ops.runbook.plugins.module_utils import foreign_json, unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
 from ansible_collections.ops.runbook.plugins.module_utils.operation_report import table
 
@@ -20,6 +20,7 @@ _DOCUMENT = (
     "exists",
     "records",
     "total",
+    "left_out",
     "chain",
     "lease",
     "interrupted",
@@ -92,12 +93,23 @@ def _host_history(host: str, result: Mapping[str, Any]) -> list[str]:
     problem = unanswered.said(result, "chain")
     if problem:
         return [f"{host} {problem}"]
+    result = _unpacked(result)
     lines = _chain_lines(host, result)
     if result["records"]:
         lines += ["", *_record_lines(result["records"])]
+    more = (result.get("left_out") or {"records": 0})["records"]
+    if more != 0:
+        older = "there may be older ones" if more is None else f"{_count(more, 'older record')} not shown"
+        lines.append(f"{older}; -e limit=0 shows all")
     if result["releases"]:
         lines += ["", *_release_lines(result)]
     return lines + _standing_lines(result)
+
+
+def _unpacked(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A result with its records as a list, however they came."""
+    packed = result.get("records_packed")
+    return result if packed is None else {**result, "records": foreign_json.loads(packed)}
 
 
 def _chain_lines(host: str, result: Mapping[str, Any]) -> list[str]:
@@ -110,6 +122,9 @@ def _chain_lines(host: str, result: Mapping[str, Any]) -> list[str]:
     else:
         some = f", {shown} shown" if shown != total else ""
         lines = [f"{host}: {_count(total, 'record')}{some}, each follows from the one before it"]
+        if chain.get("verified"):
+            lines.append(f"  all of them were read {_clock(chain['verified'])} UTC, and only operations added more")
+            lines.append("  -e verify=true reads all of them now")
     if chain["torn"]:
         lines.append("  the last line was cut short, as by a power cut; the next record sets it aside")
     return lines
@@ -157,10 +172,18 @@ def _release_lines(result: Mapping[str, Any]) -> list[str]:
             marks.append(f"condemned by {release['condemned_by']}")
         rows.append((label(release), _clock(release["since"]), "good" if release["good"] else "BAD", ", ".join(marks)))
     lines = table(("release", "since (UTC)", "", ""), rows)
+    more = (result.get("left_out") or {}).get("releases")
+    if more:
+        lines.append(f"{_count(more, 'older release')} not shown; -e limit=0 shows all")
     if not result["previous"]["id"]:
         lines.append(f"a rollback to `previous` is refused: {result['previous']['why_none']}")
     over = result["previous"].get("passed_over")
-    return lines + (["`previous` passes over:", *(f"  {line}" for line in over)] if over else [])
+    return lines + (["`previous` passes over:", *(f"  {line}" for line in _first(over))] if over else [])
+
+
+def _first(lines: Sequence[str], count: int = 20) -> list[str]:
+    """So many of the lines, and how many more there are."""
+    return [*lines[:count], *([f"and {len(lines) - count} more"] if len(lines) > count else [])]
 
 
 def _standing_lines(result: Mapping[str, Any]) -> list[str]:
@@ -188,5 +211,8 @@ def history_document(results: Results) -> dict[str, Any]:
     """The same for a program: hosts by name, each as the module returned it, without what only Ansible needs."""
     return {
         "schema": 1,
-        "hosts": {host: {key: result[key] for key in _DOCUMENT if key in result} for host, result in results.items()},
+        "hosts": {
+            host: {key: whole[key] for key in _DOCUMENT if key in whole}
+            for host, whole in ((host, _unpacked(result)) for host, result in results.items())
+        },
     }

@@ -38,9 +38,26 @@ options:
     description: Name of the service whose state is in C(/var/lib/ops-runbook/).
     type: str
   limit:
-    description: How many records to return, the newest. V(0) returns all.
+    description:
+      - How many records to return, the newest, and how many releases. V(0) returns all.
+      - The present release and the previous one are returned however old they are.
     type: int
     default: 0
+  releases:
+    description: How many releases to return, where that is another number than O(limit). V(0) returns all.
+    type: int
+  verify:
+    description:
+      - Read all of the ledger. Otherwise it is only read to its first byte where it was changed by something else than
+        an operation since it was last read as a whole, see RV(chain.verified), or where O(limit) asks for all of it.
+    type: bool
+    default: false
+  packed:
+    description:
+      - Return the records as one text of JSON, RV(records_packed), instead of RV(records). Ansible looks at each value
+        of a result several times, which takes minutes for tens of thousands of records.
+    type: bool
+    default: false
   procedure:
     description: Return records of this procedure only, such as V(rollback).
     type: str
@@ -75,9 +92,27 @@ exists:
   type: bool
 records:
   description: The records that were asked for, oldest first, as the ledger has them.
-  returned: success
+  returned: unless O(packed=true)
   type: list
   elements: dict
+records_packed:
+  description: The same as one text of JSON.
+  returned: when O(packed=true)
+  type: str
+left_out:
+  description: How many are not returned, for O(limit).
+  returned: success
+  type: dict
+  contains:
+    records:
+      description: Records; V(null) where that is not known, since O(procedure) or O(outcome) was given.
+      type: int
+    releases:
+      description: Releases.
+      type: int
+    never:
+      description: Releases that were never good here.
+      type: int
 total:
   description: How many records the ledger has.
   returned: success
@@ -94,6 +129,11 @@ chain:
       description: What is wrong, with line numbers.
       type: list
       elements: str
+    verified:
+      description:
+        - When all of the ledger was last read, RFC 3339. The file has not been changed since but by operations, by its
+          number, its length and its times. Empty where all of it was read now.
+      type: str
     torn:
       description: A last line that a power cut left unfinished. It is no problem, and the next record sets it aside.
       type: str
@@ -207,6 +247,7 @@ never:
   elements: dict
 """
 
+import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -224,6 +265,9 @@ def main() -> None:
             "state_dir": {"type": "path"},
             "service": {"type": "str"},
             "limit": {"type": "int", "default": 0},
+            "releases": {"type": "int"},
+            "verify": {"type": "bool", "default": False},
+            "packed": {"type": "bool", "default": False},
             "procedure": {"type": "str", "default": ""},
             "outcome": {
                 "type": "str",
@@ -236,16 +280,17 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    if params["limit"] < 0:
-        module.fail_json(msg=f"limit is {params['limit']}; it must be 0 (all records) or more")
+    for name in ("limit", "releases"):
+        if (params[name] or 0) < 0:
+            module.fail_json(msg=f"{name} is {params[name]}; it must be 0 (all of them) or more")
     folder = params["state_dir"] or os.path.join(STATE, params["service"])
     try:
-        found = operation_history.read(Guard(folder))
+        asked = {name: params[name] for name in ("limit", "releases", "procedure", "outcome", "verify")}
+        found = operation_history.read(Guard(folder), operation_history.Wanted(**asked))
     except operation_history.StateUnreadable as error:
         module.fail_json(msg=shown(str(error)))
-    found["records"] = operation_history.select(
-        found["records"], params["limit"], params["procedure"], params["outcome"]
-    )
+    if params["packed"]:
+        found["records_packed"] = json.dumps(found.pop("records"), ensure_ascii=False, separators=(",", ":"))
     module.exit_json(changed=False, state_dir=folder, **found)
 
 

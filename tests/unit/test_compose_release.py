@@ -29,6 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_release import
     wanted,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 HUB = "registry.example.com/acme"
@@ -303,14 +304,15 @@ def record(number: int, procedure: str, source: Any, target: Any, outcome: str =
 def test_the_previous_good_release_is_kept_whatever_the_count() -> None:
     first, second, third = release(built("a")), release(built("c")), release(built("d"))
     records = [record(1, "deploy", None, first), record(2, "deploy", first, second), record(3, "deploy", second, third)]
-    assert needed(records, third["id"], 5) == {digest(letter) for letter in "abcd"}
-    assert needed(records, third["id"], 1) == {digest(letter) for letter in "bcd"}
-    back = [*records, record(4, "rollback", third, second)]
-    assert needed(back, second["id"], 1) == {digest(letter) for letter in "abc"}
+    book, this = Ledger(records=tuple(records[:2])), records[2]
+    assert needed(book, this, third["id"], 5) == {digest(letter) for letter in "abcd"}
+    assert needed(book, this, third["id"], 1) == {digest(letter) for letter in "bcd"}
+    book, this = Ledger(records=tuple(records)), record(4, "rollback", third, second)
+    assert needed(book, this, second["id"], 1) == {digest(letter) for letter in "abc"}
 
 
 @given(st.lists(st.sampled_from("abcdef"), unique=True), st.lists(st.sampled_from("abcdef"), unique=True))
 def test_what_runs_or_is_needed_stays(kept: list[str], used: list[str]) -> None:
     images = [image(letter, f"{HUB}/backend@{digest(letter)}") for letter in "abcdef"]
-    found = removable(images, IMAGES.values(), map(digest, kept), used, map(digest, "abcdef"))
+    found = removable(images, IMAGES.values(), map(digest, kept), used, set(map(digest, "abcdef")))
     assert {identity for identity, _ in found} == set("abcdef") - set(kept) - set(used)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils import journal, ledger, operation_history, status_report
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
+from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import append
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 STEPS = [{"id": "code", "title": "git reset"}, {"id": "reload", "title": "reload", "repeatable": True}]
@@ -51,8 +52,12 @@ ROLLED_BACK = [*DEPLOYS, record(4, "rollback", "succeeded", C, B)]
 def book(records: list[dict[str, Any]], tmp_path: Path) -> ledger.Ledger:
     path = str(tmp_path / "ledger.jsonl")
     for entry in records:
-        ledger.append(path, entry)
+        append(path, entry)
     return ledger.read(path)
+
+
+def whole(records: list[dict[str, Any]]) -> ledger.Ledger:
+    return ledger.Ledger(records=tuple(records))
 
 
 def lease(operation: str = "op9") -> Lease:
@@ -121,7 +126,7 @@ def test_a_torn_line_is_told_and_is_no_problem(tmp_path: Path) -> None:
     book(DEPLOYS, tmp_path)
     path.write_bytes(path.read_bytes() + b'{"half')
     found = operation_history.picture(ledger.read(str(path)), None, "free", None)
-    assert found["chain"] == {"ok": True, "problems": [], "torn": '{"half'}
+    assert found["chain"] == {"ok": True, "problems": [], "torn": '{"half', "verified": ""}
     assert "cut short" in "\n".join(status_report.history_lines({"web1": found}))
 
 
@@ -176,15 +181,78 @@ def test_the_ways_out_of_an_interruption_are_shown_as_they_are_typed(tmp_path: P
     ],
 )
 def test_records_are_selected(limit: int, procedure: str, outcome: str, ids: list[str]) -> None:
-    assert [entry["id"] for entry in operation_history.select(ROLLED_BACK, limit, procedure, outcome)] == ids
+    wanted = operation_history.Wanted(limit=limit, procedure=procedure, outcome=outcome)
+    found = operation_history.picture(whole(ROLLED_BACK), None, "free", None, wanted)
+    assert [entry["id"] for entry in found["records"]] == ids
 
 
 @given(st.lists(st.sampled_from(["deploy", "rollback", "adopt"])), st.integers(0, 30))
 def test_a_limit_keeps_the_newest_in_their_order(procedures: list[str], limit: int) -> None:
     records = [{"id": number, "procedure": procedure} for number, procedure in enumerate(procedures)]
-    found = operation_history.select(records, limit, "deploy")
+    wanted = operation_history.Wanted(limit=limit, procedure="deploy")
+    found = operation_history.picture(whole(records), None, "free", None, wanted)
     matching = [entry for entry in records if entry["procedure"] == "deploy"]
-    assert found == (matching if limit == 0 else matching[-limit:])
+    assert found["records"] == (matching if limit == 0 else matching[-limit:])
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    commits = ["", *(f"{at:040x}" for at in range(1, count + 1))]
+    return [
+        record(number, "deploy", "succeeded", commits[number - 1], commits[number]) for number in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 5, 20])
+def test_a_limit_holds_for_the_releases_too_and_the_screen_says_what_it_left_out(limit: int, tmp_path: Path) -> None:
+    """Two thousand deployments once filled as many lines, whatever the limit was."""
+    wanted = operation_history.Wanted(limit=limit)
+    found = operation_history.picture(whole(many(300)), None, "free", None, wanted)
+    # The one that a rollback goes to is shown, however few they are.
+    shown = max(limit, 2)
+    assert (len(found["records"]), len(found["releases"])) == (limit, shown)
+    assert found["left_out"] == {"records": 300 - limit, "releases": 300 - shown, "never": 0}
+    lines = status_report.history_lines({"web1": found})
+    assert f"{300 - limit} older records not shown; -e limit=0 shows all" in lines
+    assert f"{300 - shown} older releases not shown; -e limit=0 shows all" in lines
+    assert len(lines) < 2 * limit + 12
+    assert status_report.history_document({"web1": found})["hosts"]["web1"]["left_out"] == found["left_out"]
+
+
+def test_what_a_limit_leaves_out_of_one_procedure_is_not_counted(tmp_path: Path) -> None:
+    wanted = operation_history.Wanted(limit=1, procedure="deploy")
+    found = operation_history.picture(whole(ROLLED_BACK), None, "free", None, wanted)
+    assert found["left_out"]["records"] is None
+    assert "there may be older ones; -e limit=0 shows all" in status_report.history_lines({"web1": found})
+
+
+def test_without_a_limit_nothing_is_left_out(tmp_path: Path) -> None:
+    found = operation_history.picture(whole(many(300)), None, "free", None)
+    assert found["left_out"] == {"records": 0, "releases": 0, "never": 0}
+    assert "not shown" not in "\n".join(status_report.history_lines({"web1": found}))
+
+
+def test_what_is_passed_over_has_an_end_on_the_screen() -> None:
+    failed = [record(number, "deploy", "reverted", C, f"{number:040x}") for number in range(4, 54)]
+    broken = [{**entry, "error": "step 'caches': failed"} for entry in failed]
+    found = operation_history.picture(whole([*DEPLOYS, *broken]), None, "free", None)
+    assert len(found["previous"]["passed_over"]) == 50
+    assert "  and 30 more" in status_report.history_lines({"web1": found})
+
+
+def test_a_status_sees_the_last_operation_behind_refusals_and_the_last_maintenance(tmp_path: Path) -> None:
+    refused = [record(number, "deploy", "refused", C, A) for number in range(10, 40)]
+    records = [record(1, "maintenance", "succeeded", C, C), *many(40), *refused]
+    found = operation_history.picture(whole(records), None, "free", None, operation_history.LATELY)
+    shown = [(entry["procedure"], entry["outcome"]) for entry in found["records"]]
+    assert shown == [("maintenance", "succeeded"), ("deploy", "succeeded"), *[("deploy", "refused")] * 20]
+
+
+def test_records_that_came_packed_are_shown_alike(tmp_path: Path) -> None:
+    found = operation_history.picture(whole(ROLLED_BACK), None, "free", None)
+    packed = {**found, "records_packed": json.dumps(found["records"])}
+    del packed["records"]
+    assert status_report.history_lines({"web1": packed}) == status_report.history_lines({"web1": found})
+    assert status_report.history_document({"web1": packed}) == status_report.history_document({"web1": found})
 
 
 def test_a_host_without_a_state_folder_has_no_history(tmp_path: Path) -> None:

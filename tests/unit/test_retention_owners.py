@@ -25,8 +25,8 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_parts,
     laravel_settings,
     ledger,
+    ledger_keys,
     log_archive,
-    release_choice,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup_retention import Keep, Owner
@@ -69,6 +69,10 @@ class Owned:
             for one, commit in zip(self.operations, self.commits)
         ]
 
+    @property
+    def book(self) -> ledger.Ledger:
+        return ledger.Ledger(records=tuple(self.records))
+
 
 def digest(commit: str) -> str:
     return "sha256:" + (commit + commit)[:64]
@@ -80,9 +84,8 @@ def image(commit: str) -> dict[str, str]:
 
 def fake(folder: Path, mine: Owned) -> Any:
     """The guard of a service whose state folder is this one."""
-    read = ledger.Ledger(records=tuple(mine.records))
     return SimpleNamespace(
-        state_dir=str(folder), path=lambda name: str(folder / name), ledger=lambda: read, progress=lambda: None
+        state_dir=str(folder), path=lambda name: str(folder / name), ledger=lambda: mine.book, progress=lambda: None
     )
 
 
@@ -155,7 +158,7 @@ def of_kept_caches(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
         (folder / "caches" / one).mkdir(parents=True)
     in_place = SimpleNamespace(in_releases=False)
     service: Any = SimpleNamespace(file=lambda *names: str(folder.joinpath("app", *names)), description=in_place)
-    ended = ledger.operations(mine.records)
+    ended = mine.book.named(ledger_keys.OPERATION)
     laravel_settings.keep_caches(service, str(folder / "caches" / mine.operations[-1]), ended)
     return os.listdir(folder / "caches")
 
@@ -166,7 +169,7 @@ def of_graphs(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
         (folder / "alembic" / f"{digest(commit).partition(':')[2]}.json").write_text("[]")
     store: Any = object.__new__(ImageStore)
     store.state_dir = str(folder)
-    store.forget_graphs(compose_release.brought(mine.records) - {digest(mine.commits[-1])})
+    store.forget_graphs(compose_release.Brought(mine.book), {digest(mine.commits[-1])})
     return os.listdir(folder / "alembic")
 
 
@@ -177,7 +180,7 @@ def of_images(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
         for commits in every
         for commit in commits
     ]
-    ours = compose_release.brought(mine.records)
+    ours = compose_release.Brought(mine.book)
     wanted = [digest(mine.commits[-1])]
     gone = compose_release.removable(images, ["registry.example.com/acme/web"], wanted, [], ours)
     return sorted({str(one["Id"]) for one in images} - {identity for identity, _ in gone})
@@ -188,7 +191,7 @@ def of_vendor_trees(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
     for commit in (*mine.commits, *theirs.commits):
         (folder / "kept" / commit).mkdir(parents=True)
         (folder / "kept" / commit / STAMP).write_text(json.dumps({"key": commit, "commit": commit}))
-    store.prune({mine.commits[-1]}, release_choice.named(mine.records))
+    store.prune({mine.commits[-1]}, mine.book.named(ledger_keys.RELEASE))
     return os.listdir(folder / "kept")
 
 
@@ -299,7 +302,8 @@ def test_what_was_kept_under_the_id_of_the_first_of_several_operations_is_found(
         {"id": second, "continues": first},
         {"id": third, "continues": second, "saved_as": first, "notes": {"seal": {"backup": f"{first}-before"}}},
     ]
-    assert ledger.operations(records) == [first, second, third]
+    named = ledger.Ledger(records=tuple(records)).named(ledger_keys.OPERATION)
+    assert sorted((first, third, second), key=named.place) == [first, second, third]
 
 
 def test_an_archive_of_a_wrong_clock_is_never_counted() -> None:

@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 import real_sshd
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, ledger, ssh_key_audit, ssh_key_report
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    authorized_keys,
+    ledger_book,
+    ssh_key_audit,
+    ssh_key_report,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_audit import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,7 +110,7 @@ def test_only_rotations_that_succeeded_count_and_the_first_of_a_key() -> None:
 def test_a_record_that_was_edited_gives_no_age(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     for number in (1, 2):
-        ledger.append(
+        ledger_book.append(
             str(path),
             {
                 "id": str(number),
@@ -115,11 +120,13 @@ def test_a_record_that_was_edited_gives_no_age(tmp_path: Path) -> None:
                 "to": {"id": PRINT},
             },
         )
-    assert ssh_key_audit.own_record(str(tmp_path)) == ({PRINT: "2026-11-01T00:00:00Z"}, [])
+    found, notes = ssh_key_audit.own_record(str(tmp_path))
+    assert (found.get(PRINT, ""), notes) == ("2026-11-01T00:00:00Z", [])
     path.write_text(path.read_text().replace("2026-11-01", "2026-11-20", 1))
     found, notes = ssh_key_audit.own_record(str(tmp_path))
-    assert found == {} and "edited" in notes[0]
-    assert ssh_key_audit.own_record(str(tmp_path / "none")) == ({}, [])
+    assert found.get(PRINT, "") == "" and "edited" in notes[0]
+    found, notes = ssh_key_audit.own_record(str(tmp_path / "none"))
+    assert (found.get(PRINT, ""), notes) == ("", [])
 
 
 def test_a_file_that_strictmodes_refuses_lets_nobody_in() -> None:
