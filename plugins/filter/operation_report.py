@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -118,10 +119,12 @@ def operation_history(results: Any) -> str:
     return joined(status_report.history_lines(_checked(results)))
 
 
-def operation_history_document(results: Any) -> dict[str, Any]:
+def operation_history_document(results: Any, text: bool = False) -> dict[str, Any] | str:
     from ansible_collections.ops.runbook.plugins.module_utils import status_report
 
-    return status_report.history_document(_checked(results))
+    found = status_report.history_document(_checked(results))
+    # Ansible looks at each value of what a filter returns, but not at each part of a text.
+    return json.dumps(found, ensure_ascii=False) + "\n" if text else found
 
 
 def _lighten_workers() -> None:

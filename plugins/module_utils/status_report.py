@@ -107,9 +107,9 @@ def _host_history(host: str, result: Mapping[str, Any]) -> list[str]:
 
 
 def _unpacked(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A result with its records as a list, however they came."""
-    packed = result.get("records_packed")
-    return result if packed is None else {**result, "records": foreign_json.loads(packed)}
+    """A result with its lists, however they came."""
+    packed = result.get("packed")
+    return result if packed is None else {**result, **foreign_json.load_object(packed)}
 
 
 def _chain_lines(host: str, result: Mapping[str, Any]) -> list[str]:

@@ -54,8 +54,8 @@ options:
     default: false
   packed:
     description:
-      - Return the records as one text of JSON, RV(records_packed), instead of RV(records). Ansible looks at each value
-        of a result several times, which takes minutes for tens of thousands of records.
+      - Return the long lists as one text of JSON, RV(packed), instead of RV(records), RV(releases) and RV(never).
+        Ansible looks at each value of a result several times, which takes minutes for tens of thousands of records.
     type: bool
     default: false
   procedure:
@@ -95,8 +95,8 @@ records:
   returned: unless O(packed=true)
   type: list
   elements: dict
-records_packed:
-  description: The same as one text of JSON.
+packed:
+  description: RV(records), RV(releases) and RV(never) as one object in a text of JSON.
   returned: when O(packed=true)
   type: str
 left_out:
@@ -290,7 +290,8 @@ def main() -> None:
     except operation_history.StateUnreadable as error:
         module.fail_json(msg=shown(str(error)))
     if params["packed"]:
-        found["records_packed"] = json.dumps(found.pop("records"), ensure_ascii=False, separators=(",", ":"))
+        lists = {name: found.pop(name) for name in ("records", "releases", "never")}
+        found["packed"] = json.dumps(lists, ensure_ascii=False, separators=(",", ":"))
     module.exit_json(changed=False, state_dir=folder, **found)
 
 

@@ -34,6 +34,7 @@ OTHERS = {
     "dokku_change.Change.clear_strays": "asks the plugin releases; test_strays.py of the stand-in has other owners",
     "dokku_release.Situation.strays": "names of containers, and removes none",
     "laravel_settings.outdated": "tells whether caches are older than .env, and removes nothing",
+    "ledger_index.Index.tidy": "removes files that are derived from the one ledger of their folder, by its own name",
     "run.private_folder": "removes folders of processes of this user that are dead, by the number in their names",
     "ssh_key_steps.KeySteps._restore": "takes back what its own operation's folder names",
     "ssh_key_steps.KeySteps.forget": "removes the folder of its own operation",
