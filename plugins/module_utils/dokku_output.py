@@ -31,7 +31,7 @@ _AFTER, _BEFORE = 6, 4
 _DOCKERS = (125, 126, 127)
 _DOCKER = re.compile(r"docker: (?!invalid option)|Error response from daemon|Unable to find image ")
 _IMAGE = re.compile(r"Unable to find image '([^'\s]+)' locally")
-_ANNOUNCED = re.compile(r"\s*Contents below\.{3}\Z")
+_ANNOUNCED = "Contents below..."
 
 
 def plain(text: str) -> str:
@@ -98,9 +98,9 @@ def _around_marks(lines: list[str]) -> list[str]:
 
 def _with_contents(lines: list[str], other: str) -> list[str]:
     """The lines with what one of them announces; nginx's words for the file that Dokku prints."""
-    last = next((place for place, line in enumerate(lines) if _ANNOUNCED.search(line)), None)
+    last = next((place for place, line in enumerate(lines) if line.endswith(_ANNOUNCED)), None)
     if last is None:
         return lines
     if last == len(lines) - 1:
         return [*lines, excerpt(plain(other), nothing="")]
-    return [_ANNOUNCED.sub("", line) for line in lines]
+    return [line.removesuffix(_ANNOUNCED).rstrip() for line in lines]
