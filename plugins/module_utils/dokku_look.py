@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from ansible_collections.ops.runbook.plugins.module_utils import (
     container_usage,
     dokku_nginx_check,
+    dokku_reading,
     dokku_status,
     health,
     log_errors,
@@ -36,7 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     NotACommand,
     NotDeployed,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_status import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_reading import (
     App,
     Certificate,
     Limits,
@@ -95,8 +96,8 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
         history = operation_history.read(guard, operation_history.LATELY)
     except operation_history.StateUnreadable as error:
         history_problem = str(error)
-    names = [(scope.app, dokku_status.PRODUCTION)]
-    names += [(scope.staging_app, dokku_status.STAGING)] if scope.staging_app else []
+    names = [(scope.app, dokku_reading.PRODUCTION)]
+    names += [(scope.staging_app, dokku_reading.STAGING)] if scope.staging_app else []
     try:
         # One call first: where dokku can't be called at all, that is said once, and not of each part.
         dokku.run("version", timeout=CALL_TIMEOUT)

@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_holds,
     dokku_look,
+    dokku_reading,
     dokku_status,
     foreign_json,
     host_review,
@@ -302,10 +303,10 @@ class Work:
     # -- reviews -----------------------------------------------------------------------------------
 
     def _do_resources(self) -> Outcome:
-        limits = dokku_status.Limits(memory_warn=self.settings.memory_warn)
+        limits = dokku_reading.Limits(memory_warn=self.settings.memory_warn)
         lines, attention = [], False
         for name in self.apps:
-            role = dokku_status.PRODUCTION if name == self.app else dokku_status.STAGING
+            role = dokku_reading.PRODUCTION if name == self.app else dokku_reading.STAGING
             app = dokku_look.read_app(self.dokku, name, role, limits)
             for row in dokku_status.resource_rows(app, limits):
                 attention = attention or row.level != status_rows.OK

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_status, health
+from ansible_collections.ops.runbook.plugins.module_utils import dokku_reading, dokku_status, health
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check, parse_checks, split_host_port
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
@@ -42,8 +42,8 @@ def joined(found: Mapping[str, Any], seen: Sequence[health.Result], arguments: M
     result = dict(found)
     if "rows" not in found or not seen:
         return result
-    defaults = dokku_status.Limits()
-    limits = dokku_status.Limits(
+    defaults = dokku_reading.Limits()
+    limits = dokku_reading.Limits(
         certificate_warn=int(arguments.get("certificate_warn", defaults.certificate_warn)),
         certificate_critical=int(arguments.get("certificate_critical", defaults.certificate_critical)),
     )

@@ -181,7 +181,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils import (
     argument_specs,
     dokku_look,
-    dokku_status,
+    dokku_reading,
     health_endpoint,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
@@ -189,8 +189,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
 
 _LIMITS = {
-    item.name: {"type": "int", "default": getattr(dokku_status.Limits, item.name)}
-    for item in fields(dokku_status.Limits)
+    item.name: {"type": "int", "default": getattr(dokku_reading.Limits, item.name)}
+    for item in fields(dokku_reading.Limits)
 }
 
 
@@ -218,7 +218,7 @@ def main() -> None:
             staging_app=params["staging_app"],
             services=tuple((one.plugin, one.name) for one in description.databases),
         )
-        limits = dokku_status.Limits(**{name: params[name] for name in _LIMITS})
+        limits = dokku_reading.Limits(**{name: params[name] for name in _LIMITS})
         service, guard = DokkuService(description), Guard(params["state_dir"])
         found = dokku_look.status(service.dokku, scope, guard, checks, limits)
     except (health_endpoint.HealthCheckError, OSError) as error:

@@ -28,7 +28,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.container_usage import Sample
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_status import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_reading import (
     STAGING,
     App,
     Certificate,
