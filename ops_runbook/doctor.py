@@ -199,10 +199,8 @@ def of_hosts(
             answered.add(host)
             yield from of_host(host, result, begun.get(host, _seconds(event)), _seconds(event))
     if code and not answered:
-        said = [line for event in events for line in str(event.get("stdout") or "").splitlines() if line.strip()]
-        yield Finding(
-            "here", "ansible", False, " ".join(" ".join(said[-3:]).split()) or f"ended with {code}", ping.format("all")
-        )
+        said = excerpt("\n".join(str(event.get("stdout") or "") for event in events), nothing=f"ended with {code}")
+        yield Finding("here", "ansible", False, said, ping.format("all"))
         return
     for host in hosts:
         if host not in answered:
