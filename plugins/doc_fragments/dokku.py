@@ -62,6 +62,13 @@ options:
           - Branch that a push deploys, Dokku's own C(deploy-branch). Empty leaves what Dokku has.
         type: str
         default: ""
+      hotfix_into:
+        description:
+          - Branches that a hotfix must be merged into, the trunk first. One that the repository does not have needs no
+            merge.
+        type: list
+        elements: str
+        default: [main, staging]
       migrations_command:
         description:
           - Command in the app that lists migrations, such as C(php artisan migrate:status). Empty where there are none.

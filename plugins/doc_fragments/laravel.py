@@ -109,4 +109,11 @@ options:
             releases needs no reload, unless the site still reports the other one.
         type: bool
         default: false
+      hotfix_into:
+        description:
+          - Branches that a hotfix must be merged into, the trunk first. One that the remote does not have needs no
+            merge.
+        type: list
+        elements: str
+        default: [main, staging]
 """

@@ -54,6 +54,7 @@ LARAVEL: dict[str, Any] = {
             "shared": {"type": "list", "elements": "str", "default": [".env", "storage"]},
             "disk_reserve": {"type": "int", "default": 100},
             "realpath_root": {"type": "bool", "default": False},
+            "hotfix_into": {"type": "list", "elements": "str", "default": ["main", "staging"]},
         },
     }
 }
@@ -123,6 +124,7 @@ DOKKU: dict[str, Any] = {
             },
             "repository": {"type": "str", "default": ""},
             "deploy_branch": {"type": "str", "default": ""},
+            "hotfix_into": {"type": "list", "elements": "str", "default": ["main", "staging"]},
             "migrations_command": {"type": "str", "default": ""},
             "queue_probe": {"type": "str", "default": ""},
             "settle": {"type": "float", "default": 0},

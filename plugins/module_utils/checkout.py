@@ -43,11 +43,15 @@ class CheckoutProblem(Exception):
 
 @dataclass(frozen=True)
 class Resolved:
-    """A commit that was proven to exist. name: tag or branch. how: one sentence about the proof."""
+    """A commit that was proven to exist. name: tag or branch. how: one sentence about the proof.
+
+    branch: the branch that was named; empty for a tag or a commit.
+    """
 
     commit: str
     name: str
     how: str
+    branch: str = ""
 
 
 @dataclass
@@ -64,14 +68,14 @@ class Checkout:
     aside: Sequence[str] = ()
     _network_error: str = field(default="", init=False)
 
-    def run(self, *arguments: str, check: bool = True) -> Output:
+    def run(self, *arguments: str, check: bool = True, stdin: str | None = None) -> Output:
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         # Without optional locks `git status` does not rewrite the index: a look changes nothing.
         environment = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         if self.scratch:
             environment["GIT_OBJECT_DIRECTORY"] = self.scratch
             environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = os.path.join(self.folders()[1], "objects")
-        return self.commands.run([*self.git, *settings, *arguments], env=environment, check=check)
+        return self.commands.run([*self.git, *settings, *arguments], env=environment, check=check, stdin=stdin)
 
     def text(self, *arguments: str) -> str:
         return self.run(*arguments).stdout.strip()
@@ -193,6 +197,27 @@ class Checkout:
     def has(self, commit: str) -> bool:
         return self.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).code == 0
 
+    def heads(self, names: Sequence[str]) -> tuple[dict[str, str], str]:
+        """The branches of the remote with these names, each with its commit, and why they are not as they are now.
+
+        Where the remote can't be asked, they are as they were last fetched to this host.
+        """
+        if not names:
+            return {}, ""
+        asked = self.run("ls-remote", "--heads", self.remote, *(f"refs/heads/{name}" for name in names), check=False)
+        if asked.code == 0:
+            listed = (line.partition("\t") for line in asked.stdout.splitlines())
+            tips = {name.removeprefix("refs/heads/"): commit for commit, _tab, name in listed}
+            if not all(self.has(commit) for commit in tips.values()):
+                self.fetch()
+            return tips, ""
+        found = {}
+        for name in names:
+            ref = f"refs/remotes/{self.remote}/{name}^{{commit}}"
+            commit = self.run("rev-parse", "--verify", "-q", ref, check=False).stdout.strip()
+            found.update({name: commit} if commit else {})
+        return found, excerpt(asked.stderr, redact=self.commands.redact)
+
     # -- names -----------------------------------------------------------------------------------
 
     def resolve(self, wanted: str, fresh: bool) -> Resolved:
@@ -253,7 +278,7 @@ class Checkout:
             return Resolved(tag, wanted, f"tag {wanted}, present on this host")
         if commit:
             return commit
-        return Resolved(branch, wanted, f"branch {wanted} as last fetched to this host") if branch else None
+        return Resolved(branch, wanted, f"branch {wanted} as last fetched to this host", wanted) if branch else None
 
     def _local_commit(self, wanted: str) -> Resolved | None:
         listed = self.run("rev-parse", f"--disambiguate={wanted}", check=False).stdout.split()
@@ -288,7 +313,7 @@ class Checkout:
             raise self._two_meanings(wanted, f"branch {branch[:10]}", f"tag {tag[:10]}")
         if tag:
             return Resolved(tag, wanted, f"tag {wanted} on the remote")
-        return Resolved(branch, wanted, f"branch {wanted} on the remote") if branch else None
+        return Resolved(branch, wanted, f"branch {wanted} on the remote", wanted) if branch else None
 
     def _two_meanings(self, wanted: str, first: str, second: str) -> CheckoutProblem:
         return CheckoutProblem(

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     disk_room,
     dokku_change,
     dokku_health,
+    dokku_hotfix,
     dokku_nginx_check,
     dokku_release,
     dokku_source,
@@ -70,6 +71,7 @@ def plan(context: Context) -> dict[str, Any]:
     if situation.nginx is not None:
         raise Refused(dokku_nginx_check.refusal(situation.nginx, service.app))
     step = deploy_step(source, description.repository, situation)
+    hotfix = dokku_hotfix.planned(source, description.repository, description.hotfix_into) if staging.hotfix else {}
     return {
         "from": present,
         "to": target,
@@ -79,9 +81,9 @@ def plan(context: Context) -> dict[str, Any]:
         "undo": [dokku_change.back_step("deploy", situation).to_dict()],
         **({} if present is not None else {"left_over": _left_over(service.app)}),
         "afterwards": [one.to_dict() for one in dokku_change.afterwards(context, situation)],
-        "facts": {"hotfix": True} if staging.hotfix else {},
-        "also": [["staging", [tried]]] if tried else [],
-        "warnings": [*unproven, *source.warnings, *situation_warnings(situation)],
+        "facts": hotfix.get("facts", {}),
+        "also": [*([["staging", [tried]]] if tried else []), *hotfix.get("also", [])],
+        "warnings": [*unproven, *hotfix.get("warnings", []), *source.warnings, *situation_warnings(situation)],
     }
 
 

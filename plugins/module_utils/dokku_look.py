@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     container_usage,
+    dokku_hotfix,
     dokku_nginx_check,
     dokku_reading,
     dokku_status,
@@ -68,11 +69,16 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Scope:
-    """What is looked at. services: plugin and name of each database and cache."""
+    """What is looked at. services: plugin and name of each database and cache.
+
+    repository: where the code is from. hotfix_into: the branches that a hotfix must be merged into.
+    """
 
     app: str
     staging_app: str = ""
     services: tuple[tuple[str, str], ...] = ()
+    repository: str = ""
+    hotfix_into: tuple[str, ...] = ()
 
 
 def status(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limits: Limits) -> dict[str, Any]:
@@ -107,11 +113,15 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
         problem = str(error)
     with ThreadPoolExecutor(max_workers=_AT_ONCE + 2) as pool:
         nginx = None if problem else pool.submit(dokku_nginx_check.ask, dokku)
+        hotfixes = pool.submit(dokku_hotfix.standings, scope.repository, scope.hotfix_into, history)
         asked = [pool.submit(health.probe, check) for check in checks]
         services = [] if problem else [pool.submit(read_service, dokku, scope.app, *one) for one in scope.services]
         apps = [] if problem else [pool.submit(read_app, dokku, name, role, limits) for name, role in names]
         return Reading(
             apps=tuple(one.result() for one in apps),
+            hotfixes=hotfixes.result(),
+            repository=scope.repository,
+            hotfix_into=scope.hotfix_into,
             services=tuple(one.result() for one in services),
             endpoints=tuple(one.result() for one in asked),
             disks=tuple(status_rows.disks((*_FOLDERS, guard.state_dir, tempfile.gettempdir()))),

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import health
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import Standing
 from ansible_collections.ops.runbook.plugins.module_utils.log_errors import Found
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Disk
 
@@ -104,7 +105,8 @@ class Reading:
     """Everything that was read on the host. Nothing in it is judged.
 
     call_problem: why dokku can't be called at all, and way: what to type then. now: seconds since the epoch.
-    nginx: why nginx refuses the configuration of the host.
+    nginx: why nginx refuses the configuration of the host. hotfixes: how the branches of the repository stand to the
+    hotfixes of the ledger.
     """
 
     apps: tuple[App, ...] = ()
@@ -117,3 +119,6 @@ class Reading:
     way: str = ""
     now: float = 0.0
     nginx: Broken | None = None
+    hotfixes: tuple[Standing, ...] = ()
+    repository: str = ""
+    hotfix_into: tuple[str, ...] = ()

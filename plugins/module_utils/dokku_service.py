@@ -53,6 +53,7 @@ class Description:
     databases: tuple[Database, ...] = ()
     repository: str = ""
     deploy_branch: str = ""
+    hotfix_into: tuple[str, ...] = ("main", "staging")
     migrations_command: tuple[str, ...] = ()
     queue_probe: tuple[str, ...] = ()
     settle: float = 0.0
@@ -72,6 +73,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
         databases=tuple(Database(entry["plugin"], entry["name"]) for entry in raw["databases"] or ()),
         repository=raw["repository"] or "",
         deploy_branch=raw["deploy_branch"] or "",
+        hotfix_into=tuple(raw["hotfix_into"]),
         migrations_command=tuple(shlex.split(raw["migrations_command"] or "")),
         queue_probe=tuple(shlex.split(raw["queue_probe"] or "")),
         settle=raw["settle"],

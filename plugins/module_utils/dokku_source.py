@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 #: What git takes for the name of a branch or tag, without what would be an option or a range.
 _REF = re.compile(r"(?![-./])(?!.*(?:\.\.|//|@\{|\.lock$|[/.]$))[^\s~^:?*\[\\\x00-\x1f]+")
-#: The one who is asked must not wait for a password that nobody types.
+#: The environment of git: the one who is asked must not wait for a password that nobody types.
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10"}
 
 
@@ -28,6 +28,7 @@ class Source:
 
     proven: how it is known to exist; empty where it is not. warnings: what a person should know of it.
     unresolved: whether ref is a name whose commit only Dokku can find out; until it has, ref is compared with nothing.
+    branch: the branch that was named; empty for anything else.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Source:
     proven: str = ""
     warnings: tuple[str, ...] = ()
     unresolved: bool = False
+    branch: str = ""
 
     @property
     def code(self) -> Code | None:
@@ -88,7 +90,8 @@ def resolve(to: str, refs: Mapping[str, str], repository: str) -> Source | Refus
     found = tag or branch
     if found:
         what = "tag" if tag else "branch"
-        return Source("git", found, to, f"the {what} {to} of {repository} is {found[:12]} now")
+        proven = f"the {what} {to} of {repository} is {found[:12]} now"
+        return Source("git", found, to, proven, branch="" if tag else to)
     if _COMMIT.fullmatch(to):
         tips = {commit for commit in refs.values() if commit.startswith(to)}
         if len(tips) == 1:

@@ -16,6 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_holds,
     dokku_nginx_check,
     health,
+    hotfix_merges,
     status_rows,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_reading import (
@@ -54,6 +55,7 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
     rows += [_service_row(service) for service in reading.services]
     rows += [status_rows.disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks]
     rows += status_rows.operation_rows("dokku", reading.history, reading.history_problem)
+    rows += hotfix_merges.rows(reading.hotfixes, reading.repository, reading.hotfix_into)
     rows += _maintenance_rows(reading, limits)
     return rows
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     laravel_health,
+    laravel_hotfix,
     laravel_probe,
     laravel_release,
     laravel_schema,
@@ -62,7 +63,10 @@ def _plan(
             discard=options["discard_local_changes"],
             migrate_here=options["migrate_here"],
         )
-        plan = ReleasePlanner(service, guard.ledger()).plan(wish, head)
+        planner = ReleasePlanner(service, guard.ledger())
+        plan = planner.plan(wish, head)
+        if wish.procedure == "deploy":
+            plan = laravel_hotfix.planned(service, guard.ledger(), plan, planner.branch, bool(options.get("hotfix")))
     elif request.procedure == "adopt":
         plan = _plan_adopt(guard, service, head, bool(options.get("set_aside_ledger")))
     elif converting:

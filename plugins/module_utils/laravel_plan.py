@@ -57,6 +57,8 @@ class ReleasePlanner:
         self.past = ledger.history()
         # Why each newer release is not the one that `previous` means.
         self.over: list[str] = []
+        # The branch that was named; empty for a tag or a commit.
+        self.branch = ""
 
     def plan(self, wish: Wish, head: str) -> dict[str, Any]:
         """The plan as the journal keeps it. Raises Refused."""
@@ -188,6 +190,7 @@ class ReleasePlanner:
             found = self.service.checkout.resolve(wish.to, fresh=wish.procedure == "deploy")
         except CheckoutProblem as problem:
             raise Refused(Refusal(problem.code, str(problem), problem.ways, problem.details)) from problem
+        self.branch = found.branch
         return found, f"to={wish.to}: {found.how}"
 
     def _previous(self, head: str) -> tuple[Resolved, str]:

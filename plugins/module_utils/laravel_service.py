@@ -55,6 +55,7 @@ class Description:
     shared: tuple[str, ...] = (".env", "storage")
     disk_reserve: int = 100
     realpath_root: bool = False
+    hotfix_into: tuple[str, ...] = ("main", "staging")
 
     @property
     def in_releases(self) -> bool:
@@ -85,6 +86,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
         shared=tuple(raw["shared"]),
         disk_reserve=raw["disk_reserve"],
         realpath_root=raw["realpath_root"],
+        hotfix_into=tuple(raw["hotfix_into"]),
     )
 
 

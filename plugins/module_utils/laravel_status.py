@@ -20,7 +20,9 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     health,
+    hotfix_merges,
     laravel_health,
+    laravel_hotfix,
     laravel_migrations,
     laravel_probe,
     laravel_settings,
@@ -35,6 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.command import Command
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import Standing
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import (
     Description,
     LaravelService,
@@ -123,6 +126,7 @@ class Reading:
     stranger: another user to whom the checkout belongs. working_tree: names of the migrations in it.
     cron: what would run a crontab. settings_outdated: the configuration was cached with another .env. by_hand: the
     command with which somebody changes the service just now.
+    hotfixes: how the branches of the remote stand to those of the ledger.
     """
 
     path_problem: str = ""
@@ -143,6 +147,7 @@ class Reading:
     history: Mapping[str, Any] = field(default_factory=dict)
     history_problem: str = ""
     by_hand: str = ""
+    hotfixes: tuple[Standing, ...] = ()
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -171,6 +176,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         # Behind a maintenance page the endpoints are asked with a cookie that only the application can make.
         asked = None if down else pool.submit(_endpoints, checks, release.result().commit, False, None)
         history, history_problem = _history(guard)
+        hotfixes = pool.submit(laravel_hotfix.standings, service, history) if not path_problem else None
         found_disks = disks((service.description.path, service.file("storage"), guard.state_dir, tempfile.gettempdir()))
         log = read_log(service.file("storage", "logs"), limits, time.time())
         # An application may keep its maintenance in a cache store, and only it can tell.
@@ -199,6 +205,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         history=history,
         history_problem=history_problem,
         by_hand=work_by_hand.under_way(work_by_hand.read(), service.description.path, ("git", "composer", "artisan")),
+        hotfixes=hotfixes.result() if hotfixes else (),
     )
 
 
@@ -406,6 +413,9 @@ def judge(description: Description, reading: Reading, limits: Limits) -> list[Ro
         *moving([_app_row(reading), _maintenance_row(reading), *_unit_rows(reading, description.queue_unit)]),
         _scheduler_row(reading, description.scheduler),
         *moving([_release_row(reading, description), _previous_row(reading)]),
+        *hotfix_merges.rows(
+            reading.hotfixes, description.repository or reading.release.repository, description.hotfix_into
+        ),
         *operation_rows("laravel", reading.history, reading.history_problem),
         *moving([_migration_row(reading), *_queue_rows(reading, limits)]),
         *(disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks),

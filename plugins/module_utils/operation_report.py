@@ -255,7 +255,7 @@ def notes(results: Results) -> list[str]:
 
 def _notes(record: Mapping[str, Any]) -> list[str]:
     migrations = record.get("migrations") or {}
-    lines: list[str] = []
+    lines = _merge_lines(record)
     done = (record.get("notes") or {}).get("migrate")
     undone = (record.get("notes") or {}).get("undo_migrations")
     ran = list(done["ran"]) if isinstance(done, Mapping) and "ran" in done else list(migrations.get("run") or ())
@@ -279,6 +279,16 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
         elif step == "adopt":
             lines.append(str(note))
     return lines
+
+
+def _merge_lines(record: Mapping[str, Any]) -> list[str]:
+    """The merges that are due for a hotfix, as commands."""
+    known = record.get("facts") or {}
+    if record.get("outcome") != "succeeded" or not known.get("hotfix"):
+        return []
+    due = [one for one in known.get("merges") or () if isinstance(one, Mapping)]
+    lines = _titled("to merge", [f"into {one.get('into')}: {one.get('command')}" for one in due])
+    return [*lines, *([str(known["merges_unknown"])] if known.get("merges_unknown") else [])]
 
 
 def _undone(note: Mapping[str, Any]) -> list[str]:

@@ -217,6 +217,8 @@ def main() -> None:
             app=description.app,
             staging_app=params["staging_app"],
             services=tuple((one.plugin, one.name) for one in description.databases),
+            repository=description.repository,
+            hotfix_into=description.hotfix_into,
         )
         limits = dokku_reading.Limits(**{name: params[name] for name in _LIMITS})
         service, guard = DokkuService(description), Guard(params["state_dir"])

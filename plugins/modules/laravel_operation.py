@@ -69,6 +69,12 @@ options:
       - For O(procedure=convert), leave files behind that are neither in git nor shared. They stay in the old checkout.
     type: bool
     default: false
+  hotfix:
+    description:
+      - For O(procedure=deploy), record the release as a hotfix, with its branch and its commit, and say which merges
+        are due for it.
+    type: bool
+    default: false
   set_aside_ledger:
     description: For O(procedure=adopt), keep a damaged ledger under another name and begin a new one.
     type: bool
@@ -263,6 +269,7 @@ OPTIONS: dict[str, Any] = {
     "to": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
     "discard_local_changes": {"type": "bool", "default": False},
+    "hotfix": {"type": "bool", "default": False},
     "set_aside_ledger": {"type": "bool", "default": False},
     "migrate_here": {"type": "bool", "default": True},
     "state": {"type": "str", "choices": ["", "down", "up", "releases", "in_place"], "default": ""},

@@ -60,7 +60,8 @@ def test_a_release_goes_to_staging_and_then_to_production(lab: DokkuLab) -> None
 def test_a_hotfix_goes_by_staging_and_says_so(lab: DokkuLab) -> None:
     done = lab.play("dokku_deploy", to="v3", hotfix=True)
     assert done.green and "hotfix=true: restant-staging was not asked" in done.text
-    assert records(lab)[-1]["facts"] == {"hotfix": True}
+    facts = records(lab)[-1]["facts"]
+    assert facts["hotfix"] is True and len(facts["commit"]) == 40
 
 
 @pytest.mark.parametrize(
