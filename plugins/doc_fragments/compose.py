@@ -68,6 +68,13 @@ options:
             images that run say.
         type: str
         default: ""
+      hotfix_into:
+        description:
+          - Branches that a hotfix must be merged into, the trunk first. One that the repository does not have needs no
+            merge.
+        type: list
+        elements: str
+        default: [main, staging]
       migration_service:
         description:
           - Service whose image has the Alembic migrations. Empty where there are none.

@@ -74,6 +74,7 @@ COMPOSE: dict[str, Any] = {
             "pin_file": {"type": "str", "default": "docker-compose.pin.yml"},
             "tag_prefix": {"type": "str", "default": "sha-"},
             "source": {"type": "str", "default": ""},
+            "hotfix_into": {"type": "list", "elements": "str", "default": ["main", "staging"]},
             "migration_service": {"type": "str", "default": ""},
             "alembic": {"type": "str", "default": "alembic"},
             "alembic_config": {"type": "str", "default": ""},

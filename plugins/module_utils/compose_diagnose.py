@@ -22,11 +22,13 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     bounded,
     compose_bundle,
+    compose_hotfix,
     compose_once,
     durable_file,
     env_file,
     health,
     health_endpoint,
+    hotfix_merges,
     image_reference,
     moment,
     operation_history,
@@ -45,6 +47,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_service import
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
 _SERVICE, _DEPENDS = "com.docker.compose.service", "com.docker.compose.depends_on"
 _PROJECT, _FOLDER = "com.docker.compose.project", "com.docker.compose.project.working_dir"
@@ -102,6 +105,7 @@ class _Look:
             outside = [pool.submit(health.probe, check) for check in checks]
             inside = [pool.submit(self._ask_inside, *check) for check in self._inside_checks()]
             seen = list(pool.map(self._seen, self.raw))
+            hotfixes = pool.submit(self._hotfixes)
             results = [future.result() for future in outside]
             answers = [
                 Answer("host", result.name, result.status, self.service.redact(result.reason)) for result in results
@@ -117,6 +121,7 @@ class _Look:
             disks=tuple(disks(self._folders(engine_problem))),
             drift=self._drift(config),
             busy=self._busy(),
+            hotfixes=tuple(hotfixes.result()),
             disk_warn=self.limits.disk_warn,
             disk_bad=self.limits.disk_bad,
         )
@@ -344,6 +349,17 @@ class _Look:
             return f"{lease['holder']} is at work on this service"
         by_hand = work_by_hand.under_way(work_by_hand.read(), self.service.description.project_dir, ("compose",))
         return f"somebody runs {by_hand} on this service" if by_hand else ""
+
+    def _hotfixes(self) -> list[Row]:
+        """Hotfixes of the ledger whose merges are not known to be done."""
+        try:
+            history = operation_history.read(self.guard)
+        except (OSError, ValueError, operation_history.StateUnreadable):
+            return []
+        description = self.service.description
+        labels = [dict((raw.get("Config") or {}).get("Labels") or {}) for raw in self.raw]
+        source, into = compose_hotfix.source_of(description.source, labels), description.hotfix_into
+        return hotfix_merges.rows(compose_hotfix.standings(history, source, into), source, into)
 
     # -- what is handed over ---------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
 OK, WARN, BAD = "ok", "warn", "bad"
 
@@ -79,6 +80,7 @@ class Facts:
 
     services: those of the compose files, each with the services that it depends on. once: those that end in order.
     drift: by service, how what runs differs from what is pinned. busy: who is at work on it now.
+    hotfixes: those whose merges are not known to be done.
     """
 
     engine_problem: str = ""
@@ -90,6 +92,7 @@ class Facts:
     disks: tuple[DiskUse, ...] = ()
     drift: Mapping[str, str] = field(default_factory=dict)
     busy: str = ""
+    hotfixes: tuple[Row, ...] = ()
     disk_warn: int = 85
     disk_bad: int = 95
 
@@ -300,6 +303,8 @@ def _words(facts: Facts, broken: Mapping[str, str]) -> Iterator[Finding]:
         elif seen.restarts and seen.up is not None and seen.up < _YOUNG:
             text = f"{seen.service} runs for {seen.up:.0f} s only, after {_times(seen.restarts)}"
             yield Finding(WARN, seen.service, text)
+    for row in facts.hotfixes:
+        yield Finding(WARN, row.topic, row.text, row.details[0] if row.details else "")
     if facts.busy:
         yield Finding(WARN, "lease", f"{facts.busy}: what is seen may be a moment in its midst")
     if not facts.answers:

@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_health, operation_change, operation_plan
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    compose_health,
+    compose_hotfix,
+    compose_release,
+    operation_change,
+    operation_plan,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets import SecretsPlanner, SecretsWish
@@ -20,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_staging import
 from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose_target import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders, Work
 
 
@@ -38,16 +45,18 @@ def open_and_plan(
         elif request.procedure == "adopt":
             plan = planner.adopt(bool(options["set_aside_ledger"]))
         else:
-            plan = planner.plan(
-                Wish(
-                    procedure=request.procedure,
-                    to=options["to"],
-                    migrations=options["migrations"],
-                    migrate_here=options["migrate_here"],
-                    staging=Staging(options["staging_host"], options["staging"], options["staging_required"]),
-                    database_shared=options["database_shared"],
-                )
+            wish = Wish(
+                procedure=request.procedure,
+                to=options["to"],
+                migrations=options["migrations"],
+                migrate_here=options["migrate_here"],
+                staging=Staging(options["staging_host"], options["staging"], options["staging_required"]),
+                database_shared=options["database_shared"],
+                hotfix=bool(options.get("hotfix")),
             )
+            plan = planner.plan(wish)
+            if request.procedure == "deploy":
+                plan = _with_hotfix(plan, wish, description, store, guard.ledger())
         return {**plan, "pin": description.pin, "saved_as": request.operation}
 
     return operation_plan.open_and_plan(
@@ -98,6 +107,18 @@ def carry_out(
         ),
         orders,
     )
+
+
+def _with_hotfix(
+    plan: dict[str, Any], wish: Wish, description: Description, store: ImageStore, ledger: Ledger
+) -> dict[str, Any]:
+    """The plan of a deploy with the merges of a hotfix, and with a word about one that it follows."""
+    if not wish.hotfix:
+        return {**plan, "warnings": [*plan["warnings"], *compose_hotfix.follows(plan, ledger.records)]}
+    images = compose_release.images_of(plan["to"]).values()
+    source = compose_hotfix.source_of(description.source, [store.labels(image) for image in images])
+    branch = wish.to if compose_release.names_branch(wish.to, description.images) else ""
+    return compose_hotfix.planned(plan, branch, source, description.hotfix_into)
 
 
 def _secrets_wish(options: Mapping[str, Any]) -> SecretsWish:

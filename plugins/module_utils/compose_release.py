@@ -147,8 +147,25 @@ class NotMeant(Exception):
         self.code = code
 
 
-def wanted(to: str, images: Mapping[str, str], prefix: str) -> Wanted:
-    """What `to` means. images: service -> repository. prefix: of tags that name a commit. Raises NotMeant."""
+def branch_tag(branch: str) -> str:
+    """The tag that docker/metadata-action gives to the images of a branch: `hotfix/login` is `hotfix-login`."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", branch)[:128]
+
+
+def names_branch(to: str, images: Mapping[str, str]) -> bool:
+    """Whether `to` of a hotfix is a branch: it has a slash, and is no image of the service."""
+    if "/" not in to or any(letter in to for letter in "@:,"):
+        return False
+    return not any(image_reference.same_repository(known, to) for known in images.values())
+
+
+def wanted(to: str, images: Mapping[str, str], prefix: str, hotfix: bool = False) -> Wanted:
+    """What `to` means. images: service -> repository. prefix: of tags that name a commit. Raises NotMeant.
+
+    hotfix: `to` may be a branch, whose images are published by its name.
+    """
+    if hotfix and names_branch(to, images):
+        return Wanted("tags", tags=(branch_tag(to),))
     if to == "previous":
         return Wanted("previous")
     if _RECORDED.fullmatch(to):

@@ -71,6 +71,7 @@ class Description:
     pin_file: str = "docker-compose.pin.yml"
     tag_prefix: str = "sha-"
     source: str = ""
+    hotfix_into: tuple[str, ...] = ("main", "staging")
     migration_service: str = ""
     alembic: tuple[str, ...] = ("alembic",)
     alembic_config: str = ""
@@ -101,6 +102,7 @@ def describe(raw: Mapping[str, Any]) -> Description:
         pin_file=raw["pin_file"],
         tag_prefix=raw["tag_prefix"] or "",
         source=raw["source"] or "",
+        hotfix_into=tuple(raw["hotfix_into"]),
         migration_service=raw["migration_service"] or "",
         alembic=tuple(shlex.split(raw["alembic"])),
         alembic_config=raw["alembic_config"] or "",

@@ -27,7 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 class Wish:
     """What the operator asked of a release procedure. staging: what is known of it.
 
-    database_shared: other hosts use the database of this one.
+    database_shared: other hosts use the database of this one. hotfix: `to` may be a branch.
     """
 
     procedure: str
@@ -36,6 +36,7 @@ class Wish:
     migrate_here: bool = True
     staging: Staging = field(default_factory=Staging)
     database_shared: bool = False
+    hotfix: bool = False
 
 
 class TargetChoice:
@@ -54,7 +55,7 @@ class TargetChoice:
     def choose(self, wish: Wish, present: Mapping[str, Any] | None) -> tuple[Choice, str]:
         description = self.service.description
         try:
-            wanted = compose_release.wanted(wish.to, description.images, description.tag_prefix)
+            wanted = compose_release.wanted(wish.to, description.images, description.tag_prefix, wish.hotfix)
         except compose_release.NotMeant as error:
             ways = (("to=<tag or commit>", "names a release"), ("to=<name@sha256:...>", "names its images"))
             raise Refused(Refusal(error.code, str(error), ways, tuple(self.recent()))) from error

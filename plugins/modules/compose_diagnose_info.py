@@ -110,7 +110,7 @@ verdict:
 facts:
   description:
     - What was seen. Keys are engine_problem, files_problem, services, once, containers, answers, health, disks, drift,
-      images, busy.
+      images, busy, hotfixes.
   returned: success
   type: dict
 bundle:

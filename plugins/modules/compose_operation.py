@@ -79,6 +79,12 @@ options:
     description: Whether other hosts use the database of this one. Going back by itself then undoes no migration.
     type: bool
     default: false
+  hotfix:
+    description:
+      - For O(procedure=deploy), record the release as a hotfix, with its branch and its commit, and say which merges
+        are due for it. O(to) may then be a branch, whose images have its name as their tag, with C(-) for each C(/).
+    type: bool
+    default: false
   registry_password:
     description: Password or token of O(service.registry_user).
     type: str
@@ -327,6 +333,7 @@ OPTIONS: dict[str, Any] = {
     "set_aside_ledger": {"type": "bool", "default": False},
     "migrate_here": {"type": "bool", "default": True},
     "database_shared": {"type": "bool", "default": False},
+    "hotfix": {"type": "bool", "default": False},
     "registry_password": {"type": "str", "no_log": True},
     "registry_logins": {
         # Its passwords are secrets; the list is not.

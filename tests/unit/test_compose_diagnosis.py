@@ -17,6 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis impo
     Seen,
     diagnose,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
 SERVICES = {"proxy": (), "backend": ("db",), "worker": ("db",), "web": (), "db": ()}
 
@@ -174,6 +175,11 @@ TABLE = {
         "warn",
         "it works; to look at: operation 1 (deploy by anna) is at work on this service: what is seen may be a moment "
         "in its midst",
+    ),
+    "a hotfix that is not merged": (
+        replace(STACK, hotfixes=(Row("hotfix", "warn", "hotfix/x is not on main", ("gh pr create",)),)),
+        "warn",
+        "it works; to look at: hotfix/x is not on main",
     ),
     "nothing is asked": (
         replace(STACK, answers=()),

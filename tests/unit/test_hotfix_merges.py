@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    compose_hotfix,
+    compose_release,
     dokku_hotfix,
     dokku_source,
     hotfix_merges,
+    hotfix_source,
     laravel_hotfix,
     operation_report,
 )
@@ -306,6 +309,88 @@ def test_a_commit_that_dokku_fetched_is_the_hotfix_of_the_record() -> None:
     assert hotfix_merges.deployed([known]) == (
         Hotfix(commit, "hotfix/x", "20261130T020000Z-aaaaaa", "2026-11-30T02:00:00.000Z"),
     )
+
+
+# -- Compose: images that name their commit ------------------------------------------------------
+
+
+def compose_plan(revision: str) -> dict[str, Any]:
+    return {"to": {"id": "rel-1", "revision": revision}, "facts": {"pin": "file"}, "warnings": [], "also": []}
+
+
+def test_a_hotfix_of_compose_is_held_against_the_source_where_it_can_be_read(repository: Repository) -> None:
+    address = str(repository.origin)
+    found = compose_hotfix.planned(compose_plan(repository.hotfix), "hotfix/login", address, INTO)
+    facts = found["facts"]
+    assert (facts["pin"], facts["branch"], facts["commit"]) == ("file", "hotfix/login", repository.hotfix)
+    assert [one["into"] for one in facts["merges"]] == ["main", "staging"] and found["warnings"] == []
+    history = {"records": [record(facts)]}
+    assert len(rows(compose_hotfix.standings(history, address, INTO), address, INTO)) == 1
+    merge(repository)
+    repository.on("staging", "merge", "--quiet", "--no-edit", "main")
+    assert rows(compose_hotfix.standings(history, address, INTO), address, INTO) == []
+
+
+def test_a_hotfix_of_compose_says_what_can_not_be_known(repository: Repository) -> None:
+    found = compose_hotfix.planned(compose_plan(repository.hotfix), "hotfix/login", "", INTO)
+    assert "can't be told: no source repository is known" in found["warnings"][0]
+    assert [one["into"] for one in found["facts"]["merges"]] == ["main", "staging"]
+    (row,) = rows(compose_hotfix.standings({"records": [record(found["facts"])]}, "", INTO), "", INTO)
+    assert "can't be told: no source repository is known" in row.text
+    assert row.details[0].startswith(f"git fetch origin && git merge-base --is-ancestor {repository.hotfix}")
+    unnamed = compose_hotfix.planned(compose_plan(""), "hotfix/login", "", INTO)
+    assert "the images name no commit" in unnamed["facts"]["merges_unknown"]
+
+
+def test_a_deploy_after_a_hotfix_says_how_to_see_whether_it_has_it() -> None:
+    one, other = "a" * 40, "b" * 40
+    records = [record({"hotfix": True, "commit": one, "branch": "hotfix/x"})]
+    (said,) = compose_hotfix.follows(compose_plan(other), records)
+    assert "hotfix/x" in said and f"git merge-base --is-ancestor {one} {other}" in said
+    assert compose_hotfix.follows(compose_plan(one), records) == []
+    assert compose_hotfix.follows(compose_plan(other), [*records, record({})]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "labels", "expected"),
+    [
+        ("git@git.example.com:shop.git", ["https://github.com/example/shop"], "git@git.example.com:shop.git"),
+        ("", ["https://github.com/example/shop", "https://github.com/example/shop"], "https://github.com/example/shop"),
+        # What an image says of itself is foreign: no other way to a repository, and no second one.
+        ("", ["ssh://git@evil.example.com/x"], ""),
+        ("", ["ext::sh -c x"], ""),
+        ("", ["https://github.com/example/shop", "https://github.com/example/other"], ""),
+        ("", [""], ""),
+    ],
+)
+def test_the_source_repository_of_images(given: str, labels: list[str], expected: str) -> None:
+    assert compose_hotfix.source_of(given, [{compose_hotfix.SOURCE: one} for one in labels]) == expected
+
+
+@pytest.mark.parametrize(
+    ("to", "hotfix", "tags"),
+    [
+        ("hotfix/login", True, ("hotfix-login",)),
+        ("hotfix/login#2", True, ("hotfix-login-2",)),
+        ("ghcr.io/example/shop:1.0.0", True, ("1.0.0",)),
+        ("1.0.0", True, ("1.0.0",)),
+        ("hotfix/login", False, None),
+    ],
+)
+def test_the_images_of_a_branch_have_its_name(to: str, hotfix: bool, tags: tuple[str, ...] | None) -> None:
+    images = {"web": "ghcr.io/example/shop"}
+    if tags is None:
+        with pytest.raises(compose_release.NotMeant):
+            compose_release.wanted(to, images, "sha-", hotfix)
+    else:
+        assert compose_release.wanted(to, images, "sha-", hotfix).tags == tags
+        assert compose_release.names_branch("ghcr.io/example/shop", images) is False
+
+
+@pytest.mark.parametrize("address", ["ext::sh -c touch% x", "--upload-pack=x", "-x", "https://a b"])
+def test_no_other_address_is_asked(address: str) -> None:
+    (one,) = hotfix_source.standings(address, [Hotfix("a" * 40)], INTO)
+    assert one.why == "the address of the source repository is not one that may be asked"
 
 
 # -- the rules -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from lab import APP, STATE, Lab
@@ -261,6 +262,47 @@ def test_hotfix_wants_a_reason_and_proves_the_login(lab: Lab) -> None:
     run = lab.play("laravel_deploy", to="v1.7.0", hotfix="true", reason="INC-2 login loop")
     assert run.green, run.text
     assert {check["name"] for check in lab.ledger()[-1]["health"]} == {"health", "login"}
+
+
+@pytest.fixture
+def hotfix(lab: Lab) -> Iterator[str]:
+    """A branch of the remote with a commit that neither main nor staging has; gives that commit."""
+    lab.at("v1.0.0", "v1.1.0")
+    git = "GIT_INDEX_FILE=/tmp/hotfix-index git -C /srv/git/vertex-laravel-api.git"
+    named = "-c user.name=Ada -c user.email=ada@example.com"
+    commit = lab.deploy(
+        f"set -e; {git} read-tree v1.7.0; "
+        f"blob=$(echo fixed | {git} hash-object -w --stdin); "
+        f"{git} update-index --add --cacheinfo 100644,$blob,HOTFIX.md; "
+        f"{git} {named} commit-tree $({git} write-tree) -p v1.7.0^0 -m 'Mend the login'"
+    )
+    lab.deploy(f"{git} update-ref refs/heads/hotfix/login {commit}; {git} update-ref refs/heads/staging v1.7.0^0")
+    main = lab.deploy(f"{git} rev-parse main")
+    yield commit
+    lab.deploy(
+        f"{git} update-ref refs/heads/main {main}; {git} update-ref -d refs/heads/staging; "
+        f"{git} update-ref -d refs/heads/hotfix/login; rm -f /tmp/hotfix-index"
+    )
+
+
+def test_hotfix_from_its_branch_warns_until_it_is_merged(lab: Lab, hotfix: str) -> None:
+    origin = "git -C /srv/git/vertex-laravel-api.git"
+    wish = {"to": "hotfix/login", "hotfix": "true", "reason": "INC-3"}
+    plan = lab.play("laravel_deploy", "--check", **wish)
+    assert plan.green and "due into main: git fetch origin" in plan.text, plan.text
+    run = lab.play("laravel_deploy", **wish)
+    assert run.green and "to merge  into main: " in run.text and "into staging: " in run.text, run.text
+    facts = lab.ledger()[-1]["facts"]
+    assert (facts["hotfix"], facts["branch"], facts["commit"]) == (True, "hotfix/login", hotfix)
+    assert lab.commit() == hotfix
+    status = lab.play("laravel_status")
+    assert "is not on main and staging" in status.text, status.text
+    lab.deploy(f"{origin} update-ref refs/heads/main {hotfix}")
+    assert "is not on staging" in lab.play("laravel_status").text
+    lab.deploy(f"{origin} update-ref refs/heads/staging {hotfix}")
+    assert "takes it away" not in lab.play("laravel_status").text
+    # A release that is older says what it takes away.
+    assert "does not have the hotfix hotfix/login" in lab.play("laravel_deploy", "--check", to="v1.7.0").text
 
 
 def test_secret_values_reach_neither_the_output_nor_the_ledger(lab: Lab) -> None:
