@@ -312,6 +312,7 @@ class ComposePlanner:
                         "targets": list(downs),
                         "undo": list(migrations.undoes),
                         "stays": sorted(set(applied) - set(migrations.undoes)),
+                        **migration_plan.cut(schema.transactional),
                     },
                 )
             )
@@ -327,6 +328,7 @@ class ComposePlanner:
                         "image": images[self.service.description.migration_service].text,
                         "to": "heads" if several else "head",
                         "migrations": list(migrations.runs),
+                        **migration_plan.cut(schema.transactional),
                     },
                 )
             )
@@ -354,7 +356,12 @@ class ComposePlanner:
                     "migrate_up",
                     f"alembic upgrade {' '.join(schema.heads or ())} in {label(present.release)}",
                     repeatable=schema.transactional,
-                    data={"image": newer.text, "heads": list(schema.heads or ()), "after": "migrate_down"},
+                    data={
+                        "image": newer.text,
+                        "heads": list(schema.heads or ()),
+                        "after": "migrate_down",
+                        **migration_plan.cut(schema.transactional),
+                    },
                 )
             )
         elif schema.migrations is not None and wish.procedure == "deploy" and wish.migrate_here and not schema.unseen:
@@ -381,6 +388,7 @@ class ComposePlanner:
             "shared": wish.database_shared,
             # The first step of all: whether there is anything to undo is looked up in the database.
             "after": "images",
+            **migration_plan.cut(schema.transactional),
         }
         title = "undo the migrations of this deploy, from the new image, where nothing is lost by it"
         return [Step("undo_migrations", title, repeatable=schema.transactional, data=data)]

@@ -25,8 +25,9 @@ class Step:
 
     id: unique in its plan ("vendor", "migrate_down:2026_01_02_000000_add_note").
     title: what a person reads. repeatable: doing it again after it was cut off is safe.
-    data: what the step needs, without secrets. Three keys mean something here: `after` (see Progress.undo_needed),
-    `proof` (what it saw counts in its own run only), `no_return` (once it was begun, nothing can be undone).
+    data: what the step needs, without secrets. Four keys mean something here: `after` (see Progress.undo_needed),
+    `proof` (what it saw counts in its own run only), `no_return` (once it was begun, nothing can be undone), `cut` (a
+    sentence on what it may have left where it was cut off).
     """
 
     id: str
@@ -307,8 +308,14 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
 def _why_back(progress: Progress) -> str:
     step = progress.failed or progress.begun
     if step:
-        return f"step '{step}': {progress.error or 'cut off'}"
+        return f"step '{step}': {progress.error or 'cut off' + _left_by_cut(progress, step)}"
     return str((progress.verified or {}).get("reason", ""))
+
+
+def _left_by_cut(progress: Progress, cut: str) -> str:
+    """What a step that was cut off may have left, as a sentence of its own; empty where it leaves nothing."""
+    step = next((step for step in (*progress.steps, *progress.undo) if step.id == cut), None)
+    return f". {step.data['cut']}" if step is not None and step.data.get("cut") else ""
 
 
 def about(progress: Progress) -> str:
@@ -392,7 +399,8 @@ def _judge(progress: Progress) -> Verdict:
         return Verdict(
             "unclear",
             ("resume", "undo", "accept"),
-            f"{where} after {count}; whether that step took effect can't be seen from here: {step.title}",
+            f"{where} after {count}; whether that step took effect can't be seen from here: {step.title}"
+            + _left_by_cut(progress, step.id),
         )
     if progress.failed:
         return Verdict("undoable", ("undo", "resume", "accept"), f"{where} after {count}: {progress.error}")
@@ -437,7 +445,9 @@ def ending(progress: Progress) -> Ending:
     if not progress.touched:
         return Ending("interrupted", True, "from", "it ended before it changed anything")
     cut = progress.failed or progress.begun
-    stopped = progress.error or (f"cut off in step '{cut}'" if cut else "cut off between two steps")
+    stopped = progress.error or "cut off between two steps"
+    if cut and not progress.error:
+        stopped = f"cut off in step '{cut}'{_left_by_cut(progress, cut)}"
     if progress.direction == BACK:
         if not progress.back_complete:
             return Ending("failed", False, None, f"the way back is not complete: {stopped}")

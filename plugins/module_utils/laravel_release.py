@@ -145,7 +145,7 @@ def _migrate_down(facts: Facts) -> list[Step]:
             f"{_DOWN}{name}",
             f"undo migration {name}, from the newer code",
             repeatable=facts.transactional,
-            data={"migration": name, "in": facts.source["id"]},
+            data={"migration": name, "in": facts.source["id"], **migration_plan.cut(facts.transactional)},
         )
         for name in facts.undoes
     ]
@@ -157,7 +157,12 @@ def _migrate_up(facts: Facts) -> list[Step]:
             f"{_UP}{name}",
             f"run migration {name} again",
             repeatable=facts.transactional,
-            data={"migration": name, "after": f"{_DOWN}{name}", "in": facts.source["id"]},
+            data={
+                "migration": name,
+                "after": f"{_DOWN}{name}",
+                "in": facts.source["id"],
+                **migration_plan.cut(facts.transactional),
+            },
         )
         for name in reversed(facts.undoes)
     ]
@@ -177,7 +182,11 @@ def _migrate(facts: Facts) -> list[Step]:
             "migrate",
             f"artisan migrate --force ({amount})",
             repeatable=facts.transactional or surely_none,
-            data={"migrations": list(facts.runs), "in": facts.target["id"]},
+            data={
+                "migrations": list(facts.runs),
+                "in": facts.target["id"],
+                **migration_plan.cut(facts.transactional or surely_none),
+            },
         )
     ]
 

@@ -30,6 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import 
     install,
     live_key,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.migration_plan import LEFT_HALF_DONE
 from ansible_collections.ops.runbook.plugins.module_utils.serving_umask import as_served
 
 
@@ -134,7 +135,7 @@ class LaravelSteps:
         text = f". In the database now: {', '.join(done) if done else 'none of them'}"
         if not self.plan["transactional"]:
             missing = next((name for name in wanted if name not in applied), "")
-            text += f". {missing} may have left a part of its changes: this database can't take them back by itself"
+            text += f". {missing} {LEFT_HALF_DONE}"
         return text
 
     @staticmethod

@@ -13,6 +13,15 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Comparison, Undoing
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
+#: What a migration leaves that failed or was cut off, where the database has no transactions for it (MySQL, SQLite).
+LEFT_HALF_DONE = "may have left a part of its changes: this database can't take them back by itself"
+
+
+def cut(transactional: bool) -> dict[str, str]:
+    """For the data of a step that migrates: what it may have left where it was cut off. See journal.Step."""
+    return {} if transactional else {"cut": f"The migration under way {LEFT_HALF_DONE}"}
+
+
 #: Allowed values of the operator input `migrations`, by procedure; the first is the default.
 MODES = {"rollback": ("refuse", "keep", "down"), "deploy": ("run", "skip", "keep")}
 

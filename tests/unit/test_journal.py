@@ -406,3 +406,26 @@ def test_no_order_of_lines_is_a_crash(events: list[Event]) -> None:
     progress = folded(*GOOD[:3], *events)
     classify(progress)
     ending(progress)
+
+
+# -- what a cut may have left ------------------------------------------------------------------------
+
+HALF_DONE = "The migration under way may have left a part of its changes"
+
+
+def cut_in_a_migration(direction: str = FORWARD) -> list[Event]:
+    """An operation whose process was killed in a migration of a database without transactions for it."""
+    data = {"cut": f"{HALF_DONE}: this database can't take them back by itself"}
+    step = {"id": "migrate", "title": "artisan migrate", "repeatable": False, "data": data}
+    opened = {"event": "open", "operation": "op-1", "procedure": "deploy"}
+    plan = {"from": {"id": "1"}, "to": {"id": "2"}, "steps": [step], "undo": [{"id": "code", "title": "back"}]}
+    events = [opened, {"event": "plan", "plan": plan}, phase("apply"), begin("migrate")]
+    return events if direction == FORWARD else [*events, phase("apply", BACK), *did("code"), end("apply"), OK]
+
+
+def test_what_a_migration_that_was_killed_may_have_left_is_told_as_that_of_one_that_failed() -> None:
+    cut = folded(*cut_in_a_migration())
+    assert HALF_DONE in classify(cut).text
+    assert ending(cut).error == f"cut off in step 'migrate'. {HALF_DONE}: this database can't take them back by itself"
+    back = ending(folded(*cut_in_a_migration(BACK)))
+    assert (back.outcome, HALF_DONE in back.error) == ("reverted", True)
