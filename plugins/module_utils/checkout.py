@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ansible_collections.ops.runbook.plugins.module_utils import durable_tree
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
+from ansible_collections.ops.runbook.plugins.module_utils.ref_name import is_ref_name
 
 #: Refs under this name hold the commits of kept releases, so that git never collects them.
 KEPT_REFS = "refs/ops-runbook/releases/"
@@ -99,7 +100,8 @@ class Checkout:
         return self.run("remote", "get-url", self.remote, check=False).stdout.strip()
 
     def tags_at(self, commit: str) -> list[str]:
-        return self.text("tag", "--points-at", commit, "--sort=-version:refname").split()
+        names = self.text("tag", "--points-at", commit, "--sort=-version:refname").split("\n")
+        return [name for name in names if name]
 
     def changes(self) -> list[str]:
         """Changes of tracked files that are not committed, as `XY path` lines."""
@@ -226,8 +228,8 @@ class Checkout:
         fresh: branches and tags mean what the remote says now (a deploy); otherwise what is on this host
         decides, and the remote is asked only about what is not (a rollback). Raises CheckoutProblem.
         """
-        if not re.match(r"^[\w][\w./+-]*\Z", wanted) or ".." in wanted:
-            raise CheckoutProblem("bad_release_name", f"to={wanted} is no commit, tag or branch name")
+        if not is_ref_name(wanted):
+            raise CheckoutProblem("bad_release_name", f"to={wanted} is not a name that git takes for a tag or a branch")
         if not fresh:
             local = self._local(wanted)
             if local is not None:
@@ -306,7 +308,7 @@ class Checkout:
         if asked.code != 0:
             self._network_error = excerpt(asked.stderr, redact=self.commands.redact)
             return None
-        found = {name: commit for commit, _, name in (line.partition("\t") for line in asked.stdout.splitlines())}
+        found = {name: commit for commit, _, name in (line.partition("\t") for line in asked.stdout.split("\n"))}
         branch = found.get(f"refs/heads/{wanted}")
         tag = found.get(f"refs/tags/{wanted}^{{}}") or found.get(f"refs/tags/{wanted}")
         if branch and tag and branch != tag:

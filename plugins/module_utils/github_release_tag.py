@@ -15,8 +15,8 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError, part
 from ansible_collections.ops.runbook.plugins.module_utils.github_module import repository_path
 from ansible_collections.ops.runbook.plugins.module_utils.github_state import Change, Plan, State, Write
+from ansible_collections.ops.runbook.plugins.module_utils.ref_name import is_ref_name
 
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]*\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 #: Conclusions that hold nothing up. A check that is asked for by name must be a success.
 _HARMLESS = ("success", "neutral", "skipped")
@@ -54,7 +54,7 @@ def checked(wanted: Wanted) -> Wanted:
     """The wanted tag. Raises GitHubError where it can't be; contacts nobody."""
     repository_path(wanted.repository)
     tag = wanted.tag
-    if not _TAG.match(tag) or ".." in tag or "//" in tag or "/." in tag or tag.endswith((".", "/", ".lock")):
+    if not is_ref_name(tag):
         raise GitHubError("bad_input", f"{tag!r} is no name of a tag", ("tag", "as in v1.4.0"))
     if wanted.commit and not _COMMIT.match(wanted.commit):
         raise GitHubError(

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import http.server
 import itertools
 import os
+import re
 import shutil
+import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,7 +167,7 @@ def test_an_unknown_name_is_refused_with_what_to_do(origin: Origin, fresh: bool)
 @pytest.mark.parametrize("fresh", [True, False])
 @pytest.mark.parametrize(
     "wanted",
-    ["", "-x", "--upload-pack=x", "v1..v2", "v1^", "v1~1", "HEAD@{1}", "a b", "v1;id", ":/fix", "v1\n", "v1\nv2", "$x"],
+    ["", "-x", "--upload-pack=x", "v1..v2", "v1^", "v1~1", "HEAD@{1}", "a b", ":/fix", "v1\n", "v1\nv2", "a:b"],
 )
 def test_what_is_no_name_never_reaches_git(tmp_path: Path, wanted: str, fresh: bool) -> None:
     nowhere = Checkout(Commands(str(tmp_path)), git=("/nowhere/git",))
@@ -629,3 +633,134 @@ def test_the_repository_is_named(origin: Origin) -> None:
 def test_a_missing_git_is_named(origin: Origin) -> None:
     with pytest.raises(CommandFailed, match="/nowhere/git is not installed"):
         Checkout(Commands(str(origin.clone)), git=("/nowhere/git",)).head()
+
+
+# -- names that git takes ----------------------------------------------------------------------------
+
+NAMES = [
+    "app@1.2.3",
+    "release/2026.11_a+b",
+    "v1,2",
+    "größe-1",
+    "a=b",
+    "ver#3",
+    "(x)",
+    "a\u00a0b",
+    "a\u2028b",
+    "$HOME",
+    "'q'",
+]
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["deploy", "rollback"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_release_by_whatever_name_git_takes_for_a_tag(origin: Origin, name: str, fresh: bool) -> None:
+    git(origin.work, "tag", name, origin.v1)
+    git(origin.clone, "fetch", "--quiet", "--tags")
+    found = origin.checkout.resolve(name, fresh)
+    assert (found.commit, found.name) == (origin.v1, name)
+    assert name in origin.checkout.tags_at(origin.v1)
+
+
+@pytest.mark.parametrize(
+    "name", ["-x", "--upload-pack=touch x", "v1^{}", "v1~1", "a..b", "refs/heads/*", "main:x", " v1"]
+)
+def test_an_option_or_an_expression_of_git_is_not_a_release(origin: Origin, name: str) -> None:
+    assert problem_of(origin.checkout, name, fresh=True).code == "bad_release_name"
+
+
+# -- why the remote gives nothing --------------------------------------------------------------------
+
+
+def by_ssh(tmp_path: Path, said: str) -> str:
+    """A stand-in for ssh that says this, and ends as ssh does; git adds its own words to them."""
+    program = tmp_path / "ssh-says"
+    program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 255\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+#: What ssh says (taken from OpenSSH 9 and 10), and the line of it that a person needs.
+SSH_SAYS = {
+    "a deploy key that is refused": ("git@git.example.com: Permission denied (publickey).",) * 2,
+    "several ways to log in, all refused": ("git@git.example.com: Permission denied (publickey,password).",) * 2,
+    "a host key that is not known": (
+        "No ED25519 host key is known for git.example.com and you have requested strict checking.\n"
+        "Host key verification failed.",
+        "Host key verification failed.",
+    ),
+    "a name that does not resolve": (
+        "ssh: Could not resolve hostname git.example.com: Temporary failure in name resolution",
+    )
+    * 2,
+    "a port that nobody listens on": ("ssh: connect to host git.example.com port 22: Connection refused",) * 2,
+    "a host that does not answer": ("ssh: connect to host git.example.com port 22: Connection timed out",) * 2,
+    "a key file that others may read": (
+        "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\n"
+        "@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\n"
+        "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\n"
+        "Permissions 0644 for '/home/deploy/.ssh/id' are too open.\n"
+        "It is required that your private key files are NOT accessible by others.\n"
+        "This private key will be ignored.\n"
+        'Load key "/home/deploy/.ssh/id": bad permissions\n'
+        "git@git.example.com: Permission denied (publickey).",
+        "Permissions 0644 for '/home/deploy/.ssh/id' are too open.",
+    ),
+    "a key that GitHub gave to another repository": (
+        "ERROR: Repository not found.",
+        "ERROR: Repository not found.",
+    ),
+    "a server that cuts the line": ("kex_exchange_identification: Connection closed by remote host",) * 2,
+}
+
+
+@pytest.mark.parametrize("case", SSH_SAYS.values(), ids=SSH_SAYS)
+def test_the_refusal_of_a_remote_by_ssh_holds_what_ssh_said(
+    case: tuple[str, str], origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, cause = case
+    monkeypatch.setenv("GIT_SSH_COMMAND", by_ssh(tmp_path, said))
+    git(origin.clone, "remote", "set-url", "origin", "ssh://git@git.example.com/acme/shop.git")
+    problem = problem_of(origin.checkout, "v9", fresh=True)
+    assert (problem.code, cause in str(problem)) == ("remote_unreachable", True), str(problem)
+
+
+@pytest.mark.parametrize(
+    ("address", "cause"),
+    [
+        ("https://git.invalid/acme/shop.git", "Could not resolve host"),
+        ("https://127.0.0.1:9/acme/shop.git", "Failed to connect|Could not connect|Connection refused"),
+        ("/nowhere/shop.git", "does not appear to be a git repository|not a git repository"),
+    ],
+    ids=["a name", "a port", "a folder"],
+)
+def test_the_refusal_of_any_other_remote_holds_what_git_said(origin: Origin, address: str, cause: str) -> None:
+    git(origin.clone, "remote", "set-url", "origin", address)
+    problem = problem_of(origin.checkout, "v9", fresh=True)
+    assert problem.code == "remote_unreachable" and re.search(cause, str(problem)), str(problem)
+
+
+@pytest.fixture
+def of_an_unknown_issuer(tmp_path: Path) -> Iterator[int]:
+    """The port of a server of HTTPS whose certificate nobody trusts."""
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run(["openssl", *made, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    worker = threading.Thread(target=server.serve_forever, daemon=True)
+    worker.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    worker.join()
+
+
+def test_the_refusal_of_a_server_whose_certificate_is_not_trusted_says_so(
+    origin: Origin, of_an_unknown_issuer: int
+) -> None:
+    git(origin.clone, "remote", "set-url", "origin", f"https://localhost:{of_an_unknown_issuer}/acme/shop.git")
+    problem = problem_of(origin.checkout, "v9", fresh=True)
+    assert problem.code == "remote_unreachable" and "certificate" in str(problem).lower(), str(problem)
