@@ -353,7 +353,7 @@ class _Look:
     def _hotfixes(self) -> list[Row]:
         """Hotfixes of the ledger whose merges are not known to be done."""
         try:
-            history = operation_history.read(self.guard)
+            history = operation_history.read(self.guard, operation_history.LATELY)
         except (OSError, ValueError, operation_history.StateUnreadable):
             return []
         description = self.service.description

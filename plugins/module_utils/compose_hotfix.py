@@ -29,12 +29,18 @@ def source_of(given: str, labels: Iterable[Mapping[str, str]]) -> str:
     return next((one for one in found if len(found) == 1 and one.startswith("https://")), "")
 
 
-def planned(plan: Mapping[str, Any], branch: str, repository: str, into: Sequence[str]) -> dict[str, Any]:
-    """The plan of a deploy with what a hotfix brings. branch: as a person named it; empty for a tag or a digest."""
+def planned(
+    plan: Mapping[str, Any], branch: str, repository: str, into: Sequence[str], known: Sequence[Hotfix] = ()
+) -> dict[str, Any]:
+    """The plan of a deploy with what a hotfix brings.
+
+    branch: as a person named it; empty for a tag or a digest. known: the earlier hotfixes of the ledger.
+    """
     revision = str(plan["to"].get("revision") or "")
     commit = revision if _COMMIT.match(revision) else ""
-    found, warnings = hotfix_source.due(repository, Hotfix(commit, branch if branch not in into else ""), into)
-    facts = hotfix_merges.facts(commit, branch, found)
+    this = Hotfix(commit, branch if branch not in into else "")
+    found, warnings, earlier = hotfix_source.due(repository, this, into, known)
+    facts = hotfix_merges.facts(commit, branch, found, earlier)
     if not commit:
         text = "the images name no commit, so whether the hotfix was merged can't be told by their commit"
         facts, warnings = {**facts, "merges_unknown": text}, [text]
@@ -46,14 +52,17 @@ def planned(plan: Mapping[str, Any], branch: str, repository: str, into: Sequenc
     }
 
 
-def follows(plan: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A warning of a deploy that follows a hotfix: this host can't tell whether the new images have it."""
-    good = [one for one in records if one.get("outcome") == "succeeded" and one.get("to")]
-    last = hotfix_merges.deployed(good[-1:])
+def follows(plan: Mapping[str, Any], newest: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A warning of a deploy that follows a hotfix: this host can't tell whether the new images have it.
+
+    newest: records of the ledger, the newest first.
+    """
+    last = next((one for one in newest if one.get("outcome") == "succeeded" and one.get("to")), None)
+    known = hotfix_merges.deployed([last]) if last else ()
     revision = str(plan["to"].get("revision") or "")
-    if not last or last[0].commit == revision:
+    if not known or known[0].commit == revision:
         return []
-    (one,) = last
+    one = known[0]
     test = f"git merge-base --is-ancestor {one.commit} {revision or '<its commit>'} && echo 'it has it'"
     return [f"what runs is the hotfix {one.label()}; whether the new images have it, a clone says: {test}"]
 

@@ -14,6 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     compose_health,
     compose_hotfix,
     compose_release,
+    hotfix_merges,
     operation_change,
     operation_plan,
 )
@@ -26,7 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_staging import
 from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose_target import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders, Work
 
 
@@ -110,15 +111,16 @@ def carry_out(
 
 
 def _with_hotfix(
-    plan: dict[str, Any], wish: Wish, description: Description, store: ImageStore, ledger: Ledger
+    plan: dict[str, Any], wish: Wish, description: Description, store: ImageStore, ledger: Answers
 ) -> dict[str, Any]:
     """The plan of a deploy with the merges of a hotfix, and with a word about one that it follows."""
     if not wish.hotfix:
-        return {**plan, "warnings": [*plan["warnings"], *compose_hotfix.follows(plan, ledger.records)]}
+        return {**plan, "warnings": [*plan["warnings"], *compose_hotfix.follows(plan, ledger.backwards())]}
     images = compose_release.images_of(plan["to"]).values()
     source = compose_hotfix.source_of(description.source, [store.labels(image) for image in images])
     branch = wish.to if compose_release.names_branch(wish.to, description.images) else ""
-    return compose_hotfix.planned(plan, branch, source, description.hotfix_into)
+    known = hotfix_merges.of_ledger(ledger)
+    return compose_hotfix.planned(plan, branch, source, description.hotfix_into, known)
 
 
 def _secrets_wish(options: Mapping[str, Any]) -> SecretsWish:

@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     dokku_nginx_check,
     dokku_release,
     dokku_source,
+    hotfix_merges,
     journal,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
@@ -71,7 +72,10 @@ def plan(context: Context) -> dict[str, Any]:
     if situation.nginx is not None:
         raise Refused(dokku_nginx_check.refusal(situation.nginx, service.app))
     step = deploy_step(source, description.repository, situation)
-    hotfix = dokku_hotfix.planned(source, description.repository, description.hotfix_into) if staging.hotfix else {}
+    hotfix: dict[str, Any] = {}
+    if staging.hotfix:
+        known = hotfix_merges.of_ledger(context.guard.ledger())
+        hotfix = dokku_hotfix.planned(source, description.repository, description.hotfix_into, known)
     return {
         "from": present,
         "to": target,

@@ -18,15 +18,17 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import So
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import Hotfix, Standing
 
 
-def planned(source: Source, repository: str, into: Sequence[str]) -> dict[str, Any]:
-    """What a hotfix adds to the plan: facts, also and warnings."""
+def planned(source: Source, repository: str, into: Sequence[str], known: Sequence[Hotfix] = ()) -> dict[str, Any]:
+    """What a hotfix adds to the plan: facts, also and warnings. known: the earlier hotfixes of the ledger."""
     if source.kind != "git":
         text = f"which commit {source.ref} was built from is not known here, so which merges are due can't be told"
-        return {"facts": {"hotfix": True, "merges_unknown": text}, "also": [], "warnings": [text]}
+        facts = {**hotfix_merges.facts("", "", [], known), "merges_unknown": text}
+        return {"facts": facts, "also": [], "warnings": [text]}
     branch = source.branch or (source.name if source.unresolved else "")
     commit = source.ref if re.fullmatch(r"[0-9a-f]{40}", source.ref) and not source.unresolved else ""
-    found, warnings = hotfix_source.due(repository, Hotfix(commit, branch if branch not in into else ""), into)
-    facts = hotfix_merges.facts(commit, branch, found)
+    this = Hotfix(commit, branch if branch not in into else "")
+    found, warnings, earlier = hotfix_source.due(repository, this, into, known)
+    facts = hotfix_merges.facts(commit, branch, found, earlier)
     if not commit:
         text = f"which of {', '.join(into)} have {source.ref} already is not known before Dokku has fetched it"
         facts, warnings = {**facts, "merges_unknown": text}, [text]

@@ -13,11 +13,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import WARN, Row, clock
 
 #: How a branch stands to a commit: it has it; it has the same changes under another commit, as after a squash or a
@@ -65,28 +67,62 @@ class Standing:
 # -- the ledger ----------------------------------------------------------------------------------
 
 
-def facts(commit: str, branch: str, due: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """What the record of a hotfix has beside that of any other deploy. due: of `merges`."""
-    return {"hotfix": True, "branch": branch, "commit": commit, "merges": [dict(one) for one in due]}
+def facts(commit: str, branch: str, due: Sequence[Mapping[str, str]], earlier: Iterable[Hotfix] = ()) -> dict[str, Any]:
+    """What the record of a hotfix has beside that of any other deploy.
+
+    due: of `merges`. earlier: hotfixes before this one whose merges are due too: the newest record has them all.
+    """
+    found = [asdict(one) for one in earlier if one.commit != commit][: MOST - 1]
+    return {
+        "hotfix": True,
+        "branch": branch,
+        "commit": commit,
+        "merges": [dict(one) for one in due],
+        **({"earlier": found} if found else {}),
+    }
 
 
 def deployed(records: Iterable[Mapping[str, Any]], condemned: Iterable[str] = ()) -> tuple[Hotfix, ...]:
-    """The hotfixes of a ledger whose commit is known, the newest first.
+    """The hotfixes of records, the newest first, with those that their records name as earlier ones.
 
     condemned: ids of releases that a later operation left as bad: a fix that was taken back need not be merged.
     """
     left, found = frozenset(condemned), dict[str, Hotfix]()
     for record in records:
         known, target = record.get("facts") or {}, record.get("to") or {}
-        if record.get("outcome") != "succeeded" or not known.get("hotfix") or str(target.get("id")) in left:
+        if record.get("outcome") != "succeeded" or not known.get("hotfix"):
             continue
-        names = (known.get("commit"), target.get("revision"), target.get("id"))
-        commit = next((str(name) for name in names if _COMMIT.match(str(name or ""))), "")
-        if commit:
-            found.pop(commit, None)
-            branch = str(known.get("branch") or "")
-            found[commit] = Hotfix(commit, branch, str(record.get("id") or ""), str(record.get("finished") or ""))
+        own = None if str(target.get("id")) in left else _hotfix(record, known, target)
+        for one in (*_earlier(known)[::-1], own):
+            if one is not None:
+                found.pop(one.commit, None)
+                found[one.commit] = one
     return tuple(list(found.values())[::-1][:MOST])
+
+
+def _hotfix(record: Mapping[str, Any], known: Mapping[str, Any], target: Mapping[str, Any]) -> Hotfix | None:
+    names = (known.get("commit"), target.get("revision"), target.get("id"))
+    commit = next((str(name) for name in names if _COMMIT.match(str(name or ""))), "")
+    branch, operation = str(known.get("branch") or ""), str(record.get("id") or "")
+    return Hotfix(commit, branch, operation, str(record.get("finished") or "")) if commit else None
+
+
+def _earlier(known: Mapping[str, Any]) -> list[Hotfix]:
+    """The hotfixes that a record names as earlier ones, the newest first."""
+    listed = known.get("earlier")
+    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    names = ("commit", "branch", "operation", "finished")
+    hotfixes = [Hotfix(*(str(one.get(name) or "") for name in names)) for one in found]
+    return [one for one in hotfixes if _COMMIT.match(one.commit)]
+
+
+def of_ledger(book: Answers) -> tuple[Hotfix, ...]:
+    """The hotfixes of a ledger whose merges may be due, the newest first, without reading all of it."""
+    newest = book.find(ledger_keys.HOTFIX, ledger_keys.LATEST)
+    if newest is None:
+        return ()
+    release = book.history().find(str((newest.get("to") or {}).get("id")))
+    return deployed([newest], [release.id] if release is not None and not release.good else [])
 
 
 def condemned(history: Mapping[str, Any]) -> tuple[str, ...]:
@@ -183,6 +219,11 @@ def _address(repository: str) -> tuple[str, str]:
     host, path = (short[1], short[2]) if short else (parts.hostname or "", parts.path.strip("/").removesuffix(".git"))
     known = host == "github.com" or host.startswith("gitlab.")
     return (host, path) if known and re.fullmatch(r"[\w./-]+/[\w.-]+", path) else ("", "")
+
+
+def due_still(found: Iterable[Standing]) -> tuple[Hotfix, ...]:
+    """The hotfixes whose merges are due, or may be."""
+    return tuple(one.hotfix for one in found if one.those(LACKS, UNKNOWN))
 
 
 def told(due: Sequence[Mapping[str, str]]) -> list[tuple[str, list[str]]]:

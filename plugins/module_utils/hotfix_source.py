@@ -65,11 +65,16 @@ def _unknown(hotfixes: Sequence[Hotfix], into: Sequence[str], why: str) -> tuple
     return tuple(hotfix_merges.unknown(one, into, why) for one in hotfixes)
 
 
-def due(repository: str, hotfix: Hotfix, into: Sequence[str]) -> tuple[list[dict[str, str]], list[str]]:
-    """The merges that are due for a hotfix, and a warning where it can't be told which are done already."""
+def due(
+    repository: str, hotfix: Hotfix, into: Sequence[str], known: Sequence[Hotfix] = ()
+) -> tuple[list[dict[str, str]], list[str], tuple[Hotfix, ...]]:
+    """The merges that are due for a hotfix, a warning where it can't be told which are done, and the earlier ones due.
+
+    known: the earlier hotfixes of the ledger.
+    """
     if not hotfix.commit:
-        return (hotfix_merges.merges(repository, hotfix, into, into) if hotfix.branch else []), []
-    (one,) = standings(repository, [hotfix], into)
+        return (hotfix_merges.merges(repository, hotfix, into, into) if hotfix.branch else []), [], tuple(known)
+    one, *others = standings(repository, [hotfix, *known], into)
     names = one.those(hotfix_merges.LACKS, hotfix_merges.UNKNOWN)
     warnings = [f"whether {' and '.join(names)} have the hotfix already can't be told: {one.why}"] if one.why else []
-    return hotfix_merges.merges(repository, hotfix, names, into), warnings
+    return hotfix_merges.merges(repository, hotfix, names, into), warnings, hotfix_merges.due_still(others)

@@ -14,22 +14,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import hotfix_merges, operation_history
+from ansible_collections.ops.runbook.plugins.module_utils import hotfix_merges
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import Hotfix, Standing
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers
 
 
-def planned(service: LaravelService, ledger: Ledger, plan: dict[str, Any], branch: str, hotfix: bool) -> dict[str, Any]:
+def planned(
+    service: LaravelService, ledger: Answers, plan: dict[str, Any], branch: str, hotfix: bool
+) -> dict[str, Any]:
     """The plan of a deploy with what a hotfix brings, and with the earlier hotfixes that its release lacks.
 
     branch: the branch that was named; empty for a tag or a commit.
     """
     commit, git = str(plan["to"]["id"]), service.checkout.run
-    history = operation_history.picture(ledger, None, "free", None)
-    known = hotfix_merges.deployed(ledger.records, hotfix_merges.condemned(history))
+    known = hotfix_merges.of_ledger(ledger)
     warnings = hotfix_merges.lost(git, known, commit, label(plan["to"]))
     if not hotfix:
         return {**plan, "warnings": [*plan["warnings"], *warnings]}
@@ -37,12 +38,13 @@ def planned(service: LaravelService, ledger: Ledger, plan: dict[str, Any], branc
     this = Hotfix(commit, branch if branch not in into else "")
     tips, problem = service.checkout.heads(into)
     due = hotfix_merges.standing(git, this, into, tips).those(hotfix_merges.LACKS, hotfix_merges.UNKNOWN)
+    earlier = hotfix_merges.due_still(hotfix_merges.standing(git, one, into, tips) for one in known)
     if problem:
         warnings.append(f"the remote can't be asked ({problem}): the merges that are due are as of the last fetch")
     found = hotfix_merges.merges(service.checkout.repository(), this, due, into)
     return {
         **plan,
-        "facts": {**plan.get("facts", {}), **hotfix_merges.facts(commit, branch, found)},
+        "facts": {**plan.get("facts", {}), **hotfix_merges.facts(commit, branch, found, earlier)},
         "also": [*plan.get("also", []), *hotfix_merges.told(found)],
         "warnings": [*plan["warnings"], *warnings],
     }

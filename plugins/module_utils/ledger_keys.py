@@ -40,6 +40,9 @@ ROTATED = "rotated"
 PUT_IN = "put in"
 #: An item of maintenance and a period in which something became of it, such as `prune/2026-W48`.
 ITEM = "item"
+#: A hotfix that went live: LATEST, which has the earlier ones whose merges were due, and each by its commit.
+HOTFIX = "hotfix"
+LATEST = "latest"
 #: A backup, by its id.
 BACKUP = "backup"
 
@@ -103,6 +106,8 @@ def of(record: Mapping[str, Any]) -> list[Key]:
         found += [Key(ROTATED, f"{name}/{key}") for key in (_mapping(note.get("keys")) if succeeded else ())]
         if note.get("backup"):
             found.append(Key(BACKUP, str(note["backup"])))
+    if succeeded and _mapping(record.get("facts")).get("hotfix"):
+        found.append(Key(HOTFIX, LATEST))
     if procedure == "maintenance":
         periods = periods_of(_day(record.get("finished")))
         found += [Key(ITEM, f"{name}/{period}") for name in notes for period in periods]

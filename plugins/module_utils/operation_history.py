@@ -44,9 +44,15 @@ class Wanted:
     verify: bool = False
 
 
-#: What a status looks at: the last operations, and the last maintenance, however long ago.
+#: What a status looks at: the last operations, and the last maintenance and the last hotfix, however long ago.
 LATELY = Wanted(
-    limit=20, also=((ledger_keys.ENDED, "maintenance/succeeded"), (ledger_keys.ENDED, "maintenance/failed")), acted=True
+    limit=20,
+    also=(
+        (ledger_keys.ENDED, "maintenance/succeeded"),
+        (ledger_keys.ENDED, "maintenance/failed"),
+        (ledger_keys.HOTFIX, ledger_keys.LATEST),
+    ),
+    acted=True,
 )
 
 

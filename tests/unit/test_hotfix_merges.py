@@ -20,11 +20,13 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     hotfix_merges,
     hotfix_source,
     laravel_hotfix,
+    operation_history,
     operation_report,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout
 from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
+from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import (
     HAS,
     LACKS,
@@ -158,9 +160,13 @@ def record(facts: dict[str, Any], outcome: str = "succeeded", target: str = "r")
     }
 
 
+def ledger_of(*records: dict[str, Any]) -> Ledger:
+    return Ledger(records=records)
+
+
 def plan_of(repository: Repository, branch: str = "hotfix/login", **options: Any) -> dict[str, Any]:
     plan = {"to": {"id": repository.hotfix, "name": branch}, "warnings": [], "also": []}
-    ledger = Ledger(records=tuple(options.pop("records", ())))
+    ledger = ledger_of(*options.pop("records", ()))
     service = repository.service(options.pop("into", INTO))
     return laravel_hotfix.planned(service, ledger, plan, branch, options.pop("hotfix", True))
 
@@ -190,7 +196,7 @@ def test_a_deploy_that_is_no_hotfix_says_nothing_of_merges(repository: Repositor
 def test_the_next_deploy_says_which_hotfix_it_takes_away(repository: Repository) -> None:
     facts = plan_of(repository)["facts"]
     plan = {"to": {"id": git(repository.origin, "rev-parse", "main"), "name": "main"}, "warnings": []}
-    ledger = Ledger(records=(record(facts, target=repository.hotfix),))
+    ledger = ledger_of(record(facts, target=repository.hotfix))
     service = repository.service()
     (warning,) = laravel_hotfix.planned(service, ledger, plan, "main", False)["warnings"]
     assert "does not have the hotfix hotfix/login" in warning
@@ -348,7 +354,7 @@ def test_a_deploy_after_a_hotfix_says_how_to_see_whether_it_has_it() -> None:
     (said,) = compose_hotfix.follows(compose_plan(other), records)
     assert "hotfix/x" in said and f"git merge-base --is-ancestor {one} {other}" in said
     assert compose_hotfix.follows(compose_plan(one), records) == []
-    assert compose_hotfix.follows(compose_plan(other), [*records, record({})]) == []
+    assert compose_hotfix.follows(compose_plan(other), [record({}), *records]) == []
 
 
 @pytest.mark.parametrize(
@@ -409,6 +415,47 @@ def test_hotfixes_of_a_ledger() -> None:
     ]
     assert [found.commit for found in hotfix_merges.deployed(records, (bad,))] == [other, one]
     assert hotfix_merges.condemned({"releases": [{"id": bad, "good": False}, {"id": one, "good": True}]}) == (bad,)
+
+
+def test_the_newest_hotfix_has_the_earlier_ones_that_are_due(tmp_path: Path) -> None:
+    """Status and plan read the newest record alone, however long the ledger is."""
+    one, other, third = (Hotfix(letter * 40, f"hotfix/{letter}", "op", "2026-11-30T02:00:00.000Z") for letter in "abc")
+    facts = hotfix_merges.facts("d" * 40, "hotfix/d", [], (one, other))
+    assert [item["commit"] for item in facts["earlier"]] == [one.commit, other.commit]
+    newest = record(facts, target="d" * 40)
+    assert hotfix_merges.deployed([newest])[1:] == (one, other)
+    # Taken back by a rollback, it leaves the earlier ones.
+    assert hotfix_merges.deployed([newest], ["d" * 40]) == (one, other)
+    guard = Guard(str(tmp_path / "state"))
+    assert hotfix_merges.of_ledger(guard.ledger()) == ()
+    os.mkdir(guard.state_dir)
+    book = guard.ledger()
+    first = record({"hotfix": True, "commit": third.commit})
+    for number, written in enumerate((first, newest, *(record({}) for _ in range(30)))):
+        book.append({**written, "id": f"op-{number}"})
+        book = guard.ledger()
+    assert [found.commit for found in hotfix_merges.of_ledger(book)] == ["d" * 40, one.commit, other.commit]
+    shown = operation_history.read(guard, operation_history.LATELY)
+    assert [found.commit for found in hotfix_merges.deployed(shown["records"])] == ["d" * 40, one.commit, other.commit]
+
+
+@pytest.mark.parametrize("listed", [None, 5, "x", [5, None, {}, {"commit": 7}, {"commit": "x"}]])
+def test_a_record_that_somebody_else_wrote_names_no_hotfix(listed: Any) -> None:
+    assert hotfix_merges.deployed([record({"hotfix": True, "commit": listed, "earlier": listed})]) == ()
+
+
+def test_a_second_hotfix_keeps_the_first_one_that_is_due(repository: Repository) -> None:
+    first = plan_of(repository)["facts"]
+    second = repository.commit("hotfix/login", more="fix\n")
+    git(repository.clone, "fetch", "--quiet")
+    plan = {"to": {"id": second, "name": "hotfix/login"}, "warnings": []}
+    book = ledger_of(record(first, target=repository.hotfix))
+    found = laravel_hotfix.planned(repository.service(), book, plan, "hotfix/login", True)["facts"]
+    assert [one["commit"] for one in found["earlier"]] == [repository.hotfix]
+    merge(repository)
+    repository.on("staging", "merge", "--quiet", "--no-edit", "main")
+    git(repository.clone, "fetch", "--quiet")
+    assert "earlier" not in laravel_hotfix.planned(repository.service(), book, plan, "hotfix/login", True)["facts"]
 
 
 @pytest.mark.parametrize(

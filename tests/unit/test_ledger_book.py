@@ -79,6 +79,7 @@ def one_record(draw: st.DrawFn) -> Record:
         "error": draw(st.sampled_from(["", "step 'code': failed", "step 'code': no space left on device"])),
         "finished": f"2026-11-{day:02d}T00:00:00.000Z",
         "notes": notes,
+        **({"facts": {"hotfix": True}} if draw(st.booleans()) else {}),
         **({"continues": f"op-{draw(st.integers(1, 3))}"} if draw(st.booleans()) else {}),
     }
 
@@ -119,6 +120,7 @@ def answers(book: ledger.Answers) -> dict[str, Any]:
         ledger_keys.ROTATED: ["write_env/A", "write_env/B"],
         ledger_keys.BACKUP: ["op-1", "op-2-before"],
         ledger_keys.ENDED: ["rollback/succeeded", "deploy/failed"],
+        ledger_keys.HOTFIX: [ledger_keys.LATEST],
         ledger_keys.ITEM: ["seal/2026-11", "seal/2026-W47"],
     }.items():
         found[kind] = [book.find(kind, name) for name in names]
