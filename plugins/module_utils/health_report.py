@@ -78,7 +78,28 @@ def safety_lines(outcomes: Mapping[str, Any]) -> list[str]:
         lines += [f"{prefix}{_place(item)} {item['rule']} — waived as disposable" for item in outcome["waived"]]
         lines += [f"{prefix}{item['file']} NOT READ: {item['why']}" for item in outcome["unread"]]
         lines.append(prefix + _total(outcome))
+        lines += _read_of(outcome)
     return lines
+
+
+#: Endings of files that are named; of the others only how many there are.
+_NAMED_ENDINGS = 8
+
+
+def _read_of(outcome: Mapping[str, Any]) -> list[str]:
+    """The kinds of files that were read, and the endings of those that were not. A check speaks only of the first."""
+    kinds, left = outcome.get("kinds") or {}, outcome.get("left_out") or {}
+    parts = [f"read: {_counts(kinds)}"] if kinds else []
+    if left:
+        parts.append(f"not read: {_counts(left)}")
+    return [f"    {'; '.join(parts)}"] if parts else []
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    more = ordered[_NAMED_ENDINGS:]
+    named = [f"{number} {name}" for name, number in ordered[:_NAMED_ENDINGS]]
+    return ", ".join([*named, *([f"{sum(number for _name, number in more)} others"] if more else [])])
 
 
 def _place(finding: Mapping[str, Any]) -> str:
@@ -91,7 +112,8 @@ def _total(outcome: Mapping[str, Any]) -> str:
     read = _count(len(outcome["files"]), "file") + " read"
     if not outcome["files"] and not unread:
         return "nothing was read: this is not the root of a checkout, or it has nothing that builds or deploys it"
-    parts = [_count(found, "destructive command") + " found" if found else "no destructive command found"]
+    nothing = f"no destructive command found in {'it' if len(outcome['files']) == 1 else 'them'}"
+    parts = [_count(found, "destructive command") + " found" if found else nothing]
     if waived:
         parts.append(f"{waived} waived as disposable")
     if unread:

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Command:
-    """A simple command of a script, with the scripts inside its words."""
+    """A simple command of a script, with the scripts inside its words.
+
+    targets are the files that its output goes to. opened: a parenthesis follows it. closed: a parenthesis ends it.
+    pattern: it is no command but a pattern of C(case).
+    """
 
     line: int
     words: list[str] = field(default_factory=list)
@@ -21,6 +25,10 @@ class Command:
     documents: list[tuple[int, str]] = field(default_factory=list)
     piped: bool = False
     redirected: bool = False
+    targets: list[str] = field(default_factory=list)
+    opened: bool = False
+    closed: bool = False
+    pattern: bool = False
 
 
 class ShellReader:
@@ -39,6 +47,8 @@ class ShellReader:
         self._word: list[str] | None = None
         self._word_line = line
         self._drop_next = False
+        self._writes = False
+        self._open = 0
         self._waiting: list[tuple[Command, str, bool]] = []
         self._parentheses = _Parentheses(text)
         # Of what ends a template, up to where there is none: it is not looked for again before that place.
@@ -168,22 +178,33 @@ class ShellReader:
             return
         match = re.compile(r"&?[<>]{1,2}[|&]?").match(text, self._at)
         self._at = match.end() if match else self._at + 1
-        self._command.redirected = self._command.redirected or text[self._at - 1] != "<"
+        self._writes = text[self._at - 1] != "<"
+        self._command.redirected = self._command.redirected or self._writes
         self._drop_next = True
 
     def _operator(self, char: str) -> None:
         self._end_word()
         pipe = char == "|" and not self._text.startswith("||", self._at)
         self._command.piped = pipe
-        self._end_command()
+        start = self._at
         while self._at < len(self._text) and self._text[self._at] == char:
             self._at += 1
+        if char == "(":
+            self._command.opened = True
+            self._open += self._at - start
+        elif char == ")":
+            self._command.closed = self._open > 0
+            self._command.pattern = not self._open
+            self._open = max(0, self._open - (self._at - start))
+        self._end_command()
 
     def _end_word(self) -> None:
         if self._word is None:
             return
         if self._drop_next:
             self._drop_next = False
+            if self._writes:
+                self._command.targets.append("".join(self._word))
         else:
             if not self._command.words:
                 self._command.line = self._word_line
@@ -197,7 +218,7 @@ class ShellReader:
         if self._command.words or self._command.nested:
             self._commands.append(self._command)
         waiting = {id(command) for command, _mark, _tabs in self._waiting}
-        if id(self._command) in waiting and self._command not in self._commands:
+        if id(self._command) in waiting and not (self._commands and self._commands[-1] is self._command):
             self._commands.append(self._command)
         self._command = Command(self._line)
 

@@ -12,11 +12,16 @@ description:
   - Reads what builds, tests, deploys and schedules an application, and reports each command that destroys
     data, such as C(migrate:fresh), C(db:wipe), C(alembic downgrade base), C(docker compose down -v) or
     C(git clean -fdx). The same list stops such commands everywhere in this collection.
-  - It reads C(composer.json), C(package.json), C(app.json), workflows and pipelines, Compose files,
-    Dockerfiles, shell scripts, C(bin) and C(scripts), C(deploy.php), C(Envoy.blade.php), Makefiles,
-    Procfiles, crontabs, systemd units and Laravel's scheduler.
-  - It skips C(vendor), C(node_modules), C(.git), virtual environments and directories of tests. Links are not
-    followed.
+  - It reads C(composer.json), C(package.json), C(app.json) and other JSON, workflows, pipelines, manifests, playbooks
+    and other YAML, TOML, Dockerfiles, shell, batch and PowerShell scripts, Makefiles, justfiles, Procfiles, crontabs,
+    Jenkinsfiles, systemd units, Envoy, Terraform, and programs in PHP, JavaScript, TypeScript, Python and Ruby.
+    RV(kinds) says how many of each were read.
+  - It skips C(vendor), C(node_modules), C(.git), virtual environments, migrations, documentation, and files and
+    directories of tests. RV(left_out) counts them. Links are not followed. RV(clean) is said only of what was read.
+  - Variables of the same file are put in where they are used. Words such as C(migrate:fresh) or C(down -v) count
+    whatever the program before them is called.
+  - In a pipeline, a command is no finding where its own job makes the database (a service of the job, SQLite in memory,
+    C(APP_ENV=testing), C(docker compose up) before it) and nothing says that it reaches another host.
   - Comments, echoed texts and descriptions are no findings. Where it is not certain, a command is one.
   - "A command that runs against disposable data is waived by the comment C(ops-runbook: disposable) on its
     line, or on a comment line directly above. JSON has no comments, so scripts are waived by name, in
@@ -120,6 +125,20 @@ files:
   type: list
   elements: str
   sample: [composer.json, deploy.sh]
+kinds:
+  description: How many files were read, by the way in which they were read.
+  returned: success
+  type: dict
+  version_added: 0.1.0
+  sample: {composer: 1, shell: 1}
+left_out:
+  description:
+    - How many files were not read, by their ending, or by their name where they have none. They are documentation,
+      pictures, locks, migrations, and of forms that the check does not know.
+  returned: success
+  type: dict
+  version_added: 0.1.0
+  sample: {.md: 4, .png: 12}
 """
 
 from typing import Any
@@ -142,6 +161,8 @@ def report(scan: Scan) -> dict[str, Any]:
         "waived": [item.to_dict() for item in scan.waived],
         "unread": [item.to_dict() for item in scan.unread],
         "files": sorted(scan.files),
+        "kinds": scan.kinds,
+        "left_out": scan.left_out,
     }
 
 

@@ -80,6 +80,17 @@ DESTRUCTIVE = {
     "dokku --force apps:destroy shop": "dokku-destroy",
     "dokku mysql:destroy shop-db --force": "dokku-destroy",
     "ssh dokku@host apps:destroy shop": "dokku-destroy",
+    "php bin/console doctrine:schema:drop --force": "schema-reset",
+    "wp db reset --yes": "site-reset",
+    "pg_restore --clean -d app dump.custom": "restore-over",
+    "rabbitmqctl purge_queue mail": "store-delete",
+    "kubectl -n shop delete pvc data-db-0": "cluster-delete",
+    "aws s3 rb s3://uploads --force": "cloud-delete",
+    "terraform destroy -auto-approve": "infrastructure-destroy",
+    "heroku pg:reset --confirm shop": "platform-destroy",
+    "borg delete repo::archive": "backup-delete",
+    "rsync -a --delete ./ deploy@host.example.com:/srv/shop": "sync-delete",
+    "zfs destroy tank/db": "disk-erase",
 }
 
 HARMLESS = [

@@ -313,7 +313,7 @@ def test_the_table_of_one_host() -> None:
 def test_a_host_without_an_answer_is_in_the_table_and_not_healthy() -> None:
     lines = health_lines({"web1": outcome(Result("api", URL, True, 200)), "web2": {}, "web3": {"msg": "no route"}})
     assert [line.split()[0] for line in lines] == ["host", "web1", "web2", "web3", "2"]
-    assert "NOT ASKED: the host did not answer" in lines[2] and "NOT ASKED: no route" in lines[3]
+    assert "NOT ASKED: it did not answer" in lines[2] and "NOT ASKED: no route" in lines[3]
     assert lines[-1] == "2 of 3 unhealthy"
     assert health_lines({})[-1] == "nothing was asked"
 
@@ -334,6 +334,6 @@ def test_the_list_of_a_data_safety_check() -> None:
         "2 files read: 1 destructive command found, 1 waived as disposable, 1 file could not be read",
     ]
     clean = {"files": ["a"], "findings": [], "waived": [], "unread": []}
-    assert safety_lines({"web1": clean}) == ["1 file read: no destructive command found"]
+    assert safety_lines({"web1": clean}) == ["1 file read: no destructive command found in it"]
     assert "nothing was read" in safety_lines({"web1": {**clean, "files": []}})[0]
     assert "NOT READ" in safety_lines({"web1": {}, "web2": clean})[0]
