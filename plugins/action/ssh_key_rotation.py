@@ -237,7 +237,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """What GitHub says before a host is asked. refusal: why the rotation can't be done."""
         # The way back needs nothing of GitHub.
         if self._arguments.get("interrupted") == "undo":
-            return {"refusal": None, "used": "", "where": "", "doubts": []}
+            return {"refusal": None, "used": "", "where": "", "trusted": False, "doubts": []}
         typed = load_extra_vars(self._loader)
         refusal = None
         if "batch" in typed:
@@ -252,7 +252,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             try:
                 self._keep().ready()
                 found = ssh_key_ci.survey(self._github(), self._place())
-                return {"refusal": None, "used": found.used, "where": found.where, "doubts": list(found.warnings)}
+                known = {"used": found.used, "where": found.where, "trusted": found.trusted}
+                return {"refusal": None, **known, "doubts": list(found.warnings)}
             except GitHubError as error:
                 refusal = Refusal(error.code, str(error), tuple(error.ways))
             except NotKept as error:
@@ -281,6 +282,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             phase="plan",
             used=survey["used"],
             where=survey["where"],
+            trusted=survey["trusted"],
             secret=place.secret_in_words(),
             workflow=place.workflow_in_words(),
             keep=self._keep().what,

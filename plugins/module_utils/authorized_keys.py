@@ -131,6 +131,16 @@ def keys(content: bytes) -> list[tuple[int, Key]]:
     return [(line.number, line.key) for line in parse(content) if line.key is not None]
 
 
+def bare(content: bytes) -> set[str]:
+    """The fingerprints of the lines that begin with their key: in a list of revoked keys there are no options."""
+    found = set()
+    for line in _split(content):
+        key = _key(line.partition(b"\0")[0].decode("utf-8", "surrogateescape").lstrip(_BLANK))
+        if key is not None:
+            found.add(key.fingerprint)
+    return found
+
+
 def _split(content: bytes) -> Iterator[bytes]:
     """Lines as getline gives them: only a newline ends one, so a carriage return is a part of the line."""
     start = 0

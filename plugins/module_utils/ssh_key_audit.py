@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, key_file, ledger_keys, sshd_files
-from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key
+from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key, Line
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers, Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Configuration
@@ -184,11 +184,13 @@ def read_account(name: str, policy: Policy, environment: Mapping[str, str], sshd
     except sshd_files.NotRead as error:
         return {**result, "unread": [str(error)], "configuration_known": False}
     result["configuration_known"] = configuration.known
+    files = [_file(path, account, configuration) for path in where]
+    keys = [line.key for _known, lines, _unread in files for line in lines if line.key is not None]
+    configuration = sshd_files.with_revocations(configuration, keys)
     result["notes"] = _notes(configuration)
-    for path in where:
-        file, keys, unread = _file(path, account, configuration, policy)
+    for file, lines, unread in files:
         result["files"].append(file)
-        result["key_lines"] += keys
+        result["key_lines"] += _judged(lines, file, account, configuration, policy)
         result["unread"] += unread
     return result
 
@@ -204,10 +206,8 @@ def _notes(configuration: Configuration) -> list[str]:
     return notes
 
 
-def _file(
-    path: str, account: Account, configuration: Configuration, policy: Policy
-) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
-    """The file, its keys, and what could not be read."""
+def _file(path: str, account: Account, configuration: Configuration) -> tuple[dict[str, Any], list[Line], list[str]]:
+    """The file, its lines, and what could not be read."""
     file: dict[str, Any] = {"path": path, "exists": True, "problems": [], "unknown_lines": []}
     try:
         content = key_file.read(path)
@@ -219,10 +219,16 @@ def _file(
         return file, [], [f"{path} can't be read: {error.strerror}"]
     lines = authorized_keys.parse(content)
     file["unknown_lines"] = [{"line": line.number, "why": line.problem} for line in lines if line.problem]
-    keys = []
+    return file, lines, []
+
+
+def _judged(
+    lines: Sequence[Line], file: Mapping[str, Any], account: Account, configuration: Configuration, policy: Policy
+) -> list[dict[str, Any]]:
+    found = []
     for line in lines:
         if line.key is not None:
             own = configuration.refuses(line.key)
-            place = {"account": account.name, "file": path, "line": line.number}
-            keys.append({**place, **judge(line.key, [*file["problems"], *([own] if own else [])], policy)})
-    return file, keys, []
+            place = {"account": account.name, "file": file["path"], "line": line.number}
+            found.append({**place, **judge(line.key, [*file["problems"], *([own] if own else [])], policy)})
+    return found

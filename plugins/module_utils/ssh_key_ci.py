@@ -10,7 +10,9 @@ The workflow says which key it has in a line that it prints itself (docs/ssh-key
 
 A log has lines of others too: whoever has a commit, a branch or a pull request may write some of them. So the line
 counts as a line of its own alone, in runs of the branch that the secret is for, and a run that names two keys names
-none.
+none. Where the step did not run, there is no second line to tell by: a workflow may leave it out of a push, and a run
+that failed may not have come to it. So a run that was dispatched and succeeded is believed, and any other one where
+such a run, our own record or the operator says the same.
 """
 
 from __future__ import annotations
@@ -78,10 +80,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Survey:
-    """How it stands before anything is changed. used: the key that a run said it had; empty where none said so."""
+    """How it stands before anything is changed. used: the key that a run said it had; empty where none said so.
+
+    trusted: whether a run said so that was dispatched, and succeeded.
+    """
 
     used: str = ""
     where: str = ""
+    trusted: bool = False
     updated: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -124,18 +130,42 @@ def survey(github: GitHub, place: Place) -> Survey:
             f"jobs in {names} do not see this secret, the environment has one of the same name: the run will tell",
         )
     branch = place.branch()
-    runs = github_workflow.runs_of(github, place.repository, place.workflow, most=LISTED, branch=branch)
-    for run in [run for run in runs if run.done and run.branch == branch and run.event in EVENTS][:ASKED]:
-        try:
-            seen = said(_logs(github, run))
-        except GitHubError as error:
-            if error.status not in (404, 410):
-                raise
-            continue
-        if seen:
+    listed = github_workflow.runs_of(github, place.repository, place.workflow, most=LISTED, branch=branch)
+    runs = [run for run in listed if run.done and run.branch == branch and run.event in EVENTS]
+    used, where = "", ""
+    for run in runs[:ASKED]:
+        used = _said_by(github, run)
+        if used:
             where = f"run {run.run_id} of {place.workflow} on {branch}"
-            return Survey(only(seen, run.url or where), where, present.updated, warnings)
-    return Survey(updated=present.updated, warnings=warnings)
+            break
+    believed = [run for run in runs if _is_believed(run)][:ASKED]
+    trusted = bool(used) and any(_says_alone(github, run, used) for run in believed)
+    return Survey(used, where, trusted, present.updated, warnings)
+
+
+def _said_by(github: GitHub, run: Run) -> str:
+    """The key that a run said it had; empty where it said none, or its log is gone."""
+    try:
+        seen = said(_logs(github, run))
+    except GitHubError as error:
+        if error.status not in (404, 410):
+            raise
+        return ""
+    return only(seen, run.url or f"run {run.run_id}") if seen else ""
+
+
+def _says_alone(github: GitHub, run: Run, used: str) -> bool:
+    try:
+        return _said_by(github, run) == used
+    except GitHubError as error:
+        if error.code != "key_said_twice":
+            raise
+        return False
+
+
+def _is_believed(run: Run) -> bool:
+    """Whether the step that says the key ran, so that a line of somebody else would be the second one."""
+    return run.event == "workflow_dispatch" and run.conclusion == "success"
 
 
 def only(seen: Iterable[Seen], where: str) -> str:

@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Places
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Places, Said
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_steps import KeySteps
 
 #: Done again in each run that goes on with an interrupted one; all of them may be.
@@ -42,7 +42,8 @@ class Wish:
     """What is to be rotated.
 
     account: empty is the one that this runs as. old: fingerprint, empty where CI's own word decides. used and where:
-    that word. secret and workflow: in words. expires: days until sshd takes the new key no more, 0 for never.
+    that word, and trusted: whether nobody else can have written it. secret and workflow: in words. expires: days until
+    sshd takes the new key no more, 0 for never.
     """
 
     account: str = ""
@@ -51,6 +52,7 @@ class Wish:
     sshd_config: str = ""
     used: str = ""
     where: str = ""
+    trusted: bool = False
     secret: str = ""
     workflow: str = ""
     keep: str = ""
@@ -64,12 +66,13 @@ def look(wish: Wish, environment: Mapping[str, str]) -> Places:
     return ssh_key_place.look(name, environment, wish.sshd_config)
 
 
-def planned(wish: Wish, places: Places, operation: str, now: datetime) -> dict[str, Any]:
-    """What will be done. Raises Refused."""
+def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: str = "") -> dict[str, Any]:
+    """What will be done. put_in: when a rotation put in the key that CI has, by this host's record. Raises Refused."""
     if wish.file:
         ssh_key_place.must_be_read(places, wish.file)
     moment = now.timestamp()
-    old, why, warnings = ssh_key_place.choose(places, wish.old, wish.used, wish.where, moment)
+    said = Said(wish.used, wish.where, wish.trusted, put_in)
+    old, why, warnings = ssh_key_place.choose(places, wish.old, said, moment)
     files = places.with_key(old)
     for one in files:
         _must_be_writable(one.path)
@@ -231,7 +234,9 @@ def open_and_plan(
         places = look(wish, environment)
         if left_alone:
             return untouched(places)
-        found = planned(wish, places, request.operation, datetime.now(timezone.utc))
+        record, _doubts = ssh_key_audit.own_record(guard.state_dir)
+        now = datetime.now(timezone.utc)
+        found = planned(wish, places, request.operation, now, record.get(wish.used, "") if wish.used else "")
         _must_be_recorded_safely(guard.state_dir, [place.path for place in places.with_key(str(found["from"]["id"]))])
         return found
 

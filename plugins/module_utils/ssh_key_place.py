@@ -127,7 +127,8 @@ def look(name: str, environment: Mapping[str, str], sshd_config: str = "") -> Pl
                     (("--become", "reads it as root"),),
                 )
             ) from error
-    return Places(account, configuration, tuple(found))
+    keys = [line.key for place in found for line in place.lines if line.key is not None]
+    return Places(account, sshd_files.with_revocations(configuration, keys), tuple(found))
 
 
 def must_be_read(places: Places, path: str) -> None:
@@ -144,46 +145,92 @@ def must_be_read(places: Places, path: str) -> None:
         )
 
 
-def choose(places: Places, asked: str, used: str, where: str, now: float) -> tuple[str, str, tuple[str, ...]]:
-    """The fingerprint that is rotated, why it is that one, and warnings. Raises Refused.
+@dataclass(frozen=True)
+class Said:
+    """What CI says of its key. used: fingerprint, or empty. where: which run said so.
 
-    asked: by the operator. used: the one that CI logged in with last, as far as a run said so. where: which run.
+    trusted: whether nobody else can have written it. put_in: when an earlier rotation put this key in, or empty.
     """
-    name = places.account.name
+
+    used: str = ""
+    where: str = ""
+    trusted: bool = False
+    put_in: str = ""
+
+    @property
+    def is_believed(self) -> bool:
+        return self.trusted or bool(self.put_in)
+
+
+def choose(places: Places, asked: str, said: Said, now: float) -> tuple[str, str, tuple[str, ...]]:
+    """The fingerprint that is rotated, why it is that one, and warnings. Raises Refused. asked: by the operator."""
     listed = tuple(places.listed(now))
-    ways = (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),)
     if not listed:
-        raise Refused(Refusal("no_keys", f"{name} has no key in any file that sshd reads"))
-    if asked and used and asked != used:
+        raise Refused(Refusal("no_keys", f"{places.account.name} has no key in any file that sshd reads"))
+    _must_be_named(places, asked, said, listed)
+    chosen = asked or said.used
+    _must_be_there(places, chosen, said, listed)
+    must_let_in(places, chosen, now)
+    if not said.used:
+        text = f"no run says which key CI has: that it is {chosen} is only said by old_key="
+        return chosen, "named by old_key=", (text,)
+    if chosen != said.used:
+        text = (
+            f"{said.where} names {said.used} in its log, where others may write: that CI has {chosen} is only said by"
+        )
+        return chosen, "named by old_key=", (f"{text} old_key=",)
+    if said.trusted or not said.put_in:
+        return chosen, f"{said.where} logged in with it{'' if said.trusted else ', and old_key= names it'}", ()
+    return chosen, f"{said.where} logged in with it, and the rotation of {said.put_in[:10]} put it in", ()
+
+
+def _must_be_named(places: Places, asked: str, said: Said, listed: tuple[str, ...]) -> None:
+    """Raises Refused where it is not sure which key CI has."""
+    name = places.account.name
+    if asked and said.used and asked != said.used and said.is_believed:
         raise Refused(
             Refusal(
                 "key_not_used_by_ci",
-                f"CI does not log in with {asked}: {where} says {used}",
-                (("the same command without old_key=", f"rotates {used}"),),
+                f"CI does not log in with {asked}: {said.where} says {said.used}",
+                (("the same command without old_key=", f"rotates {said.used}"),),
                 listed,
             )
         )
-    chosen = asked or used
-    if not chosen:
+    if not asked and not said.used:
+        ways = (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),)
         raise Refused(
             Refusal("old_unknown", f"no run says which of {name}'s keys CI has, and none was named", ways, listed)
         )
-    if not places.with_key(chosen):
-        origin = f"{where} says that CI has it" if used else "old_key= names it"
+    if not asked and not said.is_believed:
         raise Refused(
-            Refusal("old_not_found", f"{chosen} lets nobody into {name}: no file that sshd reads has it", ways, listed)
-            if asked and not used
-            else Refusal(
-                "key_not_used_by_ci",
-                f"{chosen} stands in no file that sshd reads for {name}, and yet {origin}",
-                (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
+            Refusal(
+                "old_unproven",
+                f"only the log of {said.where} says that CI has {said.used}, and others may write into it: a push or a "
+                "schedule started that run, or it failed. A run that is dispatched by hand and succeeds is believed",
+                ((f"old_key={said.used}", "if that is the key that CI has, as ssh-keygen -lf shows it"),),
                 listed,
             )
         )
-    must_let_in(places, chosen, now)
-    if used:
-        return chosen, f"{where} logged in with it", ()
-    return chosen, "named by old_key=", (f"no run says which key CI has: that it is {chosen} is only said by old_key=",)
+
+
+def _must_be_there(places: Places, chosen: str, said: Said, listed: tuple[str, ...]) -> None:
+    """Raises Refused for a key that stands in no file."""
+    if places.with_key(chosen):
+        return
+    name = places.account.name
+    if chosen != said.used:
+        ways = (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),)
+        raise Refused(
+            Refusal("old_not_found", f"{chosen} lets nobody into {name}: no file that sshd reads has it", ways, listed)
+        )
+    raise Refused(
+        Refusal(
+            "key_not_used_by_ci",
+            f"{chosen} stands in no file that sshd reads for {name}, and yet {said.where} says that CI has it",
+            (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
+            listed,
+        )
+    )
 
 
 def must_let_in(places: Places, chosen: str, now: float) -> None:

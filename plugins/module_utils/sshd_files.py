@@ -16,12 +16,13 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.ops.runbook.plugins.module_utils import owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils import key_revocations, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
+from ansible_collections.ops.runbook.plugins.module_utils.key_revocations import Revocations
 
 #: What OpenSSH does where its configuration says nothing.
 DEFAULT_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
@@ -78,6 +79,7 @@ class Configuration:
     authorities: the file of CAs whose certificates are let in, which no authorized_keys shows.
     version: of OpenSSH, (0, 0) where it is not known. algorithms: what a key may sign with, and authority_algorithms
     what a CA may, each empty where that is not known. rsa_least: bits. debian: whether it is Debian's or Ubuntu's sshd.
+    revoked_keys: a file, and revocations what it says of the keys that were looked at.
     known: whether sshd said so; the defaults of OpenSSH otherwise. doubts: what the reader should know about it.
     """
 
@@ -91,11 +93,19 @@ class Configuration:
     authority_algorithms: tuple[str, ...] = ()
     rsa_least: int = 0
     debian: bool = False
+    revoked_keys: str = ""
+    revocations: Revocations = Revocations()
     known: bool = True
     doubts: tuple[str, ...] = ()
 
     def refuses(self, key: Key) -> str:
         """Why this sshd does not take a key that OpenSSH can read; empty where it does."""
+        if not self.public_keys:
+            return "sshd takes no keys for this account (PubkeyAuthentication no)"
+        if self.revocations.every:
+            return self.revocations.every
+        if key.fingerprint in self.revocations.fingerprints:
+            return f"it is revoked ({self.revoked_keys})"
         if self.version != (0, 0) and key.since > self.version:
             since, own = (".".join(map(str, version)) for version in (key.since, self.version))
             return f"it has an option of OpenSSH {since}, and sshd is of OpenSSH {own}"
@@ -140,7 +150,15 @@ def parse(dump: str, version: str = "") -> Configuration:
         authority_algorithms=_list(said.get("casignaturealgorithms", "")),
         rsa_least=int(said.get("requiredrsasize") or 0),
         debian="debianbanner" in said,
+        revoked_keys=_named(said.get("revokedkeys", "")),
     )
+
+
+def with_revocations(configuration: Configuration, keys: Iterable[Key]) -> Configuration:
+    """The same, with what RevokedKeys says of these keys."""
+    found = key_revocations.read(configuration.revoked_keys, keys)
+    doubts = (*configuration.doubts, *([found.doubt] if found.doubt else []))
+    return replace(configuration, revocations=found, doubts=doubts)
 
 
 def _version(text: str) -> tuple[int, int]:

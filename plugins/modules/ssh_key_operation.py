@@ -66,6 +66,12 @@ options:
     description: Which run that was, in words.
     type: str
     default: ""
+  trusted:
+    description:
+      - Whether a run said so that was dispatched, and succeeded. Others may write into the log of another one, so it is
+        believed only where O(old_key) or the record of rotations on the host says the same.
+    type: bool
+    default: false
   secret:
     description: Which secret gets the new key, in words.
     type: str
@@ -205,6 +211,7 @@ OPTIONS: dict[str, Any] = {
     "sshd_config": {"type": "path", "default": ""},
     "used": TEXT,
     "where": TEXT,
+    "trusted": {"type": "bool", "default": False},
     "secret": {**TEXT, "no_log": False},
     "workflow": TEXT,
     "keep": TEXT,
@@ -231,6 +238,7 @@ def carry_out(module: AnsibleModule) -> dict[str, Any]:
         sshd_config=params["sshd_config"],
         used=params["used"],
         where=params["where"],
+        trusted=params["trusted"],
         secret=params["secret"],
         workflow=params["workflow"],
         keep=params["keep"],

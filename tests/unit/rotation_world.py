@@ -211,7 +211,11 @@ class Task(action.ActionModule):
             guard.refuse(given["operation"], Refusal(given["code"], given["refused"]))
             return {}
         wish = Wish(
-            account=self._host.name, old=given["old_key"], used=given.get("used", ""), where=given.get("where", "")
+            account=self._host.name,
+            old=given["old_key"],
+            used=given.get("used", ""),
+            where=given.get("where", ""),
+            trusted=given.get("trusted", False),
         )
         part = Part(
             given.get("only", ()),

@@ -494,6 +494,60 @@ def test_two_lines_of_their_own_refuse_the_rotation(world: World) -> None:
     assert all(host.lets_in(fingerprint) and host.lets_in(world.old.fingerprint) for host in world.hosts.values())
 
 
+def forged(world: World, event: str, conclusion: str) -> str:
+    """A run whose step did not say its key, and whose log has a line of somebody else's. Returns the key in that."""
+    public, fingerprint = anna()
+    for host in world.hosts.values():
+        host.keys.write_text(f"{host.keys.read_text()}\n{public} anna@laptop\n")
+    run = later_run(world, "", event=event)
+    run["conclusion"] = conclusion
+    world.hub.logs[run["id"] * 10] = f"ops-runbook-key {fingerprint}\n"
+    return fingerprint
+
+
+@pytest.mark.parametrize(
+    ("event", "conclusion"), [("push", "success"), ("schedule", "success"), ("workflow_dispatch", "failure")]
+)
+def test_a_line_of_somebody_else_alone_chooses_no_key(world: World, event: str, conclusion: str) -> None:
+    fingerprint = forged(world, event, conclusion)
+    before = {name: host.keys.read_bytes() for name, host in world.hosts.items()}
+    refused = world.rotate()["refused"]
+    assert {one["code"] for one in refused.values()} == {"old_unproven"}, refused
+    assert all(f"old_key={fingerprint}" in [way["input"] for way in one["ways"]] for one in refused.values())
+    assert before == {name: host.keys.read_bytes() for name, host in world.hosts.items()}
+
+
+def test_a_line_of_somebody_else_alone_does_not_stand_against_the_operator(world: World) -> None:
+    fingerprint = forged(world, "push", "success")
+    result = world.rotate(old_key=world.old.fingerprint)
+    assert result["outcomes"] == ["succeeded", "succeeded"], result
+    assert all(host.lets_in(fingerprint) and not host.lets_in(world.old.fingerprint) for host in world.hosts.values())
+
+
+def test_a_run_by_a_push_is_believed_where_a_rotation_put_that_key_in(world: World) -> None:
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+    first = world.ci().fingerprint
+    world.hub.runs.clear()
+    later_run(world, "")
+    result = world.rotate()
+    assert result["outcomes"] == ["succeeded", "succeeded"], result
+    assert all(not host.lets_in(first) for host in world.hosts.values())
+
+
+def test_a_run_by_a_push_is_believed_where_a_dispatched_one_says_the_same(world: World) -> None:
+    later_run(world, "")
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_run_by_a_push_alone_asks_for_the_operators_word(world: World, named: bool) -> None:
+    world.hub.runs.clear()
+    later_run(world, "")
+    result = world.rotate(**({"old_key": world.old.fingerprint} if named else {}))
+    assert (result.get("outcomes") == ["succeeded", "succeeded"]) is named, result
+    assert named or {one["code"] for one in result["refused"].values()} == {"old_unproven"}
+
+
 @pytest.mark.parametrize(
     ("ref", "event"),
     [("main", "pull_request"), ("main", "pull_request_target"), ("patch-1", "push"), ("main", "issue_comment")],
@@ -510,7 +564,7 @@ def test_a_run_of_somebody_elses_branch_or_pull_request_is_not_asked(world: Worl
 
 
 def test_the_plan_says_whose_key_is_taken_out_and_what_the_new_one_may_do(world: World) -> None:
-    wish = ssh_key_operation.Wish(used=world.old.fingerprint, where="run 1")
+    wish = ssh_key_operation.Wish(used=world.old.fingerprint, where="run 1", trusted=True)
     plan = ssh_key_operation.planned(wish, world.hosts["web1"].places(), "op", datetime.now(UTC))
     also = {title: " ".join(entries) for title, entries in plan["also"]}
     assert world.old.fingerprint in also["takes out"] and "ci deploy" in also["takes out"]

@@ -170,3 +170,79 @@ def test_blocks_on_the_address_port_and_routing_domain_of_the_host_do_not_keep_s
         read = sshd_files.ask(ME, environment, config=str(config))
         assert read.known and read.files == ("%h/near",), read
         assert read.version >= (8, 0) and "ssh-ed25519" in read.algorithms
+
+
+# -- wildcards -------------------------------------------------------------------------------------
+
+TREE = ("k/deploy_ci", "k/deploy_anna", "k/other_ci", "k/.deploy_hidden", "k/ax", "k/bx", "k/7x", "k/lit*x", "k/litax")
+#: Held against a real sshd by molecule/ssh_keys/tests/test_as_sshd.py.
+WILDCARDS = {
+    "k/%u_*": ["k/deploy_anna", "k/deploy_ci"],
+    "k/[ab]x": ["k/ax", "k/bx"],
+    "k/[!ab]x": ["k/7x"],
+    "k/[]a]x": ["k/ax"],
+    "k/[\\]a]x": ["k/ax"],
+    "k/[[:digit:]]x": ["k/7x"],
+    "k/lit\\*x": ["k/lit*x"],
+    "k/lit*x": ["k/lit*x", "k/litax"],
+    "k/.*": ["k/.deploy_hidden"],
+    "*/ax": ["k/ax"],
+    "k/none*": [],
+    "k/none": ["k/none"],
+    "k/[ax": ["k/[ax"],
+    "k/{a,b}x": ["k/{a,b}x"],
+}
+
+
+@pytest.mark.parametrize(("pattern", "names"), WILDCARDS.items(), ids=WILDCARDS)
+def test_a_wildcard_means_the_files_that_are_there(tmp_path: Path, pattern: str, names: list[str]) -> None:
+    for name in TREE:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    deploy = Account("deploy", os.geteuid(), str(tmp_path), str(tmp_path))
+    read = sshd_files.parse(f"authorizedkeysfile {pattern}\n", "OpenSSH_10.0p2")
+    assert sshd_files.paths(read, deploy) == [str(tmp_path / name) for name in names]
+
+
+def test_an_older_sshd_takes_a_wildcard_for_a_letter() -> None:
+    read = sshd_files.parse("authorizedkeysfile /etc/ssh/keys/%u_*\n", "OpenSSH_9.6p1 Ubuntu-3ubuntu13")
+    assert sshd_files.paths(read, DEPLOY) == ["/etc/ssh/keys/deploy_*"]
+
+
+def test_debians_sshd_lets_the_accounts_own_group_write() -> None:
+    walk = [Fact("/srv/home/deploy/.ssh/a", 1000, 0o660, alone=True), Fact("/srv/home/deploy/.ssh", 1000, 0o777, True)]
+    assert len(sshd_files.strict_problems(walk, DEPLOY, debian=False)) == 2
+    [said] = sshd_files.strict_problems(walk, DEPLOY, debian=True)
+    assert said == "folder /srv/home/deploy/.ssh has mode 0777: everybody may write"
+
+
+# -- revoked keys ----------------------------------------------------------------------------------
+
+
+def revoked(path: str, *lines: str) -> tuple[list[bool], str]:
+    keys = [key for _, key in authorized_keys.keys("".join(f"{line}\n" for line in lines).encode())]
+    read = sshd_files.with_revocations(
+        sshd_files.parse(f"authorizedkeysfile .ssh/a\nrevokedkeys {path}\n", "OpenSSH_10.0p2"), keys
+    )
+    return [bool(read.refuses(key)) for key in keys], " ".join(read.doubts)
+
+
+def test_revoked_keys_of_a_list_are_refused(tmp_path: Path) -> None:
+    one, two, three = (key_lines.ed25519(name) for name in ("one", "two", "three"))
+    path = tmp_path / "revoked"
+    path.write_text(f"# gone\n{one} c\n  {three}\nrestrict {two}\nhello\n")
+    assert revoked(str(path), f"no-pty {one} x", two, three) == ([True, False, True], "")
+    assert revoked("none", one) == ([False], "")
+    assert revoked(str(tmp_path / "missing"), one, two) == ([True, True], "")
+
+
+@pytest.mark.skipif(real_sshd.shutil.which("ssh-keygen") is None, reason="ssh-keygen is not there")
+def test_revoked_keys_of_a_krl_are_refused(tmp_path: Path) -> None:
+    one, two = key_lines.ed25519("one"), key_lines.rsa("two", 2048)
+    (tmp_path / "one.pub").write_text(f"{one}\n")
+    path = tmp_path / "krl"
+    subprocess.run(["ssh-keygen", "-q", "-k", "-f", str(path), str(tmp_path / "one.pub")], check=True)
+    assert revoked(str(path), one, two) == ([True, False], "")
+    path.write_bytes(path.read_bytes()[:20])
+    refused, doubt = revoked(str(path), one, two)
+    assert refused == [False, False] and "is not known" in doubt

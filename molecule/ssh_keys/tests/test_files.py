@@ -171,7 +171,7 @@ def test_the_old_key_stays_where_the_new_one_was_taken_out_meanwhile(world: Worl
 
 
 def test_the_options_of_the_line_in_force_are_taken_over(world: World) -> None:
-    """sshd passes over a line that refuses: its options are those of nobody, and the next line decides what CI may do."""
+    """sshd passes over a line that refuses: its options are those of nobody, and the next one says what CI may do."""
     old = world.old.public
     dead = 'expiry-time="20200101"', 'from="10.0.0.0/33",command="/bin/false"', "allow-all"
     forced = 'command="echo in force",no-pty'
