@@ -105,7 +105,14 @@ _CODE_RULES = (
         "rails-db-drop",
     ),
 )
-_CONTINUES = re.compile(r"\s*,\s*(?:\[\s*)?\Z")
+#: Between two words of a command, which may be what a function returns: C('php', base_path('artisan'), ...).
+_CONTINUES = re.compile(r"\s*(?:\)\s*)?,\s*(?:\[\s*)?(?:[\w\\]{1,40}\(\s*)?\Z")
+#: What only compares a name with others.
+_COMPARES = re.compile(
+    r"(?:(?:in_array|array_search|contains|starts_?with|ends_?with|str_contains|includes|indexof|is|preg_match)\s{0,8}\("
+    r"[^();]{0,100}|[=!]==?\s{0,8}|\bcase\s{1,8})\Z",
+    re.I,
+)
 #: Of one statement, as many strings are looked at.
 _MOST_STRINGS = 40
 
@@ -167,12 +174,22 @@ def _literal_problem(literals: Sequence[_Literal], position: int, language: str,
         if rule is None and last in ("execute", "rake", "invoke", "run") and words[0] in UNMISTAKABLE:
             rule = UNMISTAKABLE[words[0]]
         return None if rule in ("sql-truncate", "sql-delete-all") and application or of_tests(words) else rule
+    if _is_compared(literals, position):
+        return None
     statement = _statement(literals[position : position + _MOST_STRINGS])
     if len(statement) > 1 and of_tests(statement):
         return None
     begins = position == 0 or not _CONTINUES.match(literals[position - 1].after)
     rule = judge(statement, 0) if begins and len(statement) > 1 else None
     return rule or _bare_word(literal, words[0], following, application, last)
+
+
+def _is_compared(literals: Sequence[_Literal], position: int) -> bool:
+    """Whether a word, or the list that it is in, is only compared with something."""
+    for start in range(position, max(-1, position - _MOST_STRINGS), -1):
+        if start == 0 or not _CONTINUES.match(literals[start - 1].after):
+            return _COMPARES.search(literals[start].before[-120:]) is not None
+    return False
 
 
 def _bare_word(literal: _Literal, word: str, following: Sequence[_Literal], application: bool, last: str) -> str | None:

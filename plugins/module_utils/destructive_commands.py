@@ -28,6 +28,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive_tools impo
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_words import (
     CARRIERS,
     EVALUATORS,
+    INLINE_CODE,
     ORDINARY,
     PRINTERS,
     READERS,
@@ -73,6 +74,10 @@ def judge(words: Sequence[str], depth: int) -> str | None:
     name, arguments = program_of(rest[0]), rest[1:]
     if name == "trap":
         return judge_text(arguments[0], depth) if arguments else None
+    if name == "alias":
+        return next(filter(None, (judge_text(word.partition("=")[2], depth) for word in arguments)), None)
+    if name == "function":
+        return judge(arguments[1:], depth)
     if is_quiet(name):
         return None
     if name in SHELLS:
@@ -85,9 +90,27 @@ def _judge_program(name: str, arguments: Sequence[str], depth: int) -> str | Non
     found = (matcher(arguments) if matcher else None) or tool_problem(
         name, [word for word in arguments if word != "--"]
     )
+    found = found or _inline_problem(name, arguments, depth)
     if found or (name not in CARRIERS and (matcher or name in TOOLS or name in ORDINARY)):
         return found
     return _judge_carried(name, arguments, depth)
+
+
+_STRING = re.compile(r"'([^'\n]{1,4000})'|\"([^\"\n]{1,4000})\"")
+
+
+def _inline_problem(name: str, arguments: Sequence[str], depth: int) -> str | None:
+    """The rule that code in an argument breaks: itself, or by a text in it."""
+    before = INLINE_CODE.get(name, ())
+    for option, code in zip(arguments[:40], arguments[1:41]):
+        if option not in before:
+            continue
+        texts = [one or two for one, two in _STRING.findall(code)]
+        found = data.sql_in(code) or next(filter(None, (judge_text(text, depth) for text in texts)), None)
+        found = found or next((UNMISTAKABLE[text] for text in texts if text in UNMISTAKABLE), None)
+        if found:
+            return found
+    return None
 
 
 def _judge_shell(name: str, arguments: Sequence[str], depth: int) -> str | None:
@@ -163,11 +186,14 @@ def _behind_any_name(name: str, arguments: Sequence[str], depth: int) -> str | N
 
 
 _QUOTED = re.compile(r"""["'\[,=]\s{0,4}["']?((?:artisan:)?[a-z_-]{2,12}[:/.][a-z_:/-]{3,24})["']?\s{0,4}[\]"',]""")
+#: Capistrano and others put the name of a tool before the name of its task.
+_OF_TASK = re.compile(r"\A(?:rails:|rake:|invoke:){1,2}")
 _OPTION_VALUE = re.compile(r"--(?:command|cmd|execute|exec|args?)=(.*)\Z", re.DOTALL)
 
 
 def unmistakable_in(word: str) -> str | None:
     """The rule of a word that says what it destroys: alone, as the value of an option, or quoted in a list."""
+    word = _OF_TASK.sub("", word).rstrip(",;")
     if word in UNMISTAKABLE:
         return UNMISTAKABLE[word]
     option = _OPTION_VALUE.match(word)
@@ -324,11 +350,10 @@ def script_findings(text: str, line: int, depth: int, names: Names | None = None
     receivers = _receivers(commands)
     patterns = _patterns(commands)
     for position, command in enumerate(commands):
-        runs_text = bool(command.words) and program_of(command.words[0]) in SHELLS
         for start, script in command.nested:
             yield from script_findings(script, start, depth + 1, known)
-            if runs_text and depth < 2:
-                yield from _printed_findings(script, start, depth + 1, known)
+            if depth < 2:
+                yield from _printed_findings(command, script, start, depth + 1, known)
         if not patterns[position]:
             yield from _command_findings(command, receivers[position], depth, known)
 
@@ -349,13 +374,13 @@ def _receivers(commands: Sequence[Command]) -> list[Command | None]:
     return found
 
 
-def _printed_findings(script: str, line: int, depth: int, names: Names) -> Iterator[tuple[int, str]]:
-    """A script that another prints, as for C(sh -c "$(printf ...)")."""
+def _printed_findings(receiver: Command, script: str, line: int, depth: int, names: Names) -> Iterator[tuple[int, str]]:
+    """A script or a statement that another prints: C(sh -c "$(printf ...)"), C(mysql < <(echo ...))."""
     if depth > DEPTH:
         return
     for command in ShellReader(script, line).read():
         if command.words and program_of(command.words[0]) in PRINTERS:
-            yield from script_findings(" ".join(command.words[1:]), command.line, depth + 1, names)
+            yield from _fed(receiver, " ".join(command.words[1:]), command.line, depth, names)
 
 
 def _patterns(commands: Sequence[Command]) -> list[bool]:
@@ -447,7 +472,7 @@ def _fed(receiver: Command, text: str, line: int, depth: int, names: Names) -> I
     elif programs & {"php", "artisan"} and "tinker" in receiver.words:
         if data.sql_in(text):
             yield line, "sql-drop"
-    elif programs & (SHELLS | {"ssh", "at", "batch", "docker", "kubectl", "sudo", "su", "crontab"}):
+    elif programs & (SHELLS | EVALUATORS | {"ssh", "at", "batch", "docker", "kubectl", "sudo", "su", "crontab"}):
         yield from script_findings(text, line, depth + 1, names)
     elif programs & {"xargs"}:
         for words in text.split("\n"):

@@ -23,13 +23,14 @@ _SQL = (
     (re.compile(r"\btruncate\s+(table\s+)?[\"`\w$]|->truncate\(\)|::truncate\(\)", re.I), "sql-truncate"),
     (
         re.compile(
-            r"\bdelete\s+from\s+[\w.\"`$]+\s*(;|['\"]|\Z)|\.(deleteMany|remove)\(\s*(\{\s*\})?\s*\)",
+            r"\bdelete\s+from\s+[\w.\"`$]+\s*(;|['\"]|\Z)|\.(deleteMany|remove)\(\s*(\{\s*\})?\s*\)|"
+            r"\.(delete_all|destroy_all)\b|\bobjects\.all\(\)\.delete\(",
             re.I,
         ),
         "sql-delete-all",
     ),
 )
-_HINT = re.compile(r"drop|truncate|delete|remove", re.I)
+_HINT = re.compile(r"drop|truncate|delete|remove|destroy_all", re.I)
 _SQL_COMMENT = re.compile(r"--\s[^\n]*")
 
 
@@ -109,7 +110,7 @@ _DATA = re.compile(
     re.I,
 )
 _APPLICATION = re.compile(r"/(var/www|srv)/[\w.${}-]+(/current|/public_html|/html)?/?\*?\Z")
-_DATABASE_FILE = re.compile(r"[^*?]{0,200}\.(sqlite3?|db3?|mdb)(-wal|-shm)?\Z", re.I)
+_DATABASE_FILE = re.compile(r".{0,200}\.(sqlite3?|db3?|mdb)(-wal|-shm)?\Z", re.I)
 _DISPOSABLE = re.compile(
     r"(\A|/)(\.?cache|te?mp|tests?|testing|coverage|build|dist|out|logs?|node_modules|vendor|framework|fixtures)"
     r"(/|\Z)|release|\btest|\bTMP|\bTEMP|tmp\b|/usr/share/|/var/lib/apt|/root/\.|/tmp/",
@@ -162,7 +163,9 @@ def find(arguments: Sequence[str]) -> str | None:
     aged = {"-mtime", "-mmin", "-ctime", "-atime", "-newer", "-amin", "-cmin", "-empty", "-xtype"} & {*arguments}
     if not removes or aged:
         return None
-    return "remove-data" if any(_is_data(place, True) for place in places) else None
+    named = [value for word, value in zip(arguments, arguments[1:]) if word in ("-name", "-iname", "-path")]
+    databases = any(_DATABASE_FILE.fullmatch(name) for name in named) and not any(map(_DISPOSABLE.search, places))
+    return "remove-data" if databases or any(_is_data(place, True) for place in places) else None
 
 
 _SOURCE_OF_ALL = re.compile(

@@ -78,11 +78,12 @@ def makefile_lines(text: str) -> Found:
     """Makefiles: recipes, and the values of variables."""
     prepared: list[str] = []
     pairs: list[tuple[str, str]] = []
-    continued = False
+    continued = defined = False
     for raw in text.split("\n"):
         line = raw.replace("$$", "$")
+        defined = not line.startswith("endef") and (defined or line.startswith("define "))
         if not continued:
-            if line.startswith("\t"):
+            if line.startswith("\t") or defined:
                 line = re.sub(r"\A\s*[@+-]+\s*", "", line)
             elif re.match(r"\s*#", line):
                 line = ""

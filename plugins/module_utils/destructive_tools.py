@@ -5,7 +5,7 @@
 
 A pattern has words that follow each other among the words of a command that are not options: C(a|b) is either of two,
 C(...) is any number of words, C(^) before the first binds it to the beginning, C(~) before a word makes it an
-expression for the whole word. C(+--force|-f) asks for an option, C(!--pretend) forbids it.
+expression for the whole word, C($) is the end. C(+--force|-f) asks for an option, C(!--pretend) forbids it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _TABLE = (
         "db:migrate ~VERSION=0 / ^db drop / ^db structure load",
     ),
     ("sequel", "rails-db-drop", "... +-M=0"),
-    ("migrate golang-migrate", "schema-reset", "drop / down +-all|--all"),
+    ("migrate golang-migrate", "schema-reset", "drop / down +-all|--all / down $"),
     ("goose", "schema-reset", "reset / down-to 0"),
     ("dbmate", "schema-reset", "drop"),
     ("atlas", "schema-reset", "schema clean"),
@@ -119,6 +119,7 @@ _TABLE = (
     (
         "kubectl oc k kubectl.exe microk8s.kubectl",
         "cluster-delete",
+        "delete ~.*/ +-f|-k|--filename|--kustomize|-R !--dry-run / "
         "delete ... ~(\\S*,)?(pvc|pv|persistentvolumeclaims?|persistentvolumes?|ns|namespaces?|project)([,/]\\S*)? "
         "!--dry-run",
     ),
@@ -266,6 +267,9 @@ _BEHIND_ANY_NAME = (
 )
 
 
+_END = re.compile("")
+
+
 class Pattern(NamedTuple):
     """A pattern of the table, taken apart."""
 
@@ -287,6 +291,8 @@ def _parse(text: str) -> Pattern:
             needed.append(part[1:])
         elif part.startswith("!-"):
             forbidden.append(part[1:])
+        elif part == "$":
+            words.append(_END)
         elif part.startswith("~"):
             words.append(re.compile(part[1:]))
         else:
@@ -320,7 +326,7 @@ def any_name_problem(arguments: Sequence[str]) -> str | None:
 def _first(patterns: Iterable[tuple[str, Pattern]], arguments: Sequence[str]) -> str | None:
     if {"--help", "-h", "-?", "--version", "help", "-T", "--tasks"} & {*arguments}:
         return None
-    positional = [word for word in arguments if not word.startswith("-")]
+    positional = [word.rstrip(",") for word in arguments if not word.startswith("-")]
     return next((rule for rule, pattern in patterns if _fits(pattern, positional, arguments)), None)
 
 
@@ -340,6 +346,8 @@ def _follow(words: Sequence[re.Pattern[str] | None], positional: Sequence[str]) 
         if word is None:
             gap = True
             continue
+        if word is _END:
+            return at == len(positional)
         while at < len(positional) and not word.fullmatch(positional[at]):
             if not gap:
                 return False

@@ -20,7 +20,7 @@ _QUIET = (
     PRINTERS
     | READERS
     | frozenset(
-        "alias case cat cd cp debug die error exit fail for foreach function head help info less log ls select "
+        "case cat cd cp debug die error exit fail for foreach head help info less log ls select "
         "mkdir msg mv note notice return say success tail tee test true false unset usage warn warning [ [[ : @putenv "
         "unalias dialog whiptail zenity notify-send osascript logger wall tput read echo. rem REM Rem :: Write-Host "
         "Write-Warning Write-Error Write-Verbose Write-Information throw Read-Host confirm prompt ask title "
@@ -39,7 +39,7 @@ CARRIERS = frozenset(
     "su-exec sudo systemd-run timeout uv uvx wait-for-it watch xargs yarn php python python2 python3 ruby node find "
     "gcloud aws az fly flyctl railway render vapor platform upsun symfony ansible screen tmux oc k doppler infisical "
     "op vault chamber sops dumb-init tini gum cross-env env-cmd retry finch time hatch pdm rye mise asdf direnv nix "
-    "nix-shell devbox vagrant wrangler".split()
+    "nix-shell devbox nomad cap vagrant wrangler".split()
 )
 #: Programs whose arguments are never a command, and whose words say nothing of data.
 ORDINARY = frozenset(
@@ -63,6 +63,20 @@ SQL_OPTIONS = frozenset(
 SCRIPT_RUNNERS = frozenset(("npm", "yarn", "pnpm", "bun", "composer", "make", "just", "task"))
 #: Names that people give to scripts of their own too; the script itself is read where it is defined.
 _SCRIPT_NAMES = frozenset("db:reset db:schema:load db:seed:replant db:drop db:purge schema:drop".split())
+
+
+#: Programs that are given code in an argument, and what stands before it.
+INLINE_CODE = {
+    "php": ("-r",),
+    "python": ("-c",),
+    "node": ("-e", "--eval", "-p"),
+    "bun": ("-e",),
+    "deno": ("eval",),
+    "ruby": ("-e",),
+    "perl": ("-e",),
+    "rails": ("runner", "r", "dbconsole", "db"),
+    "manage.py": ("-c", "--command", "dbshell"),
+}
 
 
 def program_of(word: str) -> str:

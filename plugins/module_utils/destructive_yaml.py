@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive_commands i
     judge_text,
     script_findings,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.destructive_data import rm
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_names import Names, forms, with_values
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_tools import UNMISTAKABLE
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_words import is_prose
@@ -186,11 +187,32 @@ def _node_findings(node: Node, names: Names) -> Iterator[tuple[int, str]]:
         yield from _argv_group(node, names)
     text = " \\\n".join([scalar(node.value), *(plain(part.strip()) for part in node.body)])
     words = flow_words(" ".join([node.value, *(part.strip() for part in node.body)]))
-    rule = flow_rule(words, names) or _named_task(node, text)
+    rule = flow_rule(words, names) or _named_task(node, text) or _module_problem(node)
     if rule:
         yield node.line, rule
     elif not words and not is_prose(text.split() or [""]):
         yield from script_findings(text, node.line, 0, names)
+
+
+#: Modules of Ansible that remove data where their state is absent.
+_MODULES = {
+    **dict.fromkeys("mysql_db postgresql_db postgresql_schema mssql_db clickhouse_db".split(), "drop-database"),
+    **dict.fromkeys("docker_volume podman_volume".split(), "docker-volume-remove"),
+    **dict.fromkeys("rds_instance rds_cluster s3_bucket ec2_vol efs digital_ocean_database".split(), "cloud-delete"),
+}
+
+
+def _module_problem(node: Node) -> str | None:
+    """The rule that a task of a playbook breaks without a command: C(state: absent), C(remove_volumes: true)."""
+    if node.key == "remove_volumes" and node.value.lower() in ("true", "yes", "on"):
+        return "compose-down-volumes"
+    name = node.key.rpartition(".")[2]
+    if name != "file" and name not in _MODULES:
+        return None
+    given = dict(settings(node))
+    if given.get("state") != "absent":
+        return None
+    return rm(["-r", given.get("path", given.get("dest", ""))]) if name == "file" else _MODULES[name]
 
 
 def _named_task(node: Node, text: str) -> str | None:

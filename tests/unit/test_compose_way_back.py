@@ -195,5 +195,5 @@ def test_no_container_of_another_file_is_ever_removed() -> None:
     assert found == {
         'compose_service.py: _ORPHANS = {"COMPOSE_REMOVE_ORPHANS": "false", "COMPOSE_IGNORE_ORPHANS": "true"}',
         # Advice of the rule against `down -v`, not a call.
-        'destructive_commands.py: "docker compose down, or up -d --remove-orphans; volumes stay",',
+        'destructive_rules.py: "docker compose down, or up -d --remove-orphans; volumes stay",',
     }
