@@ -149,11 +149,12 @@ def parsed(procedure: Procedure, given: list[str] | None) -> dict[str, str]:
         name, equals, value = text.partition("=")
         one = procedure.input(name)
         if not equals:
-            usage(f"'{text}' is no input: type name=value")
+            usage(f"'{text}' is not an input: type name=value")
         if one is None:
             close = difflib.get_close_matches(name, [one.name for one in procedure.inputs], n=1)
-            meant = f"; did you mean '{close[0]}'?" if close else f": 'ops-runbook describe {procedure.name}' has them."
-            usage(f"'{name}' is no input of {procedure.name}{meant}")
+            there = ", ".join(one.name for one in procedure.inputs)
+            meant = f"; did you mean '{close[0]}'?" if close else f". Its inputs: {there}"
+            usage(f"'{name}' is not an input of {procedure.name}{meant}")
         if value and (choices := shown_choices(one)) and value not in choices:
             usage(f"{name} is '{value}'; it must be one of: {', '.join(choices)}")
         found[name] = value

@@ -219,7 +219,7 @@ def junit(found: Mapping[str, Any]) -> str:
         if name in troubled:
             refusal = host.get("refusal") or found.get("refusal") or {}
             text = host.get("error") or refusal.get("text") or found["meaning"]
-            ways = [f"{typed(way['input'], way['effect'])}  {way['effect']}" for way in refusal.get("ways") or []]
+            ways = [f"{typed(way['input'], way['effect'], True)}  {way['effect']}" for way in refusal.get("ways") or []]
             failure = ElementTree.SubElement(case, "failure", message=paragraph(str(text)), type=found["meaning"])
             failure.text = paragraph("\n".join([str(text), *ways]))
     suite.set("tests", str(len(hosts)))

@@ -379,7 +379,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._unsaid, self._open = {}, False
         if self._watch.operation:
             took = screen.duration(self._clock() - (self._began or 0.0))
-            checked = "Nothing was changed: this was a check. " if context.CLIARGS["check"] else ""
+            # A refusal says so itself.
+            checked = context.CLIARGS["check"] and not self._watch.decision.get("refused")
+            checked = "Nothing was changed: this was a check. " if checked else ""
             self._say(Line(""), Line(f"{checked}{took} in all"))
         if self._tasks_shown or self._others:
             super().v2_playbook_on_stats(stats)

@@ -102,7 +102,8 @@ def operation_plan(results: Any, migrate_on: str = "each") -> str:
 
 
 def operation_refusals(results: Any, together: Mapping[str, Any] | None = None) -> str:
-    return joined(operation_report.refusal_lines(_checked(results), together))
+    # `ops-runbook` says so to the run that it starts.
+    return joined(operation_report.refusal_lines(_checked(results), together, "OPS_RUNBOOK_STOP" in os.environ))
 
 
 def operation_summary(results: Any, system: str = "") -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -142,13 +143,16 @@ def _sql_lines(names: Sequence[str], sql: Mapping[str, Sequence[str]]) -> list[s
 # -- refusals ------------------------------------------------------------------------------------
 
 
-def refusal_lines(results: Results, together: Mapping[str, Any] | None = None) -> list[str]:
-    """Why nothing was changed, on which host, and what to type next. together: a refusal of all hosts at once."""
+def refusal_lines(results: Results, together: Mapping[str, Any] | None = None, by_command: bool = False) -> list[str]:
+    """Why nothing was changed, on which host, and what to type next.
+
+    together: a refusal of all hosts at once. by_command: whether `ops-runbook` is what is typed, and not Ansible.
+    """
     if together:
         return [
             f"REFUSED on {', '.join(results)} ({together['code']}): {together['text']}",
-            *_advice(together),
-            "Nothing was changed.",
+            *_advice(together, by_command),
+            *_unchanged([str(together["text"])], []),
         ]
     unfinished = _where_unfinished(results)
     lines: list[str] = []
@@ -160,10 +164,20 @@ def refusal_lines(results: Results, together: Mapping[str, Any] | None = None) -
         if refusal.get("code") == "nothing_interrupted" and unfinished:
             refusal = {**refusal, "ways": [unfinished]}
         code = f" ({refusal['code']})" if refusal and not result.get("unreachable") else ""
-        lines += [f"REFUSED on {host}{code}: {problem}", *_advice(refusal)]
+        lines += [f"REFUSED on {host}{code}: {problem}", *_advice(refusal, by_command)]
     good = [host for host, result in results.items() if not fleet.problem(result)]
-    lines.append("Nothing was changed" + (f", nor on {', '.join(good)}." if good else "."))
-    return lines
+    return lines + _unchanged(lines, good)
+
+
+def _unchanged(lines: Sequence[str], good: Sequence[str]) -> list[str]:
+    """The last word of a refusal, unless its text has it already."""
+    if good:
+        return [f"Nothing was changed, nor on {', '.join(good)}."]
+    return (
+        []
+        if any(re.search(r"\bNothing was (changed|contacted)\b", line) for line in lines)
+        else ["Nothing was changed."]
+    )
 
 
 def _where_unfinished(results: Results) -> dict[str, str] | None:
@@ -176,12 +190,12 @@ def _where_unfinished(results: Results) -> dict[str, str] | None:
     return {"input": f"target={','.join(others)}", "effect": "with the same inputs: only where something is unfinished"}
 
 
-def _advice(refusal: Mapping[str, Any]) -> list[str]:
+def _advice(refusal: Mapping[str, Any], by_command: bool) -> list[str]:
     lines = [f"  {detail}" for detail in refusal.get("details", [])]
     ways = refusal.get("ways", [])
     if ways:
         lines.append("  To go on, give one of:")
-        lines += _aligned((typed(way["input"], way["effect"]), way["effect"]) for way in ways)
+        lines += _aligned((typed(way["input"], way["effect"], by_command), way["effect"]) for way in ways)
     return lines
 
 

@@ -57,19 +57,25 @@ def inputs(way: str) -> Iterator[tuple[str, str]]:
         yield found.group(1), found.group(2)
 
 
-def typed(way: str, effect: str = "") -> str:
-    """A way as it is typed behind `ansible-playbook ops.runbook.<procedure>`, or as a command line of its own."""
+def typed(way: str, effect: str = "", by_command: bool = False) -> str:
+    """A way as it is typed behind `ansible-playbook ops.runbook.<procedure>`, or as a command line of its own.
+
+    by_command: behind `ops-runbook run <procedure>` instead.
+    """
     kind = form(way, effect)
     if kind == INPUTS:
-        return _given(way)
+        return _given(way, by_command)
     found = _PROCEDURE.fullmatch(way)
     if kind == PROCEDURE and found is not None:
+        program = "ops-runbook run " if by_command else "ansible-playbook ops.runbook."
         given = found.group(2)
-        return f"ansible-playbook ops.runbook.{found.group(1)}" + (f" {_given(given)}" if given else "")
+        return program + found.group(1) + (f" {_given(given, by_command)}" if given else "")
     return way
 
 
-def _given(way: str) -> str:
+def _given(way: str, by_command: bool) -> str:
+    if by_command:
+        return " ".join(shlex.quote(f"{name}={value}") for name, value in inputs(way))
     return " ".join(given(name, value) for name, value in inputs(way))
 
 

@@ -482,3 +482,35 @@ def test_what_concerns_all_hosts_is_refused_on_all() -> None:
         "    -l web1    alone",
         "Nothing was changed.",
     ]
+
+
+WAYS = {
+    "code": "x",
+    "text": "no",
+    "details": [],
+    "ways": [
+        {"input": "migrations=keep", "effect": "keeps them"},
+        {"input": "to=<commit or tag>", "effect": "names the release"},
+        {"input": "laravel_adopt", "effect": "records the present state"},
+    ],
+}
+
+
+def test_a_way_is_written_for_what_is_typed() -> None:
+    by_ansible = refusal_lines({"web1": {"refusal": WAYS}})
+    assert "    -e migrations=keep" in by_ansible[2]
+    assert "    ansible-playbook ops.runbook.laravel_adopt" in by_ansible[4]
+    by_command = refusal_lines({"web1": {"refusal": WAYS}}, None, True)
+    assert [line.split("  ")[2].strip() for line in by_command[2:5]] == [
+        "migrations=keep",
+        "'to=<commit or tag>'",
+        "ops-runbook run laravel_adopt",
+    ]
+
+
+@pytest.mark.parametrize("text", ["it is full. Nothing was changed.", "no release. Nothing was contacted."])
+def test_what_was_not_changed_is_said_once(text: str) -> None:
+    said = refusal_lines({"web1": {"refusal": {"code": "x", "text": text, "ways": []}}})
+    assert " ".join(said).count("Nothing was") == 1
+    together = refusal_lines({"web1": {}}, {"code": "x", "text": text, "ways": []})
+    assert " ".join(together).count("Nothing was") == 1

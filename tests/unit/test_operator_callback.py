@@ -167,6 +167,23 @@ def test_a_check_says_that_it_was_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Nothing was changed: this was a check." in run.shown.lines[-1]
 
 
+def test_a_check_that_was_refused_says_once_that_nothing_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, check=True)
+    run.opened({"go": False, "refused": True})
+    refusal = {"msg": ["REFUSED on web1 (x): no", "Nothing was changed."], "failed": True}
+    run.result("refuse | Say why", "ops.runbook.refuse", refusal, "failed")
+    run.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
+    assert run.shown.text.count("Nothing was changed") == 1
+    assert "REFUSED on web1 (x): no" in run.shown.lines
+
+
+def test_a_look_that_refuses_names_its_host(run: Run) -> None:
+    refusal = {"msg": ["path is ''"], "failed": True}
+    run.result("ops.runbook.data_safety : Refuse a missing path", "ops.runbook.refuse", refusal, "failed")
+    run.result("status | Fail where something is bad", "ops.runbook.refuse", {"msg": ["bad"], "failed": True}, "failed")
+    assert "REFUSED on web1: path is ''" in run.shown.lines and "FAILED on web1: bad" in run.shown.lines
+
+
 def test_what_a_task_hides_is_not_shown(run: Run) -> None:
     run.result(
         "status | Ask",

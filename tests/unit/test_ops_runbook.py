@@ -92,6 +92,7 @@ USAGE = {
     "a mistyped input": (("run", "laravel_rollback", "too=v1"), "did you mean 'to'?"),
     "an unknown value": (("plan", "laravel_rollback", "migrations=yes"), "must be one of: refuse, keep, down"),
     "no value": (("run", "laravel_rollback", "v1"), "type name=value"),
+    "a name that is near none": (("run", "laravel_rollback", "tp=v1"), "Its inputs: target, to, "),
     "an unknown option": (("run", "laravel_rollback", "--chek"), "No such option"),
 }
 
