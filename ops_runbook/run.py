@@ -371,5 +371,6 @@ def left_open(found: Mapping[str, Any]) -> list[str]:
             lines.append(f"{name}: nothing was changed there" if host["settled"] is not False else f"{name}: open")
         else:
             lines.append(f"{name}: may have gone on by itself, or may be open")
-    look = "look first: ansible-playbook ops.runbook.operation_history"
-    return [*lines, f"to go on: {found['again']}" if found["again"] else look]
+    target = ",".join(found["hosts"]) or found["inputs"].get("target", "")
+    given = " ".join(["ops-runbook history", *([shlex.quote(f"target={target}")] if target else [])])
+    return [*lines, f"to go on: {found['again']}" if found["again"] else f"look first: {given}"]

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_tree
+from ansible_collections.ops.runbook.plugins.module_utils import durable_tree, git_names
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.ref_name import is_ref_name
@@ -263,8 +263,17 @@ class Checkout:
         raise CheckoutProblem(
             "unknown_release",
             f"to={wanted} names no commit, tag or branch on this host, {remote}",
-            (("to=<commit, tag or branch>", "operation_history lists the releases of this host"),),
+            (
+                *((f"to={name}", "if that is what you mean") for name in self._meant(wanted)),
+                ("to=<commit, tag or branch>", "operation_history lists the releases of this host"),
+            ),
         )
+
+    def _meant(self, wanted: str) -> list[str]:
+        places = ("refs/tags", f"refs/remotes/{self.remote}")
+        listed = self.run("for-each-ref", "--format=%(refname)", *places, check=False)
+        known = [name.split("/", 2)[2].removeprefix(f"{self.remote}/") for name in listed.stdout.split()]
+        return git_names.meant(wanted, self.remote, [name for name in known if name != "HEAD"])
 
     def _local(self, wanted: str) -> Resolved | None:
         tag = self.run("rev-parse", "--verify", "-q", f"refs/tags/{wanted}^{{commit}}", check=False).stdout.strip()

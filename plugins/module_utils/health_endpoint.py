@@ -150,7 +150,15 @@ def parse_checks(raws: Any, defaults: Mapping[str, Any] | None = None) -> list[C
         raise HealthCheckError(f"health checks must be a list, not {_shown(raws)}")
     if not raws:
         raise HealthCheckError("no health check is given: nothing would be verified")
-    checks = [parse_check(raw, defaults) for raw in raws]
+    checks = []
+    for number, raw in enumerate(raws, start=1):
+        try:
+            checks.append(parse_check(raw, defaults))
+        except HealthCheckError as error:
+            # A name may be what is wrong with it.
+            name = raw.get("name") if isinstance(raw, Mapping) and isinstance(raw.get("name"), str) else ""
+            which = f"health check {number} of {len(raws)}" + (f" ({name})" if name else "")
+            raise HealthCheckError(f"{which}: {error}" if len(raws) > 1 else str(error)) from None
     names = [check.name for check in checks]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:

@@ -39,6 +39,8 @@ def _row(result: Mapping[str, Any]) -> tuple[str, ...]:
     days = result.get("tls_days")
     rounds = result.get("attempts", 1)
     verdict = "healthy" if result["ok"] else f"UNHEALTHY: {result['reason']}"
+    if not result["ok"] and result.get("status") == 503:
+        verdict += "; maintenance mode answers 503 too: laravel_status says whether it is on"
     for warning in result.get("warnings") or ():
         verdict += f"; WARNING: {warning}"
     if rounds > 1:

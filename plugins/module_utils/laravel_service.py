@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
+    git_names,
     held_path,
     last_line,
     serving_umask,
@@ -162,7 +163,7 @@ class LaravelService:
                 Refusal(
                     "wrong_user",
                     f"{path} belongs to {owner}, and this run works as {user}: files it makes would be {user}'s",
-                    ((f"ansible_user={owner}", f"connects as {owner}"),),
+                    _ways_of(owner),
                 )
             )
         if not converting:
@@ -189,12 +190,13 @@ class LaravelService:
                 Refusal("no_artisan", f"{self.app} holds no artisan: it is no Laravel application", (_SET_PATH,))
             )
         repository = self.checkout.repository()
-        if self.description.repository and repository != self.description.repository:
+        wanted = self.description.repository
+        if wanted and git_names.place(repository) != git_names.place(wanted):
             raise Refused(
                 Refusal(
                     "wrong_repository",
                     f"{path} is a checkout of {strip_credentials(repository) or 'nothing'}, "
-                    f"not of {strip_credentials(self.description.repository)}",
+                    f"not of {strip_credentials(wanted)}",
                     (("laravel_repository=<address>", "names the service's repository"), _SET_PATH),
                 )
             )
@@ -305,6 +307,21 @@ class LaravelService:
 
 
 _SET_PATH = ("laravel_path=<folder>", "names the folder of the service")
+
+
+def _ways_of(owner: str) -> tuple[tuple[str, str], ...]:
+    """How a run works as the user who owns a folder."""
+    become = (
+        f"ansible_become=true ansible_become_user={owner}",
+        f"becomes {owner} after the login, if sudo lets it; with an operation_state_dir that {owner} may write",
+    )
+    connects = (f"ansible_user={owner}", f"connects as {owner}")
+    try:
+        shell = pwd.getpwnam(owner).pw_shell
+    except KeyError:
+        shell = ""
+    # Such a user serves pages, and nobody logs in as one.
+    return (become,) if os.path.basename(shell) in ("nologin", "false") else (connects, become)
 
 
 def strip_credentials(address: str) -> str:

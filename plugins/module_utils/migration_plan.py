@@ -163,7 +163,7 @@ def _refuse_deploy(known: Migrations) -> Refusal | None:
                 ("migrations=keep", f"you assert that {known.target} works with the newer schema"),
                 (
                     f"{known.system}_rollback with to={known.typed}",
-                    "can undo them, and shows what that costs",
+                    "says which of them can be undone, and at what cost",
                 ),
             ),
             tuple(comparison.ahead),

@@ -276,9 +276,7 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
     if record["outcome"] == "reverted" and isinstance(undone, Mapping):
         lines += _undone(undone)
     elif record["outcome"] == "reverted" and ran:
-        failed = str(record.get("error")).startswith("step 'migrate'")
-        which = "the error says which of these are in the database" if failed else "those of this deploy"
-        lines.append(f"going back undid no migration; {which}: {', '.join(ran)}")
+        lines += _left_in_database(ran, str(record.get("error") or ""))
     if record["outcome"] == "succeeded" and migrations.get("mode") == "keep" and migrations.get("ahead"):
         lines.append("the database stays ahead by: " + ", ".join(migrations["ahead"]))
     for step, note in (record.get("notes") or {}).items():
@@ -303,6 +301,18 @@ def _merge_lines(record: Mapping[str, Any]) -> list[str]:
     due = [one for one in known.get("merges") or () if isinstance(one, Mapping)]
     lines = _titled("to merge", [f"into {one.get('into')}: {one.get('command')}" for one in due])
     return [*lines, *([str(known["merges_unknown"])] if known.get("merges_unknown") else [])]
+
+
+def _left_in_database(ran: Sequence[str], error: str) -> list[str]:
+    """What going back left. error: of the step that ran them, which looked at the database where it failed."""
+    names = ", ".join(ran)
+    if "In the database now: " in error:
+        said = error.rpartition("In the database now: ")[2].partition(". ")[0].split(", ")
+        there = [name for name in ran if name in said]
+        return [f"going back undid no migration; in the database: {', '.join(there)}"] if there else []
+    if error.startswith("step 'migrate'"):
+        return [f"going back undid no migration; which of these are in the database can't be told: {names}"]
+    return [f"going back undid no migration; those of this deploy: {names}"]
 
 
 def _undone(note: Mapping[str, Any]) -> list[str]:
@@ -349,7 +359,7 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
     if outcome in ("succeeded", "unchanged") or undone:
         return []
     ends = f"ends by itself at about {result['lease_ends']}." if result.get("lease_ends") else ""
-    here = f"-e target={host} " if several else ""
+    here, look = f"-e target={host} " if several else "", f"-e target={host}"
     words = [f"{outcome}: {_why(result, outcome)}"]
     if record.get("about") == SURROUNDINGS and outcome in ("failed", "reverted"):
         words.append("That is about the surroundings of the release, and condemns none.")
@@ -368,7 +378,7 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
         words.append(f"{known}It may have gone on by itself.")
         if ends:
             words.append(f"Its lease {ends}")
-        words.append(f"Before the same command again, look: operation_history {here}".rstrip())
+        words.append(f"Before the same command again, look: ansible-playbook ops.runbook.operation_history {look}")
     elif outcome in ("refused", "interrupted") and result.get("settled", True):
         words.append("Nothing was changed on it.")
     elif not result.get("settled", True):

@@ -120,6 +120,8 @@ def test_checks_have_names_of_their_own() -> None:
         parse_checks([{"url": URL}, {"url": URL, "method": "HEAD"}])
     with pytest.raises(HealthCheckError, match="nothing would be verified"):
         parse_checks([])
+    with pytest.raises(HealthCheckError, match=r"health check 2 of 2 \(login\): "):
+        parse_checks([{"url": URL}, {"name": "login", "url": "not-an-address"}])
 
 
 @pytest.mark.parametrize(

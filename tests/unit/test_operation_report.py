@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.operation_report import (
+    notes,
     plan_lines,
     refusal_lines,
     summary_lines,
@@ -361,7 +362,7 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
             "web1: unreachable: timed out",
             f"  It was at {NEW_TEXT}, on its way to {OLD_TEXT}. It may have gone on by itself.",
             "  Its lease ends by itself at about 2026-11-21 03:30 UTC.",
-            "  Before the same command again, look: operation_history",
+            "  Before the same command again, look: ansible-playbook ops.runbook.operation_history -e target=web1",
         ],
     ),
     "unreachable": (
@@ -369,7 +370,7 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "web1: unreachable: timed out",
             "  It may have gone on by itself.",
-            "  Before the same command again, look: operation_history",
+            "  Before the same command again, look: ansible-playbook ops.runbook.operation_history -e target=web1",
         ],
     ),
     "no answer": (
@@ -377,7 +378,7 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "web1: unknown: the host did not answer",
             "  It may have gone on by itself.",
-            "  Before the same command again, look: operation_history",
+            "  Before the same command again, look: ansible-playbook ops.runbook.operation_history -e target=web1",
         ],
     ),
     "not recorded": (
@@ -385,7 +386,7 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "web1: unknown: operation op-1 could not be recorded: disk full",
             "  It may have gone on by itself.",
-            "  Before the same command again, look: operation_history",
+            "  Before the same command again, look: ansible-playbook ops.runbook.operation_history -e target=web1",
         ],
     ),
 }
@@ -416,7 +417,7 @@ def test_what_hosts_have_in_common_is_said_once() -> None:
 def test_of_several_hosts_the_one_that_needs_a_word_is_named_in_what_to_type() -> None:
     lines = text(trouble_lines({"web1": closed(), "web2": closed("failed", settled=False), "web3": {}}))
     assert "  -e target=web2 -e interrupted=resume goes on, -e target=web2 -e interrupted=undo goes back." in lines
-    assert "look: operation_history -e target=web3" in lines
+    assert "look: ansible-playbook ops.runbook.operation_history -e target=web3" in lines
 
 
 def test_a_mix_of_releases_is_loud_and_says_what_to_type() -> None:
@@ -514,3 +515,18 @@ def test_what_was_not_changed_is_said_once(text: str) -> None:
     assert " ".join(said).count("Nothing was") == 1
     together = refusal_lines({"web1": {}}, {"code": "x", "text": text, "ways": []})
     assert " ".join(together).count("Nothing was") == 1
+
+
+LEFT = {
+    "none": ("step 'migrate' failed: boom. In the database now: none of them", []),
+    "one of two": ("step 'migrate' failed. In the database now: one", ["in the database: one"]),
+    "not known": ("step 'migrate' failed: gone", ["can't be told: one, two"]),
+    "all ran": ("health: status 500", ["those of this deploy: one, two"]),
+}
+
+
+@pytest.mark.parametrize(("error", "says"), LEFT.values(), ids=LEFT)
+def test_what_a_way_back_left_in_the_database_is_what_is_there(error: str, says: list[str]) -> None:
+    record = {"outcome": "reverted", "error": error, "migrations": {"run": ["one", "two"]}}
+    said = notes({"web1": {"record": record}})
+    assert len(said) == len(says) and all(text in line for text, line in zip(says, said)), said
