@@ -163,3 +163,40 @@ def test_the_workflow_leaves_no_right_and_no_token_on_a_machine_that_is_kept() -
     (step,) = [one for one in workflow["jobs"]["rollback"]["steps"] if "uses" in one]
     assert re.fullmatch(r"actions/checkout@[0-9a-f]{40}", step["uses"])
     assert step["with"] == {"persist-credentials": False}
+
+
+# -- words and lines that hold for every page --------------------------------------------------------
+
+#: Words that a reader stumbles over, and what is written instead.
+STUMBLES = {
+    r"\bsurely\b": "with certainty",
+    r"\bthe way on\b": "what to type",
+    r"\bmakes of it\b": "whether it fits",
+    r"\bgoes? past staging\b": "skips staging",
+    r"\b[Mm]end(s|ed|ing)?\b": "fix, repair",
+    r"\b(himself|needs not be|belongs into)\b": "themselves, need not be, belongs in",
+    r"\bno procedure yet\b": "a row of roadmap.md",
+    r"ansible-playbook( -\S+( \S+)?)* playbooks/": "the full name, which everybody can type",
+}
+
+
+def stumbles(text: str) -> list[str]:
+    return [f"{found.group()}: {instead}" for word, instead in STUMBLES.items() for found in re.finditer(word, text)]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_is_read_without_stumbling(path: Path) -> None:
+    assert stumbles(path.read_text()) == []
+
+
+def test_a_stumble_is_found() -> None:
+    assert len(stumbles("Mend it, surely; there is no procedure yet.")) == 3
+    assert stumbles("ansible-playbook -i x playbooks/laravel_status.yml") and not stumbles("recommended, amend")
+
+
+def test_the_page_of_operations_names_all_that_only_look() -> None:
+    """The first paragraph after the phases: what takes no lease."""
+    text = (
+        (ROOT / "docs/operations.md").read_text().partition("can always be typed: ")[2].partition(". `ops-runbook")[0]
+    )
+    assert set(re.findall(r"`(\w+)`", text)) == {one.name for one in FOUND.values() if not one.changes}

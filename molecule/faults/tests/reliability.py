@@ -66,8 +66,8 @@ def render(rows: list[Row]) -> str:
         "the release that the row names, the checkout has no changed file, and neither lease nor journal is left.",
         "",
         "A command is what is typed after `ansible-playbook ops.runbook.`; `<id>` and the inputs are those that the",
-        "refusal prints. The last column is a change to the code that takes the protection away. It was tried, and",
-        "turned the test of at least one row that names it red; a row that says so has none that was tried yet.",
+        "refusal prints. The last column is a change to the code that takes the protection away. Each such",
+        "mutation made at least one of its rows' tests fail; rows marked \"none\" have no mutation yet.",
     ]
     for key, title in SECTIONS.items():
         chosen = sorted((row for row in rows if row.section == key), key=lambda row: row.order)

@@ -103,7 +103,7 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
             else "what can't be written down is not done",
             outcome=f'"{error}"; {outcome}',
             command="`laravel_deploy`"
-            + f" -e interrupted={'undo' if 'undo' in outcome else 'resume'}, once that is mended",
+            + f" -e interrupted={'undo' if 'undo' in outcome else 'resume'}, once that is fixed",
             mutation="an error of the disk is passed over (`durable_file`)",
         )
 
