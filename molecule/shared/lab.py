@@ -93,7 +93,7 @@ def play(procedure: str, *options: str, screen: str = "ansible.builtin.default",
         env={**operator_environment(), "ANSIBLE_STDOUT_CALLBACK": screen},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
     return Run(done.returncode, done.stdout + done.stderr)
@@ -126,7 +126,7 @@ class Host:
             ["docker", "exec", "-u", user, "-w", "/", self.name, "bash", "-c", f"umask 0002; {command}"],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

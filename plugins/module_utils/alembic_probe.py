@@ -79,7 +79,9 @@ for argv in request["commands"]:
             # For who waits.
             sys.stderr.buffer.write(line)
             sys.stderr.flush()
-        answer["commands"].append([done.wait(), said.decode("utf-8", "replace")[-4000:]])
+        # The cause may stand first, or last.
+        said = said if len(said) <= 16000 else said[:8000] + b"\n" + said[-8000:]
+        answer["commands"].append([done.wait(), said.decode("utf-8", "replace")])
     except OSError as error:
         answer["commands"].append([127, str(error)])
     if answer["commands"][-1][0]:
@@ -315,7 +317,7 @@ def _on_one_line(found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 def _first_lines(text: str) -> str:
-    return " ".join(line.strip() for line in text.splitlines()[:4] if line.strip())
+    return excerpt(text, first=4, last=2, nothing="").replace(" | ", " ")
 
 
 def run(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -428,7 +427,7 @@ def _stays(step: Step, here: str, shared: str) -> bool:
 
 
 def _copy(source: str, target: str) -> None:
-    subprocess.run(["cp", "-a", "--reflink=auto", source, target], check=True, capture_output=True)
+    durable_tree.copy(source, target)
 
 
 def _remove(root: str, path: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
@@ -88,7 +87,7 @@ class ReleaseSteps(LaravelSteps):
         if not source:
             return install(place, wanted, commit)
         held_path.remove_tree(place.app, f"{live}.part", ignore_errors=True)
-        subprocess.run(["cp", "-a", "--reflink=auto", source, f"{live}.part"], check=True, capture_output=True)
+        durable_tree.copy(source, f"{live}.part")
         durable_tree.put(f"{live}.part", live)
         how = "copied" + fit_class_map(place, wanted, commit)
         place.vendor.write_stamp(wanted, commit)

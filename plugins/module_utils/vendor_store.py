@@ -15,7 +15,6 @@ import errno
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
@@ -136,7 +135,7 @@ class VendorStore:
         owned_folder.make(self.folder)
         part = self.kept(f"{name}{_PART}")
         held_path.remove_tree(self.folder, part, ignore_errors=True)
-        subprocess.run(["cp", "-a", "--reflink=auto", self.live, part], check=True, capture_output=True)
+        durable_tree.copy(self.live, part)
         durable_tree.put(part, self.kept(name))
 
     def bring_live(self, name: str) -> None:
@@ -201,7 +200,7 @@ def _exchange(kept: str, live: str) -> None:
     if exchange(kept, live):
         return
     # Another file system, or one without exchange: a copy beside the live tree, then two renames.
-    subprocess.run(["cp", "-a", kept, f"{live}{_BESIDE}"], check=True, capture_output=True)
+    durable_tree.copy(kept, f"{live}{_BESIDE}")
     durable_tree.sync(f"{live}{_BESIDE}")
     durable_tree.rename(live, f"{live}{_FORMER}")
     durable_tree.rename(f"{live}{_BESIDE}", live)
@@ -226,6 +225,6 @@ def _move(source: str, target: str) -> None:
             raise
         part = f"{target}{_PART}"
         held_path.remove_tree(os.path.dirname(target), part, ignore_errors=True)
-        subprocess.run(["cp", "-a", source, part], check=True, capture_output=True)
+        durable_tree.copy(source, part)
         durable_tree.put(part, target)
         _discard(source)

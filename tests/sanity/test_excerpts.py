@@ -90,6 +90,31 @@ def test_an_output_is_shortened_by_excerpt(path: Path) -> None:
     assert not found, "excerpt() and cut() of module_utils/excerpt.py keep both ends: " + "; ".join(found)
 
 
+def without_its_words(source: str) -> list[int]:
+    """Calls whose failure is told without what the program said: "returned non-zero exit status 1"."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("subprocess.run", "subprocess.check_call", "subprocess.check_output")
+        and (
+            "check_" in ast.unparse(node.func)
+            or any(one.arg == "check" and getattr(one.value, "value", None) is True for one in node.keywords)
+        )
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_program_that_failed_is_quoted(path: Path) -> None:
+    assert without_its_words(path.read_text()) == [], f"{path.relative_to(ROOT)}: raise what excerpt() quotes of it"
+
+
+def test_a_failure_without_its_words_is_seen() -> None:
+    assert without_its_words("subprocess.run(['cp'], check=True, capture_output=True)") == [1]
+    assert without_its_words("subprocess.check_output(['id'])") == [1]
+    assert without_its_words("subprocess.run(['cp'], check=False)") == []
+
+
 def test_what_is_shortened_is_seen() -> None:
     for source in (
         "said = error.splitlines()[-1]",

@@ -120,3 +120,13 @@ def test_the_kernel_is_asked_for_the_file_system_of_a_folder(tmp_path: Path) -> 
     durable_tree.sync(str(tmp_path))
     with pytest.raises(OSError):
         durable_tree._sync_file_system(str(tmp_path / "missing"))
+
+
+def test_a_copy_that_failed_says_why(tmp_path: Path) -> None:
+    """By that word it is told whether the release or the machine is to blame."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "file").touch()
+    durable_tree.copy(str(tmp_path / "tree"), str(tmp_path / "copy"))
+    assert (tmp_path / "copy").is_dir()
+    with pytest.raises(OSError, match=r"cp -a .* ended with 1: cp: .*(No such file or directory|Not a directory)"):
+        durable_tree.copy(str(tmp_path / "tree"), str(tmp_path / "file/under"))
