@@ -233,6 +233,21 @@ def test_without_its_remote_a_host_still_knows_its_own(origin: Origin) -> None:
     assert "the remote can't be asked" in str(problem_of(origin.checkout, "v9", False))
 
 
+def test_a_remote_that_refuses_the_deploy_key_is_quoted_with_that(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git itself says last that it could not read, and asks whether the repository exists."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(
+        "#!/bin/sh\necho 'Warning: Permanently added git.example.com to the list of known hosts.' >&2\n"
+        "echo 'git@git.example.com: Permission denied (publickey).' >&2\nexit 255\n"
+    )
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(ssh))
+    origin.checkout.text("remote", "set-url", "origin", "git@git.example.com:acme/shop.git")
+    assert "Permission denied (publickey)" in str(problem_of(origin.checkout, "v9", False))
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_release_that_is_named_but_cannot_be_fetched_is_not_proven(origin: Origin, fresh: bool) -> None:
     v3 = origin.commit("v3", app="three")
