@@ -47,6 +47,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_service import
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
 _SERVICE, _DEPENDS = "com.docker.compose.service", "com.docker.compose.depends_on"
@@ -341,7 +342,7 @@ class _Look:
 
     def _busy(self) -> str:
         try:
-            read = operation_history.read(self.guard, operation_history.LATELY)
+            read = operation_history.of(self.guard, self._subject)
         except (OSError, ValueError, operation_history.StateUnreadable):
             return ""
         lease = read.get("lease")
@@ -350,10 +351,14 @@ class _Look:
         by_hand = work_by_hand.under_way(work_by_hand.read(), self.service.description.project_dir, ("compose",))
         return f"somebody runs {by_hand} on this service" if by_hand else ""
 
+    @property
+    def _subject(self) -> Subject:
+        return Subject("compose", os.path.abspath(self.service.description.project_dir))
+
     def _hotfixes(self) -> list[Row]:
         """Hotfixes of the ledger whose merges are not known to be done."""
         try:
-            history = operation_history.read(self.guard, operation_history.LATELY)
+            history = operation_history.of(self.guard, self._subject)
         except (OSError, ValueError, operation_history.StateUnreadable):
             return []
         description = self.service.description

@@ -49,6 +49,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_reading import (
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 
 #: Seconds for one call. A person waits for the screen, and a part that hangs is itself an answer.
 CALL_TIMEOUT = 30.0
@@ -99,7 +100,7 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
     history: Mapping[str, Any] = {}
     history_problem = problem = way = ""
     try:
-        history = operation_history.read(guard, operation_history.LATELY)
+        history = operation_history.of(guard, Subject("dokku", scope.app))
     except operation_history.StateUnreadable as error:
         history_problem = str(error)
     names = [(scope.app, dokku_reading.PRODUCTION)]

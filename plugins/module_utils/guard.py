@@ -531,9 +531,8 @@ class Guard:
         if progress is None or progress.operation != operation:
             return None
         left = None if progress.touched else "from"
-        state_owner.unname(self.path(state_owner.NAME), operation)
         end = journal.Ending("refused", not progress.touched, left, f"{refusal.code}: {refusal.text}")
-        return self._end(progress, end)
+        return self._end(progress, end, unname=True)
 
     def close(self, operation: str) -> tuple[journal.Ending, dict[str, Any] | None]:
         """End an operation as its journal proves, and give the lease back.
@@ -567,9 +566,12 @@ class Guard:
             raise Refused(Refusal("lease_lost", f"operation {operation} lost its lease to {lease.operation}"))
         return progress
 
-    def _end(self, progress: Progress, end: journal.Ending) -> dict[str, Any] | None:
+    def _end(self, progress: Progress, end: journal.Ending, unname: bool = False) -> dict[str, Any] | None:
+        """unname: take back what this operation said of whose the folder is."""
         record: dict[str, Any] | None = None
         with durable_file.exclusive(self.path("state.lock")):
+            if unname:
+                state_owner.unname(self.path(state_owner.NAME), progress.operation)
             try:
                 # Nothing was changed by an operation without steps, so it says nothing about releases.
                 if progress.steps or end.outcome == "refused":

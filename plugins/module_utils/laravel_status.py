@@ -44,6 +44,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import
     strip_credentials,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.log_errors import without_data
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import (
     BAD,
     OK,
@@ -175,7 +176,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         scheduler = pool.submit(_scheduler, service, path_problem)
         # Behind a maintenance page the endpoints are asked with a cookie that only the application can make.
         asked = None if down else pool.submit(_endpoints, checks, release.result().commit, False, None)
-        history, history_problem = _history(guard)
+        history, history_problem = _history(guard, service.description.path)
         hotfixes = pool.submit(laravel_hotfix.standings, service, history) if not path_problem else None
         found_disks = disks((service.description.path, service.file("storage"), guard.state_dir, tempfile.gettempdir()))
         log = read_log(service.file("storage", "logs"), limits, time.time())
@@ -294,9 +295,9 @@ def _endpoints(checks: Sequence[Check], commit: str, down: bool, cookie: object)
     return health.gate(checks, 0, 0, 1, commit or None, headers), note
 
 
-def _history(guard: Guard) -> tuple[Mapping[str, Any], str]:
+def _history(guard: Guard, path: str) -> tuple[Mapping[str, Any], str]:
     try:
-        return operation_history.read(guard, operation_history.LATELY), ""
+        return operation_history.of(guard, Subject("laravel", os.path.abspath(path))), ""
     except operation_history.StateUnreadable as error:
         return {}, str(error)
 

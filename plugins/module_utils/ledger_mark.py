@@ -16,7 +16,9 @@ from ansible_collections.ops.runbook.plugins.module_utils import durable_file, f
 from ansible_collections.ops.runbook.plugins.module_utils.ledger_index import Identity, Segment
 
 NAME = "ledger.mark"
-SCHEMA = 1
+#: Raised whenever a record gets other keys (ledger_keys.of), or the releases are folded otherwise (release_choice):
+#: a mark of an earlier version knows nothing of them, and is not believed.
+SCHEMA = 2
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,19 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import journal, ledger_keys, release_choice
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    durable_file,
+    journal,
+    ledger_keys,
+    release_choice,
+    state_owner,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Progress
 from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import Answers, Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused, describe_holder
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 
 
 class StateUnreadable(Exception):
@@ -56,11 +63,23 @@ LATELY = Wanted(
 )
 
 
+def of(guard: Guard, subject: Subject) -> dict[str, Any]:
+    """What a status needs of a state folder. Raises StateUnreadable, also where it is the folder of another subject."""
+    try:
+        other = state_owner.stranger(guard.path(state_owner.NAME), subject)
+    except OSError as error:
+        raise _unreadable(guard.state_dir, error) from error
+    if other:
+        raise StateUnreadable(f"{other}; operation_state_dir in the inventory gives it records of its own")
+    return read(guard, LATELY)
+
+
 def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B008 (it is frozen)
     """What the state folder says, changing nothing. Raises StateUnreadable.
 
-    Keys: exists, records (oldest first), total, chain, lease, interrupted, releases, current, never, previous, and
-    left_out: how many records, releases and releases that never were good are not shown for `limit`.
+    Keys: exists, subject (of whom the records are), records (oldest first), total, chain, lease, interrupted, releases,
+    current, never, previous, and left_out: how many records, releases and releases that never were good are not shown
+    for `limit`.
     """
     try:
         # A test for existence would call a folder absent that this user is not allowed to see.
@@ -71,11 +90,13 @@ def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B0
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
     if not exists:
-        return picture(Ledger(), None, "free", None, exists=False)
+        return {**picture(Ledger(), None, "free", None, exists=False), "subject": None}
     try:
         # The standing before the journal: an operation that ends in between is then seen as ended.
         lease, standing = guard.lease(), guard.standing()
-        return picture(guard.ledger(wanted.verify), lease, standing, guard.progress(), wanted)
+        found = picture(guard.ledger(wanted.verify), lease, standing, guard.progress(), wanted)
+        owner = state_owner.parse(durable_file.read_state(guard.path(state_owner.NAME)))
+        return {**found, "subject": None if owner is None else asdict(owner)}
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
     except Refused as refused:

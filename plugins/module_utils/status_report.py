@@ -12,12 +12,14 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import foreign_json, unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
 from ansible_collections.ops.runbook.plugins.module_utils.operation_report import table
+from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 
 _MARKS = {"ok": "ok", "warn": "WARN", "bad": "BAD"}
 
 #: What a document for programs holds of a host.
 _DOCUMENT = (
     "exists",
+    "subject",
     "records",
     "total",
     "left_out",
@@ -121,7 +123,8 @@ def _chain_lines(host: str, result: Mapping[str, Any]) -> list[str]:
         lines = [f"{host}: no operation was ever recorded here"]
     else:
         some = f", {shown} shown" if shown != total else ""
-        lines = [f"{host}: {_count(total, 'record')}{some}, each follows from the one before it"]
+        of = f" of {Subject(**result['subject'])}" if result.get("subject") else ""
+        lines = [f"{host}: {_count(total, 'record')}{of}{some}, each follows from the one before it"]
         if chain.get("verified"):
             lines.append(f"  all of them were read {_clock(chain['verified'])} UTC, and only operations added more")
             lines.append("  -e verify=true reads all of them now")

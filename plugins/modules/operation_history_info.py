@@ -90,6 +90,20 @@ exists:
   description: Whether there is a state folder. Without one, no operation was ever recorded here.
   returned: success
   type: bool
+subject:
+  description: Of whom the records are, by the first operation; V(null) where none has said it.
+  returned: success
+  type: dict
+  contains:
+    system:
+      description: What the names of its procedures begin with.
+      type: str
+    place:
+      description: The folder of the service, or the name of the app.
+      type: str
+    environment:
+      description: Its environment; empty where that was never said.
+      type: str
 records:
   description: The records that were asked for, oldest first, as the ledger has them.
   returned: unless O(packed=true)

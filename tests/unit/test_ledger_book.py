@@ -221,7 +221,7 @@ def test_a_mark_of_a_later_version_is_not_read(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(written(THREE))
     with monkeypatch.context() as later:
-        later.setattr(ledger_mark, "SCHEMA", 2)
+        later.setattr(ledger_mark, "SCHEMA", ledger_mark.SCHEMA + 1)
         Book(str(path)).keep()
     assert (tmp_path / ledger_mark.NAME).exists() and Book(str(path)).verified == ""
 
@@ -437,3 +437,38 @@ def test_the_order_of_releases_is_folded_at_the_same_cost_for_each_record(monkey
         return looks[0]
 
     assert cost(4000) <= 4.5 * cost(1000)
+
+
+#: What the version of the mark stands for. A change of it is a new version: raise ledger_mark.SCHEMA with it.
+MEANS = {2: "a57f22dfacd3e78e"}
+
+
+def test_a_mark_of_other_keys_has_another_version() -> None:
+    """Otherwise a key that is new would be missing from the marks that are there, and nobody would know."""
+    image = {"reference": "hub/web:1", "digest": "sha256:1"}
+    target = {"id": "r1", "name": "v1", "revision": "c" * 40, "images": {"web": image}}
+    shared = {"outcome": "succeeded", "from": None, "to": target, "left": target, "steps": [{"step": "code"}]}
+    notes = {
+        "write_env": {"keys": {"A": "x"}},
+        "seal": {"backup": "op-1-before", "status": "done"},
+        "migrations": {"known": ["m1"]},
+    }
+    facts = {"hotfix": True, "commit": "c" * 40, "branch": "hotfix/x"}
+    records = [
+        {
+            "id": f"op-{procedure}",
+            "procedure": procedure,
+            "finished": "2026-11-21T00:00:00.000Z",
+            "saved_as": "op-0",
+            "continues": "op-0",
+            "notes": notes,
+            "facts": facts,
+            **shared,
+        }
+        for procedure in ("deploy", "rollback", "adopt", "rotate", "maintenance", "restore")
+    ]
+    course = release_choice.Course()
+    for record in records:
+        course.add(record)
+    content = repr([[tuple(key) for key in ledger_keys.of(record)] for record in records] + [course.to_dict()])
+    assert MEANS.get(ledger_mark.SCHEMA) == ledger.digest(content.encode())[:16]

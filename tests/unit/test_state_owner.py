@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -20,12 +21,16 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     durable_file,
     key_file,
     moment,
+    operation_history,
     owned_folder,
     state_owner,
+    status_report,
+    status_rows,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import BAD
 
 PRODUCTION = Subject("laravel", "/srv/vertex", "production")
 STAGING = Subject("laravel", "/srv/vertex-staging", "staging")
@@ -366,3 +371,53 @@ def test_what_is_done_for_one_user_is_not_done_with_the_rights_of_another(tmp_pa
     with owned_folder.acting_as(SOMEBODY):
         durable_file.replace(str(state / "mine"), b"")
     assert (state / "mine").stat().st_uid == SOMEBODY
+
+
+# -- who reads -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subject", [STAGING, Subject("dokku", "vertex"), Subject("laravel", "/srv/other")], ids=str)
+def test_a_status_takes_no_records_of_another_service_for_its_own(tmp_path: Path, subject: Subject) -> None:
+    operated(tmp_path, "op-1")
+    with pytest.raises(operation_history.StateUnreadable) as caught:
+        operation_history.of(Guard(str(tmp_path)), subject)
+    said = str(caught.value)
+    assert f"{tmp_path} holds the records of {PRODUCTION}, and this is {subject}" in said
+    assert "operation_state_dir" in said
+    (row,) = status_rows.operation_rows("laravel", {}, said)
+    assert (row.level, row.topic) == (BAD, "ledger")
+
+
+@pytest.mark.parametrize("subject", [PRODUCTION, Subject("laravel", "/srv/vertex")], ids=str)
+def test_a_status_reads_its_own_records_and_those_of_a_folder_without_a_name(tmp_path: Path, subject: Subject) -> None:
+    assert operation_history.of(Guard(str(tmp_path)), subject)["records"] == []
+    operated(tmp_path, "op-1")
+    assert [record["id"] for record in operation_history.of(Guard(str(tmp_path)), subject)["records"]] == ["op-1"]
+
+
+def test_the_history_says_of_whom_the_records_are(tmp_path: Path) -> None:
+    operated(tmp_path, "op-1")
+    found = operation_history.read(Guard(str(tmp_path)), operation_history.LATELY)
+    assert found["subject"] == {"system": "laravel", "place": "/srv/vertex", "environment": "production"}
+    (first, *_) = status_report.history_lines({"web1": found})
+    assert first == "web1: 1 record of laravel /srv/vertex (production), each follows from the one before it"
+    document = status_report.history_document({"web1": found})
+    assert document["hosts"]["web1"]["subject"] == found["subject"]
+
+
+def test_the_name_of_a_folder_is_taken_back_under_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another operation could have named it in between, and its name would be taken away."""
+    guard, held, unname = Guard(str(tmp_path)), [], state_owner.unname
+
+    def taking_back(path: str, operation: str) -> None:
+        with open(tmp_path / "state.lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(operation)
+        unname(path, operation)
+
+    monkeypatch.setattr(state_owner, "unname", taking_back)
+    guard.open(request("op-1"))
+    guard.refuse("op-1", Refusal("code", "text"))
+    assert held == ["op-1"] and not (tmp_path / "service.json").exists()

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No procedure reads a ledger from its beginning: its cost would grow with the age of the service."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from code_files import PLUGINS
+
+#: What reads all of it, since that is what it is there for.
+OWN = ("ledger.py", "ledger_book.py")
+#: What asks for all of it where a person did.
+ASKED = {"operation_history_info.py": "the limit is an option"}
+
+
+def whole_readings(source: str) -> Iterator[str]:
+    """Each place that asks for all records of a ledger, or for a history without a limit."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr in ("records", "whole"):
+            owner = ast.unparse(node.value)
+            if owner.endswith(("ledger", "ledger()", "book", "read")) or owner.startswith("Book("):
+                yield ast.unparse(node)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "operation_history.read",
+            "operation_history.picture",
+            "ledger.read",
+            "ledger.parse",
+            "release_choice.history",
+        ):
+            told = " ".join(ast.unparse(word) for word in (*node.args, *(word.value for word in node.keywords)))
+            if "LATELY" not in told and "Wanted" not in told:
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", [path for path in PLUGINS if path.name not in OWN], ids=lambda path: path.name)
+def test_no_code_reads_all_records_of_a_ledger(path: Path) -> None:
+    found = [] if path.name in ASKED else list(whole_readings(path.read_text(encoding="utf-8")))
+    assert found == [], "ask for a key (ledger_keys), for history(), or backwards() as far as it is needed"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "for record in guard.ledger().records: pass",
+        "last = self.ledger.records[-1]",
+        "found = operation_history.read(guard)",
+        "past = release_choice.history(ledger.records)",
+        "operation_history.picture(book, None, 'free', None)",
+    ],
+)
+def test_the_rule_finds_what_it_is_for(source: str) -> None:
+    assert list(whole_readings(source))
+
+
+def test_what_is_bounded_is_allowed() -> None:
+    bounded = "book.history(); guard.ledger().of(keys); operation_history.read(guard, operation_history.LATELY)"
+    assert list(whole_readings(bounded)) == []

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every system says what its state folder is of, when it writes there and when it reads there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from code_files import PLUGINS
+
+#: It reads any folder that it is told, and says of whom its records are.
+READS_ANY = ("operation_history_info.py", "operation_history.py")
+
+
+def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def unnamed(source: str, name: str) -> list[str]:
+    """Each place that takes a state folder without a word on what it has to be of."""
+    found = []
+    for function, node in calls(source):
+        words = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        if function in ("Request", "guard.Request") and words.get("subject", "None") == "None":
+            found.append(ast.unparse(node))
+        elif function in ("argument_specs.request", "Subject", "state_owner.Subject") and node.args:
+            system = node.args[2 if function.endswith("request") else 0]
+            # The name of a system is what its files begin with.
+            if isinstance(system, ast.Constant) and not name.startswith(str(system.value) or "-"):
+                found.append(ast.unparse(node))
+        elif function == "operation_history.read" and name not in READS_ANY:
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
+def test_a_state_folder_is_taken_with_its_subject(path: Path) -> None:
+    assert unnamed(path.read_text(encoding="utf-8"), path.name) == [], "name the system and its place (state_owner)"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PLUGINS if "plugins/modules" in str(path)], ids=lambda path: path.name
+)
+def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    functions = {function for function, _node in calls(source)}
+    opens = {function for function in functions if function.endswith(("open_and_plan", "guard.open"))}
+    assert not opens or "argument_specs.request" in functions
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Request(operation=a, service=b, procedure=c)",
+        "Request('a', 'b', 'c', subject=None)",
+        "argument_specs.request(params, name, 'compose', place)",
+        "Subject('')",
+        "operation_history.read(guard, operation_history.LATELY)",
+    ],
+)
+def test_the_rule_finds_a_system_that_says_nothing(source: str) -> None:
+    assert unnamed(source, "laravel_operation.py")
+
+
+def test_the_rule_lets_a_system_through_that_does() -> None:
+    said = "argument_specs.request(params, name, 'laravel', place); Subject('laravel', path)"
+    assert unnamed(said, "laravel_operation.py") == []
