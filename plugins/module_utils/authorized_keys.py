@@ -94,6 +94,11 @@ class Key:
         return next((option.value for option in self.options if option.name == "from"), None)
 
     @property
+    def command(self) -> str | None:
+        """What the line runs in place of what is asked for; None where it says nothing."""
+        return next((option.value for option in self.options if option.name == "command"), None)
+
+    @property
     def is_authority(self) -> bool:
         """Whether this is a CA, whose certificates are let in, and not the key itself."""
         return any(option.name == "cert-authority" for option in self.options)

@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.rename_exchange import
 #: So often somebody else may write at the same moment.
 TRIES = 5
 
-#: sshd reads less; what is longer is no file of keys.
+#: sshd reads a file of any length; what is longer is not one that people wrote.
 LARGEST = 4 * 1024 * 1024
 
 

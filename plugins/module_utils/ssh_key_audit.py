@@ -196,7 +196,7 @@ def read_account(name: str, policy: Policy, environment: Mapping[str, str], sshd
 
 
 def _notes(configuration: Configuration) -> list[str]:
-    notes = list(configuration.doubts)
+    notes = [*configuration.doubts, *configuration.besides]
     if not configuration.public_keys:
         notes.append("sshd takes no keys for this account (PubkeyAuthentication no)")
     if configuration.command:

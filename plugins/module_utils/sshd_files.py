@@ -79,6 +79,7 @@ class Configuration:
     authorities: the file of CAs whose certificates are let in, which no authorized_keys shows.
     version: of OpenSSH, (0, 0) where it is not known. algorithms: what a key may sign with, and authority_algorithms
     what a CA may, each empty where that is not known. rsa_least: bits. debian: whether it is Debian's or Ubuntu's sshd.
+    root_login: PermitRootLogin. is_root: whether the account is root. besides: what decides beside the key, in words.
     revoked_keys: a file, and revocations what it says of the keys that were looked at.
     known: whether sshd said so; the defaults of OpenSSH otherwise. doubts: what the reader should know about it.
     """
@@ -93,6 +94,9 @@ class Configuration:
     authority_algorithms: tuple[str, ...] = ()
     rsa_least: int = 0
     debian: bool = False
+    root_login: str = ""
+    is_root: bool = False
+    besides: tuple[str, ...] = ()
     revoked_keys: str = ""
     revocations: Revocations = Revocations()
     known: bool = True
@@ -102,6 +106,10 @@ class Configuration:
         """Why this sshd does not take a key that OpenSSH can read; empty where it does."""
         if not self.public_keys:
             return "sshd takes no keys for this account (PubkeyAuthentication no)"
+        if self.is_root and self.root_login == "no":
+            return "sshd lets root in by no key (PermitRootLogin no)"
+        if self.is_root and self.root_login == "forced-commands-only" and not key.is_authority and key.command is None:
+            return "sshd lets root in by keys with command= alone (PermitRootLogin forced-commands-only)"
         if self.revocations.every:
             return self.revocations.every
         if key.fingerprint in self.revocations.fingerprints:
@@ -134,9 +142,11 @@ class Fact:
 def parse(dump: str, version: str = "") -> Configuration:
     """The answers of `sshd -T` and `sshd -V`. Raises NotRead where the first is none."""
     said: dict[str, str] = {}
+    all_said: dict[str, list[str]] = {}
     for line in dump.splitlines():
         name, _, value = line.strip().partition(" ")
         said.setdefault(name.lower(), value.strip())
+        all_said.setdefault(name.lower(), []).append(value.strip())
     if "authorizedkeysfile" not in said:
         raise NotRead("sshd -T did not say which AuthorizedKeysFile it reads")
     return Configuration(
@@ -150,8 +160,22 @@ def parse(dump: str, version: str = "") -> Configuration:
         authority_algorithms=_list(said.get("casignaturealgorithms", "")),
         rsa_least=int(said.get("requiredrsasize") or 0),
         debian="debianbanner" in said,
+        root_login=said.get("permitrootlogin", ""),
+        besides=_besides(all_said),
         revoked_keys=_named(said.get("revokedkeys", "")),
     )
+
+
+def _besides(said: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What sshd asks for beside a key that is let in; a key that it takes may not be enough."""
+    found = []
+    methods = " ".join(said.get("authenticationmethods", ()))
+    if methods not in ("", "any") and "publickey" not in methods.split():
+        found.append(f"sshd asks for more than a key (AuthenticationMethods {methods})")
+    for name in ("AllowUsers", "DenyUsers", "AllowGroups", "DenyGroups"):
+        if values := said.get(name.lower()):
+            found.append(f"sshd also looks at {name} {' '.join(values)}: whom that shuts out, no key lets in")
+    return tuple(found)
 
 
 def with_revocations(configuration: Configuration, keys: Iterable[Key]) -> Configuration:
@@ -357,7 +381,14 @@ def ask(
     except NotRead as error:
         doubt = f"which files sshd reads is not known, its defaults were taken: {error}"
         return Configuration(known=False, doubts=(doubt,))
-    return replace(read, doubts=tuple(doubts))
+    return replace(read, doubts=tuple(doubts), is_root=_is_root(name))
+
+
+def _is_root(name: str) -> bool:
+    try:
+        return pwd.getpwnam(name).pw_uid == 0
+    except KeyError:
+        return False
 
 
 def _said_version(sshd: str, run: Callable[..., subprocess.CompletedProcess[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,33 @@ def test_a_key_that_this_sshd_does_not_take_is_told(line: str, version: str, why
     [(_, key)] = authorized_keys.keys(line.encode())
     refused = sshd_files.parse(DUMP, said).refuses(key)
     assert why in refused and bool(refused) is bool(why)
+
+
+ROOTS = {"no": (False, False), "forced-commands-only": (False, True), "without-password": (True, True)}
+
+
+@pytest.mark.parametrize(("setting", "taken"), ROOTS.items(), ids=ROOTS)
+def test_what_permitrootlogin_refuses_is_told_of_roots_keys_alone(setting: str, taken: tuple[bool, bool]) -> None:
+    read = sshd_files.parse(f"authorizedkeysfile .ssh/a\npermitrootlogin {setting}\n", "OpenSSH_10.0p2")
+    text = f'{key_lines.ed25519("1")}\ncommand="" {key_lines.ed25519("2")}\n'
+    keys = [key for _, key in authorized_keys.keys(text.encode())]
+    assert [not replace(read, is_root=True).refuses(key) for key in keys] == list(taken)
+    assert [read.refuses(key) for key in keys] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("dump", "said"),
+    [
+        ("authenticationmethods any\n", ""),
+        ("authenticationmethods publickey password\n", ""),
+        ("authenticationmethods publickey,password\n", "more than a key (AuthenticationMethods publickey,password)"),
+        ("allowusers deploy\nallowusers anna@10.*\n", "AllowUsers deploy anna@10.*"),
+        ("denygroups ci\n", "DenyGroups ci"),
+    ],
+)
+def test_what_decides_beside_the_key_is_said(dump: str, said: str) -> None:
+    found = " ".join(sshd_files.parse(f"authorizedkeysfile .ssh/a\n{dump}").besides)
+    assert said in found and bool(found) is bool(said)
 
 
 @needs_sshd

@@ -28,6 +28,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import Pa
 
 KEYS = "/home/deploy/.ssh/authorized_keys"
 SECOND = f"{KEYS}.ci"
+#: What a test has sshd read.
+CONFIGURATION = "/etc/ssh/sshd_config.d/00-test.conf"
 WORKFLOW = "deploy.yml"
 #: From where the controller reaches a container.
 NEAR = 'from="127.0.0.1,172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"'
@@ -46,28 +48,27 @@ class KeysHost(Host):
         known = yaml.safe_load((folder / "hosts.yml").read_text())["lab"]["children"]["laravel"]["hosts"]
         self.port = int(known[name]["lab_ssh_port"])
         self.keys = (folder / "../../.lab").resolve()
-        self._configured = False
 
     def reset(self) -> None:
         super().reset()
-        if self._configured:
+        # A run that was cut off may have left one.
+        if self.root(f"test -e {CONFIGURATION} && echo yes", check=False):
             self.sshd("")
-            self._configured = False
 
-    def login(self) -> Login:
-        return Login("127.0.0.1", "deploy", str(self.keys / "known_hosts"), self.port)
+    def login(self, user: str = "deploy") -> Login:
+        return Login("127.0.0.1", user, str(self.keys / "known_hosts"), self.port)
 
     def lets_in(self, pair: Pair) -> bool:
         answer = login_probe.probe_key(self.login(), pair.private)
         assert answer.outcome in (login_probe.ACCEPTED, login_probe.REFUSED), answer
         return answer.outcome == login_probe.ACCEPTED
 
-    def says(self, pair: Pair, command: str) -> str:
+    def says(self, pair: Pair, command: str, user: str = "deploy") -> str:
         """What whoever has this key sees who asks for a command."""
         with tempfile.NamedTemporaryFile("wb", prefix="lab-") as identity:
             identity.write(pair.private)
             identity.flush()
-            words = login_probe.argv(self.login(), identity.name)
+            words = login_probe.argv(self.login(user), identity.name)
             done = subprocess.run(
                 [*(word for word in words if word not in ("-N", "-E", "/dev/stdout")), command],
                 capture_output=True,
@@ -104,9 +105,10 @@ class KeysHost(Host):
     def sshd(self, configuration: str) -> None:
         """Have sshd read this before everything else. Connections that are open stay as they are."""
         # The first word on a matter counts; a Match block lasts to the end of its file.
-        path = "/etc/ssh/sshd_config.d/00-test.conf"
-        self.root(f"printf %s {shlex.quote(configuration)} > {path}; [ -s {path} ] || rm {path}; sshd -t")
-        self._configured = bool(configuration)
+        self.root(
+            f"printf %s {shlex.quote(configuration)} > {CONFIGURATION}; "
+            f"[ -s {CONFIGURATION} ] || rm {CONFIGURATION}; sshd -t"
+        )
         self.again()
 
     def again(self) -> None:

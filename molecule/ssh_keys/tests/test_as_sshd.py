@@ -22,7 +22,7 @@ READER = f"""
 import json, sys, time
 sys.path.insert(0, {PLACE!r})
 from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_audit
-found = ssh_key_audit.read_account("deploy", ssh_key_audit.Policy(time.time()), {{}}, "")
+found = ssh_key_audit.read_account(sys.argv[1], ssh_key_audit.Policy(time.time()), {{}}, "")
 print(json.dumps(found))
 """
 #: So many keys are offered in one connection.
@@ -46,16 +46,17 @@ def host(equipped: KeysHost, world: World) -> Iterator[KeysHost]:
     )
 
 
-def audit(host: KeysHost) -> dict[str, Any]:
+def audit(host: KeysHost, account: str = "deploy") -> dict[str, Any]:
     """What the audit says of the account, read on the host as root."""
-    found: dict[str, Any] = json.loads(host.root(f"python3 -c {shlex.quote(READER)}"))
+    found: dict[str, Any] = json.loads(host.root(f"python3 -c {shlex.quote(READER)} {account}"))
     assert found["configuration_known"], found
     return found
 
 
-def usable(host: KeysHost) -> set[str]:
+def usable(host: KeysHost, account: str = "deploy") -> set[str]:
     """The keys that let somebody in, by the audit."""
-    return {line["fingerprint"] for line in audit(host)["key_lines"] if not line["unusable"] and not line["authority"]}
+    lines = audit(host, account)["key_lines"]
+    return {line["fingerprint"] for line in lines if not line["unusable"] and not line["authority"]}
 
 
 def accepted(host: KeysHost, publics: list[str]) -> set[str]:
@@ -286,6 +287,30 @@ def test_types_lengths_and_revoked_keys_are_judged_as_sshd_judges_them(host: Key
         seen.add(sshd)
     assert len(seen) > 5
     host.root("rm -rf /tmp/made /etc/ssh/revoked.krl")
+
+
+def test_root_is_let_in_as_sshd_lets_it_in(host: KeysHost) -> None:
+    plain, forced = ssh_key_pair.generate(), ssh_key_pair.generate()
+    host.root("mkdir -m 700 -p /root/.ssh")
+    content = f'{plain.public} a\ncommand="echo forced" {forced.public} b\n'
+    host.root(f"printf %s {shlex.quote(content)} > /root/.ssh/authorized_keys; chmod 600 /root/.ssh/authorized_keys")
+    seen = set()
+    for setting in ("no", "forced-commands-only", "prohibit-password", "yes"):
+        host.sshd(f"PermitRootLogin {setting}\n")
+        # Whoever is refused by the one process of sshd may be told by the other that they are in, so a command is run.
+        sshd = frozenset(pair.fingerprint for pair in (plain, forced) if host.says(pair, "echo in", "root"))
+        assert usable(host, "root") == sshd, setting
+        seen.add(sshd)
+    assert len(seen) == 3
+    host.root("rm -r /root/.ssh")
+
+
+def test_what_decides_beside_the_key_is_said(host: KeysHost, world: World) -> None:
+    host.write(f"{world.old.public}\n")
+    host.sshd("AuthenticationMethods publickey,publickey\nDenyUsers anna deploy\n")
+    assert not host.lets_in(world.old)
+    notes = " ".join(audit(host)["notes"])
+    assert "AuthenticationMethods publickey,publickey" in notes and "DenyUsers anna deploy" in notes
 
 
 def test_a_file_is_read_for_the_audit_though_sshd_takes_nothing_from_it(host: KeysHost, world: World) -> None:
