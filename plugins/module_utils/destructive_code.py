@@ -52,6 +52,11 @@ _LINE_REST = {
 _CLOSES = {"/*": "*/", "=begin": "=end", '"""': '"""', "'''": "'''"}
 _CALLEE = re.compile(r"([A-Za-z_][\w\\]*(?:(?:::|->|\?->|\.)[A-Za-z_]\w*)*)[ \t]*\(?\s*[\[(]?\s*\Z")
 _RUBY_CALLEE = re.compile(r"\b([a-z_]\w*)[ (]{1,8}:\w{1,40},[ ]{0,8}\Z")
+#: C(passthru(PHP_BINARY . ' artisan')): a string that is joined to what stands before it.
+_JOINED_CALLEE = re.compile(r"([A-Za-z_]\w{0,60})\([\w$\\>-]{1,60}[ ]{0,4}[.+][ ]{0,4}\Z")
+#: Functions of an application whose name says that they run what they are given, and variables that keep commands.
+_RUNS = re.compile(r"(?:\A|_)(?:run|exec|process|shell|ssh|remote|cmd|spawn)(?:_|\Z)|(?:process|command|shell|ssh)\Z")
+_KEEPS_COMMANDS = re.compile(r"\$?(?:commands?|cmds?|scripts?)(?:\[\])?\s{0,4}\.?=\s{0,4}\Z", re.I)
 _ARTISAN_CALLS = frozenset(("call", "callsilent", "callsilently", "queue", "command", "artisan", "runcommand"))
 _SPEAKING_CALLS = frozenset(
     "echo print printf sprintf println puts info line comment warn warning error alert debug notice writeln write log "
@@ -157,7 +162,7 @@ def _line_inside(literal: _Literal, rule: str) -> int:
 
 def _literal_problem(literals: Sequence[_Literal], position: int, language: str, application: bool) -> str | None:
     literal = literals[position]
-    callee = _callee(literal.before)
+    callee = _callee(literal.before) or _callee(literals[_first_of(literals, position)].before)
     last = re.split(r"::|\?->|->|\.|\\", callee)[-1].lower()
     if last in _SPEAKING_CALLS or callee == "Artisan::command" or _is_docstring(literal, language):
         return None
@@ -167,7 +172,8 @@ def _literal_problem(literals: Sequence[_Literal], position: int, language: str,
         rule = artisan_problem(words + _options_after(following)) or _open_name(literal)
         if rule:
             return rule
-    if not words or application and last not in _RUNNING_CALLS or is_prose(words):
+    runs = last in _RUNNING_CALLS or _RUNS.search(last) or _KEEPS_COMMANDS.search(literal.before[-80:])
+    if not words or application and not runs or is_prose(words):
         return None
     if len(words) > 1:
         rule = judge_script(literal.value, 0) or _sql_call(callee, literal.value)
@@ -186,10 +192,15 @@ def _literal_problem(literals: Sequence[_Literal], position: int, language: str,
 
 def _is_compared(literals: Sequence[_Literal], position: int) -> bool:
     """Whether a word, or the list that it is in, is only compared with something."""
-    for start in range(position, max(-1, position - _MOST_STRINGS), -1):
-        if start == 0 or not _CONTINUES.match(literals[start - 1].after):
-            return _COMPARES.search(literals[start].before[-120:]) is not None
-    return False
+    return _COMPARES.search(literals[_first_of(literals, position)].before[-120:]) is not None
+
+
+def _first_of(literals: Sequence[_Literal], position: int) -> int:
+    """The first string of the call or of the list that a string is in."""
+    least = max(0, position - _MOST_STRINGS)
+    while position > least and _CONTINUES.match(literals[position - 1].after):
+        position -= 1
+    return position
 
 
 def _bare_word(literal: _Literal, word: str, following: Sequence[_Literal], application: bool, last: str) -> str | None:
@@ -287,7 +298,8 @@ def _line_of(starts: Sequence[int], place: int) -> int:
 
 
 def _callee(before: str) -> str:
-    match = _CALLEE.search(before[-160:]) or _RUBY_CALLEE.search(before[-160:])
+    end = before[-160:]
+    match = _CALLEE.search(end) or _RUBY_CALLEE.search(end) or _JOINED_CALLEE.search(end)
     return match.group(1) if match else ""
 
 

@@ -326,7 +326,7 @@ class _Depth(int):
 
     def of(self, text: str) -> _Depth:
         """The depth of a first script."""
-        self._left = [60 * len(text) + 100_000]
+        self._left = [20 * len(text) + 100_000]
         return self
 
     def may_read(self, text: str) -> bool:
