@@ -17,7 +17,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.yaml_spans import Node
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*")
 
 #: A text that no YAML reads as a number, a time or a truth value, and so needs no quotes.
-_SURELY_TEXT = re.compile(r"[A-Za-z0-9._:@+-]+/.+|[A-Za-z][A-Za-z0-9._-]*[:@].+")
+_SURELY_TEXT = re.compile(r"[A-Za-z0-9._:@+-]+/.+|[A-Za-z][A-Za-z0-9._-]*(?:[:@].+)?")
+
+#: Words that some YAML reads as a truth value or as nothing.
+_OTHER_WORDS = frozenset("y n yes no on off true false null".split())
 
 _OVERRIDE = ("compose_pin=override", "leaves the compose file as it is, and pins in a file of its own beside it")
 
@@ -46,6 +49,20 @@ class ServiceMissing(CannotPin):
     """The text has no such service."""
 
     code = "service_missing"
+
+
+class ServiceIncluded(CannotPin):
+    """The text has no such service, and includes other files, which may have it. paths: as they are written."""
+
+    code = "service_included"
+
+    def __init__(self, service: str, line: int, paths: Sequence[str]) -> None:
+        super().__init__(
+            f"the compose file has no service {service} itself: line {line} includes {', '.join(paths)}, and no pin is "
+            "written into an included file"
+        )
+        self.service = service
+        self.paths = tuple(paths)
 
 
 class NoImage(CannotPin):
@@ -132,7 +149,8 @@ def pin_files(texts: Sequence[str], references: Mapping[str, str]) -> list[str]:
     for service, reference in references.items():
         naming = [number for number, text in enumerate(texts) if service in images(text)]
         there = [number for number, text in enumerate(texts) if service in services(text)]
-        wanted[(naming or there or [0])[-1]][service] = reference
+        including = [number for number, text in enumerate(texts) if _Compose(text).included()[1]]
+        wanted[(naming or there or including or [0])[-1]][service] = reference
     return [pin(text, some) if some else text for text, some in zip(texts, wanted)]
 
 
@@ -147,7 +165,8 @@ def override(references: Mapping[str, str]) -> str:
 
 
 def _plain(reference: str) -> str:
-    return reference if _SURELY_TEXT.fullmatch(reference) else f'"{reference}"'
+    plain = _SURELY_TEXT.fullmatch(reference) and reference.lower() not in _OTHER_WORDS
+    return reference if plain else f'"{reference}"'
 
 
 def _written(node: Node, reference: str) -> str:
@@ -172,6 +191,26 @@ class _Compose:
 
     def services(self) -> list[str]:
         return list(dict.fromkeys(name for table in self._tables for name in table))
+
+    def included(self) -> tuple[int, list[str]]:
+        """The files that `include:` names, as they are written, and the line of it; 0 and none where there is none."""
+        for document in self.documents:
+            found = self._lookup(document, "include") if _aim(document).kind == "mapping" else None
+            if found is not None and _aim(found.node).kind == "sequence":
+                listed = _aim(found.node)
+                paths = [path for item in listed.items for path in self._paths(_aim(item))]
+                if paths:
+                    return self.line(listed), paths
+        return 0, []
+
+    def _paths(self, item: Node) -> list[str]:
+        """What one entry of `include:` names: a file, or files below `path`."""
+        if item.kind == "mapping":
+            own = self._own(item)
+            return self._paths(_aim(own["path"])) if "path" in own else []
+        if item.kind == "sequence":
+            return [path for one in item.items for path in self._paths(_aim(one))]
+        return [item.value] if item.value else []
 
     def _services(self, document: Node) -> dict[str, _Image]:
         """The services of one document; _Image here holds the whole service."""
@@ -261,6 +300,9 @@ class _Compose:
     def must_be_editable(self, service: str) -> _Image:
         """Where the image of a service is written, if it can be replaced there."""
         tables = [table for table in self._tables if service in table]
+        line, paths = self.included()
+        if not tables and paths:
+            raise ServiceIncluded(service, line, paths)
         if not tables:
             known = ", ".join(self.services()) or "none"
             raise ServiceMissing(
@@ -274,8 +316,9 @@ class _Compose:
                 service, {key for body in bodies if _aim(body).style != "empty" for key in self._names(body)}
             )
         node = image.node
-        if node.kind != "scalar" or node.style == "block" or node.value is None or node.tag not in ("", "!", "!!str"):
-            raise ShapeUnknown(f"line {self.line(node)}: the image of {service} is not a text on one line")
+        odd = _odd(node)
+        if odd or node.value is None:
+            raise ShapeUnknown(f"line {self.line(node)}: the image of {service} {odd}")
         if "$" in node.value:
             raise ImageVariable(
                 f"line {self.line(node)}: the image of {service} is made of a variable, {node.value}: a pin in its "
@@ -314,6 +357,19 @@ class _Compose:
                         f"line {self.line(node)}: *{node.value} uses the image of {service} elsewhere, which would "
                         "change with it"
                     )
+
+
+def _odd(node: Node) -> str:
+    """Why the text of an image is not replaced where it stands; empty where it can be."""
+    if node.kind != "scalar":
+        return "is not a text"
+    if node.tag not in ("", "!", "!!str"):
+        return f"has the tag {node.tag}"
+    if node.style == "block":
+        return "is written as a block of text"
+    if node.value is None:
+        return "is written with escapes or on several lines"
+    return ""
 
 
 def _aim(node: Node) -> Node:

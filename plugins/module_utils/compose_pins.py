@@ -86,8 +86,20 @@ def edited(service: ComposeService, images: Mapping[str, str]) -> list[File]:
         before = [read(service.path(name)) for name in names]
         after = compose_pin.pin_files(before, images)
     except compose_pin.CannotPin as error:
-        raise Refused(Refusal(error.code, str(error), error.ways)) from error
+        raise Refused(Refusal(error.code, str(error) + _where_it_is(service, error), error.ways)) from error
     return [File(name, one, other) for name, one, other in zip(names, before, after) if one != other]
+
+
+def _where_it_is(service: ComposeService, error: compose_pin.CannotPin) -> str:
+    """Which of the included files has a service, where it can be told."""
+    if not isinstance(error, compose_pin.ServiceIncluded):
+        return ""
+    having = []
+    for path in error.paths:
+        with contextlib.suppress(compose_pin.CannotPin, OSError):
+            if error.service in compose_pin.services(read(service.path(path))):
+                having.append(path)
+    return f"; {error.service} is in {', '.join(having)}" if having else ""
 
 
 def place_of(service: ComposeService, name: str) -> str:

@@ -15,13 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 #: Shapes that hardly anybody writes, and in which parsers differ, are refused rather than guessed at.
-_MARKER = re.compile(r"^(---|\.\.\.)(?=[ \t\r\n]|\Z)", re.M)
+_MARKER = re.compile(r"(?:^|(?<=\A\ufeff))(---|\.\.\.)(?=[ \t\r\n]|\Z)", re.M)
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _TAG = re.compile(r"![A-Za-z0-9_!:./-]*")
+#: What other tools write for a plain `<<`: the tag says of it what every parser takes it for.
+_MERGE = re.compile(r"!!merge[ \t]+(?=<<[ \t]*:)")
 _HEADER = re.compile(r"[|>](?:[+-]?([1-9])?|([1-9])[+-])[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?=\r?\n|\Z)")
 _NOT_FIRST = frozenset(",[]{}#&*!|>'\"%@`")
 _FLOW = frozenset(",[]{}")
 _BLANK = frozenset(" \t\r\n")
+#: What may begin a key in YAML, and is read here as a value only.
+_ODD_KEYS = {"*": "an alias as a key", "{": "a collection as a key", "[": "a collection as a key"}
 
 
 class NotRead(Exception):
@@ -185,7 +189,7 @@ class _Reader:
                 self.pos = begin
                 return Node("scalar", begin, begin, "empty", "", anchor, tag)
             char = self.text[self.pos]
-            if char not in "&!":
+            if char not in "&!" or _MERGE.match(self.text, self.pos, self.end):
                 break
             marked = self._line_start(self.pos)
             if char == "&" and not anchor:
@@ -222,8 +226,10 @@ class _Reader:
         if char in "|>":
             return self._block_scalar(parent)
         if char not in "*{[" and self._colon() >= 0:
-            if not compact or marked:
-                raise self.fail("a mapping that begins on the line of its key, or an anchor before a key")
+            if marked:
+                raise self.fail("an anchor or a tag before a key")
+            if not compact:
+                raise self.fail("a mapping that begins on the line of its key")
             return self._mapping(self._column())
         if char == "*":
             node = self._alias()
@@ -233,6 +239,8 @@ class _Reader:
             node = self._quoted()
         else:
             return self._plain(parent)
+        if char in _ODD_KEYS and re.compile(r"[ \t]*:(?=[ \t\r\n]|\Z)").match(self.text, self.pos, self.end):
+            raise self.fail(_ODD_KEYS[char])
         self._must_end_line()
         return node
 
@@ -255,7 +263,9 @@ class _Reader:
     def _mapping(self, column: int) -> Node:
         node = Node("mapping", self.pos, self.pos)
         while True:
-            colon = -1 if self.text[self.pos] in "*{[" else self._colon()
+            if self.text[self.pos] in _ODD_KEYS:
+                raise self.fail(_ODD_KEYS[self.text[self.pos]])
+            colon = self._colon()
             if colon < 0:
                 raise self.fail("not a key with its colon")
             key = self._key(colon)
@@ -268,6 +278,9 @@ class _Reader:
     def _key(self, colon: int) -> Node:
         if self.text[self.pos] in "'\"":
             return self._quoted()
+        merge = _MERGE.match(self.text, self.pos, self.end)
+        if merge:
+            self.pos = merge.end()
         name = self.text[self.pos : colon].rstrip(" \t")
         if not name or name[0] in _NOT_FIRST or self._is_mark("-", self.pos) or self._is_mark("?", self.pos):
             raise self.fail("a key of another shape than a name")
@@ -360,7 +373,7 @@ class _Reader:
     def _tag(self) -> str:
         found = _TAG.match(self.text, self.pos, self.end)
         if not found or self._char(found.end()) not in _BLANK:
-            raise self.fail("a tag")
+            raise self.fail("a tag of another shape than ! and a name")
         self.pos = found.end()
         return found.group()
 
@@ -405,7 +418,8 @@ class _Reader:
             item = self._flow_value()
             follows = self._flow_char()
             if closing == "}":
-                if item.kind != "scalar" or item.anchor or item.tag:
+                merge = item.tag == "!!merge" and item.value == "<<" and item.style == "plain"
+                if item.kind != "scalar" or item.anchor or (item.tag and not merge):
                     raise self.fail("a key of another shape than a name")
                 value = Node("scalar", self.pos, self.pos, "empty", "")
                 if follows == ":":

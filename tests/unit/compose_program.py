@@ -37,8 +37,10 @@ def ask(case):
             with open(path, "wb") as handle:
                 handle.write(base64.b64decode(content))
         argv = ["docker", "compose", *case["options"], "config", "--format", "json"]
-        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        return [done.returncode, done.stdout, done.stderr]
+        # A variable of the caller would win over what .env says.
+        env = {"PATH": os.environ["PATH"], "HOME": folder}
+        done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        return [done.returncode, done.stdout.replace(os.path.realpath(folder), "/folder"), done.stderr]
 
 with ThreadPoolExecutor(max_workers=2) as pool:
     json.dump(list(pool.map(ask, json.load(sys.stdin))), sys.stdout)
@@ -55,7 +57,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Answer:
-    """What Compose made of a folder. config: None where it refused. said: what it printed as its reason."""
+    """What Compose made of a folder, which it has as /folder. config: None where it refused. said: its reason."""
 
     config: dict[str, Any] | None
     said: str = ""

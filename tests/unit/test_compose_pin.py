@@ -125,6 +125,21 @@ EDITED = {
         "services:\n  backend:\n    image: a/b:1\n",
         {"backend": "12:30"},
     ),
+    "a byte order mark before a marker": ("\ufeff---\nservices:\n  backend:\n    image: a/b:1\n", {"backend": NEW}),
+    "a marker with a comment behind a byte order mark": (
+        "\ufeff--- # prod\r\nservices:\r\n  backend:\r\n    image: a/b:1\r\n",
+        {"backend": NEW},
+    ),
+    "a merge key with its tag": (
+        "x-base: &base\n  image: a/b:1\nservices:\n  backend:\n    !!merge <<: *base\n    tty: true\n",
+        {"backend": NEW},
+    ),
+    "a merge key with its tag, later and in brackets": (
+        "x-base: &base {image: a/b:1}\nservices:\n  backend:\n    tty: true\n    !!merge <<: [*base]\n"
+        "  web: {tty: true, !!merge <<: *base, image: a/c:1}\n",
+        {"backend": NEW},
+    ),
+    "a long line": (f"services:\n  backend:\n    image: a/b:1 # {'why ' * 5000}\n", {"backend": NEW}),
     "build beside image": ("services:\n  backend:\n    build: .\n    image: a/b:1\n", {"backend": NEW}),
 }
 
@@ -239,24 +254,45 @@ REFUSED = {
         "pin_shape",
         "line 4: the key",
     ),
-    "a block of text": ("services:\n  backend:\n    image: >-\n      a/b:1\n", {"backend": NEW}, "pin_shape", "line 3"),
+    "a block of text": (
+        "services:\n  backend:\n    image: >-\n      a/b:1\n",
+        {"backend": NEW},
+        "pin_shape",
+        "line 3: the image of backend is written as a block of text",
+    ),
     "two lines": (
         "services:\n  backend:\n    image: a/b\n      c\n",
         {"backend": NEW},
         "pin_shape",
-        "not a text on one",
+        "line 3: the image of backend is written with escapes or on several lines",
     ),
     "an escape": (
         'services:\n  backend:\n    image: "a/b\\x3a1"\n',
         {"backend": NEW},
         "pin_shape",
-        "not a text on one",
+        "line 3: the image of backend is written with escapes or on several lines",
     ),
-    "a reset image": ("services:\n  backend:\n    image: !reset a\n", {"backend": NEW}, "pin_shape", "line 3"),
+    "a reset image": (
+        "services:\n  backend:\n    image: !reset a\n",
+        {"backend": NEW},
+        "pin_shape",
+        "has the tag !reset",
+    ),
     "a list of services": ("services:\n- backend\n", {"backend": NEW}, "pin_shape", "a mapping was expected"),
     "a tab": ("services:\n\tbackend:\n", {"backend": NEW}, "pin_shape", "line 2: a tab"),
     "a key after a question mark": ("services:\n  ? backend\n  : image: a\n", {"backend": NEW}, "pin_shape", "line 2"),
-    "an anchor before a key": ("services:\n  &a backend:\n    image: a/b\n", {"backend": NEW}, "pin_shape", "line 2"),
+    "an anchor before a key": (
+        "services:\n  &a backend:\n    image: a/b\n",
+        {"backend": NEW},
+        "pin_shape",
+        "line 2: an anchor or a tag before",
+    ),
+    "an included file": (
+        "include: [more/jobs.yaml]\n" + BACKEND,
+        {"jobs": NEW},
+        "service_included",
+        "has no service jobs itself: line 1 includes more/jobs.yaml, and no pin is written into an included file",
+    ),
     "an alias of nothing": ("services:\n  backend: *a\n", {"backend": NEW}, "pin_shape", "*a stands for nothing"),
     "a service within itself": ("services:\n  backend: &b\n    <<: *b\n", {"backend": NEW}, "pin_shape", "a part of"),
     "an anchor at an alias": (
@@ -293,6 +329,19 @@ def test_of_several_files_the_last_that_names_an_image_is_edited() -> None:
         base.replace("a/c:1", "a/c:9"),
         over.replace("a/b:2", NEW),
     ]
+
+
+def test_of_several_files_the_one_that_includes_is_named() -> None:
+    with pytest.raises(compose_pin.ServiceIncluded) as caught:
+        compose_pin.pin_files([BACKEND, "include:\n- a.yaml\n- path: [b.yaml, c.yaml]\n"], {"api": NEW})
+    assert caught.value.paths == ("a.yaml", "b.yaml", "c.yaml")
+
+
+@pytest.mark.parametrize(("image", "quoted"), [("nginx", False), ("a1", False), ("no", True), ("123", True)])
+def test_one_word_has_quotes_where_it_needs_them(image: str, quoted: bool) -> None:
+    before = "services:\n  backend:\n    image: a/b:1\n"
+    written = f'"{image}"' if quoted else image
+    assert compose_pin.pin(before, {"backend": image}) == before.replace("a/b:1", written)
 
 
 def test_of_several_files_a_missing_service_is_named() -> None:

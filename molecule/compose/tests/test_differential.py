@@ -11,7 +11,7 @@ from compose_lab import ComposeLab
 from lab import ROOT
 
 
-@pytest.mark.parametrize("file", ["test_env_file.py"])
+@pytest.mark.parametrize("file", ["test_env_file.py", "test_compose_pin_real.py"])
 def test_files_are_read_as_compose_reads_them(lab: ComposeLab, file: str) -> None:
     inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", lab.name]
     image = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
