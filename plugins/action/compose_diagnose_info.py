@@ -30,6 +30,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         path = str(self._task.args.get("bundle") or "")
         if path and files is not None:
             host = str(variables.get("inventory_hostname") or "host")
+            # Two hosts that are looked at in one run would write the same file.
+            path = compose_bundle.file_for(path, host, len(variables.get("ansible_play_hosts_all") or ()) > 1)
             # A relative name counts from where the person stands, not from the playbook.
             path = os.path.join(os.environ.get("PWD", os.getcwd()), os.path.expanduser(path))
             files["verdict.txt"] = "\n".join(compose_screen.diagnosis_lines({host: result})) + "\n"

@@ -9,6 +9,7 @@ A configuration has secrets in places that nobody can list: a command, a health 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -121,6 +122,18 @@ def _name(key: Any) -> str:
 def is_safe_name(name: str) -> bool:
     """Whether a name of the bundle stays in its folder. Names of logs are of containers, and so of the host."""
     return bool(_FILE.fullmatch(name)) and ".." not in name
+
+
+def file_for(path: str, host: str, several: bool) -> str:
+    """The file of a host's bundle. `{host}` in the path is its name; of several hosts each has a file of its own."""
+    name = folder_of(host)
+    if "{host}" in path:
+        return path.replace("{host}", name)
+    if not several:
+        return path
+    folder, file = os.path.split(path)
+    stem, dot, extension = file.partition(".")
+    return os.path.join(folder, f"{stem}-{name}{dot}{extension}")
 
 
 def folder_of(host: str) -> str:

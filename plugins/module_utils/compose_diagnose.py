@@ -23,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     bounded,
     compose_bundle,
     compose_hotfix,
+    compose_inspect,
     compose_once,
     durable_file,
     env_file,
@@ -37,6 +38,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
 from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
+    BAD,
     Answer,
     DiskUse,
     Facts,
@@ -50,7 +52,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
-_SERVICE, _DEPENDS = "com.docker.compose.service", "com.docker.compose.depends_on"
+_DEPENDS = "com.docker.compose.depends_on"
+#: Lines and time of a log in which signs of a cause are looked for: an old one is no sign of what is wrong now.
+_SIGNS_LINES, _SIGNS_SINCE = 200, "10m"
 _PROJECT, _FOLDER = "com.docker.compose.project", "com.docker.compose.project.working_dir"
 
 #: Asks with what the container has, so that the status is seen: `wget -q` would keep it to itself. The address is an
@@ -104,12 +108,20 @@ class _Look:
         config, files_problem = self._read_config()
         with ThreadPoolExecutor(max_workers=8) as pool:
             outside = [pool.submit(health.probe, check) for check in checks]
+            published = compose_inspect.published(self.raw)
             inside = [pool.submit(self._ask_inside, *check) for check in self._inside_checks()]
             seen = list(pool.map(self._seen, self.raw))
             hotfixes = pool.submit(self._hotfixes)
             results = [future.result() for future in outside]
             answers = [
-                Answer("host", result.name, result.status, self.service.redact(result.reason)) for result in results
+                Answer(
+                    "host",
+                    result.name,
+                    result.status,
+                    self.service.redact(result.reason),
+                    *compose_inspect.answerer(check.url, published),
+                )
+                for check, result in zip(checks, results)
             ]
             answers += [future.result() for future in inside]
         facts = Facts(
@@ -123,6 +135,8 @@ class _Look:
             drift=self._drift(config),
             busy=self._busy(),
             hotfixes=tuple(hotfixes.result()),
+            addresses=compose_inspect.addresses(self.raw),
+            builds=compose_inspect.other_builds(self.raw, config, self.service.description.images),
             disk_warn=self.limits.disk_warn,
             disk_bad=self.limits.disk_bad,
         )
@@ -197,7 +211,7 @@ class _Look:
         started = moment.seconds(str(state.get("StartedAt") or ""))
         return Seen(
             name=str(raw.get("Name") or "").lstrip("/"),
-            service=self._service_of(raw),
+            service=compose_inspect.service_of(raw),
             state=status,
             health=str((state.get("Health") or {}).get("Status") or "").replace("none", ""),
             exit_code=int(state.get("ExitCode") or 0),
@@ -207,10 +221,6 @@ class _Look:
             error=self._clean(str(state.get("Error") or "")),
             checks=tuple(self._check_line(one) for one in checked[-5:]),
         )
-
-    @staticmethod
-    def _service_of(raw: Mapping[str, Any]) -> str:
-        return str(((raw.get("Config") or {}).get("Labels") or {}).get(_SERVICE) or "")
 
     def _check_line(self, one: Mapping[str, Any]) -> str:
         said = excerpt(str(one.get("Output") or ""), first=2, last=2, nothing="no output", redact=self.service.redact)
@@ -223,8 +233,18 @@ class _Look:
         return excerpt(found.stderr, first=2, last=2, nothing=f"exit code {found.code}", redact=self.service.redact)
 
     def _with_logs(self, facts: Facts) -> Facts:
-        """The last lines of what is not well; a healthy container's log is nobody's business now."""
-        sick = {one.subject for one in diagnose(facts).findings}
+        """Where something is wrong, the last minutes of what runs, for signs; and the last lines of what is not well.
+
+        A container that is well and has no part in it is shown to nobody.
+        """
+        if diagnose(facts).level == BAD:
+            alive = [seen for seen in facts.containers if seen.state in ("running", "restarting")]
+            with ThreadPoolExecutor(max_workers=4) as pool:
+                logs = pool.map(lambda seen: self._log(seen.name, _SIGNS_LINES, "--since", _SIGNS_SINCE), alive)
+                recent = {seen.name: tuple(lines) for seen, lines in zip(alive, logs)}
+            told = [replace(seen, recent=recent.get(seen.name, ())) for seen in facts.containers]
+            facts = replace(facts, containers=tuple(told))
+        sick = {name for one in diagnose(facts).findings for name in one.services or (one.subject,)}
         containers = tuple(
             replace(seen, log=tuple(self._log(seen.name, self.limits.log_lines)))
             if seen.service in sick or seen.health == "unhealthy"
@@ -233,9 +253,9 @@ class _Look:
         )
         return replace(facts, containers=containers)
 
-    def _log(self, container: str, lines: int) -> list[str]:
+    def _log(self, container: str, lines: int, *options: str) -> list[str]:
         try:
-            found = self._docker("logs", "--tail", str(lines), container)
+            found = self._docker("logs", "--tail", str(lines), *options, container)
         except CommandFailed as error:
             return [str(error)]
         both = [*bounded.lines_of(found.stdout), *bounded.lines_of(found.stderr)]
@@ -268,7 +288,7 @@ class _Look:
         for raw in self.raw:
             given, host = raw.get("Config") or {}, raw.get("HostConfig") or {}
             policy = str((host.get("RestartPolicy") or {}).get("Name") or "")
-            found[self._service_of(raw)] = {
+            found[compose_inspect.service_of(raw)] = {
                 "depends_on": compose_once.from_label(str((given.get("Labels") or {}).get(_DEPENDS) or "")),
                 # Of a container "no" may be what was written, or nothing.
                 "restart": "" if policy == "no" else policy,
@@ -278,14 +298,14 @@ class _Look:
 
     def _once(self, config: Mapping[str, Any]) -> frozenset[str]:
         """Services that have one thing to do and end."""
-        checked = {self._service_of(raw) for raw in self.raw if (raw.get("State") or {}).get("Health")}
+        checked = {compose_inspect.service_of(raw) for raw in self.raw if (raw.get("State") or {}).get("Health")}
         return compose_once.one_shots(self._bodies(config), self.service.description.images, checked)
 
     def _drift(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Where what runs is not what the files pin, by digest."""
         found: dict[str, str] = {}
         for raw in self.raw:
-            name = self._service_of(raw)
+            name = compose_inspect.service_of(raw)
             wanted = str(((config.get("services") or {}).get(name) or {}).get("image") or "")
             if not wanted or _status(raw) != "running":
                 continue
@@ -310,7 +330,7 @@ class _Look:
 
     def _inside_checks(self) -> list[tuple[str, InsideCheck]]:
         """Each check, with the running container in which it is asked."""
-        alive = {self._service_of(raw): str(raw["Id"]) for raw in self.raw if _status(raw) == "running"}
+        alive = {compose_inspect.service_of(raw): str(raw["Id"]) for raw in self.raw if _status(raw) == "running"}
         checks = self.service.description.inside_health
         return [(alive[check.service], check) for check in checks if check.service in alive]
 
@@ -324,13 +344,14 @@ class _Look:
         codes = re.findall(r"\bHTTP(?:/[\d.]+)? (\d{3})\b", f"{found.stdout[-40:]}\n{found.stderr}")
         status = int(codes[-1]) if codes else None
         problem = ""
+        service, port = compose_inspect.answerer_inside(check.url, check.service, self.raw)
         if status is not None and status >= 400:
             problem = f"answers {status}"
         elif found.code != 0:
             problem = f"does not answer: {self._said(found)}"
         elif check.contains and check.contains not in found.stdout:
             problem = f"answers {status or 'something'}, without '{check.contains}' in it"
-        return Answer(check.service, name, status, problem)
+        return Answer(check.service, name, status, problem, service, port)
 
     def _folders(self, engine_problem: str) -> list[str]:
         folders = [self.service.description.project_dir, self.guard.state_dir, "/tmp"]
@@ -372,6 +393,9 @@ class _Look:
         document = asdict(facts)
         document["once"] = sorted(facts.once)
         document["services"] = {name: list(below) for name, below in facts.services.items()}
+        for seen in document["containers"]:
+            # A log of what is well is nobody's business.
+            seen.pop("recent")
         document["health"] = [dict(result) for result in results]
         document["images"] = self._images()
         document.pop("disk_warn")
@@ -381,7 +405,7 @@ class _Look:
     def _images(self) -> list[dict[str, str]]:
         return [
             {
-                "service": self._service_of(raw),
+                "service": compose_inspect.service_of(raw),
                 "reference": str((raw.get("Config") or {}).get("Image") or ""),
                 "id": str(raw.get("Image") or ""),
             }

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils import compose_next, compose_signs
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
 
@@ -38,7 +39,7 @@ class Seen:
     """One container. health: empty without a check. checks: last outputs of its health check, newest last.
 
     up: seconds since it was started; None where it does not run. error: why the engine could not start it.
-    log: last lines of what it wrote.
+    log: last lines of what it wrote. recent: what it wrote in the last minutes, for signs of a cause; not shown.
     """
 
     name: str
@@ -52,16 +53,22 @@ class Seen:
     error: str = ""
     checks: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
+    recent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An address that was asked. where: `host`, or the service from inside whose container. problem: empty if well."""
+    """An address that was asked. where: `host`, or the service from inside whose container. problem: empty if well.
+
+    service: the one that answers at that address; empty where that is not known. port: of the address; 0 likewise.
+    """
 
     where: str
     name: str
     status: int | None = None
     problem: str = ""
+    service: str = ""
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,8 @@ class Facts:
     services: those of the compose files, each with the services that it depends on. once: those that end in order.
     drift: by service, how what runs differs from what is pinned. busy: who is at work on it now.
     hotfixes: those whose merges are not known to be done.
+    addresses: the service of each container's address. builds: by service that shares a repository with one of the
+    release, and is not of it: how its image differs from that one's.
     """
 
     engine_problem: str = ""
@@ -93,18 +102,24 @@ class Facts:
     drift: Mapping[str, str] = field(default_factory=dict)
     busy: str = ""
     hotfixes: tuple[Row, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    builds: Mapping[str, str] = field(default_factory=dict)
     disk_warn: int = 85
     disk_bad: int = 95
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not well. subject: a service, or what it is about. next: what to type."""
+    """One thing that is not well. subject: a service, or what it is about. next: what to type.
+
+    services: those whose logs show more of it.
+    """
 
     level: str
     subject: str
     text: str
     next: str = ""
+    services: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {"level": self.level, "subject": self.subject, "text": self.text, "next": self.next}
@@ -126,10 +141,12 @@ def diagnose(facts: Facts) -> Diagnosis:
     """The verdict."""
     findings = [*_around(facts), *_disks(facts)]
     broken = {name: text for name in _all_services(facts) if (text := _trouble(facts, name))}
-    causes = _causes(facts, broken)
-    findings += [_of_service(facts, name, broken[name], BAD) for name in causes]
-    findings += [_of_service(facts, name, broken[name], BAD) for name in broken if name not in causes]
-    findings += _answers(facts, broken)
+    closed = _closed(facts, broken)
+    causes = _causes(facts, broken, [one.subject for one in closed])
+    findings += closed
+    findings += [_of_service(facts, name, broken[name]) for name in causes]
+    findings += [_of_service(facts, name, broken[name]) for name in broken if name not in causes]
+    findings += _answers(facts, broken, closed)
     findings += [
         Finding(BAD, name, f"{name} {text}", "compose_deploy or compose_rollback, which leave what they pinned running")
         for name, text in facts.drift.items()
@@ -140,7 +157,7 @@ def diagnose(facts: Facts) -> Diagnosis:
         findings = [_passing(one, asked) for one in findings]
     findings.sort(key=lambda one: one.level != BAD)
     level = BAD if any(one.level == BAD for one in findings) else WARN if findings else OK
-    return Diagnosis(level, _sentence(facts, findings, broken, causes), tuple(findings))
+    return Diagnosis(level, _sentence(facts, findings, broken, causes, closed), tuple(findings))
 
 
 def _passing(finding: Finding, asked: Collection[str]) -> Finding:
@@ -148,7 +165,7 @@ def _passing(finding: Finding, asked: Collection[str]) -> Finding:
 
     asked: the names of the addresses. A visitor who gets no answer gets none, whatever goes on.
     """
-    if finding.subject in _AROUND:
+    if finding.subject in _AROUND and not finding.services:
         return finding
     return replace(finding, level=finding.level if finding.subject in asked else WARN, next="")
 
@@ -198,8 +215,10 @@ def _state(seen: Seen, once: bool) -> str:
     ended = _ending(seen)
     if seen.state == "restarting":
         return f"is restarting again and again: {ended}, {_times(seen.restarts)}"
+    if seen.state == "exited" and once:
+        return "" if seen.exit_code == 0 else f"failed at the one thing that it has to do: {ended}"
     if seen.state == "exited":
-        return "" if once and seen.exit_code == 0 else f"is not running: {ended}{_restarted(seen)}"
+        return f"is not running: {ended}{_restarted(seen)}"
     if seen.state == "created":
         return f"was never started{': ' + seen.error if seen.error else ''}"
     if seen.state in ("paused", "dead", "removing"):
@@ -230,9 +249,16 @@ def _times(count: int) -> str:
     return "1 restart" if count == 1 else f"{count} restarts"
 
 
-def _causes(facts: Facts, broken: Mapping[str, str]) -> list[str]:
-    """The broken services that depend on no other broken one."""
-    return [name for name in broken if not _below(facts, name) & set(broken)]
+def _causes(facts: Facts, broken: Mapping[str, str], closed: Sequence[str]) -> list[str]:
+    """The broken services that depend on no other broken one, nor on one that lets nobody in."""
+    others = set(broken) | set(closed)
+    return [name for name in broken if not _below(facts, name) & others and not (closed and _alone(facts, name))]
+
+
+def _alone(facts: Facts, service: str) -> bool:
+    """Whether a service runs, and the files do not say on what it depends: a database may be it."""
+    runs = any(seen.service == service and seen.state in ("running", "restarting") for seen in facts.containers)
+    return runs and not facts.services.get(service)
 
 
 def _below(facts: Facts, service: str) -> set[str]:
@@ -247,43 +273,76 @@ def _below(facts: Facts, service: str) -> set[str]:
     return found
 
 
-def _of_service(facts: Facts, service: str, text: str, level: str) -> Finding:
-    last = next((seen.log[-1] for seen in facts.containers if seen.service == service and seen.log), "")
+def _of_service(facts: Facts, service: str, text: str) -> Finding:
+    mine = [seen for seen in facts.containers if seen.service == service]
+    last = next((seen.log[-1] for seen in mine if seen.log), "")
     more = f"; its log ends with: {cut(last, 200)}" if last and last not in text else ""
-    start = "has no container" in text or "never started" in text or "is not running" in text
-    return Finding(level, service, f"{service} {text}{more}", f"docker compose up -d {service}" if start else "")
+    seen = next((seen for seen in mine if _state(seen, service in facts.once)), None)
+    step = compose_next.of_container(service, seen, service in facts.once, service in facts.builds)
+    return Finding(BAD, service, f"{service} {text}{more}", step, (service,))
+
+
+def _closed(facts: Facts, broken: Mapping[str, str]) -> list[Finding]:
+    """Services that run, and turn their clients away; looked for only where something is wrong."""
+    if facts.engine_problem or not (broken or any(answer.problem for answer in facts.answers)):
+        return []
+    found: list[Finding] = []
+    for seen in facts.containers:
+        done = seen.service in broken or any(one.subject == seen.service for one in found)
+        # What depends on another one is a client itself, and prints what it was told.
+        if done or seen.state != "running" or facts.services.get(seen.service):
+            continue
+        others = "\n".join(
+            line
+            for one in facts.containers
+            if one.service != seen.service
+            for line in (*one.checks, *one.recent, *one.log)
+        )
+        line, step = compose_signs.refusal(seen.recent, others)
+        if line:
+            text = f"{seen.service} runs, and turns its clients away: {cut(line, 300)}"
+            found.append(Finding(BAD, seen.service, text, step, (seen.service,)))
+    return found
 
 
 # -- addresses -----------------------------------------------------------------------------------
 
 
-def _answers(facts: Facts, broken: Mapping[str, str]) -> Iterator[Finding]:
+def _answers(facts: Facts, broken: Mapping[str, str], closed: Sequence[Finding]) -> Iterator[Finding]:
     """Addresses that do not answer as they should, where the container they are in is well."""
+    told: set[str] = set()
     for answer in facts.answers:
         if not answer.problem or answer.where in broken:
             continue
-        yield Finding(BAD, answer.name, f"{_place(answer)} {answer.problem}", _hint(facts, answer, broken))
+        why, step = ("", "") if broken or closed or facts.engine_problem else _why(facts, answer)
+        text = f"{_place(answer)} {answer.problem}"
+        if why and why not in told:
+            text += f". {why}"
+        told.add(why)
+        proxy = answer.service or (answer.where if answer.where != "host" else "")
+        yield Finding(BAD, answer.name, text, step, (proxy,) if proxy else ())
 
 
 def _place(answer: Answer) -> str:
     return f"{answer.name}, asked from {'the host' if answer.where == 'host' else f'inside {answer.where}'}:"
 
 
-def _hint(facts: Facts, answer: Answer, broken: Mapping[str, str]) -> str:
-    """What the answers together say about where it is cut."""
-    if broken or facts.engine_problem:
-        return ""
+def _why(facts: Facts, answer: Answer) -> tuple[str, str]:
+    """What the answers and the logs together say about where it is cut, and what to type next."""
     inside = [one for one in facts.answers if one.where != "host"]
-    if _gateway(answer):
-        well = [one.where for one in inside if not one.problem and one.where != answer.where]
-        if well:
-            return (
-                f"{', '.join(dict.fromkeys(well))} answers inside: the proxy may still have the address of a container "
-                "that is gone, so restart the proxy"
-            )
+    proxy = answer.service or next((one.service for one in inside if one.service and _gateway(one)), "")
+    behind = [one for one in inside if one.service and one.service != proxy]
+    if _gateway(answer) and not any(one.problem for one in behind):
+        ports: dict[str, set[int]] = {}
+        for one in behind:
+            ports.setdefault(one.service, set()).add(one.port)
+        log = [line for seen in facts.containers if seen.service == proxy for line in seen.recent or seen.log]
+        error = compose_signs.upstream_error(log)
+        return compose_signs.explained(proxy, error, facts.services, facts.addresses, ports)
     if answer.where == "host" and inside and not any(one.problem for one in inside):
-        return "inside all is well: look at the published port, the firewall, and what else listens there (ss -ltnp)"
-    return ""
+        look = "look at the published port, the firewall, and what else listens there (ss -ltnp)"
+        return "inside all is well", look
+    return "", ""
 
 
 def _gateway(answer: Answer) -> bool:
@@ -305,13 +364,21 @@ def _words(facts: Facts, broken: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(WARN, seen.service, text)
     for row in facts.hotfixes:
         yield Finding(WARN, row.topic, row.text, row.details[0] if row.details else "")
+    for name, text in facts.builds.items():
+        yield Finding(WARN, name, f"{name} is of {text}", compose_next.NAME_IT.format(name=name))
     if facts.busy:
         yield Finding(WARN, "lease", f"{facts.busy}: what is seen may be a moment in its midst")
     if not facts.answers:
         yield Finding(WARN, "checks", "no address is asked: compose_health and compose_inside_health are empty")
 
 
-def _sentence(facts: Facts, findings: Sequence[Finding], broken: Mapping[str, str], causes: Sequence[str]) -> str:
+def _sentence(
+    facts: Facts,
+    findings: Sequence[Finding],
+    broken: Mapping[str, str],
+    causes: Sequence[str],
+    closed: Sequence[Finding],
+) -> str:
     """The cause, and what follows from it, as one would say it on the phone."""
     bad = [one for one in findings if one.level == BAD]
     if not findings:
@@ -319,8 +386,8 @@ def _sentence(facts: Facts, findings: Sequence[Finding], broken: Mapping[str, st
     if not bad:
         works = "seen in its midst" if facts.busy and broken else "it works; to look at"
         return f"{works}: {'; '.join(one.text for one in findings)}"
-    around = [one.text for one in bad if one.subject in _AROUND]
-    cause = "; ".join(f"{name} {broken[name]}" for name in causes)
+    around = [one.text for one in bad if one.subject in _AROUND and not one.services]
+    cause = "; ".join([*(one.text for one in closed), *(f"{name} {broken[name]}" for name in causes)])
     if not cause and not around:
         return _with_hint(bad[0])
     parts = [*around, *([_seen_outside(facts) + cause] if cause else [])]

@@ -62,7 +62,7 @@ def _containers(facts: Mapping[str, Any]) -> list[str]:
             f"{seen['exit_code']}{' OOM' if seen['oom_killed'] else ''}" if seen["state"] != "running" else "-",
             str(seen["restarts"]),
             _age(seen["up"]),
-            facts["drift"].get(seen["service"]) or "as pinned",
+            facts["drift"].get(seen["service"]) or facts.get("builds", {}).get(seen["service"]) or "as pinned",
         )
         for seen in facts["containers"]
     ]

@@ -46,8 +46,9 @@ options:
   bundle:
     description:
       - File on the controller to write a bundle to, a compressed tar file, readable for its owner only. Empty writes
-        none. It holds the verdict, the facts, the last log lines of every container, and the configuration without any
-        value of a variable.
+        none. C({host}) in it is the host's name; without it, the name is added where a play has several hosts. It holds
+        the verdict, the facts, the last log lines of every container, and the configuration without any value of a
+        variable.
     type: str
     default: ""
   log_lines:
@@ -110,7 +111,7 @@ verdict:
 facts:
   description:
     - What was seen. Keys are engine_problem, files_problem, services, once, containers, answers, health, disks, drift,
-      images, busy, hotfixes.
+      images, busy, hotfixes, addresses (service by address), builds (services of another build than the release).
   returned: success
   type: dict
 bundle:

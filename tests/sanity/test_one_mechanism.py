@@ -19,6 +19,7 @@ MASKERS = ("redact.py", "secret_names.py", "secret_text.py")
 NO_MASKS = {
     "secret_value.py": "which values this collection may make anew",
     "blame.py": "the words of a failed login",
+    "compose_signs.py": "the words by which a database refuses a login",
     "compose_usage.py": "an address with a mark in the place of the password",
     "github_module.py": "the form of an address",
     "destructive_pipeline.py": "a pipeline's name for a value that it does not have itself",

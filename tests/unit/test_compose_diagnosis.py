@@ -26,9 +26,22 @@ def well(service: str, **other: object) -> Seen:
     return replace(Seen(f"shop-{service}-1", service, "running", "healthy", up=4000.0), **other)  # type: ignore[arg-type]
 
 
-OUTSIDE = Answer("host", "health", 200)
-PROXY = Answer("proxy", "http://localhost/api/v1/health", 200)
-WEB = Answer("web", "http://localhost:3000/", 200)
+OUTSIDE = Answer("host", "health", 200, "", "proxy", 80)
+PROXY = Answer("proxy", "http://localhost/api/v1/health", 200, "", "proxy", 80)
+WEB = Answer("web", "http://localhost:3000/", 200, "", "web", 3000)
+BACKEND = Answer("backend", "http://localhost:8000/health", 200, "", "backend", 8000)
+#: The proxy's own page, behind which nothing is.
+PING = Answer("proxy", "http://localhost/ping", 200, "", "proxy", 80)
+#: Lines as nginx and Caddy write them.
+REFUSED = (
+    "2026/11/30 02:00:00 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream, "
+    'client: 10.0.0.9, server: , request: "GET /api/ HTTP/1.1", upstream: "http://172.20.0.3:9001/api/", host: "x"'
+)
+UNRESOLVED = (
+    "2026/11/30 02:00:00 [error] 31#31: *7 backendd could not be resolved (3: Host not found), client: 10.0.0.9, "
+    'server: , request: "GET /api/ HTTP/1.1", host: "x"'
+)
+DENIED = '2026-11-30 02:00:00.000 UTC [77] FATAL:  password authentication failed for user "shop"'
 BAD_GATEWAY = replace(OUTSIDE, status=502, problem="expected status 200, got 502")
 STACK = Facts(
     services=SERVICES,
@@ -109,18 +122,141 @@ TABLE = {
     "its one thing failed": (
         with_state(STACK, well("db", state="exited", health="", exit_code=2, up=None), once=frozenset({"db"})),
         "bad",
-        "db is not running: exit code 2",
+        "db failed at the one thing that it has to do: exit code 2",
     ),
     "a proxy with an old address": (
         replace(STACK, answers=(BAD_GATEWAY, replace(PROXY, status=502, problem="answers 502"), WEB)),
         "bad",
-        "health, asked from the host: expected status 200, got 502. web answers inside: the proxy may still have the "
-        "address of a container that is gone, so restart the proxy",
+        "health, asked from the host: expected status 200, got 502. web answers inside, so proxy does not reach it, "
+        "and its log does not say why: it may still have the address of a container that is gone. "
+        "docker compose restart proxy",
+    ),
+    "a proxy that answers itself": (
+        replace(STACK, answers=(BAD_GATEWAY, PING)),
+        "bad",
+        "health, asked from the host: expected status 200, got 502. nothing behind proxy was asked, and that proxy "
+        "itself answers proves nothing of it. docker compose logs --tail 50 proxy; compose_inside_health with an "
+        "address of the service behind proxy",
+    ),
+    "a proxy that asks for a name that is none": (
+        with_state(STACK, well("proxy", recent=("fine", UNRESOLVED, "fine")), answers=(BAD_GATEWAY, PING)),
+        "bad",
+        "health, asked from the host: expected status 200, got 502. proxy finds no address for the name backendd; its "
+        f"log says: {UNRESOLVED}. correct that name in the configuration of proxy, then docker compose restart proxy",
+    ),
+    "a proxy that asks for a service of another network": (
+        with_state(
+            STACK,
+            well("proxy", recent=(UNRESOLVED.replace("backendd", "backend"),)),
+            answers=(BAD_GATEWAY, PING, BACKEND),
+        ),
+        "bad",
+        "health, asked from the host: expected status 200, got 502. proxy finds no address for the name backend, "
+        "although the compose files have such a service: they share no network; its log says: "
+        f"{UNRESOLVED.replace('backendd', 'backend')}. put proxy and backend into one network in the compose file, "
+        "then docker compose up -d proxy",
+    ),
+    "a proxy that asks on a wrong port": (
+        with_state(
+            STACK,
+            well("proxy", recent=(REFUSED,)),
+            answers=(BAD_GATEWAY, PING, BACKEND),
+            addresses={"172.20.0.3": "backend"},
+        ),
+        "bad",
+        "health, asked from the host: expected status 200, got 502. proxy asks 172.20.0.3:9001, where backend does not "
+        f"answer (Connection refused), and answers on 8000; its log says: {REFUSED}. compare the port in the "
+        "configuration of proxy with the one on which backend listens",
+    ),
+    "a proxy that asks a container that is gone": (
+        with_state(
+            STACK,
+            well("proxy", recent=(REFUSED.replace(":9001", ":8000"),)),
+            answers=(BAD_GATEWAY, BACKEND),
+            addresses={"172.20.0.5": "backend"},
+        ),
+        "bad",
+        "health, asked from the host: expected status 200, got 502. proxy asks 172.20.0.3:8000, an address that no "
+        f"container of this project has now: its container is gone; its log says: {REFUSED.replace(':9001', ':8000')}. "
+        "docker compose restart proxy",
+    ),
+    "a proxy that asks another service at the old address": (
+        with_state(
+            STACK,
+            well("proxy", recent=(REFUSED.replace(":9001", ":8000"),)),
+            answers=(BAD_GATEWAY, BACKEND),
+            addresses={"172.20.0.3": "worker", "172.20.0.5": "backend"},
+        ),
+        "bad",
+        "health, asked from the host: expected status 200, got 502. proxy asks 172.20.0.3:8000, which is the address "
+        "of worker now, and backend answers on that port: proxy still has the address of a container that is gone; its "
+        f"log says: {REFUSED.replace(':9001', ':8000')}. docker compose restart proxy",
+    ),
+    "what is behind the proxy is not well itself": (
+        replace(STACK, answers=(BAD_GATEWAY, replace(BACKEND, status=503, problem="answers 503"))),
+        "bad",
+        "health, asked from the host: expected status 200, got 502",
+    ),
+    "a wrong password of the database": (
+        with_state(
+            STACK,
+            well("backend", health="unhealthy", checks=("exit 22: 503",)),
+            well("db", recent=("LOG:  ready", DENIED, "LOG:  checkpoint")),
+            answers=(replace(OUTSIDE, status=503, problem="got 503"), PROXY, WEB),
+        ),
+        "bad",
+        f"health answers 503: db runs, and turns its clients away: {DENIED}. backend depends on that, and can't be "
+        "well either",
+    ),
+    "a wrong password, and files that do not say who depends on what": (
+        with_state(
+            replace(STACK, services=dict.fromkeys(SERVICES, ())),
+            well("backend", health="unhealthy", checks=("exit 22: 503",)),
+            well("db", recent=(DENIED,)),
+            well("web", state="exited", exit_code=1, up=None),
+        ),
+        "bad",
+        f"db runs, and turns its clients away: {DENIED}; web is not running: exit code 1. backend depends on that, and "
+        "can't be well either",
+    ),
+    "a wrong password, seen by an address alone": (
+        with_state(
+            STACK,
+            well("db", recent=(DENIED,)),
+            answers=(replace(OUTSIDE, status=503, problem="got 503"),),
+        ),
+        "bad",
+        f"health answers 503: db runs, and turns its clients away: {DENIED}",
+    ),
+    "an old refusal while all is well": (with_state(STACK, well("db", recent=(DENIED,))), "ok", "all is well"),
+    "a client that prints what it was told": (
+        with_state(
+            replace(STACK, services=dict.fromkeys(SERVICES, ())),
+            well("backend", recent=(f"OperationalError: connection to server at db failed: {DENIED[30:]}",)),
+            well("worker", state="exited", exit_code=1, up=None),
+        ),
+        "bad",
+        "worker is not running: exit code 1",
+    ),
+    "a database that was stopped in order": (
+        with_state(
+            STACK,
+            well("db", state="exited", health="unhealthy", exit_code=0, up=None),
+            well("backend", health="unhealthy", checks=("exit 22: 503",)),
+            answers=(replace(OUTSIDE, status=503, problem="got 503"),),
+        ),
+        "bad",
+        "health answers 503: db is not running: exit code 0. backend depends on that, and can't be well either",
+    ),
+    "left behind by a release": (
+        replace(STACK, builds={"web": "another build than backend, of the same repository"}),
+        "warn",
+        "it works; to look at: web is of another build than backend, of the same repository",
     ),
     "only the published port": (
         replace(STACK, answers=(replace(OUTSIDE, status=None, problem="connection refused"), PROXY, WEB)),
         "bad",
-        "health, asked from the host: connection refused. inside all is well: look at the published port, the "
+        "health, asked from the host: connection refused. inside all is well. look at the published port, the "
         "firewall, and what else listens there (ss -ltnp)",
     ),
     "the engine is down": (
@@ -200,6 +336,28 @@ def test_the_cause_comes_first_and_says_what_to_type() -> None:
     found = diagnose(facts).findings
     assert [one.subject for one in found] == ["db", "backend", "worker", "health"]
     assert found[0].next == "docker compose up -d db"
+
+
+NEXT = {
+    "the database is gone, and others with it": "docker compose up -d db",
+    "a database that was stopped in order": "docker compose up -d db",
+    "no container": "docker compose up -d worker",
+    "out of memory": "give web more memory in the compose file, or find what fills it: docker stats",
+    "a proxy with an old address": "docker compose restart proxy",
+    "its one thing failed": "docker compose logs --tail 50 db: to start it again changes nothing before its cause is "
+    "mended",
+}
+
+
+@pytest.mark.parametrize("name", NEXT)
+def test_the_next_step_of_the_cause_can_help(name: str) -> None:
+    assert diagnose(TABLE[name][0]).findings[0].next == NEXT[name]
+
+
+def test_a_proxy_is_shown_by_its_own_log_although_a_service_has_the_name_of_the_address() -> None:
+    answers = (replace(BAD_GATEWAY, name="backend"), PING)
+    found = diagnose(with_state(STACK, answers=answers)).findings
+    assert [one.services for one in found] == [("proxy",)]
 
 
 def test_the_last_line_of_a_log_is_shown_with_the_cause() -> None:

@@ -12,13 +12,22 @@ from compose_lab import COMPOSE, PROJECT, ComposeLab, tag
 from test_secrets import leaks, secrets
 
 ENV = f"{PROJECT}/.env"
+AGAIN = (
+    "docker exec shop-db-1 sh -c 'psql -X -U postgres -h /tmp -c \"alter role shop password "
+    "'\"'\"'$POSTGRES_PASSWORD'\"'\"'\"'"
+)
+UNPROXY = f"cp -p /tmp/proxy.conf {PROJECT}/proxy.conf; docker restart -t 1 shop-proxy-1"
 
 
 @pytest.fixture(autouse=True)
 def _well_again(lab: ComposeLab) -> Iterator[None]:
     lab.at("good")
+    lab.root(f"cp -p {PROJECT}/proxy.conf /tmp/proxy.conf")
     yield
+    # A state that is kept has neither a role's password nor what nginx has read.
+    lab.root(f"{AGAIN}; cmp -s /tmp/proxy.conf {PROJECT}/proxy.conf || {{ {UNPROXY}; }}", check=False)
     # A worker that saw no database for a while would be unhealthy just when the next state is awaited.
+    lab.root("docker rm -f squatter", check=False)
     lab.root("systemctl start docker.socket docker.service; docker start shop-db-1; sleep 3", check=False)
 
 
@@ -46,13 +55,75 @@ UNHEALTHY = (
 )
 
 
+#: The proxy's configuration is a file beside the compose file.
+PROXY = f"sed -i {{}} {PROJECT}/proxy.conf; docker restart -t 1 shop-proxy-1"
+
+#: nginx that looks the name up once, and a backend that gets another address afterwards.
+MOVED = (
+    PROXY.format("'s,set .backend .*,,; s,proxy_pass .backend;,proxy_pass http://backend:8000;,'")
+    + "; docker inspect --format '{{.Image}}' shop-web-1 > /tmp/image; docker rm -f shop-backend-1; "
+    "docker run -d --rm --name squatter --network shop_default --entrypoint sleep $(cat /tmp/image) 300; "
+    f"cd {PROJECT}; docker compose -f {COMPOSE} up -d --no-deps --wait backend; docker rm -f squatter"
+)
+
+#: The database's password changes, and nobody tells the application.
+PASSWORD = (
+    "docker exec shop-db-1 psql -X -U postgres -h /tmp -c \"alter role shop password 'another'\"; "
+    "docker restart -t 1 shop-backend-1"
+)
+
+#: The backend itself is well; what it says of itself is not.
+FAILS = (
+    "timeout 60 sh -c 'until curl -s -o /dev/null -w %{http_code} http://127.0.0.1/api/v1/health | grep -qx 503; "
+    "do sleep 0.5; done'"
+)
+
+#: Another container has the port.
+PORT = (
+    "docker inspect --format '{{.Image}}' shop-web-1 > /tmp/image; docker rm -f shop-proxy-1; "
+    "docker run -d --rm --name squatter -p 80:3000 $(cat /tmp/image); "
+    f"cd {PROJECT}; docker compose -f {COMPOSE} up -d --no-deps proxy || true"
+)
+
+
 @dataclass(frozen=True)
 class Case:
+    """first: what the verdict begins with, behind the address that fails."""
+
     broken: str
     expect: tuple[str, ...]
+    first: str = ""
 
 
 CASES = {
+    "the proxy asks on a wrong port": Case(
+        PROXY.format("s,backend:8000,backend:9001,"),
+        (
+            "where backend does not answer",
+            "while connecting to upstream",
+            "next  compare the port in the configuration",
+        ),
+        "expected status 200, got 502: 502 Bad Gateway. proxy asks ",
+    ),
+    "the proxy asks for a wrong name": Case(
+        PROXY.format("s,backend:8000,backendd:8000,"),
+        ("could not be resolved", "next  correct that name in the configuration of proxy"),
+        "expected status 200, got 502: 502 Bad Gateway. proxy finds no address for the name backendd; ",
+    ),
+    "the proxy still asks a container that is gone": Case(
+        MOVED,
+        ("an address that no container of this project has now", "next  docker compose restart proxy"),
+        "expected status 200, got 50",
+    ),
+    "the database has another password": Case(
+        f"{PASSWORD}; {FAILS}",
+        ("FATAL:  password authentication failed for user", "next  compare the password"),
+        "db runs, and turns its clients away: ",
+    ),
+    "the database was stopped in order": Case(
+        "docker stop shop-db-1; sleep 3", ("next  docker compose up -d db",), "db is not running: exit code 0"
+    ),
+    "another container has the port": Case(PORT, ("next  ss -ltnp sport = :80 ",), "proxy was never started: "),
     "the backend crashes": Case(
         pinned("crash"),
         ("health answers 502: backend is restarting again and again", "its log ends with:", "inside proxy"),
@@ -94,6 +165,8 @@ def test_the_cause_is_named(lab: ComposeLab, tmp_path: Path, name: str) -> None:
     assert not run.green, run.text
     for text in case.expect:
         assert text in run.text, run.text
+    verdict = run.text.partition("BAD: ")[2].partition("\n")[0]
+    assert case.first in verdict, verdict
     assert leaks(run.text, needles) == []
     assert bundle.stat().st_mode & 0o777 == 0o600
     with tarfile.open(bundle) as archive:

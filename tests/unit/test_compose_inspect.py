@@ -1,0 +1,78 @@
+"""Who is who among the containers, by what the engine says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import compose_inspect
+
+
+def raw(service: str, address: str = "", port: str = "", image: str = "") -> dict[str, Any]:
+    return {
+        "Image": image,
+        "Config": {"Labels": {"com.docker.compose.service": service}},
+        "NetworkSettings": {
+            "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": port}] if port else None},
+            "Networks": {"shop_default": {"IPAddress": address}, "other": None},
+        },
+    }
+
+
+PROXY, API, JOBS = (
+    raw("proxy", "10.1.0.2", "8080"),
+    raw("api", "10.1.0.3", "", "sha256:1"),
+    raw("jobs", "", "", "sha256:1"),
+)
+
+
+def test_ports_and_addresses() -> None:
+    assert compose_inspect.published([PROXY, API, {}]) == {8080: "proxy"}
+    assert compose_inspect.addresses([PROXY, API, JOBS]) == {"10.1.0.2": "proxy", "10.1.0.3": "api"}
+
+
+@pytest.mark.parametrize(
+    ("url", "ports", "found"),
+    [
+        ("http://localhost:8080/x", {8080: "proxy", 9000: "api"}, ("proxy", 8080)),
+        ("https://shop.example.com/", {8080: "proxy"}, ("proxy", 443)),
+        ("https://shop.example.com/", {8080: "proxy", 9000: "api"}, ("", 443)),
+        ("http://localhost:8080/x", {}, ("", 8080)),
+        ("http://[x", {8080: "proxy"}, ("proxy", 0)),
+    ],
+)
+def test_who_answers_at_an_address_of_the_host(url: str, ports: dict[int, str], found: tuple[str, int]) -> None:
+    assert compose_inspect.answerer(url, ports) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("http://localhost/ping", ("proxy", 80)),
+        ("http://127.0.0.1:8000/", ("proxy", 8000)),
+        ("http://api:8000/health", ("api", 8000)),
+        ("http://elsewhere.example.com/", ("", 80)),
+        ("http://[x", ("", 0)),
+    ],
+)
+def test_who_answers_inside(url: str, found: tuple[str, int]) -> None:
+    assert compose_inspect.answerer_inside(url, "proxy", [PROXY, API]) == found
+
+
+def test_a_service_of_the_same_repository_that_was_left_behind() -> None:
+    config = {
+        "services": {
+            "api": {"image": "registry.example.com/shop:2"},
+            "jobs": {"image": "registry.example.com/shop:1"},
+            "proxy": {"image": "nginx:1"},
+            "odd": {"image": "A B"},
+        }
+    }
+    named = {"api": "registry.example.com/shop"}
+    assert compose_inspect.other_builds([PROXY, API, JOBS], config, named) == {}
+    older = {**JOBS, "Image": "sha256:2"}
+    assert compose_inspect.other_builds([PROXY, API, older], config, named) == {
+        "jobs": "another build than api, of the same repository"
+    }
+    assert compose_inspect.other_builds([PROXY, older], config, named) == {}
