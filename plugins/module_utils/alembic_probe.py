@@ -361,13 +361,25 @@ def _remove(service: ComposeService, container: str) -> None:
         return
 
 
-def settle(service: ComposeService, project: str) -> None:
-    """Wait for a migration whose module was killed, and remove what such modules left."""
-    labels = [
+def at_work(service: ComposeService, project: str) -> list[str]:
+    """The names of containers in which migrations run now, whoever began them."""
+    return [
+        str((container.get("Names") or [container["Id"]])[0]).lstrip("/")
+        for container in service.engine.containers(_labels(service, project))
+        if (container.get("Labels") or {}).get(LABEL) == "migration" and container.get("State") == "running"
+    ]
+
+
+def _labels(service: ComposeService, project: str) -> list[str]:
+    return [
         f"com.docker.compose.project={project}",
         f"com.docker.compose.service={service.description.migration_service}",
     ]
-    for container in service.engine.containers(labels):
+
+
+def settle(service: ComposeService, project: str) -> None:
+    """Wait for a migration whose module was killed, and remove what such modules left."""
+    for container in service.engine.containers(_labels(service, project)):
         purpose = (container.get("Labels") or {}).get(LABEL)
         if purpose == "migration" and container.get("State") == "running":
             service.engine.wait(container["Id"], _UNLIMITED)

@@ -12,7 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, compose_before, health, health_endpoint, moment
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    alembic_probe,
+    blame,
+    bounded,
+    compose_before,
+    compose_inspect,
+    compose_signs,
+    health,
+    health_endpoint,
+    moment,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose_images import digest_in
@@ -78,6 +88,9 @@ def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gat
     found = _result(service, problems, results, states, answers, str((wanted or {}).get("id") or ""), started)
     if not gate.checks and not answers:
         found["unasked"] = True
+    if not any(states.values()):
+        why = behind_the_proxy(service, str(plan["project"]), results)
+        found["reason"] += f"; {service.redact(why)}" if why else ""
     return {**found, "note": note} if note else found
 
 
@@ -147,6 +160,7 @@ def _look(
         containers = _containers(service, str(plan["project"]))
         if containers is None:
             return {"engine": "the containers can't be listed: the Docker engine does not answer"}
+        working = _at_work(service, str(plan["project"]))
         found = container_problems(service, containers, images, before, left_down)
         if back and before is not None:
             found.update(compose_before.differences(before, containers, service.description.images))
@@ -154,9 +168,20 @@ def _look(
         elif back and not images:
             # A plan of a version that kept no record.
             found.update(_of_the_new(containers, images_of(plan.get("to") or {})))
-        return found
+        return {**found, **working}
 
     return look
+
+
+def _at_work(service: ComposeService, project: str) -> dict[str, str]:
+    """Migrations that still run: nothing is verified over a database that is being changed."""
+    if not service.description.migration_service:
+        return {}
+    try:
+        names = alembic_probe.at_work(service, project)
+    except (EngineError, EngineUnreachable):
+        return {}
+    return {name: f"a migration is still at work in the container {name}: docker logs -f {name}" for name in names}
 
 
 def _of_the_new(containers: Sequence[Container], images: Mapping[str, Reference]) -> dict[str, str]:
@@ -206,6 +231,32 @@ def container_problems(
     return found
 
 
+def causes(problems: Mapping[str, str], containers: Sequence[Container]) -> dict[str, str]:
+    """The problems, by service, without those of services that only wait, as far as another one has its own.
+
+    A container that is not started yet, or is too new to be judged, is no cause of anything.
+    """
+    busy = {one.service for one in containers if not _only_waits(one, problems.get(one.service, ""))}
+    own = {name: text for name, text in problems.items() if name in busy or not _has(name, containers)}
+    return own or dict(problems)
+
+
+def _has(service: str, containers: Sequence[Container]) -> bool:
+    return any(one.service == service for one in containers)
+
+
+def _only_waits(container: Container, problem: str) -> bool:
+    """Whether a container shows nothing wrong: it was made and waits for others, or it is new."""
+    if container.state == "created":
+        return container.exit_code == 0
+    new = container.health == "starting" or problem.endswith(_NEW)
+    return container.state == "running" and new and not container.restarts
+
+
+#: How the problem of a container ends that is too new to be judged, and shows nothing wrong.
+_NEW = " s only, with 0 restarts"
+
+
 def problem_of(
     container: Container,
     wanted: Reference | None,
@@ -248,6 +299,33 @@ def _of_another_image(container: Container, wanted: Reference | None, verb: str)
 def _seconds_up(container: Container, now: float) -> float | None:
     started = moment.seconds(container.started)
     return None if started is None else now - started
+
+
+# -- behind a proxy ------------------------------------------------------------------------------
+
+
+def behind_the_proxy(service: ComposeService, project: str, results: Sequence[health.Result]) -> str:
+    """What the log of a proxy says of an answer such as 502, where all containers are well; empty where nothing."""
+    if not any(result.status in (502, 503, 504) and not result.ok for result in results):
+        return ""
+    try:
+        listed = service.engine.containers([f"com.docker.compose.project={project}"])
+    except (EngineError, EngineUnreachable):
+        return ""
+    addresses = compose_inspect.addresses(listed)
+    for container in listed:
+        name = compose_inspect.service_of(container)
+        if not any(port.get("PublicPort") for port in container.get("Ports") or ()):
+            continue
+        found = service.compose(
+            *("logs", "--no-color", "--no-log-prefix", "--since", "10m", "--tail", "200", name),
+            check=False,
+            timeout=20.0,
+        )
+        error = compose_signs.upstream_error([*bounded.lines_of(found.stdout), *bounded.lines_of(found.stderr)])
+        if error is not None:
+            return ". ".join(compose_signs.explained(name, error, set(addresses.values()), addresses, {}))
+    return ""
 
 
 # -- from inside ---------------------------------------------------------------------------------

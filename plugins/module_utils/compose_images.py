@@ -75,6 +75,10 @@ class ImageStore:
         found = (self.image(image.by_digest) or {}).get("Config") or {}
         return dict(found.get("Labels") or {})
 
+    def architecture(self, image: Reference) -> str:
+        """What the image was built for; empty where it is not here, or does not say."""
+        return str((self.image(image.by_digest) or {}).get("Architecture") or "")
+
     def digest_of_tag(self, repository: str, tag: str) -> str:
         """The digest of what this host calls by that tag; empty where there is none."""
         found = self.image(Reference(repository, tag).text)
@@ -212,6 +216,16 @@ class ImageStore:
                 if error.status != 404:
                     return f"{name}: {error.message}"
         return ""
+
+
+def emulations(folder: str = "/proc/sys/fs/binfmt_misc") -> list[str]:
+    """The names of the foreign programs that the kernel of this host hands to an emulation."""
+    found = []
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        with contextlib.suppress(OSError):
+            if name != "status" and durable_file.read_bytes(os.path.join(folder, name)).startswith(b"enabled"):
+                found.append(name)
+    return found
 
 
 def digest_in(digests: Iterable[str], repository: str) -> str:

@@ -20,10 +20,12 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import (
     alembic_position,
     compose_before,
+    compose_images,
     compose_once,
     compose_pins,
     compose_release,
     compose_staging,
+    image_architecture,
     image_reference,
     migration_plan,
 )
@@ -67,11 +69,13 @@ class ComposePlanner:
         labels = {service: self.store.labels(image) for service, image in choice.images.items()}
         built: list[str] = []
         if not missing:
+            built += self._must_run_here(choice.images)
             found = compose_release.one_build(choice.images, labels, self._source(present))
             if isinstance(found, Refusal):
                 self.target.throw_away()
                 raise Refused(found)
-            goal["revision"], built = found
+            goal["revision"] = found[0]
+            built += found[1]
             if not goal["name"] and goal["revision"]:
                 # Of images that were named by digest alone, people know the commit.
                 goal["name"] = f"{self.service.description.tag_prefix}{goal['revision'][:7]}"
@@ -226,6 +230,15 @@ class ComposePlanner:
             for service, image in images.items()
         ]
 
+    def _must_run_here(self, images: Mapping[str, Reference]) -> list[str]:
+        """What a person should know of the architecture of the images. Raises Refused."""
+        named = {service: (image.text, self.store.architecture(image)) for service, image in images.items()}
+        refusal, warnings = image_architecture.judge(self.service.engine.machine(), named, compose_images.emulations())
+        if refusal is not None:
+            self.target.throw_away()
+            raise Refused(refusal)
+        return warnings
+
     # -- what is not of this release ---------------------------------------------------------------
 
     def _of_another_file(self, config: Mapping[str, Any], containers: Sequence[Container]) -> list[str]:
@@ -378,19 +391,24 @@ class ComposePlanner:
         return result
 
     def _undo_migrations(self, wish: Wish, images: Mapping[str, Reference], schema: Schema) -> list[Step]:
-        """Undo what this deploy migrates, or what its images migrate when they start."""
-        if schema.heads is None or not (schema.migrations and (schema.migrations.runs or schema.itself)):
+        """Undo what this deploy migrates, or what its images migrate when they start, foreseen or not."""
+        if schema.heads is None:
             return []
+        runs = list(schema.migrations.runs) if schema.migrations else []
         data = {
             "image": images[self.service.description.migration_service].text,
             "heads": list(schema.heads),
             "itself": schema.itself,
+            "planned": runs,
             "shared": wish.database_shared,
             # The first step of all: whether there is anything to undo is looked up in the database.
             "after": "images",
             **migration_plan.cut(schema.transactional),
         }
-        title = "undo the migrations of this deploy, from the new image, where nothing is lost by it"
+        what = (
+            "the migrations of this deploy" if runs or schema.itself else "migrations that the new images ran, if any"
+        )
+        title = f"undo {what}, from the new image, where nothing is lost by it"
         return [Step("undo_migrations", title, repeatable=schema.transactional, data=data)]
 
     def _retention(self, goal: Mapping[str, Any]) -> Step:

@@ -102,9 +102,12 @@ class ComposeSteps:
         """Undo what this deploy has migrated, or its images when they started: exactly that, from the new image."""
         progress = self.guard.progress()
         begun = set(progress.ever_begun) if progress is not None else set()
-        if not begun & {"migrate", "up"}:
+        data = step.data
+        # What the plan did not foresee, only the images can have run, when they started.
+        foreseen = bool(data["itself"] or data.get("planned", True))
+        if not begun & ({"migrate", "up"} if foreseen else {"up"}):
             return None
-        data, image = step.data, image_reference.parse(step.data["image"])
+        image = image_reference.parse(data["image"])
         alembic_probe.settle(self.service, str(self.plan["project"]))
         try:
             known = self.store.graph(image) or alembic_probe.ask(self.service, image, database=False).graph
@@ -113,6 +116,7 @@ class ComposeSteps:
             if answer.heads is None:
                 raise ProbeFailed(answer.database_error)
             found = compose_undo_migrations.new(known, data["heads"], answer)
+            itself = compose_undo_migrations.by_itself(found, data.get("planned"), data["itself"])
             counts = alembic_probe.count(self.service, image, found.losses) if found.losses else {}
         except ProbeFailed as error:
             if data["itself"] and "migrate" in begun and self.migrations != "keep":
@@ -122,7 +126,7 @@ class ComposeSteps:
                     "goes back without a look at it"
                 ) from error
             return {"unseen": str(error)}
-        decision = compose_undo_migrations.decide(found, counts, data["itself"], bool(data["shared"]), self.migrations)
+        decision = compose_undo_migrations.decide(found, counts, itself, bool(data["shared"]), self.migrations)
         if decision.kind == "hold":
             raise CommandFailed(decision.why)
         if decision.kind == "leave":
@@ -131,7 +135,7 @@ class ComposeSteps:
             return {"undone": []}
         more = {"targets": list(found.targets), "undo": list(found.names), "stays": list(found.stays)}
         # A new release that starts again and again would run them anew; before `up` it is the one before that runs.
-        names = list(self.service.description.images) if data["itself"] and "up" in begun else []
+        names = list(self.service.description.images) if itself and "up" in begun else []
         if names:
             self.service.compose("stop", *names)
         try:
@@ -174,6 +178,9 @@ class ComposeSteps:
         return None
 
     def _do_unpin(self, step: Step) -> object:
+        if self.service.description.migration_service:
+            # What was killed with its module may still change the database of what comes up next.
+            alembic_probe.settle(self.service, str(self.plan["project"]))
         compose_pins.put_back(self.service, step.data["files"], self._kept)
         return None
 
@@ -211,7 +218,8 @@ class ComposeSteps:
             troubled = self._unwell(back)
         if not troubled and patient:
             return {"said": said}
-        raise CommandFailed("; ".join([*self._logs(troubled), f"docker compose up ended with {found.code}: {said}"]))
+        causes = compose_health.causes(troubled, self.service.containers(str(self.plan["project"])))
+        raise CommandFailed("; ".join([*self._logs(causes), f"docker compose up ended with {found.code}: {said}"]))
 
     @property
     def _before(self) -> compose_before.Record | None:
@@ -238,7 +246,8 @@ class ComposeSteps:
 
     def _troubled(self) -> list[str]:
         """The containers that are not well, each with the last lines of its log."""
-        return self._logs(self._unwell(False))
+        containers = self.service.containers(str(self.plan["project"]))
+        return self._logs(compose_health.causes(self._unwell(False), containers))
 
     def _unwell(self, back: bool) -> dict[str, str]:
         """What is wrong, by service; with no container of it known, nothing can be said to be well."""

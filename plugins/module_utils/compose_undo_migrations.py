@@ -55,6 +55,18 @@ def new(known: alembic_position.Graph, before: Sequence[str], answer: Answer) ->
     return New(names, targets, tuple(sorted(set(now) - set(names))), "", tuple(undoing.losses))
 
 
+def by_itself(found: New, planned: Sequence[str] | None, itself: str) -> str:
+    """What says that the images migrate when they start; empty where nothing does.
+
+    planned: the migrations that the deploy itself was to run, None where its plan does not say. itself: what the plan
+    found in their entrypoint. What nobody planned is in the database all the same: the new images ran it.
+    """
+    if itself or planned is None:
+        return itself
+    unplanned = [name for name in found.names if name not in planned]
+    return f"the database has {', '.join(unplanned)}, which this deploy did not run" if unplanned else ""
+
+
 @dataclass(frozen=True)
 class Decision:
     """kind: nothing, undo, leave or hold. why: for people, of what is left or held."""

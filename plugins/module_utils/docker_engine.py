@@ -211,6 +211,10 @@ class Engine:
         """Remove an image, or one of its names; never by force."""
         self.request("DELETE", f"/images/{urllib.parse.quote(reference, safe='/:@')}", timeout=300.0)
 
+    def machine(self) -> str:
+        """The architecture of its host, as the kernel names it."""
+        return str(self._object("GET", "/info").get("Architecture") or "")
+
     def root(self) -> str:
         """The folder in which the engine keeps its images."""
         return str(self._object("GET", "/info").get("DockerRootDir") or "/var/lib/docker")

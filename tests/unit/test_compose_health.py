@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_before
+from ansible_collections.ops.runbook.plugins.module_utils import alembic_probe, compose_before, health
 from ansible_collections.ops.runbook.plugins.module_utils.command import Output
-from ansible_collections.ops.runbook.plugins.module_utils.compose_health import verify
+from ansible_collections.ops.runbook.plugins.module_utils.compose_health import behind_the_proxy, causes, verify
 from ansible_collections.ops.runbook.plugins.module_utils.compose_release import release
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Container, InsideCheck
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineUnreachable
@@ -51,7 +51,9 @@ class Stack:
     inside: Output = field(default_factory=lambda: Output(0, "fine", ""))
     description: Any = field(
         default_factory=lambda: SimpleNamespace(
-            settle=0.0, inside_health=(InsideCheck("backend", "http://127.0.0.1:8000/health"),)
+            settle=0.0,
+            inside_health=(InsideCheck("backend", "http://127.0.0.1:8000/health"),),
+            migration_service="",
         )
     )
 
@@ -89,6 +91,86 @@ def test_what_is_well_is_well() -> None:
     assert (found["ok"], found["reason"]) == (True, "")
     assert found["containers"] == {"shop-backend-1": "well", "shop-worker-1": "well"}
     assert found["inside"] == {"inside backend http://127.0.0.1:8000/health": "well"}
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_nothing_is_verified_while_a_migration_is_at_work(monkeypatch: pytest.MonkeyPatch, direction: str) -> None:
+    looks = iter([["shop-migration-1"], []])
+    monkeypatch.setattr(alembic_probe, "at_work", lambda *_: next(looks, []))
+    stack = Stack([WELL])
+    stack.description.migration_service = "backend"
+    planned = {"to": NEW, "start": NEW}
+    assert judged(stack, direction, **planned)["ok"], "it was waited for"
+    monkeypatch.setattr(alembic_probe, "at_work", lambda *_: ["shop-migration-1"])
+    found = judged(stack, direction, **planned)
+    assert not found["ok"]
+    assert (
+        found["reason"]
+        == "a migration is still at work in the container shop-migration-1: docker logs -f shop-migration-1"
+    )
+
+
+REFUSED = (
+    "2026/11/30 02:00:00 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream, "
+    'client: 10.0.0.9, upstream: "http://172.20.0.3:8000/", host: "x"'
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "said"),
+    [
+        (502, REFUSED, "proxy asks 172.20.0.3:8000, an address that no container of this project has now"),
+        (502, REFUSED.replace("0.3:8000", "0.5:9001"), "proxy asks 172.20.0.5:9001, where backend does not answer"),
+        (502, "fine", ""),
+        (500, REFUSED, ""),
+        (None, REFUSED, ""),
+    ],
+)
+def test_behind_a_proxy_that_answers_502_its_log_is_the_cause(status: int | None, log: str, said: str) -> None:
+    def listed(service: str, address: str, *ports: int) -> dict[str, Any]:
+        return {
+            "Labels": {"com.docker.compose.service": service},
+            "Ports": [{"PrivatePort": port, "PublicPort": port} for port in ports] or [{"PrivatePort": 1}],
+            "NetworkSettings": {"Networks": {"shop": {"IPAddress": address}}},
+        }
+
+    containers = [listed("backend", "172.20.0.5"), listed("proxy", "172.20.0.4", 80)]
+    engine = SimpleNamespace(containers=lambda _labels: containers)
+    service = SimpleNamespace(engine=engine, compose=lambda *_words, **_options: Output(0, "", f"{log}\n"))
+    results = [health.Result("health", "http://localhost/", False, status)]
+    assert behind_the_proxy(service, "shop", results).startswith(said)  # type: ignore[arg-type]
+    assert bool(behind_the_proxy(service, "shop", results)) is bool(said)  # type: ignore[arg-type]
+
+
+API, JOBS = container("api", BACKEND), container("jobs", BACKEND, health="")
+SICK, YOUNG = "shop-api-1 is restarting", "shop-jobs-1 runs for 2.0 s only, with 0 restarts"
+EDGE = container("edge", "nginx", state="created")
+
+
+@pytest.mark.parametrize(
+    ("containers", "problems", "left"),
+    [
+        ([replace(API, state="restarting"), JOBS, EDGE], {"api": SICK, "jobs": YOUNG, "edge": "is created"}, ["api"]),
+        ([JOBS, EDGE], {"api": "api has no container", "jobs": YOUNG, "edge": "is created"}, ["api"]),
+        (
+            [replace(API, health="starting"), replace(JOBS, state="exited", exit_code=1)],
+            {"api": "x", "jobs": "y"},
+            ["jobs"],
+        ),
+        # With an error of its own, or one that came back, it is a cause.
+        ([API, replace(EDGE, exit_code=128)], {"edge": "is created"}, ["edge"]),
+        ([replace(JOBS, restarts=2)], {"jobs": "shop-jobs-1 runs for 2.0 s only, with 2 restarts"}, ["jobs"]),
+        (
+            [replace(JOBS, digests=())],
+            {"jobs": "shop-jobs-1 runs another image", "api": "no container"},
+            ["jobs", "api"],
+        ),
+        # Where nothing else is wrong, what waits is what there is to say.
+        ([JOBS, EDGE], {"jobs": YOUNG, "edge": "is created"}, ["jobs", "edge"]),
+    ],
+)
+def test_what_is_fine_is_no_cause(containers: list[Container], problems: dict[str, str], left: list[str]) -> None:
+    assert list(causes(problems, containers)) == left
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import alembic_probe, compose_before
+from ansible_collections.ops.runbook.plugins.module_utils import alembic_probe, compose_before, compose_pins
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Revision
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
@@ -130,7 +130,7 @@ class Database:
 
 
 def undone(
-    monkeypatch: pytest.MonkeyPatch, database: Database, begun: list[str], migrations: str = "run"
+    monkeypatch: pytest.MonkeyPatch, database: Database, begun: list[str], migrations: str = "run", step: Step = UNDO
 ) -> tuple[object, list[list[str]]]:
     """What undoing the migrations returned, or why it stopped, and what was typed besides."""
     for name in ("settle", "ask", "count", "migrate"):
@@ -141,7 +141,7 @@ def undone(
     plan: dict[str, Any] = {"procedure": "deploy", "project": "shop", "from": None, "before": {}}
     steps = ComposeSteps(host, guard, plan, host, migrations)  # type: ignore[arg-type]
     try:
-        return steps(UNDO), host.typed
+        return steps(step), host.typed
     except CommandFailed as error:
         return str(error), host.typed
 
@@ -170,6 +170,48 @@ def test_the_migrations_of_the_deploy_are_undone(
     typed: list[list[str]],
 ) -> None:
     assert undone(monkeypatch, database, begun, migrations) == (note, typed)
+
+
+#: A plan that found neither a migration to run nor a word of one in the entrypoint.
+UNFORESEEN = replace(UNDO, data={**UNDO.data, "itself": "", "planned": []})
+
+
+@pytest.mark.parametrize(
+    ("database", "begun", "note", "typed"),
+    [
+        (Database(), ["images", "pin"], None, []),
+        (Database(), ["images", "pin", "up"], {"undone": ["b"]}, [STOP]),
+        (Database(heads=("a",)), ["images", "pin", "up"], {"undone": []}, []),
+    ],
+    ids=["nothing was started", "the new images migrated", "they did not"],
+)
+def test_migrations_that_nobody_foresaw_are_undone(
+    monkeypatch: pytest.MonkeyPatch, database: Database, begun: list[str], note: object, typed: list[list[str]]
+) -> None:
+    assert undone(monkeypatch, database, begun, step=UNFORESEEN) == (note, typed)
+
+
+def test_migrations_that_nobody_foresaw_hold_where_rows_would_be_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, _typed = undone(monkeypatch, Database(rows="3 rows"), ["up"], step=UNFORESEEN)
+    assert "(the database has b, which this deploy did not run)" in str(told)
+    assert "interrupted=undo migrations=down" in str(told)
+
+
+def test_a_migration_of_the_plan_is_not_taken_for_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = replace(UNDO, data={**UNDO.data, "itself": "", "planned": ["b"]})
+    told, typed = undone(monkeypatch, Database(rows="3 rows"), ["migrate", "up"], step=step)
+    assert (told, typed) == ({"left": ["b"], "why": "undoing b would destroy table plans (3 rows)"}, [])
+
+
+def test_the_files_are_put_back_only_once_no_migration_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(alembic_probe, "settle", lambda *_: order.append("settled"))
+    monkeypatch.setattr(compose_pins, "put_back", lambda *_: order.append("put back"))
+    host = Host()
+    host.description.migration_service = "api"
+    plan = {"procedure": "deploy", "project": "shop", "from": None, "saved_as": "op-1"}
+    ComposeSteps(host, SimpleNamespace(state_dir="/x"), plan, host)(Step("unpin", "", data={"files": {}}))  # type: ignore[arg-type]
+    assert order == ["settled", "put back"]
 
 
 def test_where_rows_would_be_lost_the_new_release_stays_and_the_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

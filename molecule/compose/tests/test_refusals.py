@@ -173,6 +173,50 @@ def test_bad_input_is_refused_and_changes_nothing(lab: ComposeLab, _placed: None
         assert new == []
 
 
+#: Somebody pushes the images of a release for another processor.
+FOREIGN = """
+import hashlib, json, os
+
+root = "/var/lib/docker-registry/docker/registry/v2"
+
+def blob(digest):
+    return f"{root}/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+
+def write(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as handle:
+        handle.write(content)
+
+def put(content):
+    digest = "sha256:" + hashlib.sha256(content).hexdigest()
+    write(blob(digest), content)
+    return digest
+
+for service in ("backend", "worker"):
+    repository = f"{root}/repositories/acme/shop-{service}"
+    manifest = json.load(open(blob(open(f"{repository}/_manifests/tags/OLD/current/link").read())))
+    config = {**json.load(open(blob(manifest["config"]["digest"]))), "architecture": "s390x"}
+    content = json.dumps(config).encode()
+    manifest["config"].update(digest=put(content), size=len(content))
+    named = {"_layers": manifest["config"]["digest"], "_manifests/revisions": put(json.dumps(manifest).encode())}
+    for folder, digest in named.items():
+        write(f"{repository}/{folder}/sha256/{digest[7:]}/link", digest.encode())
+    write(f"{repository}/_manifests/tags/sha-f0e1111/current/link", digest.encode())
+"""
+
+
+def test_images_for_another_processor_are_refused_before_anything_stops(lab: ComposeLab) -> None:
+    lab.at("good")
+    before = lab.fingerprint()
+    lab.root(f"python3 - <<'END'\n{FOREIGN.replace('OLD', tag('good2'))}\nEND")
+    run = lab.play("compose_deploy", to="sha-f0e1111")
+    assert not run.green
+    assert "wrong_architecture" in run.text and "for s390x, this host is" in run.text, run.text
+    # What was downloaded for the look at it is thrown away.
+    assert lab.fingerprint() == before
+    assert not lab.has_lease()
+
+
 def test_engine_down(lab: ComposeLab) -> None:
     lab.at("good", "good2")
     records = lab.ledger()

@@ -178,6 +178,18 @@ def test_a_release_that_migrates_itself_is_gone_back_from(lab: ComposeLab) -> No
     serves(lab, "good", "0001")
 
 
+def test_a_release_that_migrates_itself_unforeseen_is_gone_back_from(lab: ComposeLab) -> None:
+    """Nothing that is started names the program: that the database has moved is seen in the database alone."""
+    add_to_backend(lab, ITSELF.replace("alembic", "$$(printf alem)bic"))
+    bring_up(lab)
+    adopt(lab)
+    run = lab.play("compose_deploy", to=tag("additive"), migrations="skip", **ONLY_GOOD)
+    assert "migrate by themselves" not in run.text
+    assert lab.outcomes()[-1] == ("deploy", "reverted"), run.text
+    assert "going back undid, from the new image: 0002" in run.text, run.text
+    serves(lab, "good", "0001")
+
+
 def test_where_data_would_be_lost_the_way_back_asks(lab: ComposeLab) -> None:
     add_to_backend(lab, ITSELF)
     bring_up(lab)
