@@ -170,6 +170,11 @@ def _unfinished(progress: Progress, verdict: Verdict, given: str) -> Refusal:
             f"undone: {', '.join(progress.undone)}" if back else f"done: {', '.join(progress.done)}",
         )
     remaining = [step.id for step in progress.remaining(progress.direction)]
+    # A step of the way back takes from what was done before: what was begun then, and ended, was undone since.
+    again = [step for step in remaining if not back and step in progress.ever_begun and step != _cut_off(progress)]
+    if again:
+        details.append(f"done, and undone since: {', '.join(again)}")
+        remaining = [step for step in remaining if step not in again]
     if remaining:
         details.append(f"{'not undone' if back else 'not done'}: {', '.join(remaining)}")
     return Refusal(
@@ -178,6 +183,10 @@ def _unfinished(progress: Progress, verdict: Verdict, given: str) -> Refusal:
         tuple((f"interrupted={way}", _DOES[way]) for way in verdict.ways),
         tuple(details),
     )
+
+
+def _cut_off(progress: Progress) -> str | None:
+    return progress.begun or progress.failed
 
 
 def _label(release: object) -> str:

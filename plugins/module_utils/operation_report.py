@@ -199,11 +199,19 @@ def _advice(refusal: Mapping[str, Any], by_command: bool) -> list[str]:
     return lines
 
 
+#: Letters of what to type up to which its effect stands beside it. Of a longer one it stands below.
+_BESIDE = 76
+
+
 def _aligned(ways: Iterable[tuple[str, str]]) -> list[str]:
-    """What to type, and beside it what that does."""
+    """What to type, each on a line of its own that can be copied, and beside or below it what that does."""
     found = list(ways)
-    width = max((len(text) for text, _ in found), default=0)
-    return [f"    {text.ljust(width)}  {effect}" for text, effect in found]
+    width = max((len(text) for text, _ in found if len(text) <= _BESIDE), default=0)
+    lines: list[str] = []
+    for text, effect in found:
+        beside = len(text) <= _BESIDE
+        lines += [f"    {text.ljust(width)}  {effect}"] if beside else [f"    {text}", f"      {effect}"]
+    return lines
 
 
 # -- the summary ---------------------------------------------------------------------------------
@@ -243,9 +251,9 @@ def request_ids(result: Mapping[str, Any]) -> list[str]:
 
 
 def seconds_of(result: Mapping[str, Any]) -> str:
-    """What the steps of a host took."""
+    """What the finished steps of a host took; nothing where none was finished, which is no measure of the run."""
     record = result.get("record") or {}
-    if not record or result.get("untouched"):
+    if not record.get("steps") or result.get("untouched"):
         return "-"
     return f"{sum(step['seconds'] for step in record.get('steps') or []):.1f}"
 
@@ -272,7 +280,10 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
     lines = _merge_lines(record)
     done = (record.get("notes") or {}).get("migrate")
     undone = (record.get("notes") or {}).get("undo_migrations")
-    ran = list(done["ran"]) if isinstance(done, Mapping) and "ran" in done else list(migrations.get("run") or ())
+    failed = str(record.get("error")).startswith("step 'migrate'")
+    ran = list(done["ran"]) if isinstance(done, Mapping) and "ran" in done else []
+    if failed or record.get("continues") or any(step.get("step") == "migrate" for step in record.get("steps") or ()):
+        ran = ran or list(migrations.get("run") or ())
     if record["outcome"] == "reverted" and isinstance(undone, Mapping):
         lines += _undone(undone)
     elif record["outcome"] == "reverted" and ran:

@@ -68,10 +68,22 @@ def _folded(text: str, width: int, hang: str) -> list[str]:
     ) or [""]
 
 
+#: A way forward as operation_report prints it: what to type, and perhaps what that does.
+_WAY = re.compile(r"(?P<typed> {4}\S+(?: \S+)*)(?: {2,}(?P<effect>\S.*))?")
+
+
 def folded(lines: Iterable[str], width: int) -> list[str]:
-    """Lines folded between words; what continues one stands under its text and not under its title."""
+    """Lines folded between words; what continues one stands under its text and not under its title.
+
+    What is to be typed is never folded: it stands on a line of its own, which can be copied.
+    """
     found: list[str] = []
     for line in lines:
+        way = _WAY.fullmatch(line) if len(line) > width else None
+        if way and (not way["effect"] or len(way["typed"]) + 6 > width // 2):
+            found.append(way["typed"])
+            found += _folded(f"      {way['effect']}", width, "      ") if way["effect"] else []
+            continue
         # `title     text`, `  1. text` and `    -e input=  what it does` have their text after the last wide gap.
         gap = re.match(r"\s*(?:\S+(?: \S+)*?\s{2,})?(?:\d+\.\s)?", line)
         hang = min(len(gap.group()) if gap else 0, width // 2)

@@ -148,6 +148,17 @@ def test_an_interrupted_operation_says_what_is_done_and_what_is_not() -> None:
     assert "op-1 (deploy by ada, started 03:00) was interrupted" in refusal.text
 
 
+def test_what_was_done_and_undone_since_is_not_called_not_done() -> None:
+    forward = {"event": "phase", "phase": "apply", "direction": FORWARD}
+    both = (begin("code"), done("code"), begin("migrate"), done("migrate"))
+    refusal = decide(None, "free", journal(*both, TURN, begin("code"), forward)).refusal
+    assert refusal is not None
+    assert refusal.details[2:] == ("done, and undone since: migrate", "not done: code")
+    refusal = decide(None, "free", journal(*both, TURN, begin("code"), done("code"), forward)).refusal
+    assert refusal is not None
+    assert refusal.details[2:] == ("done, and undone since: code, migrate",)
+
+
 @pytest.mark.parametrize("failed", [False, True])
 def test_a_host_that_was_touched_can_always_be_left_as_it_is(failed: bool) -> None:
     """Resume and undo may both fail for what a person has repaired by hand: without accept nothing would lead on."""

@@ -13,6 +13,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_report impor
     notes,
     plan_lines,
     refusal_lines,
+    seconds_of,
     summary_lines,
     table,
     trouble_lines,
@@ -255,6 +256,30 @@ def test_a_host_that_cannot_be_reached_or_crashed_is_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        # It never came to its migrations.
+        {"error": "step 'images': no space left"},
+        # Whatever it began, the database had none of them.
+        {"error": "step 'migrate': x. Of m1 the database has none now", "notes": {"undo_migrations": {"undone": []}}},
+    ],
+)
+def test_no_migration_is_said_to_be_left_that_is_not_there(more: dict[str, Any]) -> None:
+    record = {
+        "outcome": "reverted",
+        "migrations": {"run": ["m1"]},
+        "steps": [{"step": "images", "seconds": 0.0}],
+        **more,
+    }
+    assert "m1" not in text(notes({"web1": {"record": record}}))
+
+
+def test_a_run_that_finished_no_step_has_no_seconds() -> None:
+    assert seconds_of({"record": {"steps": []}}) == "-"
+    assert seconds_of({"record": {"steps": [{"step": "images", "seconds": 0.04}]}}) == "0.0"
+
+
 def test_a_long_title_stands_apart_from_what_it_titles() -> None:
     also = [["config", ["one"]], ["configuration", ["A changes", "B is added"]]]
     lines = plan_lines({"web1": planned(also=also)})
@@ -279,7 +304,7 @@ def test_a_summary_shows_each_host_with_its_request_ids() -> None:
 
 NOTES: dict[str, tuple[dict[str, Any], str]] = {
     "a reverted deploy": (
-        {"outcome": "reverted", "migrations": {"run": ["m1"]}},
+        {"outcome": "reverted", "migrations": {"run": ["m1"]}, "steps": [{"step": "migrate", "seconds": 1.0}]},
         "going back undid no migration; those of this deploy: m1",
     ),
     "a reverted deploy that undid its migrations": (
@@ -423,14 +448,16 @@ def test_of_several_hosts_the_one_that_needs_a_word_is_named_in_what_to_type() -
 def test_a_mix_of_releases_is_loud_and_says_what_to_type() -> None:
     results = {"web1": closed(), "web2": closed("reverted"), "web3": untouched(), "web4": {}}
     command = "    ansible-playbook ops.runbook.laravel_"
-    assert trouble_lines(results, "ops.runbook.laravel")[-7:] == [
+    assert trouble_lines(results, "ops.runbook.laravel")[-9:] == [
         "THE HOSTS ARE ON DIFFERENT RELEASES:",
         f"  {OLD_TEXT}  web1",
         f"  {NEW_TEXT}  web2, web3",
         "  not known            web4",
         "  To bring them together, one of:",
-        f"{command}rollback -e target=web1,web2,web3,web4 -e to=aaaaaaaaaa  all of them to {OLD_TEXT}",
-        f"{command}deploy -e target=web1,web2,web3,web4 -e to=bbbbbbbbbb    all of them to {NEW_TEXT}",
+        f"{command}rollback -e target=web1,web2,web3,web4 -e to=aaaaaaaaaa",
+        f"      all of them to {OLD_TEXT}",
+        f"{command}deploy -e target=web1,web2,web3,web4 -e to=bbbbbbbbbb",
+        f"      all of them to {NEW_TEXT}",
     ]
     assert "THE HOSTS" not in text(summary_lines(results))
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.ops.runbook.plugins.module_utils import operation_report
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import (
     BAD,
     GOOD,
@@ -24,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_screen impor
     summary_screen,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
 
 OLD, NEW = {"id": "a" * 40, "name": "v1.4.0"}, {"id": "b" * 40, "name": "v1.5.0"}
 ID = "20261121T031502Z-4f2a9c"
@@ -134,6 +136,31 @@ def test_a_table_is_no_wider_than_it_may_be(rows: list[list[str]]) -> None:
 def test_the_host_leads_its_row_however_long_its_name_is() -> None:
     name = "web" * 30
     assert fitted(["host", "from"], [[name, "v1"]], 80)[1] == [name, "  from  v1"]
+
+
+LONG = [
+    (
+        "to=" + ",".join(f"registry.example.com:5000/acme/shop-{name}@sha256:{'0a' * 32}" for name in ("api", "jobs")),
+        "x",
+    ),
+    ("to=rel-1", "the images that were good here on 2026-11-30, by their digests, wherever the tag went since"),
+    ("cp '/var/lib/a b/files/20260704T091500Z-abcdef/compose.yaml' /srv/shop/compose.yaml", "puts the file back " * 9),
+    ("compose_deploy with to=sha-c0ffee1", "goes on"),
+]
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120, 300])
+@pytest.mark.parametrize("ways", [LONG, LONG[1:2], LONG[:1], LONG[2:]])
+def test_what_is_to_be_typed_is_one_line_that_can_be_copied(width: int, ways: list[tuple[str, str]]) -> None:
+    refusal = {"code": "x", "text": "no", "ways": [{"input": way, "effect": effect} for way, effect in ways]}
+    lines = [
+        line.text for line in block("\n".join(operation_report.refusal_lines({"web1": {"refusal": refusal}})), width)
+    ]
+    for way, effect in ways:
+        whole = f"    {typed(way, effect)}"
+        assert any(line == whole or line.startswith(f"{whole}  ") for line in lines), (whole, lines)
+    said = " ".join(" ".join(lines).split())
+    assert all(" ".join(effect.split()) in said for _, effect in ways) or width < 60
 
 
 def test_what_is_folded_continues_under_its_text() -> None:

@@ -75,6 +75,9 @@ def printed(text: str) -> list[tuple[str, str]]:
         indent = len(line) - len(line.lstrip())
         if line.strip() == "To go on, give one of:":
             inside = indent
+        elif inside >= 0 and line.strip() and indent > inside + 2 and found:
+            # Of a long one the effect stands below.
+            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}".strip())
         elif inside >= 0 and line.strip() and indent > inside:
             way, _, effect = line.strip().partition("  ")
             found.append((way, effect.strip()))
