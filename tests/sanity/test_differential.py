@@ -1,0 +1,103 @@
+"""What reads the format of another program is held against that program itself, and not against its description."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+UTILS = ROOT / "plugins/module_utils"
+
+#: The readers of files that another program reads too -> a test that asks that program, and how it does.
+FOREIGN = {
+    "authorized_keys": ("tests/unit/test_key_lines.py", "real_sshd"),
+    "key_options": ("tests/unit/test_key_lines.py", "real_sshd"),
+    "sshd_files": ("tests/unit/test_sshd_files.py", "real_sshd"),
+    "env_file": ("tests/unit/test_env_file.py", "compose_program"),
+    "yaml_spans": ("tests/unit/test_compose_pin_real.py", "compose_program"),
+}
+
+#: Readers of what a program prints, which the hosts of the lab print themselves -> a test on such a host.
+PRINTED = {
+    "dokku_migrations": "molecule/dokku/tests",
+    "dokku_source": "molecule/dokku/tests",
+    "laravel_probe": "molecule/laravel/tests",
+    "laravel_status": "molecule/laravel/tests",
+    "php_fpm": "molecule/laravel/tests",
+    "systemd_units": "molecule/laravel/tests",
+    "dependency_audit": "molecule/laravel/tests",
+}
+
+#: Readers of what this collection itself writes, or of what an operator types -> no other program has an opinion.
+OWN = {
+    "backup_manifest": "the manifest of a backup",
+    "health_endpoint": "the inventory's words for an endpoint",
+    "image_reference": "an image as an operator names it; the engine has the last word on it before anything stops",
+    "journal": "the journal",
+    "lease": "the lease",
+    "ledger": "the ledger",
+    "ledger_mark": "the mark of the ledger",
+    "redact": "what might be a secret, which is searched for and not understood",
+    "secret_text": "what might be a secret, which is searched for and not understood",
+    "state_owner": "the owner of a state folder",
+    "bounded": "lines, whatever they say",
+    "foreign_json": "JSON, by Python's own reader",
+}
+
+_READS = re.compile(r"(parse|read|documents|decode|lines_of|load|entries)(_|\w*\Z)")
+_TEXTS = re.compile(r"text|content|source|printed|output|said|body|lines?|raw|value")
+
+
+def readers(source: str) -> list[str]:
+    """The public functions of a module that make something of a text."""
+    found = []
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or not _READS.match(node.name):
+            continue
+        first = node.args.args[0] if node.args.args else None
+        kind = ast.unparse(first.annotation) if first is not None and first.annotation else ""
+        if first is not None and _TEXTS.fullmatch(first.arg) and re.search(r"\b(str|bytes|Any)\b", kind):
+            found.append(node.name)
+    return found
+
+
+def test_every_reader_is_known_and_has_what_it_is_held_against() -> None:
+    there = {path.stem for path in UTILS.rglob("*.py") if readers(path.read_text())}
+    known = {**FOREIGN, **PRINTED, **OWN}
+    assert there - set(known) == set(), (
+        "these read a text of somebody else: name them in FOREIGN with a test that asks the program whose format it is"
+    )
+    gone = {name for name in known if not any(UTILS.rglob(f"{name}.py"))}
+    assert gone == set(), "these are gone"
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_reader_of_a_foreign_file_has_a_test_that_asks_the_program(name: str) -> None:
+    file, program = FOREIGN[name]
+    tree = ast.parse((ROOT / file).read_text())
+    imported = {
+        alias
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in ([node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names])
+    }
+    assert program in imported, f"{file} does not ask {program}"
+    assert (ROOT / f"tests/unit/{program}.py").is_file()
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    }
+    assert "ask" in names or program in names, f"{file} imports {program} and never asks it"
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_reader_of_what_is_printed_has_a_host_that_prints_it(name: str) -> None:
+    assert list((ROOT / PRINTED[name]).glob("test_*.py"))
+
+
+def test_a_new_reader_would_be_seen() -> None:
+    assert readers("def parse(text: str) -> int: ...") == ["parse"]
+    assert readers("def read_hosts(content: bytes) -> int: ...\ndef _parse(text: str): ...") == ["read_hosts"]
+    assert readers("def plan(text: str) -> int: ...\ndef parse(options: dict) -> int: ...") == []
