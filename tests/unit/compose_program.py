@@ -22,7 +22,7 @@ import pytest
 IMAGE = os.environ.get("OPS_RUNBOOK_COMPOSE_IMAGE", "ops-runbook/compose:trixie")
 
 #: How many files a differential test makes up.
-COUNT = int(os.environ.get("OPS_RUNBOOK_DIFFERENTIAL", "40"))
+COUNT = int(os.environ.get("OPS_RUNBOOK_DIFFERENTIAL", "10"))
 
 #: Writes the files of each case into a folder of its own, and asks Compose there.
 _ASK = r"""
