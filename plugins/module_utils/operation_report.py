@@ -280,9 +280,10 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
     lines = _merge_lines(record)
     done = (record.get("notes") or {}).get("migrate")
     undone = (record.get("notes") or {}).get("undo_migrations")
-    failed = str(record.get("error")).startswith("step 'migrate'")
     ran = list(done["ran"]) if isinstance(done, Mapping) and "ran" in done else []
-    if failed or record.get("continues") or any(step.get("step") == "migrate" for step in record.get("steps") or ()):
+    failed = str(record.get("error")).startswith("step 'migrate'")
+    begun = any(step.get("step") == "migrate" for step in record.get("steps") or ())
+    if failed or begun or record.get("continues") or "steps" not in record:
         ran = ran or list(migrations.get("run") or ())
     if record["outcome"] == "reverted" and isinstance(undone, Mapping):
         lines += _undone(undone)
