@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     ledger_keys,
     log_archive,
     log_errors,
+    ssh_key_audit,
     status_rows,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
@@ -40,6 +41,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import pl
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_audit import Policy
 
 #: Seconds. A renewal waits for an authority on the internet, and a cleanup for the disk.
 _LONG = 900.0
@@ -446,8 +448,8 @@ class Work:
             lines += [f"deploys: {line.strip()}" for line in plain(answer.out).splitlines() if line.strip()]
         else:
             lines.append(f"who deploys was not listed: {answer.said}")
-        own = os.path.expanduser("~/.ssh/authorized_keys")
-        lines += [f"logs in as this user: {line}" for line in host_review.keys(_text(own))]
+        own = ssh_key_audit.read_account(ssh_key_audit.names(())[0], Policy(time.time()), os.environ, "")
+        lines += [f"logs in as this user: {line}" for line in host_review.keys(own)]
         return Outcome(DONE, f"{len(lines)} keys", tuple(lines), answer.rc != 0 and "is empty" not in answer.said)
 
 

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import re
 import socket
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _UPGRADE = re.compile(r"^(?P<name>[^/\s]+)/(?P<suites>\S+)\s+(?P<new>\S+)\s+\S+\s+\[upgradable from: (?P<old>\S+)\]$")
 
@@ -101,26 +99,16 @@ def as_good_as_root(passwd: str, group: str) -> dict[str, list[str]]:
     return {**found, **({"uid 0": twins} if twins else {})}
 
 
-def keys(authorized: str) -> list[str]:
-    """Each key of an authorized_keys file: kind, fingerprint, comment."""
+def keys(account: Mapping[str, Any]) -> list[str]:
+    """Each key of an account: type, fingerprint, comment, and why sshd lets nobody in by it where that is so.
+
+    account: of ssh_key_audit.read_account. What could not be read, and what else lets people in, is said behind them.
+    """
     found = []
-    for line in authorized.splitlines():
-        words = line.split()
-        at = next((at for at, word in enumerate(words) if word.startswith(("ssh-", "ecdsa-", "sk-"))), None)
-        if not words or words[0].startswith("#") or at is None or at + 1 >= len(words):
-            continue
-        comment = " ".join(words[at + 2 :])
-        found.append(f"{words[at]} {fingerprint(words[at + 1])} {comment or '(no comment)'}")
-    return found
-
-
-def fingerprint(key: str) -> str:
-    """The fingerprint of a public key, as ssh-keygen -l has it."""
-    try:
-        raw = base64.b64decode(key, validate=True)
-    except (binascii.Error, ValueError):
-        return "(not readable)"
-    return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
+    for key in account["key_lines"]:
+        dead = f", lets nobody in: {key['unusable']}" if key["unusable"] else ""
+        found.append(f"{key['type']} {key['fingerprint']} {key['comment'] or '(no comment)'}{dead}")
+    return [*found, *(f"not read: {why}" for why in account["unread"]), *account["notes"]]
 
 
 def settings(text: str) -> Mapping[str, str]:

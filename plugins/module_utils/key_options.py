@@ -305,9 +305,23 @@ def _name_matches(host: str, patterns: str) -> bool | None:
 
 
 def _matches(text: str, pattern: str) -> bool:
-    # Groups of stars would make the search long.
-    words = re.split(r"\*+", pattern)
-    return re.fullmatch("(?s)" + ".*?".join(re.escape(word).replace(r"\?", ".") for word in words), text) is not None
+    """Stars and question marks; in a time that grows with both lengths, whatever the pattern."""
+    first, *others = pattern.split("*")
+    if not others:
+        return _alike(text, first)
+    *middle, last = others
+    position, end = len(first), len(text) - len(last)
+    if position > end or not _alike(text[:position], first) or not _alike(text[end:], last):
+        return False
+    for part in middle:
+        while position + len(part) <= end and not _alike(text[position : position + len(part)], part):
+            position += 1
+        position += len(part)
+    return position <= end
+
+
+def _alike(text: str, pattern: str) -> bool:
+    return len(text) == len(pattern) and all(wanted in ("?", letter) for letter, wanted in zip(text, pattern))
 
 
 class _WrongBits(ValueError):

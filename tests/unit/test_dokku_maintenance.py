@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
 import os
 import stat
 import time
@@ -209,13 +207,19 @@ def test_who_may_log_in_and_who_is_as_good_as_root() -> None:
     }
 
 
-def test_a_key_is_known_by_its_fingerprint() -> None:
-    blob = base64.b64encode(b"not really a key").decode()
-    mark = base64.b64encode(hashlib.sha256(b"not really a key").digest()).decode().rstrip("=")
-    text = f'# old\ncommand="x y" ssh-ed25519 {blob} ann@example.com\nssh-rsa {blob}\n\nrubbish\n'
-    assert host_review.keys(text) == [
-        f"ssh-ed25519 SHA256:{mark} ann@example.com",
-        f"ssh-rsa SHA256:{mark} (no comment)",
+def test_the_keys_of_an_account_are_those_that_sshd_reads() -> None:
+    good = {"type": "ssh-ed25519", "fingerprint": "SHA256:a", "comment": "ann@example.com", "unusable": ""}
+    dead = {"type": "ssh-rsa", "fingerprint": "SHA256:b", "comment": "", "unusable": "it expired"}
+    account = {
+        "key_lines": [good, dead],
+        "unread": ["/k can't be read"],
+        "notes": ["AuthorizedKeysCommand gives keys too"],
+    }
+    assert host_review.keys(account) == [
+        "ssh-ed25519 SHA256:a ann@example.com",
+        "ssh-rsa SHA256:b (no comment), lets nobody in: it expired",
+        "not read: /k can't be read",
+        "AuthorizedKeysCommand gives keys too",
     ]
 
 
