@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import (
     State,
     listed,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK
+from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -141,10 +141,8 @@ class ConfigState(State[ConfigPresent]):
             ) from None
 
     def _without_values(self, text: str, present: ConfigPresent) -> str:
-        values = {*self.values.values(), *present.values.values()}
-        for value in sorted((value for value in values if len(value) > 1), key=len, reverse=True):
-            text = text.replace(value, MASK)
-        return text
+        # Of two letters on: which value is short, nobody may learn.
+        return Redactor({*self.values.values(), *present.values.values()}, shortest=2)(text)
 
     def _must_not_be_a_link(self, keys: list[str], now: Mapping[str, str]) -> None:
         for key in keys:

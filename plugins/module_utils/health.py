@@ -267,10 +267,10 @@ def _status_problem(check: Check, answer: Answer, redactor: Redactor) -> str:
 def _location(url: str, location: str) -> str:
     """Where a redirect leads, without its query, which may hold a token."""
     try:
-        own, there = urlsplit(url), urlsplit(location)
+        own, there = urlsplit(url), urlsplit(redact.without_login(location))
     except ValueError:
         return "an address that cannot be read"
-    there = there._replace(query="", fragment="", netloc=there.netloc.rpartition("@")[2])
+    there = there._replace(query="", fragment="")
     if not there.netloc or (there.scheme or own.scheme, there.netloc) == (own.scheme, own.netloc):
         return there.path or "/"
     return there.geturl()

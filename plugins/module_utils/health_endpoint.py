@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils import redact
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
 #: A shorter value is no secret, and to replace it would spoil every text.
 SECRET_LENGTH = 4
@@ -216,12 +218,11 @@ def _parse_url(url: Any) -> SplitResult:
 def display_url(url: str) -> str:
     """The URL for reports: the values of a query may be secret."""
     try:
-        parts = urlsplit(url)
-        netloc = parts.netloc.rpartition("@")[2]
+        parts = urlsplit(redact.without_login(url))
     except ValueError:
         return "***"
     query = re.sub(r"=[^&;]*", "=***", parts.query)
-    return parts._replace(netloc=netloc, query=query, fragment="").geturl()
+    return parts._replace(query=query, fragment="").geturl()
 
 
 def _statuses(raw: Any) -> tuple[int, ...]:

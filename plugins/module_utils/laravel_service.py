@@ -26,7 +26,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checko
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
-from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor, parse_dotenv, secret_values
+from ansible_collections.ops.runbook.plugins.module_utils.redact import (
+    Redactor,
+    parse_dotenv,
+    secret_values,
+    without_login,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.release_store import MARK, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import VendorStore
 
@@ -195,8 +200,7 @@ class LaravelService:
             raise Refused(
                 Refusal(
                     "wrong_repository",
-                    f"{path} is a checkout of {strip_credentials(repository) or 'nothing'}, "
-                    f"not of {strip_credentials(wanted)}",
+                    f"{path} is a checkout of {without_login(repository) or 'nothing'}, not of {without_login(wanted)}",
                     (("laravel_repository=<address>", "names the service's repository"), _SET_PATH),
                 )
             )
@@ -322,12 +326,6 @@ def _ways_of(owner: str) -> tuple[tuple[str, str], ...]:
         shell = ""
     # Such a user serves pages, and nobody logs in as one.
     return (become,) if os.path.basename(shell) in ("nologin", "false") else (connects, become)
-
-
-def strip_credentials(address: str) -> str:
-    """A repository address without the user and token that some carry."""
-    scheme, found, rest = address.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if found and "@" in rest.split("/")[0] else address
 
 
 def _name(uid: int) -> str:

@@ -41,7 +41,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import S
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import (
     Description,
     LaravelService,
-    strip_credentials,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.log_errors import without_data
 from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
@@ -528,7 +527,7 @@ def _release_row(reading: Reading, description: Description) -> Row:
         details.append(f"the ledger left this host at {left}: somebody changed it without a record")
     if repository and repository != release.repository:
         level = BAD
-        details.append(f"the checkout is of {strip_credentials(release.repository) or 'nothing'}, not the service's")
+        details.append(f"the checkout is of {redact.without_login(release.repository) or 'nothing'}, not the service's")
     if release.changes:
         level = max(level, WARN, key=ORDER.index)
         details.append(f"{len(release.changes)} files differ from the commit: {', '.join(release.changes[:5])}")

@@ -38,6 +38,7 @@ __all__ = [
     "plain_words",
     "secret_values",
     "spellings",
+    "without_login",
 ]
 
 #: One setting; a quoted value may have several lines (a private key).
@@ -122,6 +123,16 @@ def maskable(settings: Mapping[str, str], by_name: bool = False) -> list[str]:
 
 #: A text without values that stand beside the name of a secret, and without what is a secret by its form.
 mask_named = mask_text
+
+
+def without_login(address: str) -> str:
+    """An address for people: without its user and password, and without what is a secret elsewhere in it.
+
+    A password may have a slash or a hash, at which a parser ends the host; so it is masked before it is cut out.
+    """
+    scheme, sign, rest = mask_text(address).partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if sign else mask_text(address)
 
 
 def spellings(value: str) -> set[str]:

@@ -24,6 +24,14 @@ NO_MASKS = {
     "github_module.py": "the form of an address",
     "destructive_pipeline.py": "a pipeline's name for a value that it does not have itself",
 }
+#: Files that hide a whole value by the place where it stands, and search no text for it.
+WHOLE = {
+    "health_endpoint.py": "headers, bodies and the values of a query",
+    "health.py": "the mask of a check, handed to the one Redactor",
+    "compose_bundle.py": "parts of a compose file, by their keys",
+    "dokku_config.py": "the arguments of the module",
+    "run.py": "inputs, by their names",
+}
 #: Files that read JSON of their own making, of Ansible, or of a person at the same machine.
 OWN_JSON = {
     "foreign_json.py": "the mechanism",
@@ -49,6 +57,37 @@ def expressions(source: str) -> list[str]:
     ]
 
 
+def own_masks(source: str) -> list[str]:
+    """Where a mask is put into a text: by replace(), by sub(), or as a literal of stars."""
+    tree = ast.parse(source)
+    found = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("replace", "sub", "subn")
+        and any(isinstance(one, ast.Name) and one.id == "MASK" for one in node.args)
+    ]
+    return found + [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"=?\*{3,}", node.value)
+    ]
+
+
+def own_addresses(source: str) -> list[str]:
+    """Where a login is cut out of an address by its @."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("partition", "rpartition", "split", "rsplit")
+        and any(isinstance(one, ast.Constant) and one.value == "@" for one in node.args)
+        and "netloc" in ast.unparse(node.func.value) + ast.unparse(node)
+    ]
+
+
 def json_readers(source: str) -> list[int]:
     """The lines that read JSON without the limits of foreign_json, inside of no text."""
     return [
@@ -71,6 +110,19 @@ def test_no_file_has_a_masker_of_its_own(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_file_puts_a_mask_into_a_text_by_itself(path: Path) -> None:
+    if path.name in (*MASKERS, *WHOLE):
+        return
+    assert own_masks(path.read_text()) == [], "redact.Redactor knows each spelling of a value, replace() knows one"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_file_cuts_a_login_out_of_an_address_by_itself(path: Path) -> None:
+    if path.name not in MASKERS:
+        assert own_addresses(path.read_text()) == [], "redact.without_login: a password may have a slash"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_json_of_others_is_read_in_one_way(path: Path) -> None:
     if path.name in OWN_JSON:
         return
@@ -79,4 +131,7 @@ def test_json_of_others_is_read_in_one_way(path: Path) -> None:
 
 def test_a_masker_and_a_reader_are_seen() -> None:
     assert [text for text in expressions("re.compile(r'token=\\S+')") if _SPEAKS_OF_SECRETS.search(text)]
+    assert own_masks("text.replace(value, MASK)") and own_masks("x = '***'") and own_masks("re.sub(p, MASK, t)")
+    assert not own_masks("redact.Redactor(values)(text)")
+    assert own_addresses("parts.netloc.rpartition('@')[2]") and not own_addresses("name.partition('@')")
     assert json_readers("json.loads(x)") == [1] and json_readers("foreign_json.loads(x)") == []

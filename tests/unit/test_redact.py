@@ -20,6 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.redact import (
     parse_dotenv,
     plain_words,
     secret_values,
+    without_login,
 )
 
 SECRET = "s3cr3t/p@ss w0rd's+&\"x\\="
@@ -152,3 +153,23 @@ def test_plain_words_are_short_values_that_no_secret_has() -> None:
         "N": 5,
     }
     assert plain_words(settings) == {"staging", "5"}
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://user:secret-pass@git.example.com/a/b.git", "https://git.example.com/a/b.git"),
+        ("https://somebody@git.example.com/a.git", "https://git.example.com/a.git"),
+        # What stands in a password is no end of the host for a person's eye, though it is one for a parser.
+        ("https://user:p/w@git.example.com/a.git", "https://git.example.com/a.git"),
+        ("https://user:p#w@git.example.com/a.git", "https://git.example.com/a.git"),
+        ("https://user:p@ss@git.example.com/a.git", "https://git.example.com/a.git"),
+        ("https://git.example.com/a.git?token=abcdef123456", "https://git.example.com/a.git?token=********"),
+        ("git@git.example.com:a/b.git", "git@git.example.com:a/b.git"),
+        ("/srv/git/a@b.git", "/srv/git/a@b.git"),
+        ("https://git.example.com/@scope/a.git", "https://git.example.com/@scope/a.git"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_its_login(address: str, expected: str) -> None:
+    assert without_login(address) == expected
