@@ -18,7 +18,10 @@ OLDEST_PYTHON = (3, 9)
 NEWER = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer there, or name one: ansible_python_interpreter"
 
 #: What Ansible puts before the text that matters.
-_BEFORE = re.compile(r"(Task failed|Action failed|Module failed|Failed to connect to the host via ssh): ")
+_BEFORE = re.compile(
+    r"(Task failed|Action failed|Module failed|Failed to connect to the host via ssh"
+    r'|Data could not be sent to remote host "[^"]*"\. Make sure this host can be reached over ssh): '
+)
 #: How a missing or an old Python shows itself, to Ansible and in our modules. Python 3.8 has no `dict[str, Any]`.
 _PYTHON = (
     re.compile(r"The module interpreter '[^']*' was not found"),

@@ -33,10 +33,13 @@ def one_text(message: Any) -> bool:
     if not isinstance(message, str):
         return False
     branches = re.split(r"\belse\b", message.replace("}}", "").replace("{{", ""))
-    return not all(
-        re.search(r"\.splitlines\(\)(\s+if\b.*)?\s*$", one, re.DOTALL) or DOCUMENT.search(one.strip())
-        for one in branches
-    )
+    return not all(listed(one.strip()) for one in branches)
+
+
+def listed(expression: str) -> bool:
+    """Whether it is a list of lines, or a document."""
+    lines = expression.startswith("[") or re.search(r"\.splitlines\(\)(\s+if\b.*)?\s*$", expression, re.DOTALL)
+    return bool(lines or DOCUMENT.search(expression))
 
 
 def unreadable(document: Any) -> list[str]:
@@ -75,6 +78,7 @@ def test_no_action_fails_with_an_excerpt_of_our_files(path: Path) -> None:
             },
             [],
         ),
+        ({"name": "a", "ansible.builtin.debug": {"msg": "{{ ['AWX holds:'] + x | list }}"}}, []),
         ({"block": [{"name": "a", "ansible.builtin.fail": {"msg": "no"}}]}, ["a"]),
         ([{"tasks": [{"name": "a", "ansible.builtin.assert": {"that": "x"}}]}], ["a"]),
         ({"name": "a", "ops.runbook.refuse": {"text": "no"}}, []),

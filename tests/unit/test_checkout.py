@@ -156,6 +156,17 @@ def test_what_is_new_on_the_remote_is_fetched(origin: Origin, fresh: bool) -> No
     assert origin.checkout.has(v5)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "way"), [("origin/main", "to=main"), ("refs/tags/v1", "to=v1"), ("refs/heads/main", "to=main")]
+)
+def test_a_name_with_too_much_in_front_is_answered_with_the_one_that_is_meant(
+    origin: Origin, wanted: str, way: str
+) -> None:
+    origin.checkout.fetch()
+    problem = problem_of(origin.checkout, wanted, False)
+    assert problem.code == "unknown_release" and problem.ways[0][0] == way
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 def test_an_unknown_name_is_refused_with_what_to_do(origin: Origin, fresh: bool) -> None:
     for wanted in ("v9", "deadbeef", "f" * 40, "feature/none"):

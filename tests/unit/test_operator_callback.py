@@ -212,7 +212,7 @@ def test_an_interrupted_run_says_what_was_under_way(run: Run) -> None:
 # -- with Ansible --------------------------------------------------------------------------------
 
 
-def ansible(*arguments: str, cwd: Path = ROOT) -> str:
+def ansible(*arguments: str, cwd: Path = ROOT, inventory: Path = ROOT / "inventories/demo") -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     settings = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
@@ -221,7 +221,7 @@ def ansible(*arguments: str, cwd: Path = ROOT) -> str:
         "ANSIBLE_LOCALHOST_WARNING": "false",
     }
     ran = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(ROOT / "inventories/demo"), *arguments],
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), *arguments],
         cwd=cwd,
         env={**kept, **settings},
         check=False,
@@ -253,3 +253,56 @@ def test_what_is_not_of_the_collection_looks_as_always(tmp_path: Path) -> None:
     said = ansible(str(tmp_path / "own.yml"))
     assert "PLAY [Mine]" in said and "TASK [Say it]" in said and "PLAY RECAP" in said, said
     assert "TASK [ops.runbook" not in said
+
+
+LOST = """
+all:
+  vars:
+    {ansible_host: 127.0.0.1, ansible_port: 9, ansible_user: deploy, operation_service: shop}
+  children:
+    laravel:
+      hosts:
+        web1:
+      vars:
+        laravel_service: shop
+        laravel_path: /srv/shop
+        laravel_repository: https://git.example.com/shop.git
+        laravel_health: [{name: up, url: http://127.0.0.1/up}]
+    compose:
+      hosts:
+        stack1:
+      vars:
+        compose_service: shop
+        compose_project_dir: /srv/shop
+        compose_health: [{name: up, url: http://127.0.0.1/up}]
+        compose_images: {api: registry.example.com/shop}
+    dokku:
+      hosts:
+        dokku1:
+      vars: {dokku_app: shop, dokku_health: [{name: up, url: http://127.0.0.1/up}]}
+"""
+#: Every look that goes to a host of the inventory.
+LOOKS = {
+    "laravel_status": "laravel",
+    "health_check": "laravel",
+    "operation_history": "laravel",
+    "ssh_key_audit": "laravel",
+    "data_safety_check": "laravel",
+    "compose_diagnose": "compose",
+    "dokku_status": "dokku",
+    "dokku_features": "dokku",
+}
+
+
+@pytest.mark.parametrize(("procedure", "target"), LOOKS.items(), ids=LOOKS)
+def test_each_look_says_on_its_own_screen_what_to_do_for_a_host_that_is_lost(
+    tmp_path: Path, procedure: str, target: str
+) -> None:
+    (tmp_path / "hosts.yml").write_text(LOST)
+    more = ("-e", "path=/srv/shop") if procedure == "data_safety_check" else ()
+    hosts = tmp_path / "hosts.yml"
+    said = ansible(f"ops.runbook.{procedure}", "-e", f"target={target}", *more, inventory=hosts)
+    assert "type: ssh -p 9 deploy@127.0.0.1" in " ".join(said.split()), said
+    for unwanted in ("TASK", "RECAP", "\\n", "[ERROR]", "Traceback", "Task failed"):
+        assert unwanted not in said, said
+    assert len(said.splitlines()) < 15, said

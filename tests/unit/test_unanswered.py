@@ -91,6 +91,8 @@ def test_a_host_of_the_demo_is_said_to_be_one() -> None:
 def test_a_word_of_the_operator_in_front_is_left_alone() -> None:
     assert reason({"msg": "Composer: Task failed: x"}) == "Composer: Task failed: x"
     assert reason({}) == ""
+    sent = 'Data could not be sent to remote host "192.0.2.1". Make sure this host can be reached over ssh: '
+    assert reason({"msg": f"Task failed: {sent}ssh: connect to host"}) == "ssh: connect to host"
 
 
 # -- with Ansible --------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def render(rows: list[Row]) -> str:
         "",
         "A command is what is typed after `ansible-playbook ops.runbook.`; `<id>` and the inputs are those that the",
         "refusal prints. The last column is a change to the code that takes the protection away. Each such",
-        "mutation made at least one of its rows' tests fail; rows marked \"none\" have no mutation yet.",
+        'mutation made at least one of its rows\' tests fail; rows marked "none" have no mutation yet.',
     ]
     for key, title in SECTIONS.items():
         chosen = sorted((row for row in rows if row.section == key), key=lambda row: row.order)
