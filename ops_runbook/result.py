@@ -48,6 +48,23 @@ MEANINGS = {
     Ending.INTERRUPTED: "interrupted",
 }
 
+#: Actions that work on the controller alone; as long as no other one ran, nothing was contacted.
+HERE = frozenset(
+    {
+        "ops.runbook.refuse",
+        *(
+            f"{prefix}{name}"
+            for prefix in ("", "ansible.builtin.")
+            for name in (
+                *("assert", "debug", "fail", "meta", "set_fact", "set_stats", "validate_argument_spec"),
+                *("import_role", "import_tasks", "include_role", "include_tasks", "include_vars"),
+            )
+        ),
+    }
+)
+#: How a module of this collection names an input that it can't work with.
+BAD_INPUT = "bad_input"
+
 #: What needs a person most comes first: of several hosts the run ends as the first of these that one of them has.
 GRAVITY = (Ending.FAILED, Ending.INTERRUPTED, Ending.UNREACHABLE, Ending.REVERTED, Ending.REFUSED, Ending.VERIFIED)
 
@@ -65,7 +82,11 @@ _OF_OUTCOME = {
 
 @dataclass
 class Events:
-    """A run, gathered while it goes on. said: what the procedure printed. causes: why it failed, by host."""
+    """A run, gathered while it goes on.
+
+    said: what the procedure printed. causes: why it failed, by host. errors: what Ansible says of the run as a whole
+    contacted: whether anything but the controller was asked. misused: whether a module refused an input
+    """
 
     watch: Watch = field(default_factory=Watch)
     said: list[str] = field(default_factory=list)
@@ -74,6 +95,9 @@ class Events:
     hosts: list[str] = field(default_factory=list)
     phase: str = ""
     begun: bool = False
+    contacted: bool = False
+    misused: bool = False
+    errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -86,6 +110,8 @@ class Events:
                 self.hosts.append(host)
         elif kind in ("warning", "deprecated"):
             self.warnings.append(str(event.get("stdout", "")))
+        elif kind == "error":
+            self.errors.append(str(event.get("stdout", "")).removeprefix("[ERROR]: "))
         if kind not in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
             return
         result: dict[str, Any] = dict(data.get("res") or {})
@@ -93,6 +119,10 @@ class Events:
         if kind == "runner_on_unreachable":
             result["unreachable"] = True
             self.unreachable.add(host)
+        # Where the screen comes first, the failure of a module is not that of its task.
+        misused = result.get("code") == BAD_INPUT
+        self.misused = self.misused or misused
+        self.contacted = self.contacted or action not in HERE and not misused
         kept = self.watch.take(task, action, host, result)
         if kind == "runner_on_ok" and action.endswith("debug") and not task.startswith(("open |", "close |")):
             self.said += [str(told(result["msg"]))] if result.get("msg") else []
@@ -137,12 +167,15 @@ def _ending(events: Events, code: int, check: bool) -> Ending:
             return Ending.UNREACHABLE
         planning = any(watch.planned.values())
         return Ending.REFUSED if planning else Ending.INTERRUPTED if not events.causes else Ending.USAGE
+    if not events.hosts:
+        # Green over nothing is not green: no task ran on any host.
+        return Ending.USAGE
     if code == 0:
         return Ending.VERIFIED
     if events.unreachable:
         return Ending.UNREACHABLE
     named = any("operation_named" in known for known in watch.known.values())
-    return Ending.USAGE if named or not events.hosts else Ending.FOUND
+    return Ending.USAGE if named or events.misused or not events.contacted else Ending.FOUND
 
 
 def _of_outcomes(events: Events, code: int) -> Ending:
@@ -173,6 +206,7 @@ def document(events: Events, run: Mapping[str, Any], how: Ending) -> dict[str, A
         "refusal": watch.decision.get("together") or None,
         "hosts": {name: _host(outcomes.get(name) or {}, events, name) for name in names},
         "said": events.said,
+        "error": "\n".join(events.errors) if events.errors and not names else None,
         "warnings": events.warnings,
     }
 

@@ -170,7 +170,9 @@ class Lab(Host):
         self.strategy = strategy
 
     def play(self, procedure: str, *options: str, **inputs: Any) -> Run:
-        return super().play(procedure, *options, **{"laravel_strategy": self.strategy, **inputs})
+        # The others take no variable of a Laravel service.
+        own = {"laravel_strategy": self.strategy} if procedure.startswith("laravel_") else {}
+        return super().play(procedure, *options, **{**own, **inputs})
 
     @property
     def app(self) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import socket
@@ -14,13 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleActionFail, AnsibleTemplateError
+from ansible.errors import AnsibleTemplateError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.ops.runbook.plugins.module_utils import fleet, held_path, moment, operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    fleet,
+    held_path,
+    moment,
+    operator_call,
+    operator_inputs,
+    own_procedures,
+    procedures,
+)
+from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 
+#: YAML as plain data, by the parser in C where there is one: a tenth of the time.
+LOAD = functools.partial(yaml.load, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 OPTIONS: dict[str, Any] = {
     "role": {"type": "str", "required": True},
     "procedure": {"type": "str", "required": True},
@@ -40,92 +51,113 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(OPTIONS)
         variables = task_vars or {}
-        self._check_typed(arguments)
-        checked = self._check_variables(arguments["role"], arguments["procedure"], variables)
+        options = self._options(arguments["role"], arguments["procedure"])
+        problems = self._problems(arguments, options, variables)
+        if problems:
+            lines = [problem if problem.endswith(".") else f"{problem}." for problem in problems]
+            raise Refused("\n".join(lines) + " Nothing was contacted.")
         user = os.environ.get("SUDO_USER") or getpass.getuser()
         result.update(
             changed=False,
-            checked=checked,
+            checked=sorted(options),
             operation=moment.operation_id(moment.now()),
             actor=operator_inputs.actor(os.environ, variables, user, socket.gethostname()),
         )
         return result
 
-    def _check_typed(self, arguments: Mapping[str, Any]) -> None:
-        # Only what was typed for this run: inventories may name their variables as they like.
-        typed = load_extra_vars(self._loader)
-        if typed.get("_raw_params"):
-            raise AnsibleActionFail(
-                f"'{typed['_raw_params']}' belongs to no input: a value with spaces needs quotes of its own. "
-                "Nothing was contacted. Type: -e \"reason='INC-421 login loop'\""
-            )
-        wrong = operator_inputs.misspelt(typed)
-        if wrong:
-            name, meant = next(iter(wrong.items()))
-            raise AnsibleActionFail(
-                f"'{name}' is no input of a procedure; did you mean '{meant}'? Nothing was contacted. "
-                f"Type: -e {meant}={typed[name]}"
-            )
+    def _problems(
+        self, arguments: Mapping[str, Any], options: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> list[str]:
         if arguments["reason_required"] and not arguments["reason"].strip():
-            raise AnsibleActionFail(
-                "this operation asks for a reason. Nothing was contacted. Type: -e \"reason='INC-421 login loop'\""
-            )
+            return ["this operation asks for a reason. Type: -e \"reason='INC-421 login loop'\""]
         try:
             fleet.batch_sizes(arguments["batch"])
         except fleet.BatchInvalid as error:
-            raise AnsibleActionFail(f"{error}. Nothing was contacted.") from error
+            return [str(error)]
+        taken = _taken(variables.get("operation_playbook"))
+        return self._strangers(taken, variables) or self._wrong(options, taken, variables)
 
-    def _check_variables(self, role: str, procedure: str, variables: Mapping[str, Any]) -> list[str]:
+    def _strangers(self, taken: procedures.Taken | None, variables: Mapping[str, Any]) -> list[str]:
+        """Variables of the inventory that look like ours and are none."""
+        if taken is None or not operator_inputs.misspelt(variables, taken):
+            return []
+        allowed = operator_call.as_list(self._templar.template(variables.get(operator_inputs.ALLOWED) or []))
+        names = {*operator_inputs.misspelt(variables, taken, allowed)}
+        # A procedure that ran before in the same run left results behind.
+        names -= own_procedures.remembered(LOAD) if names else set()
+        return operator_inputs.inventory_refusals(sorted(names), taken)
+
+    def _options(self, role: str, procedure: str) -> dict[str, Any]:
         own = Path(self._task._role.get_role_path())
         # The roles of one collection stand side by side.
         other = own.parent / role.rpartition(".")[2]
-        options = {**_options(own, "open"), **_options(other, procedure)}
-        problems = self._problems(options, variables)
-        if problems:
-            host = variables.get("inventory_hostname")
-            raise AnsibleActionFail(f"{host}: nothing was contacted. " + " ".join(problems))
-        return sorted(options)
+        return {**_options(own, "open"), **_options(other, procedure)}
 
-    def _problems(self, options: dict[str, Any], variables: Mapping[str, Any]) -> list[str]:
-        given, unresolved = {}, {}
-        for name in options:
-            try:
-                if name in variables:
-                    given[name] = self._templar.template(variables[name])
-            except AnsibleTemplateError as error:
-                unresolved[name] = f"{name} can't be resolved: {error.message}."
+    def _wrong(
+        self, options: Mapping[str, Any], taken: procedures.Taken | None, variables: Mapping[str, Any]
+    ) -> list[str]:
+        """What is not given, can't be resolved, or can't have its value."""
+        given, unresolved = self._resolved(options, variables)
         # An empty text stands for an input that was not typed; what is required must then be said.
         missing = [
             name
             for name, option in options.items()
             if option.get("required") and given.get(name) in (None, "") and name not in unresolved
         ]
-        problems = [f"{name} is not given: {_sentence(options[name])}" for name in missing]
+        # A person knows an option by its input.
+        inputs = {one.option: one.name for one in taken.procedure.inputs} if taken else {}
+        problems = [
+            operator_inputs.not_given(inputs.get(name, name), options[name], "-e " if name in inputs else "")
+            for name in missing
+        ]
         # What is not given is often why another one can't be resolved.
         problems = problems or list(unresolved.values())
-        # Requirements were looked at above, and defaults are templates that the role fills in.
-        checked = {
-            name: {key: value for key, value in option.items() if key not in ("required", "default")}
-            for name, option in options.items()
+        values = {name: value for name, value in given.items() if name not in missing}
+        wrong = {
+            name: operator_inputs.value_problem(inputs.get(name, name), value, options[name])
+            for name, value in values.items()
         }
-        given = {name: value for name, value in given.items() if value != "" or "choices" not in checked[name]}
-        given = {name: value for name, value in given.items() if name not in missing}
-        validated = ArgumentSpecValidator(checked).validate(given)
-        problems += [f"{message}." for message in validated.error_messages]
-        # A path that leads out of its folder is refused here, while no host has seen it.
-        return problems or [f"{text}." for text in held_path.inventory_problems(validated.validated_parameters)]
+        problems += [text for text in wrong.values() if text]
+        values = {name: value for name, value in values.items() if not wrong[name]}
+        return [*problems, *_of_validation(options, values, quiet=bool(problems))]
+
+    def _resolved(
+        self, options: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """The values of the options, and why some have none."""
+        given, unresolved = {}, {}
+        for name, option in options.items():
+            # A secret is decrypted by what uses it, and a way back needs none.
+            hidden = option.get("no_log") and not option.get("required")
+            try:
+                if name in variables and not hidden:
+                    given[name] = self._templar.template(variables[name])
+            except AnsibleTemplateError as error:
+                unresolved[name] = f"{name} can't be resolved: {error.message}"
+        return given, unresolved
+
+
+def _of_validation(options: Mapping[str, Any], values: Mapping[str, Any], quiet: bool) -> list[str]:
+    """What Ansible's own validation says of values, and the rules for paths; those only where nothing else is wrong."""
+    # Requirements were looked at before, and defaults are templates that the role fills in.
+    checked = {
+        name: {key: value for key, value in options[name].items() if key not in ("required", "default")}
+        for name in values
+    }
+    given = {name: value for name, value in values.items() if value != "" or "choices" not in checked[name]}
+    validated = ArgumentSpecValidator(checked).validate(given)
+    problems = [operator_inputs.plain_error(message) for message in validated.error_messages]
+    # A path that leads out of its folder is refused here, while no host has seen it.
+    return problems if problems or quiet else held_path.inventory_problems(validated.validated_parameters)
 
 
 def _options(role: Path, entry_point: str) -> dict[str, Any]:
-    text = (role / "meta/argument_specs.yml").read_text(encoding="utf-8")
-    # 4 ms for both roles, where the parser in Python takes 44 on each host.
-    specs = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["argument_specs"]
+    # 4 ms for both roles with the parser in C, where that in Python takes 44 on each host.
+    specs = LOAD((role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
     options: dict[str, Any] = specs[entry_point]["options"]
     return options
 
 
-def _sentence(option: dict[str, Any]) -> str:
-    description = option["description"]
-    text = description if isinstance(description, str) else " ".join(description)
-    choices = f" One of: {', '.join(option['choices'])}." if "choices" in option else ""
-    return " ".join(text.split()) + choices
+def _taken(playbook: str | None) -> procedures.Taken | None:
+    """What the procedure takes; None where a play of somebody else runs the guard's role."""
+    return own_procedures.taken(playbook, LOAD) if playbook else None

@@ -68,7 +68,7 @@ def operation_batches(batch: Any) -> list[str]:
 
 
 def operation_target(hosts: Sequence[str], target: str) -> list[str]:
-    # A listing and a syntax check contact nobody, and may be asked for without an inventory.
+    # Procedures have asked ops.runbook.operation_call before; a listing and a syntax check may be without hosts.
     only_read = any(context.CLIARGS.get(name) for name in ("syntax", "listtasks", "listtags", "listhosts"))
     if not hosts and not only_read:
         raise AnsibleFilterError(

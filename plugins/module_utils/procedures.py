@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,28 @@ class Procedure:
 
     def input(self, name: str) -> Input | None:
         return next((one for one in self.inputs if one.name == name), None)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Every name that a procedure takes, as an extra variable or from the inventory.
+
+    options: the spec of each option of its role and of the guard by name, those of its own entry point first
+    read: further variables with the prefix of a role that its playbook reads
+    settled: options that its playbook sets to a constant
+    own: variables that its playbook and the guard's plays set, to whatever value
+    """
+
+    procedure: Procedure
+    options: Mapping[str, Mapping[str, Any]]
+    read: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+
+    def spec(self, name: str) -> Mapping[str, Any]:
+        """What the specs say of an input or an option; empty for another name."""
+        one = self.procedure.input(name)
+        return self.options.get(one.option if one else name, {})
 
 
 def plain(description: str | Sequence[str]) -> str:
@@ -200,18 +222,84 @@ def read(root: Path, load: Callable[[str], Any]) -> list[Procedure]:
 
     :param load: reads YAML, as yaml.safe_load does; that is no part of Python
     """
-    specs = {
-        path.parts[-3]: load(path.read_text(encoding="utf-8"))["argument_specs"]
-        for path in sorted(root.glob("roles/*/meta/argument_specs.yml"))
-    }
-    guard = root / "roles" / GUARD / "defaults/main.yml"
-    guard_defaults = load(guard.read_text(encoding="utf-8"))
+    specs = _specs(root, load)
+    guard_defaults = _guard_defaults(root, load)
     found = []
     for path in sorted(root.glob("playbooks/*.yml")):
         text = path.read_text(encoding="utf-8")
         one = procedure(path.stem, text, load(text), specs, guard_defaults)
         if one is not None:
             found.append(one)
+    return found
+
+
+def taken(root: Path, name: str, load: Callable[[str], Any]) -> Taken:
+    """What one procedure takes; only the files of its own role and of the guard are read.
+
+    :raises LookupError: no procedure has that name
+    """
+    path = root / "playbooks" / f"{name}.yml"
+    if not path.is_file():
+        raise LookupError(f"there is no procedure {name!r}")
+    text = path.read_text(encoding="utf-8")
+    plays, roles = load(text), role_names(root)
+    nothing: dict[str, dict[str, Any]] = {role: {} for role in roles} | {GUARD: {"open": {"options": {}}}}
+    first = procedure(name, text, plays, nothing, {})
+    specs = nothing | _specs(root, load, {first.role, GUARD}) if first else nothing
+    found = procedure(name, text, plays, specs, _guard_defaults(root, load))
+    if found is None:
+        raise LookupError(f"{name!r} is not a procedure")
+    options: dict[str, Mapping[str, Any]] = {}
+    for entry in (specs[found.role][found.entry], *specs[found.role].values(), *specs[GUARD].values()):
+        for option, spec in entry.get("options", {}).items():
+            options.setdefault(option, spec)
+    here = _set_by(plays)
+    guard = _set_by(load((root / "playbooks" / GUARDED).read_text(encoding="utf-8"))) if found.guarded else {}
+    prefixed = re.compile(rf"(?<!ops\.runbook\.)\b(?:{'|'.join(roles)})_[a-z0-9_]+\b")
+    expressions = [
+        text for text in _texts([*here.values(), *(play.get("hosts", "") for play in plays)]) if "{{" in text
+    ]
+    # Words in quotes are names of lookups and of inputs, or paths.
+    names = {name for text in expressions for name in prefixed.findall(re.sub(r"'[^']*'", "''", text))}
+    constant = {name for name, value in here.items() if not (isinstance(value, str) and "{{" in value)}
+    return Taken(found, options, frozenset(names - {*here}), frozenset(constant), frozenset({*here, *guard}))
+
+
+def _set_by(plays: Plays) -> dict[str, Any]:
+    """The variables that plays set for themselves and for the role that each runs."""
+    found: dict[str, Any] = {}
+    for play in plays:
+        called = _role_of(play)
+        found |= {**play.get("vars", {}), **(called[2] if called else {})}
+    return found
+
+
+def remembered(root: Path, load: Callable[[str], Any]) -> set[str]:
+    """Variables that tasks of the roles leave behind on a host; a later procedure of the same run sees them."""
+    found: set[str] = set()
+    for path in root.glob("roles/*/tasks/**/*.yml"):
+        for task in load(path.read_text(encoding="utf-8")) or ():
+            found |= {*task.get("ansible.builtin.set_fact", {})}
+            found |= {task["register"]} if "register" in task else set()
+    return found
+
+
+def role_names(root: Path) -> list[str]:
+    """The roles whose options are described, by name."""
+    return sorted(path.parts[-3] for path in root.glob("roles/*/meta/argument_specs.yml"))
+
+
+def _specs(root: Path, load: Callable[[str], Any], roles: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """The argument specs of the named roles, or of all."""
+    return {
+        role: load((root / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+        for role in role_names(root)
+        if not roles or role in roles
+    }
+
+
+def _guard_defaults(root: Path, load: Callable[[str], Any]) -> dict[str, Any]:
+    found: dict[str, Any] = load((root / "roles" / GUARD / "defaults/main.yml").read_text(encoding="utf-8"))
     return found
 
 
@@ -238,8 +326,8 @@ def procedure(name: str, text: str, plays: Plays, specs: Specs, guard_defaults: 
             return None
         # A play before it looks at the inputs, one after it fetches what it made.
         play, (role, entry, variables) = called[-1]
-        hosts = play["hosts"]
-    if f"{{{{ {HOSTS} }}}}" == hosts or not role.startswith(COLLECTION):
+        hosts = play.get("vars", {}).get(HOSTS, play["hosts"])
+    if HOSTS in hosts or not role.startswith(COLLECTION):
         return None
     role = role[len(COLLECTION) :]
     for other in plays:

@@ -174,7 +174,7 @@ def main() -> None:
     try:
         scan = scan_checkout(module.params["path"])
     except (DestructiveScanError, OSError) as error:
-        module.fail_json(msg=shown(f"path: {error}"))
+        module.fail_json(msg=shown(f"path: {error}"), code="bad_input")
     module.exit_json(changed=False, **report(scan))
 
 

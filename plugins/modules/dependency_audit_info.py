@@ -109,7 +109,7 @@ def main() -> None:
     params = module.params
     path = params["path"]
     if not os.path.isdir(path):
-        module.fail_json(msg=f"{path} is no folder. Nothing was changed.")
+        module.fail_json(msg=f"{path} is not a folder. Nothing was changed.", code="bad_input")
     try:
         audits = [
             audit(tool, params[tool.name.replace("-", "_")], path, params["timeout"])

@@ -117,7 +117,9 @@ def main() -> None:
     )
     params = module.params
     if not params["prefix"]:
-        module.fail_json(msg="prefix is empty: every app of the host would be a feature app (dokku_feature_prefix)")
+        module.fail_json(
+            msg="prefix is empty: every app of the host would be a feature app (dokku_feature_prefix)", code="bad_input"
+        )
     try:
         found = dokku_features.find(
             dokku_module.caller(params), params["prefix"], params["production"], time.time(), params["old_days"]

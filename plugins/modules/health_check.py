@@ -227,7 +227,7 @@ def main() -> None:
     try:
         answer = ask(module.params)
     except health_endpoint.HealthCheckError as error:
-        module.fail_json(msg=shown(str(error)), invocation=invocation)
+        module.fail_json(msg=shown(str(error)), code="bad_input", invocation=invocation)
     if module.params["fail_on_unhealthy"] and not answer["healthy"]:
         module.fail_json(msg=shown(f"unhealthy: {summary(answer)}"), changed=False, invocation=invocation, **answer)
     module.exit_json(changed=False, invocation=invocation, **answer)

@@ -10,8 +10,8 @@ short_description: Check the inputs of a procedure, and name the operation
 version_added: 0.1.0
 description:
   - Runs on the controller; no host is contacted.
-  - Refuses extra variables that are nearly the name of an input, since a mistyped input would silently become
-    its default.
+  - Refuses variables of the inventory that begin like those of the role or of the guard and that no role reads, unless
+    C(operation_extra_vars_allowed) has them. What was typed is checked by P(ops.runbook.operation_call#lookup) before.
   - Holds the variables of the host against the argument specs of the roles that will read them, and says in one short
     message what Ansible's own validation of a role says with the whole specification printed behind it.
   - Makes an id for the operation, and says who runs it. Of several hosts the id of the first one is used for all.

@@ -296,7 +296,7 @@ def main() -> None:
     params = module.params
     for name in ("limit", "releases"):
         if (params[name] or 0) < 0:
-            module.fail_json(msg=f"{name} is {params[name]}; it must be 0 (all of them) or more")
+            module.fail_json(msg=f"{name} is {params[name]}; it must be 0 (all of them) or more", code="bad_input")
     folder = params["state_dir"] or os.path.join(STATE, params["service"])
     try:
         asked = {name: params[name] for name in ("limit", "releases", "procedure", "outcome", "verify")}

@@ -77,7 +77,7 @@ def main() -> None:
     try:
         state = release_checkout.read(Checkout(Commands(module.params["path"], timeout=120)))
     except (CheckoutProblem, CommandFailed, OSError) as error:
-        module.fail_json(msg=shown(str(error)))
+        module.fail_json(msg=shown(str(error)), code="bad_input")
     module.exit_json(
         changed=False,
         commit=state.commit,

@@ -199,7 +199,7 @@ def main() -> None:
     )
     params = module.params
     if params["max_age"] <= 0:
-        module.fail_json(msg=f"max_age is {params['max_age']}; it must be more than 0 days")
+        module.fail_json(msg=f"max_age is {params['max_age']}; it must be more than 0 days", code="bad_input")
     rotations, notes = ssh_key_audit.own_record(params["state_dir"])
     policy = ssh_key_audit.Policy(
         now=time.time(),

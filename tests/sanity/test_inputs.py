@@ -12,7 +12,7 @@ import jinja2.nodes
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils import operator_inputs, procedures
+from ansible_collections.ops.runbook.plugins.module_utils import procedures
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(
@@ -70,8 +70,7 @@ def given_here(value: Any) -> set[str]:
 
 @cache
 def inputs() -> set[str]:
-    found = {one.name for known in procedures.read(ROOT, yaml.safe_load) for one in known.inputs}
-    return found | {*operator_inputs.INPUTS}
+    return {one.name for known in procedures.read(ROOT, yaml.safe_load) for one in known.inputs}
 
 
 def is_ours(name: str) -> bool:

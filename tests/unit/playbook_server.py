@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs many playbooks, two at a time, each in a copy of one process that has loaded Ansible already.
 
-It reads a list of `[file for the output, arguments of ansible-playbook…]` as JSON from its standard input.
+It reads a list of `[file for the output, arguments of ansible-playbook…]` as JSON from its standard input. The last
+line of an output is the exit code.
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ def run(output: str, arguments: list[str]) -> None:
         found = ansible.cli.playbook.PlaybookCLI(["ansible-playbook", *arguments])
         found.parse()
         code = int(found.run() or 0)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
     except Exception as error:
         print(f"ERROR {type(error).__name__}: {error}")
     finally:
+        print(f"\nexit code {code}")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

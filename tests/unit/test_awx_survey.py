@@ -102,7 +102,7 @@ def rendered(text: str, answers: dict[str, Any]) -> str:
         "basename": posixpath.basename,
         "ops.runbook.shown": str,
     }
-    env.globals |= {"query": lambda *words: words, "lookup": lookup}
+    env.globals |= {"query": lambda *words, **options: words, "lookup": lookup}
     return env.from_string(text).render(answers)
 
 

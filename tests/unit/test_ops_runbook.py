@@ -243,6 +243,9 @@ def did(outcome: str, error: str = "", **more: Any) -> dict[str, Any]:
     return event("ok", "apply | Do the steps", LARAVEL, result)
 
 
+ASKED = event("ok", "status | Ask", "ops.runbook.laravel_status_info", {"healthy": False})
+FAILED = event("failed", "status | Fail", "ops.runbook.refuse", {"msg": ["down"]})
+
 ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
     "verified": ([*GO, did("succeeded")], 0, Ending.VERIFIED),
     "a refusal": ([NAMED, REFUSED, decided(refused=True)], 2, Ending.REFUSED),
@@ -269,12 +272,25 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
     "the controller's end": (GO, 254, Ending.INTERRUPTED),
     "asked to stop": ([NAMED, PLANNED, decided(refused=True, code="stopped")], 2, Ending.INTERRUPTED),
     "a backup that could not be fetched": ([*GO, did("succeeded")], 2, Ending.FAILED),
-    "a look at what is well": ([started("status | Ask")], 0, Ending.VERIFIED),
-    "a look at what is not": (
-        [started("status | Ask"), event("failed", "status | Fail", "ansible.builtin.assert", {"msg": "down"})],
+    "a look at what is well": ([started("status | Ask"), ASKED], 0, Ending.VERIFIED),
+    "a look at what is not": ([started("status | Ask"), ASKED, FAILED], 2, Ending.FOUND),
+    "a look that nobody could begin": ([started("status | Refuse"), FAILED], 2, Ending.USAGE),
+    "a look at a path that is not there": (
+        [started("Read"), event("failed", "Read", "ops.runbook.data_safety_check", {"msg": "x", "code": "bad_input"})],
         2,
-        Ending.FOUND,
+        Ending.USAGE,
     ),
+    "a look whose screen comes before its failure": (
+        [started("Read"), event("ok", "Read", "ops.runbook.operation_history_info", {"code": "bad_input"}), FAILED],
+        2,
+        Ending.USAGE,
+    ),
+    "a host that a look does not reach": (
+        [started("status | Ask"), event("unreachable", "status | Ask", "ops.runbook.x", {"msg": "no route"}), FAILED],
+        2,
+        Ending.UNREACHABLE,
+    ),
+    "no host, and nothing to say against it": ([], 0, Ending.USAGE),
 }
 
 
@@ -472,6 +488,27 @@ def test_a_procedure_that_contacts_nobody_runs_to_its_end(tmp_path: Path, monkey
         assert not path.is_file() or "canary-9e" not in path.read_text(errors="replace"), path
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077 or path.suffix == "", path
     assert not stat.S_IMODE(kept.parent.stat().st_mode) & 0o077
+
+
+WRONG_CALLS = {
+    "a path that is not absolute": (("data_safety_check", "path=relative"), "must be the absolute path"),
+    "a target without hosts": (("deploy_verify", "repository=example/shop", "target=nope"), "target is 'nope'"),
+    "a variable that is none": (("laravel_status", "-e", "traget=laravel1"), "did you mean 'target'?"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CALLS)
+def test_wrong_usage_of_a_look_is_told_from_what_it_found(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(ROOT / "collections"))
+    arguments, said = WRONG_CALLS[name]
+    ran = cli("run", *arguments, "-i", str(ROOT / "inventories/demo"), "--json")
+    found = json.loads(ran.stdout)
+    assert (ran.exit_code, found["exit_code"]) == (Ending.USAGE, Ending.USAGE), ran.output
+    assert said in " ".join([found["error"] or "", *(host["error"] or "" for host in found["hosts"].values())])
 
 
 def test_a_request_hands_its_inventories_on() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils import operator_inputs, procedures
+from ansible_collections.ops.runbook.plugins.module_utils import procedures
 from ops_runbook.run import as_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +94,11 @@ def touching(folder: Path, name: str) -> str:
     return f'INC-7 {{{{ lookup("ansible.builtin.pipe", "touch {folder}/{name}; echo hello") }}}}'
 
 
+def free(one: procedures.Input) -> bool:
+    """Whether an input takes any text; of the others a text like this one is refused before a host is contacted."""
+    return one.type in ("str", "path", "raw") and not one.choices and one.name not in ("target", "batch")
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_no_input_of_any_procedure_is_evaluated(
     way: Callable[[dict[str, str], Path], list[str]], tmp_path: Path, inventory: Path
@@ -108,15 +113,40 @@ def test_no_input_of_any_procedure_is_evaluated(
         own = tmp_path / name
         own.mkdir()
         # A target of this kind has no hosts, and nothing else would be looked at.
-        texts = {one.name: touching(ran, f"{name}-{one.name}") for one in FOUND[name].inputs if one.name != "target"}
+        texts = {one.name: touching(ran, f"{name}-{one.name}") for one in FOUND[name].inputs if free(one)}
+        needed = {one.name: str(one.choices[-1]) for one in FOUND[name].inputs if one.required and one.choices}
         target = {"target": "here"} if FOUND[name].input("target") else {}
-        typed = way({**texts, **target}, own)
+        typed = way({**texts, **needed, **target}, own)
         jobs[name] = ["--check", "-i", str(inventory), str(ROOT / f"playbooks/{name}.yml"), *typed]
     said = run_all(jobs, tmp_path)
     assert sorted(path.name for path in ran.iterdir()) == []
     assert {name: text for name, text in said.items() if any(sign in text for sign in EVALUATED)} == {}
     # Each came as far as to the work on its host.
     assert [name for name, text in said.items() if "TASK [" not in text] == []
+
+
+@pytest.mark.parametrize("way", [plain, by_file], ids=lambda way: way.__name__)
+def test_a_value_that_is_refused_is_not_evaluated(
+    way: Callable[[dict[str, str], Path], list[str]], tmp_path: Path, inventory: Path
+) -> None:
+    """One input of each kind that takes no such text, and a name that is not an input."""
+    ran = tmp_path / "ran"
+    ran.mkdir()
+    kinds = {
+        (one.type, bool(one.choices)): (name, one.name)
+        for name in NAMES
+        for one in FOUND[name].inputs
+        if not free(one) and one.name not in ("target", "batch")
+    }
+    jobs = {}
+    for name, one in [*kinds.values(), ("laravel_rollback", "too"), ("laravel_rollback", "acme")]:
+        own = tmp_path / f"{name}-{one}"
+        own.mkdir()
+        playbook = str(ROOT / f"playbooks/{name}.yml")
+        jobs[own.name] = ["--check", "-i", str(inventory), playbook, *way({one: touching(ran, own.name)}, own)]
+    said = run_all(jobs, tmp_path)
+    assert [path.name for path in ran.iterdir()] == []
+    assert len(said) > 5 and [name for name, text in said.items() if "Nothing was contacted." not in text] == []
 
 
 @pytest.mark.parametrize("way", [plain, by_file], ids=lambda way: way.__name__)
@@ -159,8 +189,3 @@ def test_braces_in_a_reason_and_in_a_release_stay_as_they_were_typed(tmp_path: P
     for text in said.values():
         assert "no folder /nonexistent/shop" in text
         assert not any(sign in text for sign in EVALUATED)
-
-
-def test_every_input_that_is_checked_for_its_spelling_is_read_somewhere() -> None:
-    read = {one.name for found in FOUND.values() for one in found.inputs}
-    assert [name for name in operator_inputs.INPUTS if name not in read] == []
