@@ -122,6 +122,7 @@ def is_prose(words: Sequence[str]) -> bool:
 HINT = re.compile(
     r"migrat|wipe|drop|reset|flush|down|volume|prune|delete|destroy|truncate|purge|clear|\brm\b|remove|unlink|shred|"
     r"clean|empty|schema|restore|rmdir|\brd\b|\bdel\b|rsync|fresh|refresh|setup|forget|disable|mkfs|wipefs|\bdd\b|"
-    r"sync|install|key:generate|data-loss|\brb\b|format",
+    r"sync|install|key:generate|data-loss|absent|rollback|d:[dms]:|fixtures|drush|push|replace|"
+    r"structure|replant|database update|\brb\b|format",
     re.I,
 )

@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_kinds import kind_of
 from ansible_collections.ops.runbook.plugins.module_utils.destructive_tools import TOOLS, UNMISTAKABLE
+from ansible_collections.ops.runbook.plugins.module_utils.destructive_words import HINT
 from ansible_collections.ops.runbook.plugins.module_utils.health_report import safety_lines
 
 DATA = Path(__file__).parent / "data/destructive"
@@ -74,6 +75,12 @@ def test_a_file_of_a_checkout_is_read_by_its_kind(case: dict[str, Any], tmp_path
         (case["path"], line) for line in case["destroys"]
     ]
     assert not scan.unread
+
+
+def test_no_file_with_a_case_is_passed_over_unread() -> None:
+    """A file in which no hint stands is not read further."""
+    found_in_text = [*DESTROY, *(one["text"] for one in VERDICTS if one["destructive"])]
+    assert [text for text in found_in_text if not HINT.search(text)] == []
 
 
 def test_every_rule_has_a_case() -> None:
