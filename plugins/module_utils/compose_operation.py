@@ -58,7 +58,8 @@ def open_and_plan(
             plan = planner.plan(wish)
             if request.procedure == "deploy":
                 plan = _with_hotfix(plan, wish, description, store, guard.ledger())
-        return {**plan, "pin": description.pin, "saved_as": request.operation}
+        kept = {"kept": [f"secrets/{request.operation}.env"]} if request.procedure == "rotate_secrets" else {}
+        return {**plan, **kept, "pin": description.pin, "saved_as": request.operation}
 
     return operation_plan.open_and_plan(
         guard,

@@ -139,7 +139,8 @@ def open_and_plan(
             plan: dict[str, Any] = PROCEDURES[request.procedure]().plan(context)
         except DokkuError as error:
             raise Refused(context.service.refusal(error)) from error
-        return {"asked": to, "migrations": None, **plan, "procedure": request.procedure, "saved_as": request.operation}
+        made = {"procedure": request.procedure, "saved_as": request.operation}
+        return {"asked": to, "migrations": None, **plan, **made, "kept": [f"config-{request.operation}.json"]}
 
     return operation_plan.open_and_plan(guard, request, planned, check_mode, to=to)
 

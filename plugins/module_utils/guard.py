@@ -318,6 +318,8 @@ class Guard:
         self.ledger().keep()
         if progress is not None and opening.bury and self.recorded(progress.operation) is None:
             self._bury(progress, accept_damaged_ledger)
+        if progress is not None and opening.direction is None:
+            self._forget_kept(progress)
         state_owner.name(self.path(state_owner.NAME), request.subject, request.operation)
         # The journal first: a kill between the two leaves an operation that is seen to have died.
         self._write_header(request, progress if opening.direction else None, opening.direction)
@@ -364,6 +366,17 @@ class Guard:
         if end.outcome == "unchanged" or (accept_damaged_ledger and self.ledger().problems):
             return
         self.ledger().append(self._record(progress, end))
+
+    def _forget_kept(self, progress: Progress) -> None:
+        """Remove what an operation kept in the state folder for its way back, once nobody can ask it to go back.
+
+        Its plan names it in `kept`, relative to the folder. Secrets must not lie there until the next rotation.
+        """
+        for name in (progress.plan or {}).get("kept") or ():
+            path = os.path.normpath(self.path(str(name)))
+            if path.startswith(f"{os.path.normpath(self.state_dir)}/"):
+                with contextlib.suppress(OSError):
+                    durable_file.remove(path)
 
     def _give_back(self, operation: str) -> None:
         lease = self.lease()
@@ -582,6 +595,8 @@ class Guard:
             finally:
                 self._give_back(progress.operation)
             if end.settled:
+                if end.outcome != "failed":
+                    self._forget_kept(progress)
                 durable_file.remove(self.path("journal.jsonl"))
             else:
                 self.write({"event": "phase_end", "phase": "close"})

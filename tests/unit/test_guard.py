@@ -883,3 +883,52 @@ def test_a_full_disk_stops_before_the_act(tmp_path: Path) -> None:
     assert host.parts() == {"new"}
     host.operate(request("op-2", **inputs_for(host, "resume")))
     must_be_settled(host)
+
+
+# -- what an operation kept for its way back ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "stays"), [("accept", False), ("resume", True), ("undo", True)], ids=["accept", "resume", "undo"]
+)
+def test_a_kept_file_of_secrets_goes_with_the_last_chance_to_go_back(
+    tmp_path: Path, interrupted: str, stays: bool
+) -> None:
+    """A rotation that was accepted as it was left its former .env in the state folder until the next rotation."""
+    state = tmp_path / "state"
+    guard = Guard(str(state))
+    guard.open(Request("op-1", "shop", "rotate_secrets"))
+    kept = state / "secrets" / "op-1.env"
+    kept.parent.mkdir()
+    kept.write_text("TOKEN=old\n")
+    (tmp_path / "outside").write_text("")
+    step = {"id": "write_env", "title": "write"}
+    plan = {"from": {"id": "a"}, "to": {"id": "a"}, "steps": [step], "undo": [step], "saved_as": "op-1"}
+    guard.write({"event": "plan", "plan": {**plan, "kept": ["secrets/op-1.env", "../outside", "/etc/hostname"]}})
+    guard.write({"event": "phase_end", "phase": "plan"})
+    guard.write({"event": "phase", "phase": "apply"})
+    guard.write({"event": "begin", "step": "write_env"})
+    guard.leave()
+    Guard(str(state)).open(Request("op-2", "shop", "deploy", interrupted=interrupted))
+    assert kept.exists() is stays
+    assert (tmp_path / "outside").exists() and Path("/etc/hostname").exists()
+
+
+@pytest.mark.parametrize(("well", "stays"), [(True, False), (False, True)], ids=["succeeded", "failed"])
+def test_a_kept_file_goes_at_a_good_end_and_stays_for_a_person_at_a_bad_one(
+    tmp_path: Path, well: bool, stays: bool
+) -> None:
+    guard = Guard(str(tmp_path))
+    guard.open(Request("op-1", "shop", "rotate_secrets"))
+    kept = tmp_path / "op-1.env"
+    kept.write_text("TOKEN=old\n")
+    step = {"id": "write_env", "title": "write"}
+    plan = {"from": {"id": "a"}, "to": {"id": "a"}, "steps": [step], "undo": [], "saved_as": "op-1"}
+    guard.write({"event": "plan", "plan": {**plan, "kept": ["op-1.env"]}})
+    guard.write({"event": "phase_end", "phase": "plan"})
+    guard.write({"event": "begin", "step": "write_env"})
+    guard.write({"event": "done", "step": "write_env"})
+    guard.write({"event": "verified", "result": {"ok": well, "reason": "" if well else "it does not answer"}})
+    guard.leave()
+    end, _record = guard.close("op-1")
+    assert (end.outcome, kept.exists()) == ("succeeded" if well else "failed", stays)
