@@ -146,3 +146,16 @@ def test_a_node_of_another_authority_does_not_join(mesh: Mesh) -> None:
     assert "certificate" in ended.text, ended.text
     assert "stranger" not in mesh.control.read(f"receptorctl --socket {SOCKET} status --json")
     mesh.control.read("rm -rf /tmp/stranger", "root")
+
+
+def test_a_renewed_certificate_is_of_the_same_key_and_authority(mesh: Mesh) -> None:
+    """The real receptor signs it; the mesh itself keeps the certificates that it has."""
+    mesh.control.read("rm -rf /tmp/renewed; cp -r /root/tls /tmp/renewed", "root")
+    mesh.control.read("/root/certificates --renew --until 2031-01-31 /tmp/renewed", "root")
+    for node in ("control", "hop", "execution"):
+        here, before = f"/tmp/renewed/{node}", f"/root/tls/{node}"
+        assert "2031" in mesh.control.read(f"openssl x509 -noout -enddate -in {here}/node.crt", "root")
+        assert "OK" in mesh.control.read(f"openssl verify -CAfile /root/tls/ca.crt {here}/node.crt", "root")
+        keys = [mesh.control.read(f"openssl x509 -noout -pubkey -in {one}/node.crt", "root") for one in (here, before)]
+        assert keys[0] == keys[1]
+    mesh.control.read("rm -rf /tmp/renewed", "root")
