@@ -24,8 +24,9 @@ def planned(source: Source, repository: str, into: Sequence[str], known: Sequenc
         text = f"which commit {source.ref} was built from is not known here, so which merges are due can't be told"
         facts = {**hotfix_merges.facts("", "", [], known), "merges_unknown": text}
         return {"facts": facts, "also": [], "warnings": [text]}
-    branch = source.branch or (source.name if source.unresolved else "")
-    commit = source.ref if re.fullmatch(r"[0-9a-f]{40}", source.ref) and not source.unresolved else ""
+    proven = source.code is not None and re.fullmatch(r"[0-9a-f]{40}", source.ref)
+    branch = source.branch or (source.name if source.code is None else "")
+    commit = source.ref if proven else ""
     this = Hotfix(commit, branch if branch not in into else "")
     found, warnings, earlier = hotfix_source.due(repository, this, into, known)
     facts = hotfix_merges.facts(commit, branch, found, earlier)

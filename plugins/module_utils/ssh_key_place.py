@@ -172,7 +172,7 @@ def choose(places: Places, asked: str, said: Said, now: float) -> tuple[str, str
     _must_be_there(places, chosen, said, listed)
     must_let_in(places, chosen, now)
     if not said.used:
-        text = f"no run says which key CI has: that it is {chosen} is only said by old_key="
+        text = f"none of the newest runs says which key CI has: that it is {chosen} is only said by old_key="
         return chosen, "named by old_key=", (text,)
     if chosen != said.used:
         text = (
@@ -199,7 +199,12 @@ def _must_be_named(places: Places, asked: str, said: Said, listed: tuple[str, ..
     if not asked and not said.used:
         ways = (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),)
         raise Refused(
-            Refusal("old_unknown", f"no run says which of {name}'s keys CI has, and none was named", ways, listed)
+            Refusal(
+                "old_unknown",
+                f"none of the newest runs says which of {name}'s keys CI has, and none was named",
+                ways,
+                listed,
+            )
         )
     if not asked and not said.is_believed:
         raise Refused(
