@@ -10,6 +10,7 @@ The rules are those of OpenSSH's auth-options.c, misc.c, addrmatch.c and match.c
 from __future__ import annotations
 
 import calendar
+import functools
 import ipaddress
 import re
 import socket
@@ -38,6 +39,7 @@ _MANY = {
     "permitlisten": (7, 8),
     "tunnel": _ALWAYS,
 }
+_ALL = {**_FLAGS, **_SWITCHES, **_ONCE, **_MANY}
 #: An expiry-time in UTC, with a Z.
 _UTC_SINCE = (9, 1)
 #: A time before 1970: a time that never comes. Before, it was none.
@@ -108,19 +110,34 @@ def split(text: str) -> Iterator[str]:
 def read(text: str) -> Options:
     """The options of a line, in one text."""
     found: list[Option] = []
+    before = _Before()
     problem, since = "", _ALWAYS
     for item in split(text):
         if not item:
             continue
         name, equals, value = item.partition("=")
         option = Option(name.lower(), _unquoted(value) if equals else None)
-        problem = problem or _problem(option, value, found)
+        problem = problem or _problem(option, value, before)
         since = max(since, _since(option))
         found.append(option)
+        before.add(option)
     authority = any(option.name == "cert-authority" for option in found)
     if not problem and not authority and any(option.name == "principals" for option in found):
         problem = "it has the option principals without cert-authority"
     return Options(tuple(found), problem, _expires(found), since)
+
+
+class _Before:
+    """The options that stand before one: how many of each name, and the variables that they set."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.variables: set[str] = set()
+
+    def add(self, option: Option) -> None:
+        self.counts[option.name] = self.counts.get(option.name, 0) + 1
+        if option.name == "environment":
+            self.variables.add((option.value or "").partition("=")[0])
 
 
 def _unquoted(value: str) -> str:
@@ -130,7 +147,7 @@ def _unquoted(value: str) -> str:
 
 def _since(option: Option) -> tuple[int, int]:
     bare = option.name[3:] if option.name.startswith("no-") else option.name
-    since = {**_FLAGS, **_SWITCHES, **_ONCE, **_MANY}.get(bare, _ALWAYS)
+    since = _ALL.get(bare, _ALWAYS)
     if option.name != "expiry-time" or option.value is None:
         return since
     if option.value.upper().endswith(("Z", "UTC")):
@@ -138,7 +155,7 @@ def _since(option: Option) -> tuple[int, int]:
     return max(since, _BEFORE_1970_SINCE) if (_moment(option.value) or 0) < 0 else since
 
 
-def _problem(option: Option, said: str, before: list[Option]) -> str:
+def _problem(option: Option, said: str, before: _Before) -> str:
     """Why sshd refuses this option. said: the value as it stands there."""
     name, value = option.name, option.value
     bare = name[3:] if name.startswith("no-") else name
@@ -151,22 +168,21 @@ def _problem(option: Option, said: str, before: list[Option]) -> str:
         return f"it has the option {name}, which sshd refuses"
     if not _QUOTED.fullmatch(said):
         return f"the value of its option {name} does not stand in quotes"
-    same = [other for other in before if other.name == name]
-    if name in _ONCE and same:
+    if name in _ONCE and name in before.counts:
         return f"it has the option {name} twice"
-    return _value_problem(name, value, same)
+    return _value_problem(name, value, before)
 
 
-def _value_problem(name: str, value: str, same: list[Option]) -> str:
+def _value_problem(name: str, value: str, before: _Before) -> str:
     if name == "expiry-time":
         return "" if _known(value) else "its expiry-time is no time that sshd knows"
     if name == "environment":
-        if len({(other.value or "").partition("=")[0] for other in same}) > _MOST_VARIABLES:
+        if len(before.variables) > _MOST_VARIABLES:
             return f"it has more than {_MOST_VARIABLES} variables"
         variable, equals, _value = value.partition("=")
         return "" if equals and re.fullmatch(r"[A-Za-z0-9_]+", variable) else "its option environment sets no variable"
     if name in ("permitopen", "permitlisten"):
-        if len(same) > _MOST_PERMITS:
+        if before.counts.get(name, 0) > _MOST_PERMITS:
             return f"it has the option {name} more than {_MOST_PERMITS} times"
         wanted = f"*:{value}" if name == "permitlisten" and ":" not in value else value
         return "" if _is_host_and_port(wanted) else f"its option {name} names no host and port"
@@ -227,6 +243,7 @@ def expiry(text: str) -> float | None:
     return moment if moment is not None and moment > 0 else None
 
 
+@functools.lru_cache(maxsize=16)
 def _moment(text: str) -> float | None:
     """As parse_absolute_time of misc.c reads it: 8, 12 or 14 letters, cut into pairs for strptime."""
     upper = text.upper()

@@ -158,7 +158,7 @@ def parse(dump: str, version: str = "") -> Configuration:
         version=_version(version),
         algorithms=_list(said.get("pubkeyacceptedalgorithms") or said.get("pubkeyacceptedkeytypes", "")),
         authority_algorithms=_list(said.get("casignaturealgorithms", "")),
-        rsa_least=int(said.get("requiredrsasize") or 0),
+        rsa_least=_number(said.get("requiredrsasize", "")),
         debian="debianbanner" in said,
         root_login=said.get("permitrootlogin", ""),
         besides=_besides(all_said),
@@ -189,6 +189,10 @@ def _version(text: str) -> tuple[int, int]:
     """Of what `sshd -V` says; older ones do not know -V, and say their version with their usage."""
     match = re.search(r"(?:OpenSSH_|^)(\d{1,4})\.(\d{1,4})", text)
     return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _number(value: str) -> int:
+    return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else 0
 
 
 def _list(value: str) -> tuple[str, ...]:

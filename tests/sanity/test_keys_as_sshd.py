@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What sshd does with a key is said in one place, which is held against a real sshd.
 
-Nobody takes the first line of a key for the one in force, looks for a file of keys by its usual name, or reads an option
-of a line by a rule of their own.
+Nobody takes the first line of a key for the one in force, looks for a file of keys by its usual name, or reads an
+option of a line by a rule of their own.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     destructive,
     env_file,
     image_reference,
+    key_options,
     laravel_status,
     log_errors,
     redact,
@@ -54,10 +55,19 @@ PIECES = st.sampled_from(
 )
 TEXTS = st.lists(PIECES, max_size=30).map("".join) | st.text(max_size=60)
 
+ACCOUNT = sshd_files.Account("nobody", 65534, "/nonexistent", "/nonexistent")
+
 PARSERS: dict[str, tuple[Callable[[str], object], tuple[type[Exception], ...]]] = {
     "keys": (lambda text: authorized_keys.parse(text.encode()), ()),
     "a key's lines": (lambda text: authorized_keys.keys(text.encode()), ()),
-    "an expiry": (authorized_keys.expiry, ()),
+    "options of a key": (key_options.read, ()),
+    "an expiry": (key_options.expiry, ()),
+    "from where": (lambda text: key_options.from_lets_in(text, "127.0.0.1"), ()),
+    "revoked keys": (lambda text: authorized_keys.bare(text.encode()), ()),
+    "files of keys": (
+        lambda text: sshd_files.paths(sshd_files.Configuration(files=(text,)), ACCOUNT),
+        (sshd_files.NotRead, ValueError),
+    ),
     "an env file": (env_file.parse, (env_file.NotRead,)),
     "a dotenv": (redact.parse_dotenv, ()),
     "secrets of a dotenv": (lambda text: redact.maskable(redact.parse_dotenv(text)), ()),
@@ -104,6 +114,8 @@ def test_an_audit_of_any_answer_is_judged(body: Any, code: int) -> None:
 # -- time ----------------------------------------------------------------------------------------
 
 READERS: dict[str, Callable[[str], object]] = {
+    "options of a key": key_options.read,
+    "from where": lambda text: key_options.from_lets_in(text.replace('"', ""), "127.0.0.1"),
     "kind": log_errors.kind,
     "shorten": log_errors.shorten,
     "search": lambda text: log_errors.search(text, redact.mask_named),
@@ -125,6 +137,10 @@ UNITS = [
     "(SQL: ",
     "GET ",
     "exception",
+    'expiry-time="20991231",',
+    'environment="A=1",',
+    "1*",
+    "no-pty,",
 ]
 
 
