@@ -142,3 +142,18 @@ def reported: . as $s | live as $live
    "nginx-config": .beside.proxy, strays: strays("running"), "strays-stopped": strays("stopped"),
    "config-drift": (if $live == null or $s.now.config == null then "" else ($s | config_difference($live) | [.back[], .dropped[], .changed[]] | sort | join(" ")) end)}
   | map_values(if . == null then "" else tostring end);
+
+# What Dokku tells the app as its revision: a commit, or the id of an annotated tag of it; empty for an image.
+def git_rev($now): ($now.config // {})[$now.git["rev-env-var"]? // "GIT_REV"] // "" | tostring
+  | if test("^[0-9a-f]{40}$") then . else "" end;
+
+# The commit of what has just gone live. A rebuild tells the app no revision, where a rollback by hand may have told another
+# one. A fetch of an annotated tag tells it the id of the tag: the branch has the commit then, and after a rollback or a
+# restart the record of an earlier release.
+def revision($source; $rollback; $now): . as $s
+  | git_rev($now) as $told
+  | ((if $rollback then ($s | record($rollback.to)).git_sha
+      elif $source == "ps:rebuild" or $source == "apps:rename" or $source == "git:sync" then $now.git.sha
+      else ([$s.records[] | select($told != "" and .git_rev == $told)] | last).git_sha end)
+     // ($now.config // {})[$now.git["rev-env-var"]? // "GIT_REV"] // $now.git.sha // "")
+  | if . == "HEAD" then "" else . end;
