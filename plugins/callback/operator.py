@@ -77,16 +77,13 @@ from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible.plugins.connection.ssh import Connection
-from ansible.plugins.loader import connection_loader
-from ansible.template import Templar
-from ansible.utils.path import unfrackpath
 
 from ansible_collections.ops.runbook.plugins.module_utils import operation_screen as screen
-from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, Seen
+from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Seen
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned, shown, told
+from ansible_collections.ops.runbook.plugins.plugin_utils.glance import glance_at
 
 OWN = Path(__file__).resolve().parents[2]
 CHANGING = ("apply", "recover")
@@ -293,7 +290,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             return
         plan = self._watch.planned.get(host.get_name(), {}).get("plan") or {}
         try:
-            glance = _glance(self._play, host, task)
+            glance = glance_at(self._play, host, task)
         except (AnsibleError, AttributeError, KeyError, TypeError, ValueError):
             # Nothing depends on it. What is wrong with a variable is said by the task that needs it, and how the
             # connection plugin names its socket is its own affair.
@@ -479,26 +476,6 @@ class CallbackModule(Default):  # type: ignore[misc]
                 # Where each host has a target of its own, the guard names them once it is asked.
                 *([] if to is None else [Line(f"{same} says what can be done.")]),
             )
-
-
-def _glance(play: Any, host: Any, task: Any) -> Glance | None:
-    """The socket that the connection plugin ssh shares, as it works it out; None for another connection."""
-    known = play.get_variable_manager().get_vars(play=play, host=host, task=task)
-    templar = Templar(play.get_loader(), variables=known)
-
-    def first(*names: str) -> Any:
-        return next((templar.template(known[name]) for name in names if name in known), None)
-
-    connection_loader.get("ssh", class_only=True)
-    kind = first("ansible_connection") or task.connection
-    if str(kind).rpartition(".")[2] not in ("ssh", "smart"):
-        return None
-    folder = C.config.get_config_value("control_path_dir", plugin_type="connection", plugin_name="ssh")
-    address = first("ansible_ssh_host", "ansible_host", "inventory_hostname")
-    port = first("ansible_ssh_port", "ansible_port") or C.config.get_config_value("DEFAULT_REMOTE_PORT")
-    user = first("ansible_ssh_user", "ansible_user") or task.remote_user or C.DEFAULT_REMOTE_USER
-    socket = Connection._create_control_path(address, int(port) if port else None, user)
-    return Glance(socket % {"directory": unfrackpath(folder)}, templar.template(known["operation_state_dir"]))
 
 
 def _cause(result: Mapping[str, Any]) -> str:

@@ -61,6 +61,16 @@ def test_a_safe_checkout_ends_well_and_says_what_was_read(tmp_path: Path, invent
     assert "1 file read: no destructive command found" in done.stdout
 
 
+def test_the_checkout_of_a_target_is_the_one_of_its_inventory(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "deploy.sh").write_text("php artisan migrate --force\n")
+    known = f"ansible_connection: local, ansible_python_interpreter: {sys.executable}, laravel_path: {checkout}"
+    (tmp_path / "hosts.yml").write_text(f"laravel: {{hosts: {{web1: {{{known}}}}}}}\n")
+    done = run("data_safety_check.yml", tmp_path / "hosts.yml", target="laravel")
+    assert done.returncode == 0 and "1 file read: no destructive command found" in done.stdout, done.stdout
+
+
 class Echo(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
