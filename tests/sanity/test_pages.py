@@ -200,3 +200,11 @@ def test_the_page_of_operations_names_all_that_only_look() -> None:
         (ROOT / "docs/operations.md").read_text().partition("can always be typed: ")[2].partition(". `ops-runbook")[0]
     )
     assert set(re.findall(r"`(\w+)`", text)) == {one.name for one in FOUND.values() if not one.changes}
+
+
+def test_where_the_inventory_is_exported_the_screen_is_too() -> None:
+    """An installed collection has no ansible.cfg that would switch it on."""
+    screen = "export ANSIBLE_STDOUT_CALLBACK=ops.runbook.operator"
+    pages = [path for path in PAGES if "\n    export ANSIBLE_INVENTORY=" in path.read_text()]
+    assert pages and [path.name for path in pages if screen not in path.read_text()] == []
+    assert screen in (ROOT / "README.md").read_text()

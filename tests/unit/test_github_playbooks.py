@@ -30,10 +30,13 @@ def hub() -> Iterator[FakeGitHub]:
         yield found
 
 
-def play(hub: FakeGitHub, playbook: str, *arguments: str, **inputs: Any) -> subprocess.CompletedProcess[str]:
-    """A run with all that Ansible can be made to say. The token is nowhere in it."""
+def play(
+    hub: FakeGitHub, playbook: str, *arguments: str, screen: str = "ansible.builtin.default", **inputs: Any
+) -> subprocess.CompletedProcess[str]:
+    """A run, with the callback that shows it. The token is nowhere in it."""
     environment = {
         **os.environ,
+        "ANSIBLE_STDOUT_CALLBACK": screen,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
         "GITHUB_TOKEN": hub.token,
@@ -202,3 +205,24 @@ def test_a_run_is_shown_while_it_is_followed(hub: FakeGitHub, tmp_path: Path) ->
     assert shown == ["waits for a runner", "is running", "ended with failure"][-len(shown) :] and len(shown) >= 2
     assert "ended with failure (deploy failure)" in done.stdout
     assert play(hub, str(book), "--check").returncode == 0 and len(hub.runs) == 1
+
+
+SCREENS = {
+    "an audit of a repository": ("github_protect.yml", {"github_reviewers": ["anna"]}, ("--check",), "branch main"),
+    "a repository without a reviewer": ("github_protect.yml", {}, (), "has no reviewer"),
+    "a commit without a run": ("deploy_verify.yml", {"commit": "b" * 40}, (), "workflow"),
+    "the weekly look": ("security_audit.yml", {}, (), "workflow"),
+    "a tag of a commit without checks": ("release_tag.yml", {"tag": "v9.0.0", "branch": "main"}, (), "check"),
+}
+
+
+@pytest.mark.parametrize(("playbook", "inputs", "options", "says"), SCREENS.values(), ids=SCREENS)
+def test_the_screen_of_a_person_says_it_once(
+    hub: FakeGitHub, playbook: str, inputs: dict[str, Any], options: tuple[str, ...], says: str
+) -> None:
+    done = play(hub, playbook, *options, screen="ops.runbook.operator", **inputs)
+    said = done.stdout + done.stderr
+    assert says in said, said
+    for unwanted in ("TASK", "RECAP", "[ERROR]", "Origin:", "\\n", "Traceback"):
+        assert unwanted not in said, said
+    assert len(said.splitlines()) < 40, said
