@@ -18,6 +18,8 @@ LOWEST_ANSIBLE, LOWEST_PYTHON = (2, 19), (3, 11)
 UNSUPPORTED = "operation_unsupported_ansible"
 #: How a person leaves out tasks, by the name that the option has in Ansible.
 PARTS = {"start_at_task": "--start-at-task", "step": "--step"}
+#: Tags that Molecule tells every run to skip. No task of this collection has a tag.
+MOLECULES = ("molecule-notest", "notest")
 
 
 def version_problems(ansible: str, python: Sequence[int], allowed: Callable[[], bool]) -> list[str]:
@@ -60,7 +62,8 @@ def part_problems(options: Mapping[str, Any], procedure: str) -> list[str]:
     """
     given = [f"{option} {shown(str(options[name]))}" for name, option in PARTS.items() if options.get(name)]
     given = [text.replace("--step True", "--step") for text in given]
-    tags, skipped = _names(options.get("tags")), _names(options.get("skip_tags"))
+    tags = _names(options.get("tags"))
+    skipped = [name for name in _names(options.get("skip_tags")) if name not in MOLECULES]
     if tags and "all" not in tags:
         given.append(f"--tags {shown(','.join(tags))}")
     if skipped:

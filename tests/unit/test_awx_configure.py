@@ -61,7 +61,7 @@ def test_check_shows_everything_and_asks_no_controller(controller: Controller, t
     for shown in (
         "laravel_rollback_approved",
         "DTSTART:20260105T080000Z RRULE:",
-        "question_name: migrations",
+        '"question_name": "migrations"',
         "on call",
     ):
         assert shown in ran.stdout
