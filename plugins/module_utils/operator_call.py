@@ -19,7 +19,7 @@ UNSUPPORTED = "operation_unsupported_ansible"
 #: How a person leaves out tasks, by the name that the option has in Ansible.
 PARTS = {"start_at_task": "--start-at-task", "step": "--step"}
 #: Tags that Molecule tells every run to skip. No task of this collection has a tag.
-MOLECULES = ("molecule-notest", "notest")
+MOLECULES = ("molecule-notest", "notest", "molecule-idempotence-notest")
 
 
 def version_problems(ansible: str, python: Sequence[int], allowed: Callable[[], bool]) -> list[str]:
