@@ -22,6 +22,7 @@ METHODS = ("match", "fullmatch", "search", "sub", "subn", "split", "findall", "f
 
 #: Expressions over a text that is short by itself: what gives it, and its longest length.
 SHORT: dict[str, tuple[int, str]] = {
+    "destructive_pipeline:_ADDRESS_NAME": (80, "the beginning of a name, which is cut there"),
     "destructive_code:_CALLEE": (160, "the end of what is before a text, which is cut there"),
     "procedures:SAID_ALREADY": (2048, "a description of an input, of this collection itself"),
     "ways:_INPUT": (2048, "a way that this collection prints"),
