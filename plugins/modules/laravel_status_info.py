@@ -148,7 +148,12 @@ from dataclasses import fields, replace
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint, laravel_status
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    argument_specs,
+    health_endpoint,
+    laravel_look,
+    laravel_reading,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
@@ -157,8 +162,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.screen_text import sho
 COMMAND_TIMEOUT = 20.0
 
 _LIMITS = {
-    item.name: {"type": "int", "default": getattr(laravel_status.Limits, item.name)}
-    for item in fields(laravel_status.Limits)
+    item.name: {"type": "int", "default": getattr(laravel_reading.Limits, item.name)}
+    for item in fields(laravel_reading.Limits)
 }
 
 
@@ -179,8 +184,8 @@ def main() -> None:
     try:
         checks = health_endpoint.parse_checks(params["checks"]) if params["checks"] else []
         description = replace(describe(params["service"]), command_timeout=COMMAND_TIMEOUT)
-        limits = laravel_status.Limits(**{name: params[name] for name in _LIMITS})
-        found = laravel_status.status(
+        limits = laravel_reading.Limits(**{name: params[name] for name in _LIMITS})
+        found = laravel_look.status(
             LaravelService(description, params["state_dir"]), Guard(params["state_dir"]), checks, limits
         )
     except (health_endpoint.HealthCheckError, OSError) as error:

@@ -25,7 +25,7 @@ PRINTED = {
     "dokku_migrations": "molecule/dokku/tests",
     "dokku_source": "molecule/dokku/tests",
     "laravel_probe": "molecule/laravel/tests",
-    "laravel_status": "molecule/laravel/tests",
+    "laravel_log": "molecule/laravel/tests",
     "php_fpm": "molecule/laravel/tests",
     "systemd_units": "molecule/laravel/tests",
     "dependency_audit": "molecule/laravel/tests",

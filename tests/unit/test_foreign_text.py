@@ -26,7 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     env_file,
     image_reference,
     key_options,
-    laravel_status,
+    laravel_log,
     log_errors,
     redact,
     sshd_files,
@@ -75,7 +75,7 @@ PARSERS: dict[str, tuple[Callable[[str], object], tuple[type[Exception], ...]]] 
     "images of a compose file": (compose_pin.images, (compose_pin.CannotPin, yaml_spans.NotRead)),
     "an image": (image_reference.parse, (image_reference.BadReference,)),
     "a log": (lambda text: log_errors.search(text, str), ()),
-    "a log of Laravel": (lambda text: list(laravel_status.parse_log(text, 0.0)), ()),
+    "a log of Laravel": (lambda text: list(laravel_log.parse_log(text, 0.0)), ()),
     "settings of sshd": (sshd_files.parse, (sshd_files.NotRead,)),
     "units": (lambda text: systemd_units.parse_show(text, ["a.service"]), (systemd_units.SystemdError,)),
     **{
@@ -119,8 +119,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "kind": log_errors.kind,
     "shorten": log_errors.shorten,
     "search": lambda text: log_errors.search(text, redact.mask_named),
-    "a message of Laravel": laravel_status.clean_message,
-    "a log of Laravel": lambda text: list(laravel_status.parse_log(f"[2026-11-29 00:00:00] a.ERROR: {text}", 0.0)),
+    "a message of Laravel": laravel_log.clean_message,
+    "a log of Laravel": lambda text: list(laravel_log.parse_log(f"[2026-11-29 00:00:00] a.ERROR: {text}", 0.0)),
 }
 UNITS = [
     "token-",

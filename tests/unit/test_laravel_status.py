@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.ops.runbook.plugins.module_utils import laravel_log, status_report, status_rows
 from ansible_collections.ops.runbook.plugins.module_utils import laravel_status as status
-from ansible_collections.ops.runbook.plugins.module_utils import status_report, status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health import Result
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_reading import Limits, Log, Reading, Release
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_status import Limits, Log, Reading, Release
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Disk, Row
 from ansible_collections.ops.runbook.plugins.module_utils.systemd_units import UnitState
 
@@ -84,7 +84,7 @@ def past(**changes: Any) -> Reading:
 def test_a_good_service_is_well() -> None:
     rows = seen(GOOD)
     assert by_topic(rows) == {}
-    assert status.verdict(rows) == {"level": "ok", "text": "all is well", "bad": [], "warn": []}
+    assert status_rows.verdict(rows) == {"level": "ok", "text": "all is well", "bad": [], "warn": []}
 
 
 LEASE = {"standing": "running", "holder": "operation op2 (deploy by ana)", "expires": "2026-11-21T03:10:00Z"}
@@ -225,7 +225,7 @@ def test_maintenance_names_who_asked_for_it() -> None:
     ],
 )
 def test_a_message_is_shown_without_data(message: str, shown: str) -> None:
-    assert status.clean_message(message) == shown
+    assert laravel_log.clean_message(message) == shown
 
 
 LOG = """\
@@ -248,7 +248,7 @@ def write_log(folder: Path, text: str = LOG, name: str = "laravel.log", age: flo
 
 def test_errors_are_counted_whatever_the_time_zone_of_the_log(tmp_path: Path) -> None:
     write_log(tmp_path)
-    log = status.read_log(str(tmp_path), LIMITS, 1e9)
+    log = laravel_log.read_log(str(tmp_path), LIMITS, 1e9)
     assert log.counts == {"ERROR": 2, "EMERGENCY": 1}
     assert log.last == ("ERROR: twice (2 times)", "EMERGENCY: down")
     assert (log.complete, log.minutes, log.files) == (True, 60.0, ("laravel.log",))
@@ -256,14 +256,14 @@ def test_errors_are_counted_whatever_the_time_zone_of_the_log(tmp_path: Path) ->
 
 def test_an_old_log_says_nothing_about_now(tmp_path: Path) -> None:
     write_log(tmp_path, age=7200)
-    log = status.read_log(str(tmp_path), LIMITS, 1e9)
+    log = laravel_log.read_log(str(tmp_path), LIMITS, 1e9)
     assert (log.counts, log.silent_minutes) == ({}, 120.0)
 
 
 def test_a_log_that_was_read_in_part_says_how_far_back(tmp_path: Path) -> None:
     lines = [f"[2026-11-21 07:{minute:02d}:00] production.ERROR: {'x' * 100}\n" for minute in range(60)]
     write_log(tmp_path, "".join(lines), age=0)
-    log = status.read_log(str(tmp_path), replace(LIMITS, log_kib=1), 1e9)
+    log = laravel_log.read_log(str(tmp_path), replace(LIMITS, log_kib=1), 1e9)
     assert not log.complete
     assert log.counts["ERROR"] == log.minutes + 1 < 10
 
@@ -272,21 +272,21 @@ def test_daily_files_are_read_together_and_other_files_are_not(tmp_path: Path) -
     line = "[2026-11-21 07:00:00] production.ERROR: one\n"
     for name in ("laravel-2026-11-20.log", "laravel-2026-11-21.log", "worker.log"):
         write_log(tmp_path, line, name)
-    assert status.read_log(str(tmp_path), LIMITS, 1e9).counts == {"ERROR": 2}
+    assert laravel_log.read_log(str(tmp_path), LIMITS, 1e9).counts == {"ERROR": 2}
 
 
 @pytest.mark.parametrize(("there", "problem"), [(True, ""), (False, "there is no folder")])
 def test_no_log_is_told_from_no_folder(tmp_path: Path, there: bool, problem: str) -> None:
     folder = tmp_path if there else tmp_path / "logs"
-    assert problem in status.read_log(str(folder), LIMITS, 1e9).problem
-    assert bool(status.read_log(str(folder), LIMITS, 1e9).problem) is not there
+    assert problem in laravel_log.read_log(str(folder), LIMITS, 1e9).problem
+    assert bool(laravel_log.read_log(str(folder), LIMITS, 1e9).problem) is not there
 
 
 @given(st.binary(max_size=400), st.integers(1, 200))
 def test_a_tail_begins_at_the_beginning_of_a_line(tmp_path_factory: Any, content: bytes, size: int) -> None:
     path = tmp_path_factory.getbasetemp() / "tail"
     path.write_bytes(content)
-    text, whole = status.tail_of(str(path), size)
+    text, whole = laravel_log.tail_of(str(path), size)
     assert whole is (len(content) <= size)
     if whole:
         assert text == content.decode("utf-8", "replace")
@@ -308,7 +308,7 @@ def test_disks_are_told_once(tmp_path: Path) -> None:
 def result(reading: Reading) -> dict[str, Any]:
     rows = seen(reading)
     plain = [{"topic": row.topic, "level": row.level, "text": row.text, "details": row.details} for row in rows]
-    return {"verdict": status.verdict(rows), "rows": plain, "facts": status.facts(reading)}
+    return {"verdict": status_rows.verdict(rows), "rows": plain, "facts": status.facts(reading)}
 
 
 SICK = replace(GOOD, health=(UNHEALTHY,), log=Log(files=("laravel.log",), counts={"ERROR": 1}, minutes=60))

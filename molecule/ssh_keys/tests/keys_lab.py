@@ -50,9 +50,10 @@ class KeysHost(Host):
         self.keys = (folder / "../../.lab").resolve()
 
     def reset(self) -> None:
+        # A run that was cut off may have left one. Resetting a host takes the file away, and sshd still has read it.
+        left = self.root(f"test -e {CONFIGURATION} && echo yes", check=False)
         super().reset()
-        # A run that was cut off may have left one.
-        if self.root(f"test -e {CONFIGURATION} && echo yes", check=False):
+        if left:
             self.sshd("")
 
     def login(self, user: str = "deploy") -> Login:
