@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shlex
 import time
@@ -34,16 +33,16 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     ledger,
     ledger_keys,
     moment,
+    operation_record,
     owned_folder,
     state_owner,
+    state_trouble,
 )
 from ansible_collections.ops.runbook.plugins.module_utils import lease as lease_file
-from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Progress, Step
+from ansible_collections.ops.runbook.plugins.module_utils.journal import FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused, decide
-
-#: The disk takes nothing more, whoever asks.
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+from ansible_collections.ops.runbook.plugins.module_utils.running_lock import RunningLock
 
 
 class StepFailed(Exception):
@@ -92,7 +91,7 @@ class Guard:
         self.state_dir = state_dir
         self._clock = clock
         self._sleep = sleep
-        self._running: int | None = None
+        self.running = RunningLock(self.path("running.lock"), sleep)
         self._book: Book | None = None
 
     def path(self, name: str) -> str:
@@ -136,25 +135,10 @@ class Guard:
         """The ledger's record of an operation; None while it has none."""
         return self.ledger().find(ledger_keys.RECORD, operation)
 
-    def is_running(self) -> bool:
-        """Whether a process of some operation works here now, seen without taking anything."""
-        try:
-            descriptor = owned_folder.open_file(self.path("running.lock"), os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            # A shared lock: two that look at once must not take each other for a process at work.
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-
     def standing(self) -> str:
         """How alive the present lease is; see lease.standing."""
         lease, progress = self.lease(), self.progress()
-        running = self._running is None and self.is_running()
+        running = not self.running.held and self.running.is_held_by_another()
         gone = progress is not None and (progress.phase is not None or progress.closes)
         # Killed between its record and the end of its lease: what is recorded has ended.
         ended = lease is not None and not running and self.recorded(lease.operation) is not None
@@ -162,7 +146,7 @@ class Guard:
 
     def look(self, request: Request) -> Opening:
         """What opening would do, changing nothing: this is what check mode shows."""
-        with self._told():
+        with state_trouble.told(self.state_dir):
             return self._look(request)
 
     def _look(self, request: Request) -> Opening:
@@ -206,7 +190,7 @@ class Guard:
 
     def prepare(self) -> None:
         """Make the state folder. Raises Refused with the commands to type where that is not allowed."""
-        with self._told():
+        with state_trouble.told(self.state_dir):
             if not os.path.isdir(self.state_dir):
                 owned_folder.make(self.state_dir)
             if not os.access(self.state_dir, os.W_OK | os.X_OK):
@@ -216,43 +200,11 @@ class Guard:
             # Root reaches it through no link of somebody else's.
             owned_folder.owner_of(self.state_dir)
 
-    @contextlib.contextmanager
-    def _told(self, disk: bool = True) -> Iterator[None]:
-        """Raise Refused, with what to type, for a state folder that can't be worked in. disk: for a full one too."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno in _DISK and not disk:
-                raise
-            if error.errno in _DISK:
-                raise Refused(self._disk_refusal(error)) from error
-            found = state_owner.unusable(self.state_dir, error)
-            if found is None:
-                raise
-            raise Refused(found) from error
-
-    def _disk_refusal(self, error: OSError) -> Refusal:
-        """Why the disk takes no record; without one nothing may be changed."""
-        read_only = error.errno == errno.EROFS
-        way = (
-            (
-                f"sudo mount -o remount,rw {shlex.quote(_mount_point(self.state_dir))}",
-                "on the host, once it is known why it became read-only (dmesg)",
-            )
-            if read_only
-            else ("df -h && df -i", "on the host, show what is full; free some of it, then the same command again")
-        )
-        return Refusal(
-            "state_disk_read_only" if read_only else "state_disk_full",
-            f"what is done can't be recorded in {self.state_dir}: {error.strerror}",
-            (way,),
-        )
-
     def must_read(self) -> None:
         """Raise Refused where there is a state folder that this user can't read."""
         if os.path.isdir(self.state_dir) and not os.access(self.state_dir, os.R_OK | os.W_OK | os.X_OK):
             self.prepare()
-        with self._told():
+        with state_trouble.told(self.state_dir):
             self.lease()
             self.progress()
             self.ledger()
@@ -263,7 +215,7 @@ class Guard:
         A continued operation gets a new id, and the plan and progress of the interrupted one.
         """
         self.prepare()
-        with self._told():
+        with state_trouble.told(self.state_dir):
             return self._open(request, accept_damaged_ledger)
 
     def _open(self, request: Request, accept_damaged_ledger: bool) -> Opening:
@@ -278,7 +230,7 @@ class Guard:
                 taken = True
                 # The former owner stops before its next step; the step it is in may take a while.
                 deadline = max(deadline, time.monotonic() + max(request.lock_wait, 60.0))
-                if not self._wait_for_running(deadline):
+                if not self.running.wait(deadline):
                     self._give_back(request.operation)
                     raise Refused(
                         Refusal(
@@ -312,7 +264,7 @@ class Guard:
             self._write_lease(request)
             return None
         # Waited for a moment: somebody may just be looking at the lock.
-        if self._running is None and not self._wait_for_running(time.monotonic() + 0.3):
+        if not self.running.wait(time.monotonic() + 0.3):
             # The kernel lock was taken between two looks; the next turn sees its owner.
             raise Refused(Refusal("lease_held", "another process has just begun to work here"))
         self.ledger().keep()
@@ -365,7 +317,7 @@ class Guard:
         end = journal.ending(progress)
         if end.outcome == "unchanged" or (accept_damaged_ledger and self.ledger().problems):
             return
-        self.ledger().append(self._record(progress, end))
+        self.ledger().append(operation_record.of(progress, end, self._clock().text))
 
     def _forget_kept(self, progress: Progress) -> None:
         """Remove what an operation kept in the state folder for its way back, once nobody can ask it to go back.
@@ -383,35 +335,14 @@ class Guard:
         if lease is not None and lease.operation == operation:
             durable_file.remove(self.path("lease.json"))
 
-    # -- the kernel lock of a phase --------------------------------------------------------------
-
-    def _take_running(self) -> bool:
-        descriptor = owned_folder.open_file(self.path("running.lock"), os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._running = descriptor
-        return True
-
-    def _wait_for_running(self, deadline: float) -> bool:
-        while not self._take_running():
-            if time.monotonic() >= deadline:
-                return False
-            self._sleep(0.1)
-        return True
-
     @property
     def inherited(self) -> tuple[int, ...]:
-        """File descriptors for child processes: a child that outlives a killed module keeps the lock."""
-        return () if self._running is None else (self._running,)
+        """File descriptors for child processes: a child that outlives a killed module keeps the kernel lock."""
+        return self.running.descriptors
 
     def leave(self) -> None:
         """Let go of the kernel lock; the lease stays."""
-        if self._running is not None:
-            os.close(self._running)
-            self._running = None
+        self.running.release()
 
     # -- working ---------------------------------------------------------------------------------
 
@@ -426,7 +357,7 @@ class Guard:
 
     def must_own(self, operation: str) -> None:
         """Raise Refused unless this operation still holds the lease; renew it."""
-        with self._told(disk=False), durable_file.exclusive(self.path("state.lock")):
+        with state_trouble.told(self.state_dir, disk=False), durable_file.exclusive(self.path("state.lock")):
             lease = self.lease()
             if lease is None or lease.operation != operation:
                 holder = "nobody holds it now" if lease is None else f"operation {lease.operation} holds it now"
@@ -456,7 +387,7 @@ class Guard:
             raise Refused(Refusal("not_open", f"operation {operation} is not open: {self.state_dir} is missing"))
         self.must_own(operation)
         # A command that outlived its killed module is waited for: two must not work on one checkout.
-        if self._running is None and not self._wait_for_running(time.monotonic() + 60.0):
+        if not self.running.wait(time.monotonic() + 60.0):
             raise Refused(Refusal("still_running", f"a process of operation {operation} is still at work on this host"))
         try:
             # Somebody may have taken the lease over, and left again, while this one waited.
@@ -559,7 +490,7 @@ class Guard:
             return journal.Ending(record["outcome"], True, None, record["error"]), record
         self._open_progress(operation)
         # A command that outlived its killed module is waited for: the journal ends only with the work.
-        if self._running is None and not self._wait_for_running(time.monotonic() + 60.0):
+        if not self.running.wait(time.monotonic() + 60.0):
             raise Refused(Refusal("still_running", f"a process of operation {operation} is still at work on this host"))
         try:
             progress = self._open_progress(operation)
@@ -591,7 +522,7 @@ class Guard:
                     record = self.recorded(progress.operation)
                     # A refusal over a damaged ledger can't be recorded in it; an operation has to be.
                     if record is None and not (end.outcome == "refused" and self.ledger().problems):
-                        record = self.ledger().append(self._record(progress, end))
+                        record = self.ledger().append(operation_record.of(progress, end, self._clock().text))
             finally:
                 self._give_back(progress.operation)
             if end.settled:
@@ -612,51 +543,3 @@ class Guard:
             if self.ledger().problems:
                 durable_file.rename(path, os.path.basename(kept))
             return kept
-
-    def _record(self, progress: Progress, end: journal.Ending) -> dict[str, Any]:
-        opened, plan = progress.opened, progress.plan or {}
-        verified = progress.verified or {}
-        steps = [
-            {"step": step, "seconds": seconds, **({"direction": BACK} if direction == BACK else {})}
-            for step, seconds, direction in progress.past
-        ]
-        record: dict[str, Any] = {
-            "id": progress.operation,
-            "service": opened.get("service"),
-            "environment": opened.get("environment"),
-            "procedure": opened.get("procedure"),
-            "actor": opened.get("actor"),
-            "reason": opened.get("reason"),
-            "started": opened.get("started"),
-            "finished": self._clock().text,
-            "from": plan.get("from"),
-            "to": plan.get("to"),
-            "left": plan.get(end.left) if end.left else None,
-            "migrations": plan.get("migrations"),
-            "steps": steps,
-            "health": verified.get("health", []),
-            "outcome": end.outcome,
-            "error": end.error,
-        }
-        if end.outcome in ("failed", "reverted", "interrupted") and journal.about(progress):
-            record["about"] = journal.about(progress)
-        if verified.get("surroundings"):
-            record["surroundings"] = verified["surroundings"]
-        if progress.failed_health:
-            # The request id of the answer that failed is what the incident needs.
-            record["failed_health"] = progress.failed_health
-        if opened.get("continues"):
-            record["continues"] = opened["continues"]
-            if plan.get("saved_as"):
-                record["saved_as"] = plan["saved_as"]
-        if plan.get("facts"):
-            record["facts"] = plan["facts"]
-        if progress.notes:
-            record["notes"] = progress.notes
-        return record
-
-
-def _mount_point(path: str) -> str:
-    while not os.path.ismount(path) and os.path.dirname(path) != path:
-        path = os.path.dirname(path)
-    return path

@@ -183,7 +183,7 @@ def inputs_for(host: Host, way: str) -> dict[str, str]:
 
 def must_be_settled(host: Host) -> None:
     """Nothing is held or unfinished, the host is at one release, and the ledger knows it."""
-    assert (host.guard.lease(), host.guard.progress(), host.guard.is_running()) == (None, None, False)
+    assert (host.guard.lease(), host.guard.progress(), host.guard.running.is_held_by_another()) == (None, None, False)
     assert len(host.parts()) == 1
     records = host.records()
     assert len({record["id"] for record in records}) == len(records)
@@ -296,7 +296,7 @@ def test_a_process_that_was_to_close_and_died_between_two_phases_holds_nothing(
         with host.guard.phase("op-1", "apply", FORWARD, closes=closes) as progress:
             host.guard.run_steps(progress, FORWARD, host.do)
         # Nobody, the same operation's way back included, comes between two phases of a living process.
-        os._exit(0 if Guard(host.guard.state_dir).is_running() else 9)
+        os._exit(0 if Guard(host.guard.state_dir).running.is_held_by_another() else 9)
 
     assert killed_at(0, False, one_phase) is False
     assert host.guard.standing() == standing
@@ -505,12 +505,12 @@ def test_a_command_that_outlives_its_killed_module_keeps_the_lock(tmp_path: Path
     holder.kill()
     orphan = int(pid_file.read_text())
     try:
-        assert host.guard.is_running()
+        assert host.guard.running.is_held_by_another()
         assert host.guard.standing() == "running"
         assert refusal_of(lambda: host.guard.open(request("op-2"))).code == "lease_held"
     finally:
         os.kill(orphan, signal.SIGKILL)
-    wait_for(lambda: not host.guard.is_running())
+    wait_for(lambda: not host.guard.running.is_held_by_another())
     assert host.guard.standing() == "died"
 
 
@@ -522,7 +522,7 @@ def test_two_that_look_do_not_take_each_other_for_a_worker(tmp_path: Path) -> No
     looker = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert looker.stdout is not None
     looker.stdout.readline()
-    assert not host.guard.is_running()
+    assert not host.guard.running.is_held_by_another()
     looker.kill()
     looker.communicate()
 
@@ -595,7 +595,7 @@ def test_a_takeover_waits_for_the_step_and_can_be_given_up(tmp_path: Path) -> No
     wait_for((tmp_path / "working").exists)
     impatient = Guard(str(tmp_path / "state"))
     # Waiting is counted, not slept through.
-    impatient._wait_for_running = lambda deadline: False  # type: ignore[method-assign]
+    impatient.running.wait = lambda deadline: False  # type: ignore[method-assign]
     asked = request("op-2", lock_takeover="op-1", interrupted="resume")
     refusal = refusal_of(lambda: impatient.open(asked))
     assert refusal.code == "takeover_pending"
@@ -737,7 +737,7 @@ def test_a_phase_that_waited_does_not_work_for_another_operation(tmp_path: Path)
         late = Host(tmp_path, sleep=sleep)
         journal = Path(host.guard.path("journal.jsonl"))
         assert refusal_of(lambda: late.apply("op-1", FORWARD)).code == "lease_lost"
-        assert not late.guard.is_running() and late.guard.inherited == ()
+        assert not late.guard.running.is_held_by_another() and late.guard.inherited == ()
         assert host.parts() == {"new"}
         assert [json.loads(line)["event"] for line in journal.read_text().splitlines()] == [
             "open",

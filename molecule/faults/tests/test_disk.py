@@ -231,5 +231,5 @@ def test_read_only_state(lab: Lab, row: Callable[..., None]) -> None:
         holds="nothing is changed that could not be recorded; status and history can be read",
         outcome="refused (state_disk_read_only); then succeeded, v1.1.0",
         command="`laravel_deploy` -e to=v1.1.0, once it can be written",
-        mutation="a read-only disk is not told apart (`guard._DISK`)",
+        mutation="a read-only disk is not told apart (`state_trouble._DISK`)",
     )

@@ -41,7 +41,7 @@ def test_two_that_open_at_the_same_moment(lab: Lab, driver: Driver, row: Callabl
         holds="exactly one goes on",
         outcome="one plan, two refused (lease_held)",
         command="`laravel_deploy` -e to=v1.2.0",
-        mutation="neither kernel lock is taken (`durable_file.exclusive`, `Guard._take_running`)",
+        mutation="neither kernel lock is taken (`durable_file.exclusive`, `RunningLock.take`)",
     )
 
 
