@@ -10,9 +10,8 @@ import functools
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, Procedure, read
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 
 def collection() -> Path:
@@ -27,8 +26,7 @@ def collection() -> Path:
 @functools.cache
 def procedures() -> dict[str, Procedure]:
     """Every procedure by its name."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return {one.name: one for one in read(collection(), lambda text: yaml.load(text, loader))}  # noqa: S506
+    return {one.name: one for one in read(collection(), plain_yaml.load)}
 
 
 def playbook(procedure: Procedure) -> str:

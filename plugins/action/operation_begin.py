@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import getpass
 import os
 import socket
@@ -14,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleTemplateError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
@@ -28,10 +26,9 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     own_procedures,
     procedures,
 )
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 
-#: YAML as plain data, by the parser in C where there is one: a tenth of the time.
-LOAD = functools.partial(yaml.load, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 OPTIONS: dict[str, Any] = {
     "role": {"type": "str", "required": True},
     "procedure": {"type": "str", "required": True},
@@ -84,7 +81,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         allowed = operator_call.as_list(self._templar.template(variables.get(operator_inputs.ALLOWED) or []))
         names = {*operator_inputs.misspelt(variables, taken, allowed)}
         # A procedure that ran before in the same run left results behind.
-        names -= own_procedures.remembered(LOAD) if names else set()
+        names -= own_procedures.remembered(plain_yaml.load) if names else set()
         return operator_inputs.inventory_refusals(sorted(names), taken)
 
     def _options(self, role: str, procedure: str) -> dict[str, Any]:
@@ -153,11 +150,11 @@ def _of_validation(options: Mapping[str, Any], values: Mapping[str, Any], quiet:
 
 def _options(role: Path, entry_point: str) -> dict[str, Any]:
     # 4 ms for both roles with the parser in C, where that in Python takes 44 on each host.
-    specs = LOAD((role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+    specs = plain_yaml.load((role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
     options: dict[str, Any] = specs[entry_point]["options"]
     return options
 
 
 def _taken(playbook: str | None) -> procedures.Taken | None:
     """What the procedure takes; None where a play of somebody else runs the guard's role."""
-    return own_procedures.taken(playbook, LOAD) if playbook else None
+    return own_procedures.taken(playbook, plain_yaml.load) if playbook else None

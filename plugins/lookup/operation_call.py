@@ -54,11 +54,11 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
-import yaml
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
@@ -71,11 +71,10 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     own_procedures,
     procedures,
 )
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 #: The exit code of Ansible for options that it can't take.
 WRONG_OPTIONS = 5
-#: YAML as plain data, by the parser in C where there is one: a tenth of the time.
-LOAD = functools.partial(yaml.load, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -102,12 +101,12 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def _problems(self, name: str, pattern: Any, wrong: Sequence[str], hosts: Sequence[str]) -> list[str]:
         typed = load_extra_vars(self._loader)
         of_hosts = _OfHosts(self._loader, hosts)
-        taken = own_procedures.taken(name, LOAD)
+        taken = own_procedures.taken(name, plain_yaml.load)
         return (
             operator_call.version_problems(
                 ansible_version,
                 sys.version_info[:2],
-                lambda: operator_call.is_true(of_hosts.first(typed, operator_call.UNSUPPORTED, False)),
+                lambda: boolean(of_hosts.first(typed, operator_call.UNSUPPORTED, False), strict=False),
             )
             or operator_call.word_problems(typed)
             or self._name_problems(typed, taken, of_hosts)
@@ -131,7 +130,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         ours = operator_inputs.misspelt(names, taken)
         defined = of_hosts.defined({*names} - {*ours})
         names = [name for name in names if name not in defined]
-        return operator_inputs.name_refusals(typed, names, taken, lambda: own_procedures.everything(LOAD))
+        return operator_inputs.name_refusals(typed, names, taken, lambda: own_procedures.everything(plain_yaml.load))
 
     def _hosts(self, pattern: Any) -> list[str]:
         """The hosts of a pattern within the limit."""

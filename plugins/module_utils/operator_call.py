@@ -113,10 +113,6 @@ def parts(pattern: Any) -> list[str]:
     return [part for part in found if part]
 
 
-def is_true(value: Any) -> bool:
-    return str(value).strip().lower() in ("y", "yes", "on", "1", "true", "t", "1.0")
-
-
 def as_list(value: Any) -> list[str]:
     """Names as a list, also where they were typed as one text with commas."""
     if isinstance(value, str):

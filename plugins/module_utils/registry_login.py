@@ -21,6 +21,12 @@ TOKEN_HOSTS: dict[str, tuple[str, ...]] = {
     "registry.gitlab.com": ("gitlab.com",),
     "registry.digitalocean.com": ("api.digitalocean.com",),
 }
+#: The arguments of a module that takes logins, for each of them.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "registry": {"type": "str", "required": True},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+}
 
 
 class BadLogin(ValueError):

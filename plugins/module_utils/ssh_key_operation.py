@@ -195,7 +195,8 @@ def _lines_apart(places: Places, old: str, now: float) -> list[str]:
     ]
     if len(in_force) > 1:
         found.append(
-            f"{old} is let in by {len(in_force)} lines, and from= decides by which: the new key gets a line for each"
+            f"sshd lets {old} in by one of {len(in_force)} lines, which it chooses by from=: "
+            "the new key gets a line for each"
         )
     passed = {(place.path, line.number) for place, line in in_force}
     idle = [

@@ -32,7 +32,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Untouched
 from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Place, Places
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Place, Places, dead
 
 #: What the controller does and reports.
 REPORTED = (
@@ -96,6 +96,12 @@ class KeySteps:
 
     # -- forward ---------------------------------------------------------------------------------
 
+    def _why_not_in_force(self, places: Places) -> str:
+        """What became of the old key since the plan was made."""
+        why = "; ".join(dead(places, self.old, time.time()))
+        changed = f"sshd lets nobody in by {self.old} any more: {why}" if why else f"somebody took {self.old} out"
+        return f"{changed}. That was since the plan was made"
+
     def _authorise(self) -> object:
         places = self.look()
         lines = places.in_force(self.old, time.time())
@@ -103,7 +109,7 @@ class KeySteps:
             if places.lets_in(self.new, time.time()):
                 # Of an earlier try, which came as far as the removal of the old one.
                 return None
-            raise CommandFailed(f"{self.old} was taken out by somebody since the plan was made, or lets nobody in")
+            raise CommandFailed(self._why_not_in_force(places))
         successors: dict[str, list[bytes]] = {}
         for place, line in lines:
             new = authorized_keys.successor(line, self.public, self.plan["comment"], self.plan["expires"])
@@ -113,8 +119,10 @@ class KeySteps:
         for path, added in successors.items():
             self._edit("authorise", path, partial(_with, added))
         named = sorted({place.path for place, _line in lines})
-        if not self.look().lets_in(self.new, time.time()):
-            raise CommandFailed(f"{self.new} stands in {', '.join(named)} now, and sshd lets nobody in by it")
+        found = self.look()
+        if not found.lets_in(self.new, time.time()):
+            why = "; ".join(dead(found, self.new, time.time()))
+            raise CommandFailed(f"{self.new} stands in {', '.join(named)} now, and sshd lets nobody in by it: {why}")
         return {"file": ", ".join(named)}
 
     def _remove_old(self) -> object:

@@ -313,7 +313,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint, registry_login
 from ansible_collections.ops.runbook.plugins.module_utils.compose_operation import carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineError, EngineUnreachable
@@ -341,11 +341,7 @@ OPTIONS: dict[str, Any] = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "options": {
-            "registry": {"type": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-        },
+        "options": registry_login.OPTIONS,
     },
     "staging_host": {"type": "str", "default": ""},
     "staging": {"type": "dict"},

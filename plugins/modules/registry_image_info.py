@@ -135,6 +135,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.ops.runbook.plugins.module_utils import registry_login
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
 from ansible_collections.ops.runbook.plugins.module_utils.image_registry import (
     PRESENT,
@@ -159,9 +160,7 @@ def main() -> None:
                 "elements": "dict",
                 "default": [],
                 "options": {
-                    "registry": {"type": "str", "required": True},
-                    "username": {"type": "str", "required": True},
-                    "password": {"type": "str", "required": True, "no_log": True},
+                    **registry_login.OPTIONS,
                     "token_host": {"type": "str", "default": "", "no_log": False},
                 },
             },

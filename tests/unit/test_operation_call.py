@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from many_playbooks import run_all
 
 from ansible_collections.ops.runbook.plugins.module_utils import operator_call, own_procedures
 
@@ -111,31 +109,6 @@ def test_the_parts_of_a_pattern(pattern: Any, parts: list[str]) -> None:
 
 
 # -- each procedure ----------------------------------------------------------------------------------
-
-
-def run_all(jobs: Mapping[str, list[str]], folder: Path, **environment: str) -> dict[str, tuple[int, str]]:
-    """The exit code and the output of each run, by its name."""
-    outputs = {name: folder / f"{name}.out" for name in jobs}
-    subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("playbook_server.py"))],
-        input=json.dumps([[str(outputs[name]), *arguments] for name, arguments in jobs.items()]),
-        text=True,
-        check=True,
-        timeout=600,
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            "ANSIBLE_NOCOLOR": "1",
-            **environment,
-        },
-    )
-    found = {}
-    for name, path in outputs.items():
-        text, _line, code = path.read_text().rpartition("\nexit code ")
-        found[name] = (int(code), text)
-    return found
 
 
 @pytest.fixture

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from many_playbooks import run_all
 
 from ansible_collections.ops.runbook.plugins.module_utils import procedures
 from ops_runbook.run import as_text
@@ -66,19 +65,9 @@ def by_awx(inputs: dict[str, str], folder: Path) -> list[str]:
 WAYS: list[Callable[[dict[str, str], Path], list[str]]] = [plain, by_file, by_command, by_awx]
 
 
-def run_all(jobs: dict[str, list[str]], folder: Path) -> dict[str, str]:
+def said_by(jobs: dict[str, list[str]], folder: Path) -> dict[str, str]:
     """What each of the runs said, by its name."""
-    outputs = {name: folder / f"{name}.out" for name in jobs}
-    subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("playbook_server.py"))],
-        input=json.dumps([[str(outputs[name]), *arguments] for name, arguments in jobs.items()]),
-        text=True,
-        check=True,
-        timeout=300,
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "GITHUB_TOKEN": ""},
-    )
-    return {name: path.read_text() for name, path in outputs.items()}
+    return {name: text for name, (_code, text) in run_all(jobs, folder).items()}
 
 
 @pytest.fixture
@@ -118,7 +107,7 @@ def test_no_input_of_any_procedure_is_evaluated(
         target = {"target": "here"} if FOUND[name].input("target") else {}
         typed = way({**texts, **needed, **target}, own)
         jobs[name] = ["--check", "-i", str(inventory), str(ROOT / f"playbooks/{name}.yml"), *typed]
-    said = run_all(jobs, tmp_path)
+    said = said_by(jobs, tmp_path)
     assert sorted(path.name for path in ran.iterdir()) == []
     assert {name: text for name, text in said.items() if any(sign in text for sign in EVALUATED)} == {}
     # Each came as far as to the work on its host.
@@ -144,7 +133,7 @@ def test_a_value_that_is_refused_is_not_evaluated(
         own.mkdir()
         playbook = str(ROOT / f"playbooks/{name}.yml")
         jobs[own.name] = ["--check", "-i", str(inventory), playbook, *way({one: touching(ran, own.name)}, own)]
-    said = run_all(jobs, tmp_path)
+    said = said_by(jobs, tmp_path)
     assert [path.name for path in ran.iterdir()] == []
     assert len(said) > 5 and [name for name, text in said.items() if "Nothing was contacted." not in text] == []
 
@@ -160,7 +149,7 @@ def test_neither_the_target_nor_the_batches_are_evaluated(
         (tmp_path / name).mkdir()
     target = way({"target": touching(ran, "target")}, tmp_path / "target")
     batch = way({"batch": touching(ran, "batch"), "target": "here"}, tmp_path / "batch")
-    said = run_all(
+    said = said_by(
         {
             "target": ["--list-hosts", "-i", str(inventory), *playbooks, *target],
             "guarded": ["--check", "-i", str(inventory), str(ROOT / "playbooks/laravel_rollback.yml"), *target],
@@ -176,7 +165,7 @@ def test_neither_the_target_nor_the_batches_are_evaluated(
 
 def test_braces_in_a_reason_and_in_a_release_stay_as_they_were_typed(tmp_path: Path, inventory: Path) -> None:
     """Blade writes a variable so; a message of an error is pasted into a reason."""
-    said = run_all(
+    said = said_by(
         {
             way.__name__: [
                 *("--check", "-i", str(inventory), str(ROOT / "playbooks/laravel_rollback.yml")),

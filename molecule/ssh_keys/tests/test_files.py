@@ -76,7 +76,7 @@ def test_no_byte_of_others_changes(world: World) -> None:
     for said in (
         f"{KEYS} line 4",
         f"{KEYS} line 1, {KEYS} line 6, {SECOND} line 2",
-        "is let in by 2 lines, and from= decides by which",
+        "by one of 2 lines, which it chooses by from=",
         f"{SECOND} line 2 has no effect",
     ):
         assert said in run.text, run.text
