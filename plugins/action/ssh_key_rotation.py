@@ -247,7 +247,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 (("the same without batch", "does all of them"),),
             )
         elif self._arguments["hosts"] and (absent := self._absent()) and not self._arguments.get("interrupted"):
-            refusal = _absent_refusal(absent, self._arguments["hosts"])
+            refusal = ssh_key_course.absent_refusal(absent, self._arguments["hosts"])
         else:
             try:
                 self._keep().ready()
@@ -352,7 +352,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {"ok": False, "error": "interrupted=undo"}
         keep = self._keep()
         if absent := ssh_key_course.absent(run, self._arguments["hosts"]):
-            return {"ok": False, "error": _absent_refusal(absent, self._arguments["hosts"]).text}
+            return {"ok": False, "error": ssh_key_course.absent_refusal(absent, self._arguments["hosts"]).text}
         fingerprint, kept = ssh_key_course.kept(run)
         if not fingerprint:
             if (given := self._arguments.get("interrupted")) in ("resume", "undo"):
@@ -479,17 +479,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             time.sleep(_PAUSE)
             answer = knock()
         return answer
-
-
-def _absent_refusal(absent: list[str], hosts: list[str]) -> Refusal:
-    return Refusal(
-        "hosts_missing",
-        f"the secret opens {', '.join(absent)} too, which would not let the new key in",
-        (
-            (f"target={','.join(hosts)}", "rotates on all of them"),
-            ("ssh_key_hosts", "in the inventory: the hosts of the secret"),
-        ),
-    )
 
 
 def _fingerprint_of(path: str) -> str:

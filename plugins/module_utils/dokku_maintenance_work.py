@@ -39,8 +39,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_holds import Hol
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_maintenance_items import DONE, FAILED, SKIPPED, Outcome
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_renewal import covered, days_left, is_due, reasons
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_audit import Policy
 
 #: Seconds. A renewal waits for an authority on the internet, and a cleanup for the disk.
@@ -411,7 +411,7 @@ class Work:
                 attention = True
                 continue
             named = str(certificate.get("hostnames") or "").split()
-            missing = [domain for domain in domains if not _covered(domain, named)]
+            missing = [domain for domain in domains if not covered(domain, named)]
             lines.append(
                 f"{app}: issued by {certificate.get('issuer')}, ends {certificate.get('expires-at')}, "
                 f"verified {certificate.get('verified')}, HSTS {hsts}"
@@ -456,38 +456,6 @@ class Work:
 # -- helpers -------------------------------------------------------------------------------------
 
 
-def days_left(report: Mapping[str, Any]) -> int | str:
-    """The days that a certificate has by letsencrypt:report."""
-    end = dokku_look.certificate_end(str(report.get("expiration") or ""))
-    return "unknown" if end is None else int((end - time.time()) // 86400)
-
-
-def is_due(report: Mapping[str, Any]) -> bool:
-    """Whether letsencrypt would renew a certificate: so many seconds before its end it begins to."""
-    end = dokku_look.certificate_end(str(report.get("expiration") or ""))
-    grace = str(report.get("computed-graceperiod") or "2592000")
-    return end is not None and end - (int(grace) if grace.isdigit() else 2592000) < time.time()
-
-
-def reasons(answer: Answer, apps: Sequence[str]) -> tuple[str, ...]:
-    """What a renewal that failed said of each app, from where its name stands."""
-    lines = [line.strip() for line in plain(f"{answer.out}\n{answer.err}").splitlines() if line.strip()]
-    found: list[str] = []
-    for app in apps:
-        start = next(
-            (at for at, line in enumerate(lines) if re.search(rf"(?<![\w.-]){re.escape(app)} needs", line)), None
-        )
-        if start is None:
-            continue
-        own = []
-        for line in lines[start + 1 :]:
-            if " needs renewal" in line or "still has" in line or "Finished auto-renewal" in line:
-                break
-            own.append(line)
-        found.append(f"{app}: {excerpt(chr(10).join(own), first=2, nothing='it gave no reason')}")
-    return tuple(found) or (cut(answer.said),)
-
-
 def _audited(tool: str, lines: Sequence[str]) -> Outcome:
     shown = tuple(lines[:_LINES]) + ((f"and {len(lines) - _LINES} more",) if len(lines) > _LINES else ())
     return Outcome(DONE, f"{tool}: {len(lines)} known holes", shown, bool(lines), data={"count": len(lines)})
@@ -501,10 +469,6 @@ def _document(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _covered(domain: str, names: Sequence[str]) -> bool:
-    return domain in names or f"*.{domain.partition('.')[2]}" in names
 
 
 def _moment(text: str) -> datetime | None:

@@ -30,6 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.key_rotation import (
     Progress,
     Step,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 
 Result = Mapping[str, Any]
 
@@ -168,3 +169,15 @@ def closing(run: Run, host: str) -> Closing:
 def _why(host: str, result: Result, otherwise: str) -> str:
     text = str(result.get("error") or result.get("msg") or otherwise)
     return f"{host}: {text}" if host else text
+
+
+def absent_refusal(hosts: Sequence[str], wanted: Sequence[str]) -> Refusal:
+    """Refuses a rotation that leaves out hosts which the secret opens. wanted: all of them."""
+    return Refusal(
+        "hosts_missing",
+        f"the secret opens {', '.join(hosts)} too, which would not let the new key in",
+        (
+            (f"target={','.join(wanted)}", "rotates on all of them"),
+            ("ssh_key_hosts", "in the inventory: the hosts of the secret"),
+        ),
+    )
