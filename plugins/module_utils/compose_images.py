@@ -97,8 +97,10 @@ class ImageStore:
                     "bad_login", str(error), (("compose_registry_logins", "in the inventory: one for each registry"),)
                 )
             ) from None
+        described = self.description
+        options = ("compose_registry_host", "compose_registry_logins")
         return registry_login.placed(
-            self.description.registry_user, password, self.description.registry_host, registries, logins
+            described.registry_user, password, described.registry_host, registries, logins, options
         )
 
     def _credentials(self, registry: str) -> str:

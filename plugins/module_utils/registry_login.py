@@ -79,12 +79,17 @@ def owners(registries: Iterable[str], logins: Sequence[Login]) -> tuple[str, ...
 
 
 def placed(
-    user: str, password: str, host: str, registries: Iterable[str], logins: Sequence[Login]
+    user: str,
+    password: str,
+    host: str,
+    registries: Iterable[str],
+    logins: Sequence[Login],
+    options: tuple[str, str],
 ) -> tuple[tuple[Login, ...], str]:
     """The logins with the one that is given beside the list, and a warning where that one goes to no registry.
 
     Without a name it belongs to the only registry that has no login in the list; Docker Hub counts only where it is
-    alone, since most of its images need none.
+    alone, since most of its images need none. options: the variables that name its registry, and that have the list.
     """
     found = tuple(logins)
     if not user:
@@ -98,9 +103,9 @@ def placed(
     if len(owner) > 1:
         return found, (
             f"the login of {user} is sent to none of {', '.join(owner)}: which one it belongs to is not said. Name it "
-            "with compose_registry_host, or give a login for each with compose_registry_logins"
+            f"with {options[0]}, or give a login for each with {options[1]}"
         )
-    return found, f"the login of {user} is sent to no registry: each has a login in compose_registry_logins"
+    return found, f"the login of {user} is sent to no registry: each has a login in {options[1]}"
 
 
 def belongs(registry: str, realm: str, token_host: str = "") -> bool:
