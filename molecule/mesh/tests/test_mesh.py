@@ -148,8 +148,8 @@ def test_a_node_of_another_authority_does_not_join(mesh: Mesh) -> None:
     mesh.control.read("rm -rf /tmp/stranger", "root")
 
 
-def test_a_renewed_certificate_is_of_the_same_key_and_authority(mesh: Mesh) -> None:
-    """The real receptor signs it; the mesh itself keeps the certificates that it has."""
+def test_a_renewed_certificate_works_beside_those_of_before(mesh: Mesh) -> None:
+    """The real receptor signs it, for the same key and by the same authority."""
     mesh.control.read("rm -rf /tmp/renewed; cp -r /root/tls /tmp/renewed", "root")
     mesh.control.read("/root/certificates --renew --until 2031-01-31 /tmp/renewed", "root")
     for node in ("control", "hop", "execution"):
@@ -158,4 +158,13 @@ def test_a_renewed_certificate_is_of_the_same_key_and_authority(mesh: Mesh) -> N
         assert "OK" in mesh.control.read(f"openssl verify -CAfile /root/tls/ca.crt {here}/node.crt", "root")
         keys = [mesh.control.read(f"openssl x509 -noout -pubkey -in {one}/node.crt", "root") for one in (here, before)]
         assert keys[0] == keys[1]
+    # The hop has the new one, and the nodes on both sides of it theirs of before.
+    renewed = mesh.control.read("cat /tmp/renewed/hop/node.crt", "root")
+    mesh.hop.read(f"printf '%s\\n' '{renewed}' > /etc/receptor/tls/node.crt", "root")
+    assert "2031" in mesh.hop.read("openssl x509 -noout -enddate -in /etc/receptor/tls/node.crt", "root")
+    mesh.stop_hop()
+    mesh.start_hop()
+    ran = mesh.run("laravel_rollback", BACK)
+    assert ran.green, ran.text
+    assert mesh.app.version() == "1.0.0"
     mesh.control.read("rm -rf /tmp/renewed", "root")
