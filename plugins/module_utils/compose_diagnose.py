@@ -50,7 +50,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import E
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import WARN, Row
 
 _DEPENDS = "com.docker.compose.depends_on"
 #: Lines and time of a log in which signs of a cause are looked for: an old one is no sign of what is wrong now.
@@ -124,6 +124,8 @@ class _Look:
                 for check, result in zip(checks, results)
             ]
             answers += [future.result() for future in inside]
+        # After all that was seen: an operation may have begun since.
+        history, untold = records(self.guard, self._subject)
         facts = Facts(
             engine_problem=engine_problem,
             files_problem=files_problem,
@@ -133,7 +135,8 @@ class _Look:
             answers=tuple(answers),
             disks=tuple(disks(self._folders(engine_problem))),
             drift=self._drift(config),
-            busy=self._busy(),
+            busy=self._busy(history),
+            records=untold,
             hotfixes=tuple(hotfixes.result()),
             addresses=compose_inspect.addresses(self.raw),
             builds=compose_inspect.other_builds(self.raw, config, self.service.description.images),
@@ -361,12 +364,8 @@ class _Look:
                 root = self.service.engine.root()
         return [root, *folders]
 
-    def _busy(self) -> str:
-        try:
-            read = operation_history.of(self.guard, self._subject)
-        except (OSError, ValueError, operation_history.StateUnreadable):
-            return ""
-        lease = read.get("lease")
+    def _busy(self, history: Mapping[str, Any]) -> str:
+        lease = history.get("lease")
         if lease and lease.get("standing") in ("running", "waiting"):
             return f"{lease['holder']} is at work on this service"
         by_hand = work_by_hand.under_way(work_by_hand.read(), self.service.description.project_dir, ("compose",))
@@ -378,10 +377,7 @@ class _Look:
 
     def _hotfixes(self) -> list[Row]:
         """Hotfixes of the ledger whose merges are not known to be done."""
-        try:
-            history = operation_history.of(self.guard, self._subject)
-        except (OSError, ValueError, operation_history.StateUnreadable):
-            return []
+        history, _ = records(self.guard, self._subject)
         description = self.service.description
         labels = [dict((raw.get("Config") or {}).get("Labels") or {}) for raw in self.raw]
         source, into = compose_hotfix.source_of(description.source, labels), description.hotfix_into
@@ -433,6 +429,17 @@ class _Look:
             except CommandFailed as error:
                 files[name] = f"{error}\n"
         return files
+
+
+def records(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], tuple[Row, ...]]:
+    """What the state folder says of a service; where it can't be read, or is another service's, a row that says so."""
+    try:
+        return operation_history.of(guard, subject), ()
+    except operation_history.StateUnreadable as error:
+        ways = tuple(f"{way} ({why})" for way, why in error.ways)
+        return {}, (Row("ledger", WARN, error.text, ways=ways),)
+    except (OSError, ValueError) as error:
+        return {}, (Row("ledger", WARN, f"the records of operations in {guard.state_dir} can't be read: {error}"),)
 
 
 def _status(raw: Mapping[str, Any]) -> str:

@@ -87,7 +87,7 @@ class Facts:
 
     services: those of the compose files, each with the services that it depends on. once: those that end in order.
     drift: by service, how what runs differs from what is pinned. busy: who is at work on it now.
-    hotfixes: those whose merges are not known to be done.
+    records: why the records of operations are not read. hotfixes: those whose merges are not known to be done.
     addresses: the service of each container's address. builds: by service that shares a repository with one of the
     release, and is not of it: how its image differs from that one's.
     """
@@ -101,6 +101,7 @@ class Facts:
     disks: tuple[DiskUse, ...] = ()
     drift: Mapping[str, str] = field(default_factory=dict)
     busy: str = ""
+    records: tuple[Row, ...] = ()
     hotfixes: tuple[Row, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     builds: Mapping[str, str] = field(default_factory=dict)
@@ -362,8 +363,8 @@ def _words(facts: Facts, broken: Mapping[str, str]) -> Iterator[Finding]:
         elif seen.restarts and seen.up is not None and seen.up < _YOUNG:
             text = f"{seen.service} runs for {seen.up:.0f} s only, after {_times(seen.restarts)}"
             yield Finding(WARN, seen.service, text)
-    for row in facts.hotfixes:
-        yield Finding(WARN, row.topic, row.text, row.details[0] if row.details else "")
+    for row in (*facts.records, *facts.hotfixes):
+        yield Finding(WARN, row.topic, row.text, next(iter((*row.details, *row.ways)), ""))
     for name, text in facts.builds.items():
         yield Finding(WARN, name, f"{name} is of {text}", compose_next.NAME_IT.format(name=name))
     if facts.busy:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -30,7 +30,15 @@ from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Sub
 
 
 class StateUnreadable(Exception):
-    """The state folder is there, but this user may not read it."""
+    """A state folder that is there, and is not read: this user may not, or its records are of another service.
+
+    ways: what mends it, each with what that does, as a refusal has them.
+    """
+
+    def __init__(self, text: str, ways: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__("; ".join([text, *(f"{way} ({why})" for way, why in ways)]))
+        self.text = text
+        self.ways = tuple(ways)
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,11 @@ LATELY = Wanted(
 def of(guard: Guard, subject: Subject) -> dict[str, Any]:
     """What a status needs of a state folder. Raises StateUnreadable, also where it is the folder of another subject."""
     try:
-        other = state_owner.stranger(guard.path(state_owner.NAME), subject)
+        other = state_owner.refusal(guard.path(state_owner.NAME), subject)
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
-    if other:
-        raise StateUnreadable(f"{other}; operation_state_dir in the inventory gives it records of its own")
+    if other is not None:
+        raise StateUnreadable(other.text, other.ways)
     return read(guard, LATELY)
 
 
@@ -100,16 +108,15 @@ def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B0
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
     except Refused as refused:
-        refusal = refused.refusal
-        raise StateUnreadable("; ".join([refusal.text, *(f"{way} ({why})" for way, why in refusal.ways)])) from refused
+        raise StateUnreadable(refused.refusal.text, refused.refusal.ways) from refused
 
 
 def _unreadable(folder: str, error: OSError) -> StateUnreadable:
     user, owner = _name(os.geteuid()), ""
     with contextlib.suppress(OSError):
         owner = _name(os.stat(folder).st_uid)
-    way = f"connect as {owner or 'the user who operates the service'} (-u {owner or '<user>'}, or ansible_user)"
-    return StateUnreadable(f"{user} can't read the state folder {folder}: {error.strerror}; {way}")
+    way = f"connect as {owner or 'the user who operates the service'}", f"-u {owner or '<user>'}, or ansible_user"
+    return StateUnreadable(f"{user} can't read the state folder {folder}: {error.strerror}", (way,))
 
 
 def _name(uid: int) -> str:

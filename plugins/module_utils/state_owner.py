@@ -51,16 +51,8 @@ def parse(content: bytes) -> Subject | None:
         return None
 
 
-def stranger(path: str, subject: Subject) -> str:
-    """A sentence where the folder of a file holds the records of another subject; empty where it does not."""
-    found = parse(durable_file.read_state(path))
-    if found is None or found.same(subject) or _mistyped(subject, found):
-        return ""
-    return f"{os.path.dirname(path)} holds the records of {found}, and this is {subject}"
-
-
 def refusal(path: str, subject: Subject | None) -> Refusal | None:
-    """Why an operation on this subject may not be recorded in the folder of a file; None where it may."""
+    """Why the folder of a file is not for the records of this subject; None where it is."""
     found = parse(durable_file.read_state(path)) if subject is not None else None
     if subject is None or found is None or found.same(subject) or _mistyped(subject, found):
         return None
@@ -69,7 +61,7 @@ def refusal(path: str, subject: Subject | None) -> Refusal | None:
     own = f"{folder}-{word or subject.system}"
     return Refusal(
         "state_of_another",
-        f"{folder} holds the records of {found}, and this operation is on {subject}",
+        f"{folder} holds the records of {found}, and this is {subject}",
         (
             (
                 f"operation_state_dir={own}",

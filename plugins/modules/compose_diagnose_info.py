@@ -111,7 +111,8 @@ verdict:
 facts:
   description:
     - What was seen. Keys are engine_problem, files_problem, services, once, containers, answers, health, disks, drift,
-      images, busy, hotfixes, addresses (service by address), builds (services of another build than the release).
+      images, busy, records (why the records of operations are not read), hotfixes, addresses (service by address),
+      builds (services of another build than the release).
   returned: success
   type: dict
 bundle:

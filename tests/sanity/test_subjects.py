@@ -71,3 +71,30 @@ def test_the_rule_finds_a_system_that_says_nothing(source: str) -> None:
 def test_the_rule_lets_a_system_through_that_does() -> None:
     said = "argument_specs.request(params, name, 'laravel', place); Subject('laravel', path)"
     assert unnamed(said, "laravel_operation.py") == []
+
+
+# -- what is said where records are not read -------------------------------------------------------
+
+
+def unsaid(source: str) -> list[str]:
+    """Each place that passes over records of operations which are not read, and tells nobody."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ExceptHandler) and node.type and "StateUnreadable" in ast.unparse(node.type):
+            told = {name.id for line in node.body for name in ast.walk(line) if isinstance(name, ast.Name)}
+            if node.name not in told:
+                found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
+def test_records_that_are_not_read_are_told(path: Path) -> None:
+    assert unsaid(path.read_text(encoding="utf-8")) == [], "say why, and what to type: the error has both"
+
+
+def test_records_passed_over_in_silence_are_seen() -> None:
+    read = "try:\n    read()\nexcept {}:\n    {}"
+    silent = read.format("(OSError, operation_history.StateUnreadable)", "pass")
+    kept = read.format("operation_history.StateUnreadable as error", "problem = ''")
+    assert unsaid(silent) and unsaid(kept)
+    assert unsaid(read.format("operation_history.StateUnreadable as error", "problem = str(error)")) == []

@@ -317,6 +317,11 @@ TABLE = {
         "warn",
         "it works; to look at: hotfix/x is not on main",
     ),
+    "records of another service": (
+        replace(STACK, records=(Row("ledger", "warn", "the folder is of another", ways=("operation_state_dir=x",)),)),
+        "warn",
+        "it works; to look at: the folder is of another",
+    ),
     "nothing is asked": (
         replace(STACK, answers=()),
         "warn",
@@ -494,3 +499,9 @@ def test_a_change_that_goes_on_is_told_and_no_repair(busy: str) -> None:
     assert {one.subject for one in found.findings if one.level == "bad"} == {"health"}
     well_answered = diagnose(replace(half, busy=busy, answers=(OUTSIDE, PROXY, WEB)))
     assert well_answered.level == "warn" and well_answered.text.startswith("seen in its midst: ")
+
+
+def test_records_that_are_not_read_come_with_what_to_type() -> None:
+    facts, _, _ = TABLE["records of another service"]
+    (found,) = diagnose(facts).findings
+    assert (found.level, found.subject, found.next) == ("warn", "ledger", "operation_state_dir=x")

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    compose_diagnose,
     durable_file,
     key_file,
     moment,
@@ -30,7 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.status_rows import BAD
+from ansible_collections.ops.runbook.plugins.module_utils.status_rows import BAD, WARN
 
 PRODUCTION = Subject("laravel", "/srv/vertex", "production")
 STAGING = Subject("laravel", "/srv/vertex-staging", "staging")
@@ -386,6 +387,23 @@ def test_a_status_takes_no_records_of_another_service_for_its_own(tmp_path: Path
     assert "operation_state_dir" in said
     (row,) = status_rows.operation_rows("laravel", {}, said)
     assert (row.level, row.topic) == (BAD, "ledger")
+
+
+def test_a_diagnosis_says_whose_records_it_passes_over(tmp_path: Path) -> None:
+    operated(tmp_path, "op-1")
+    history, (row,) = compose_diagnose.records(Guard(str(tmp_path)), Subject("compose", "/srv/shop"))
+    assert (history, row.level, row.topic) == ({}, WARN, "ledger")
+    assert row.text == f"{tmp_path} holds the records of {PRODUCTION}, and this is compose /srv/shop"
+    assert row.ways[0].startswith(f"operation_state_dir={tmp_path}-compose (in the inventory")
+    history, rows = compose_diagnose.records(Guard(str(tmp_path)), PRODUCTION)
+    assert (len(history["records"]), rows) == (1, ())
+
+
+def test_a_diagnosis_says_that_the_records_of_operations_can_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no folder\n")
+    history, (row,) = compose_diagnose.records(Guard(str(tmp_path / "state")), PRODUCTION)
+    assert (history, row.level) == ({}, WARN)
+    assert "can't read the state folder" in row.text and row.ways[0].startswith("connect as ")
 
 
 @pytest.mark.parametrize("subject", [PRODUCTION, Subject("laravel", "/srv/vertex")], ids=str)

@@ -40,6 +40,16 @@ def test_all_is_well_and_nothing_is_changed(lab: ComposeLab) -> None:
     assert lab.fingerprint() == before
 
 
+def test_records_of_another_service_are_told_and_left_alone(lab: ComposeLab) -> None:
+    """A name that two services share is seen before one of them is operated in the folder of the other."""
+    lab.root(f"sed -i 's,{PROJECT},/srv,' {lab.state}/service.json")
+    run = lab.play("compose_diagnose")
+    assert run.green, run.text
+    said = f"{lab.state} holds the records of compose /srv, and this is compose {PROJECT}"
+    assert f"WARN: {lab.name}: it works; to look at: {said}" in run.text
+    assert f"next  operation_state_dir={lab.state}-compose" in run.text
+
+
 def pinned(name: str) -> str:
     """Somebody edits the compose file by hand, and brings it up."""
     return (
