@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,7 +39,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.login_probe import (
     ACCEPTED,
     REFUSED,
     UNREACHABLE,
-    Answer,
     Login,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
@@ -55,9 +53,6 @@ _TOKEN = "ssh_key_github_token"
 
 #: Arguments that are for the controller only.
 _OURS = ("github", "keeping", "login", "hosts", "host")
-
-#: A host that does not answer is asked so often, some seconds apart.
-_KNOCKS, _PAUSE = 3, 2.0
 
 _REFUSALS = {
     REFUSED: (
@@ -221,14 +216,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise NotKept(f"{run.made['kept']} holds {pair.fingerprint}, and not {run.made['fingerprint']}")
         return pair
 
-    def _login(self, account: str) -> Login:
+    def _login(self, plan: Mapping[str, Any]) -> Login:
+        """How to log in to the account of a plan. One of an earlier version does not say whether commands run there."""
         given = self._arguments["login"]
         return Login(
             host=str(given["host"]),
-            user=account,
+            user=str(plan["account"]),
             known_hosts=os.path.expanduser(str(given["known_hosts"])),
             port=int(given["port"]),
             host_key_alias=str(given["host_key_alias"]),
+            runs_commands=bool(plan.get("runs_commands")),
         )
 
     # -- before anything -------------------------------------------------------------------------
@@ -290,7 +287,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         plan = result.get("plan")
         if plan and not result["continues"] and plan["steps"]:
             plan["warnings"] = [*plan["warnings"], *survey["doubts"]]
-            refusal = self._why_not_from_here(str(plan["account"]), str(plan["from"]["id"]), result["old_public"])
+            refusal = self._why_not_from_here(plan, result["old_public"])
             if refusal is not None:
                 self._give_back(result, refusal)
                 result = {
@@ -302,27 +299,28 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 }
         return result
 
-    def _why_not_from_here(self, account: str, old: str, old_public: str) -> Refusal | None:
+    def _why_not_from_here(self, plan: Mapping[str, Any], old_public: str) -> Refusal | None:
         """Why the rotation could not be proven from this controller; None where it can."""
+        old = str(plan["from"]["id"])
         if _fingerprint_of(self._own_key_file()) == old:
             return Refusal(
                 "own_key",
                 f"Ansible itself logs in with {old}: once it is removed, nothing could be put back",
                 (("ansible_ssh_private_key_file", "in the inventory: a key of the operator's own"),),
             )
-        login = self._login(account)
+        login = self._login(plan)
         if not os.path.isfile(login.known_hosts):
             return Refusal(
                 "no_known_hosts",
                 f"{login.known_hosts} is not there, so no host key could be told from a false one",
                 (("ssh_key_known_hosts", "in the inventory: the file that has the keys of the hosts"),),
             )
-        answer = self._knock(lambda: login_probe.probe_public(login, old_public))
+        answer = login_probe.patiently(lambda: login_probe.probe_public(login, old_public))
         if answer.outcome == ACCEPTED:
             return None
         code, text, way = _REFUSALS[answer.outcome]
         return Refusal(
-            code, f"{old} as {account} at {login.host}:{login.port}: {text.format(text=answer.text)}", (way,)
+            code, f"{old} as {login.user} at {login.host}:{login.port}: {text.format(text=answer.text)}", (way,)
         )
 
     def _own_key_file(self) -> str:
@@ -378,8 +376,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         ran = self._step(only=[key_rotation.AUTHORISE], **named)
         if not ran["ok"]:
             return ran
-        account = str(run.planned[host]["plan"]["account"])
-        answer = self._knock(lambda: login_probe.probe_key(self._login(account), pair.private))
+        login = self._login(run.planned[host]["plan"])
+        answer = login_probe.patiently(lambda: login_probe.probe_key(login, pair.private))
         report: dict[str, Any] = {"ok": answer.outcome == ACCEPTED, "note": {"from": "the controller"}}
         if not report["ok"]:
             report["error"] = f"{pair.fingerprint} is not let in: {answer.text}"
@@ -430,9 +428,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         before = {other: {"ok": True} for other in run.working[: run.working.index(host)]}
         done = Run(run.hosts, run.planned, run.made, run.let_in, run.announced, run.put, run.proven, before)
         key_rotation.must_follow(key_rotation.Step(key_rotation.REMOVE_OLD, host), done.progress)
-        pair, login = self._pair(run), self._login(str(run.planned[host]["plan"]["account"]))
+        pair, login = self._pair(run), self._login(run.planned[host]["plan"])
         # What was proven may be an hour ago by now.
-        answer = self._knock(lambda: login_probe.probe_key(login, pair.private))
+        answer = login_probe.patiently(lambda: login_probe.probe_key(login, pair.private))
         if answer.outcome != ACCEPTED:
             return {"ok": False, "begun": False, "error": f"{pair.fingerprint} is not let in any more: {answer.text}"}
         reports: dict[str, Any] = {
@@ -448,12 +446,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {**proven, "begun": True, "changed": True}
 
     def _why_not_removed(self, login: Login, pair: Pair, old_public: str) -> str:
-        new = self._knock(lambda: login_probe.probe_key(login, pair.private))
+        new = login_probe.patiently(lambda: login_probe.probe_key(login, pair.private))
         if new.outcome != ACCEPTED:
             return f"the new key is not let in any more: {new.text}"
         if not old_public:
             return "the old key can't be tried, since nobody has its public half"
-        old = self._knock(lambda: login_probe.probe_public(login, old_public))
+        old = login_probe.patiently(lambda: login_probe.probe_public(login, old_public))
         if old.outcome == ACCEPTED:
             return "the old key is still let in, by something that is no file of keys"
         return "" if old.outcome == REFUSED else f"whether the old key is out is not known: {old.text}"
@@ -468,17 +466,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             back=closing.back,
             already=closing.already,
         )
-
-    @staticmethod
-    def _knock(knock: Callable[[], Answer]) -> Answer:
-        """Ask again where nobody answered: sshd drops connections when many come at once."""
-        answer = knock()
-        for _again in range(_KNOCKS - 1):
-            if answer.outcome != UNREACHABLE:
-                break
-            time.sleep(_PAUSE)
-            answer = knock()
-        return answer
 
 
 def _fingerprint_of(path: str) -> str:

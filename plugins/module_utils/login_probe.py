@@ -2,10 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether one private key, and no other way in, is let into an account: asked with ssh itself, without a session.
+"""Whether one private key, and no other way in, is let into an account: asked with ssh itself.
 
 Ansible's ping proves nothing about a key: the name of its ControlPath does not depend on the key, so a connection that
 another key has opened answers for it. This asks with a connection of its own, one key, and no agent.
+
+That ssh calls itself authenticated proves nothing either. sshd is more than one process: that of OpenSSH 10.0 which
+talks to the client says so of a key that the one which decides then refuses (of root, without command=, where
+PermitRootLogin is forced-commands-only), and the connection is cut. So the session has to answer: with the word of a
+command that it ran, or, where another command would run in its place, with its reply to a forwarding that nobody can
+open.
 """
 
 from __future__ import annotations
@@ -13,9 +19,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
@@ -23,13 +31,17 @@ from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
 #: What may come of it. Only ACCEPTED proves that a key is let in, and only REFUSED that it is not.
 ACCEPTED = "accepted"
 REFUSED = "refused"
+NO_SESSION = "no_session"
 HOST_KEY = "host_key"
 KEY_UNREADABLE = "key_unreadable"
 UNREACHABLE = "unreachable"
 
-_ACCEPTED = re.compile(r'^Authenticated to .* using "publickey"\.?$', re.M)
+_AUTHENTICATED = re.compile(r'^Authenticated to .* using "publickey"\.?$', re.M)
+#: What the session replies to _FORWARD, whether forwarding is allowed or not.
+_REPLIED = re.compile(r"^channel 0: open failed: ", re.M)
 _REFUSED = re.compile(r"^[^\s@]{1,256}@[^\s:]{1,256}: Permission denied \(([^)]*)\)\.?$", re.M)
 _WOULD_ACCEPT = re.compile(r"^debug1: Server accepts key: ", re.M)
+_COUNTED = re.compile(r"^(?:Transferred: sent|Bytes per second: sent) .*$", re.M)
 _OFFERED = re.compile(r"^debug1: Offering public key: ", re.M)
 _HOST_KEY = re.compile(
     r"Host key verification failed|No \S{1,40} host key is known for|REMOTE HOST IDENTIFICATION HAS CHANGED"
@@ -39,10 +51,23 @@ _KEY_UNREADABLE = re.compile(
     r'Load key "|error in libcrypto|invalid format|no such identity|UNPROTECTED PRIVATE KEY|Identity file .'
 )
 
+#: Opens no session. Authentication is all that is tried.
+_NOTHING = ("-N", "-T")
+#: Opens no session, and asks for a connection to an address that a kernel refuses at once, so nothing is connected.
+_FORWARD = ("-T", "-W", "255.255.255.255:9")
+#: Letters of ssh and of the host that are read; a host may talk for ever.
+_MOST = 262144
+#: A host that does not answer is asked so often, some seconds apart.
+_KNOCKS, _PAUSE = 3, 2.0
+
 
 @dataclass(frozen=True)
 class Login:
-    """Where to knock. known_hosts: a file that holds this host's key; no other is believed."""
+    """Where to knock. known_hosts: a file that holds this host's key; no other is believed.
+
+    runs_commands: whether sshd runs what it is asked to run there. Where command= of the key's line, ForceCommand or a
+    program in place of a shell would run, no command is asked for.
+    """
 
     host: str
     user: str
@@ -50,6 +75,7 @@ class Login:
     port: int = 22
     host_key_alias: str = ""
     seconds: int = 20
+    runs_commands: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,8 +86,15 @@ class Answer:
     text: str
 
 
-def argv(login: Login, identity: str, ssh: str = "ssh", log_level: str = "VERBOSE") -> list[str]:
-    """The command line; identity is the path of the private key. It opens no session, so no forced command runs."""
+def argv(
+    login: Login,
+    identity: str,
+    ssh: str = "ssh",
+    log_level: str = "VERBOSE",
+    opens: Sequence[str] = _NOTHING,
+    command: str = "",
+) -> list[str]:
+    """The command line. identity: the path of the private key. opens: options of ssh that say what it asks for."""
     options = {
         "IdentityFile": _quoted(identity),
         "IdentitiesOnly": "yes",
@@ -96,19 +129,29 @@ def argv(login: Login, identity: str, ssh: str = "ssh", log_level: str = "VERBOS
     if login.host_key_alias:
         options["HostKeyAlias"] = login.host_key_alias
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    # What ssh says goes apart from what the host says: a banner could hold any of these sentences.
+    # What ssh says goes apart from the banner, which could hold any of these sentences. The output of a command comes
+    # behind the line that the key was taken, and is searched for one word that nobody can guess.
     log = ["-E", "/dev/stdout"]
-    return [ssh, "-F", "/dev/null", *log, "-N", "-T", "-p", str(login.port), "-l", login.user, *words, "--", login.host]
+    where = ["-p", str(login.port), "-l", login.user, *words, "--", login.host]
+    return [ssh, "-F", "/dev/null", *log, *opens, *where, *([command] if command else [])]
 
 
 def _quoted(path: str) -> str:
     return '"' + path.replace("%", "%%") + '"'
 
 
-def judge(said: str, timed_out: bool = False) -> Answer:
-    """What the words of ssh mean. A doubt is never a refusal: a key may be removed on one."""
-    if _ACCEPTED.search(said):
-        return Answer(ACCEPTED, "the key was let in")
+def judge(said: str, proof: re.Pattern[str] = _REPLIED, timed_out: bool = False) -> Answer:
+    """What the words of ssh mean. proof: what the session alone can have answered.
+
+    A doubt is never a refusal: a key may be removed on one.
+    """
+    if taken := _AUTHENTICATED.search(said):
+        behind = said[taken.end() :]
+        if proof.search(behind):
+            return Answer(ACCEPTED, "the key was let in, and the session answered")
+        said_last = excerpt(_COUNTED.sub("", behind), first=2, last=3, nothing="the connection ended without a word")
+        why = "no answer in time" if timed_out else said_last
+        return Answer(NO_SESSION, f"sshd told ssh that the key was let in, and then no session answered: {why}")
     if _HOST_KEY.search(said):
         return Answer(HOST_KEY, "the host showed another key than the one in known_hosts, or none stands there")
     # Where ssh can't load the key it knocks without one, and is refused for that.
@@ -124,8 +167,27 @@ def judge(said: str, timed_out: bool = False) -> Answer:
 
 
 def probe(login: Login, identity: str, ssh: str = "ssh") -> Answer:
-    """Knock once with the key in this file."""
-    return judge(*_knock(login, argv(login, identity, ssh), _ACCEPTED))
+    """Log in once with the key in this file. Runs a command only where the login says that it is the one that runs."""
+    if not login.runs_commands:
+        said, late = _knock(login, argv(login, identity, ssh, opens=_FORWARD), _REPLIED)
+        return judge(said, _REPLIED, late)
+    one, other = secrets.token_hex(12), secrets.token_hex(12)
+    # Whoever only repeats the command has the quotes between the two halves.
+    words = argv(login, identity, ssh, opens=("-T",), command=f"echo '{one}''{other}'")
+    proof = re.compile(one + other)
+    said, late = _knock(login, words, proof)
+    return judge(said, proof, late)
+
+
+def patiently(knock: Callable[[], Answer]) -> Answer:
+    """Ask again where nobody answered: sshd drops connections when many come at once."""
+    answer = knock()
+    for _again in range(_KNOCKS - 1):
+        if answer.outcome not in (UNREACHABLE, NO_SESSION):
+            break
+        time.sleep(_PAUSE)
+        answer = knock()
+    return answer
 
 
 def _knock(login: Login, words: list[str], enough: re.Pattern[str]) -> tuple[str, bool]:
@@ -150,10 +212,10 @@ def _knock(login: Login, words: list[str], enough: re.Pattern[str]) -> tuple[str
     timer.start()
     said = ""
     try:
-        for line in process.stdout or ():
-            said += line
-            if enough.search(said):
-                # Without a command it would stay until the other side ends it.
+        while process.stdout and len(said) < _MOST and (read := process.stdout.readline(_MOST)):
+            said += read
+            if enough.search(read):
+                # It might stay until the other side ends it.
                 break
     finally:
         timer.cancel()
@@ -177,11 +239,11 @@ def probe_public(login: Login, public: str, ssh: str = "ssh") -> Answer:
         # Of a type that one of the two sides does not take any more: it was not asked at all.
         return Answer(KEY_UNREADABLE, "ssh did not offer the key: its type is not taken by this ssh or that sshd")
     quiet = "\n".join(line for line in said.splitlines() if not line.startswith("debug1: "))
-    return judge(quiet, late)
+    return judge(quiet, timed_out=late)
 
 
 def probe_key(login: Login, private_key: bytes, ssh: str = "ssh") -> Answer:
-    """Knock once with a key that lies in no file: on the disk of the controller it never stands in clear."""
+    """Log in once with a key that lies in no file: on the disk of the controller it never stands in clear."""
     with _in_memory(private_key) as identity:
         return probe(login, identity, ssh)
 

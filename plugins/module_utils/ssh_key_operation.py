@@ -90,6 +90,7 @@ def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: s
         "chosen": why,
         "proven": "",
         "account": places.account.name,
+        "runs_commands": places.runs_commands(old, moment),
         "comment": behind,
         "expires": (now + timedelta(days=wish.expires)).strftime("%Y%m%d") if wish.expires else "",
         "saved_as": operation,

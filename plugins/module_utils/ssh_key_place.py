@@ -16,6 +16,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Configuration
 
+#: Programs that run the command they are given. Another one, like git-shell or nologin, does something of its own.
+SHELLS = frozenset("sh bash dash ash zsh ksh mksh fish csh tcsh rbash".split())
+
 
 @dataclass(frozen=True)
 class Place:
@@ -69,6 +72,12 @@ class Places:
     def lets_in(self, fingerprint: str, now: float) -> bool:
         """Whether sshd lets this key in, as far as its files say."""
         return bool(self.in_force(fingerprint, now))
+
+    def runs_commands(self, fingerprint: str, now: float) -> bool:
+        """Whether a login with this key runs what it asks for, by each line that lets the key in."""
+        own = [line.key.command for _place, line in self.in_force(fingerprint, now) if line.key is not None]
+        asks_a_shell = os.path.basename(self.account.shell) in SHELLS
+        return asks_a_shell and not self.configuration.forced_command and all(command is None for command in own)
 
     def public(self, fingerprint: str) -> str:
         """Type and blob of a key that stands there; empty where it does not."""

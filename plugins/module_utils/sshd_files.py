@@ -62,12 +62,13 @@ class NotRead(Exception):
 
 @dataclass(frozen=True)
 class Account:
-    """An account as the host knows it. real_home: the folder with its links followed."""
+    """An account as the host knows it. real_home: the folder with its links followed. shell: a path, or empty."""
 
     name: str
     uid: int
     home: str
     real_home: str
+    shell: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Configuration:
     authorities: the file of CAs whose certificates are let in, which no authorized_keys shows.
     version: of OpenSSH, (0, 0) where it is not known. algorithms: what a key may sign with, and authority_algorithms
     what a CA may, each empty where that is not known. rsa_least: bits. debian: whether it is Debian's or Ubuntu's sshd.
-    root_login: PermitRootLogin. is_root: whether the account is root. besides: what decides beside the key, in words.
+    forced_command: ForceCommand, or empty. root_login: PermitRootLogin. is_root: whether the account is root.
+    besides: what decides beside the key, in words.
     revoked_keys: a file, and revocations what it says of the keys that were looked at.
     known: whether sshd said so; the defaults of OpenSSH otherwise. doubts: what the reader should know about it.
     """
@@ -94,6 +96,7 @@ class Configuration:
     authority_algorithms: tuple[str, ...] = ()
     rsa_least: int = 0
     debian: bool = False
+    forced_command: str = ""
     root_login: str = ""
     is_root: bool = False
     besides: tuple[str, ...] = ()
@@ -160,6 +163,7 @@ def parse(dump: str, version: str = "") -> Configuration:
         authority_algorithms=_list(said.get("casignaturealgorithms", "")),
         rsa_least=_number(said.get("requiredrsasize", "")),
         debian="debianbanner" in said,
+        forced_command=_named(said.get("forcecommand", "")),
         root_login=said.get("permitrootlogin", ""),
         besides=_besides(all_said),
         revoked_keys=_named(said.get("revokedkeys", "")),
@@ -324,7 +328,7 @@ def account(name: str) -> Account:
         entry = pwd.getpwnam(name)
     except KeyError as error:
         raise NotRead(f"this host has no account {name}") from error
-    return Account(name, entry.pw_uid, entry.pw_dir, os.path.realpath(entry.pw_dir))
+    return Account(name, entry.pw_uid, entry.pw_dir, os.path.realpath(entry.pw_dir), entry.pw_shell)
 
 
 def facts(path: str, account: Account) -> list[Fact]:

@@ -33,7 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import
 from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.ledger import read as read_ledger
-from ansible_collections.ops.runbook.plugins.module_utils.login_probe import ACCEPTED, REFUSED, Answer
+from ansible_collections.ops.runbook.plugins.module_utils.login_probe import ACCEPTED, REFUSED, Answer, Login
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_operation import Part, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import Pair
@@ -52,9 +52,10 @@ class Host:
         self.keys, self.second, self.state = folder / "authorized_keys", folder / "second", folder / "state"
         folder.mkdir()
         self.refuses: set[str] = set()
+        self.shell = "/bin/sh"
 
     def places(self) -> Places:
-        account = Account("deploy", os.geteuid(), str(self.folder), str(self.folder))
+        account = Account("deploy", os.geteuid(), str(self.folder), str(self.folder), self.shell)
         names = tuple(str(path) for path in (self.keys, self.second))
         found = tuple(Place(path, tuple(parse(key_file.read(path)))) for path in names if os.path.exists(path))
         return Places(account, Configuration(files=names), found)
@@ -86,6 +87,7 @@ class World:
         self.runs(run)
         run.update(status="completed", conclusion="success", course=[])
         self.stale = False
+        self.logins: list[Login] = []
         self.operations = 0
         self.before = {name: host.keys.read_bytes() for name, host in self.hosts.items()}
 
@@ -301,7 +303,9 @@ def install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         action.login_probe,
         "probe_key",
-        lambda login, private: answer(login.host, ssh_key_pair.pair_of(private).fingerprint),
+        lambda login, private: (
+            world.logins.append(login) or answer(login.host, ssh_key_pair.pair_of(private).fingerprint)
+        ),
     )
     monkeypatch.setattr(action.login_probe, "probe_public", public)
     monkeypatch.setattr(action.os.path, "isfile", lambda path: path == "/dev/null" or os.path.exists(path))

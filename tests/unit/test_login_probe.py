@@ -19,13 +19,24 @@ from ansible_collections.ops.runbook.plugins.module_utils.login_probe import Log
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE = shutil.which("ansible", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 
+LET_IN = 'Authenticated to a ([192.0.2.1]:22) using "publickey".\n'
 SAID = {
-    "let in": ('Authenticated to a ([192.0.2.1]:22) using "publickey".\n', "accepted"),
+    "let in, and the session answered": (
+        f"{LET_IN}channel 0: open failed: administratively prohibited: open failed\nstdio forwarding failed\n",
+        "accepted",
+    ),
+    "let in, and nothing more": (LET_IN, "no_session"),
+    "let in, and then cut off": (f"{LET_IN}Read from remote host a: Connection reset by peer\n", "no_session"),
+    "let in, and a host that claims a refusal": (f"{LET_IN}deploy@a: Permission denied (publickey).\n", "no_session"),
+    "an answer of nobody": (f"channel 0: open failed: x\n{LET_IN}", "no_session"),
     "one of two ways is done": (
         'Authenticated using "publickey" with partial success.\ndeploy@a: Permission denied (password).\n',
         "refused",
     ),
-    "let in without a key": ('Authenticated to a ([192.0.2.1]:22) using "none".\n', "unreachable"),
+    "let in without a key": (
+        'Authenticated to a ([192.0.2.1]:22) using "none".\nchannel 0: open failed: x\n',
+        "unreachable",
+    ),
     "refused": ("deploy@a: Permission denied (publickey).\n", "refused"),
     "a key that could not be read": (
         'Load key "/k": error in libcrypto\ndeploy@a: Permission denied (publickey).\n',
@@ -80,7 +91,7 @@ def server(tmp_path: Path) -> Iterator[real_sshd.Server]:
         yield found
 
 
-def login(server: real_sshd.Server, **changes: str | int) -> Login:
+def login(server: real_sshd.Server, **changes: str | int | bool) -> Login:
     wanted = {"host": "127.0.0.1", "user": server.user, "known_hosts": str(server.known_hosts), "port": server.port}
     return Login(**{**wanted, **changes})  # type: ignore[arg-type]
 
@@ -95,6 +106,64 @@ def test_a_key_is_let_in_from_a_file_and_from_memory_and_another_is_refused(serv
     assert login_probe.probe(login(server), str(new)).outcome == "refused"
     assert login_probe.probe_key(login(server), new.read_bytes()).outcome == "refused"
     assert not (server.folder / "ran").exists()
+
+
+@needs_sshd
+def test_a_login_is_proven_by_the_word_of_a_command_that_ran(server: real_sshd.Server) -> None:
+    key = server.folder / "key"
+    public = real_sshd.make_key(key)
+    server.authorized.write_text(f"restrict {public}")
+    assert login_probe.probe(login(server, runs_commands=True), str(key)).outcome == "accepted"
+    # It repeats what it was asked for, and ran none of it.
+    server.authorized.write_text(f'command="printf %s \\"$SSH_ORIGINAL_COMMAND\\"" {public}')
+    repeated = login_probe.probe(login(server, runs_commands=True), str(key))
+    assert repeated.outcome == "no_session" and "echo '" in repeated.text
+    server.authorized.write_text(f'command="echo This account is closed." {public}')
+    closed = login_probe.probe(login(server, runs_commands=True), str(key))
+    assert closed.outcome == "no_session" and "This account is closed." in closed.text
+
+
+@needs_sshd
+def test_a_session_that_sshd_does_not_open_is_no_login(tmp_path: Path) -> None:
+    with real_sshd.running(tmp_path, "MaxSessions 0") as server:
+        server.authorized.write_text(real_sshd.make_key(tmp_path / "key"))
+        assert login_probe.probe(login(server, runs_commands=True), str(tmp_path / "key")).outcome == "no_session"
+
+
+@needs_sshd
+@pytest.mark.parametrize("forwarding", ["yes", "no"])
+def test_where_another_command_would_run_the_session_answers_and_nothing_runs(tmp_path: Path, forwarding: str) -> None:
+    with real_sshd.running(
+        tmp_path, f"AllowTcpForwarding {forwarding}", f"ForceCommand touch {tmp_path}/ran"
+    ) as server:
+        server.authorized.write_text(real_sshd.make_key(tmp_path / "key"))
+        assert login_probe.probe(login(server), str(tmp_path / "key")).outcome == "accepted"
+    assert not (tmp_path / "ran").exists()
+
+
+@needs_sshd
+@pytest.mark.skipif(os.geteuid() != 0, reason="sshd lets in its own account alone, and this is about root")
+@pytest.mark.parametrize("runs_commands", [False, True])
+def test_root_is_not_let_in_where_sshd_says_so_and_then_cuts_the_connection(
+    tmp_path: Path, runs_commands: bool
+) -> None:
+    """One process of sshd 10.0 tells the client that it is in, and the other one refuses it."""
+    plain, forced = tmp_path / "plain", tmp_path / "forced"
+    with real_sshd.running(tmp_path, "PermitRootLogin forced-commands-only") as server:
+        server.authorized.write_text(
+            f'{real_sshd.make_key(plain)}command="touch {tmp_path}/ran" {real_sshd.make_key(forced)}'
+        )
+        refused = login_probe.probe(login(server, runs_commands=runs_commands), str(plain))
+        assert refused.outcome in ("refused", "no_session"), refused
+        assert login_probe.probe(login(server), str(forced)).outcome == "accepted"
+    assert not (tmp_path / "ran").exists()
+
+
+@needs_sshd
+def test_a_host_that_never_stops_talking_is_not_listened_to_for_ever(server: real_sshd.Server) -> None:
+    key = server.folder / "key"
+    server.authorized.write_text(f'command="yes" {real_sshd.make_key(key)}')
+    assert login_probe.probe(login(server, runs_commands=True), str(key)).outcome == "no_session"
 
 
 @needs_sshd

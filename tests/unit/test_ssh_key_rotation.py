@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,12 @@ import pytest
 from github_fake import running, start_run
 from rotation_world import ADMIN, Task, World, install, place
 
-from ansible_collections.ops.runbook.plugins.module_utils import key_rotation, ssh_key_operation, ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils import (
+    key_rotation,
+    ssh_key_operation,
+    ssh_key_pair,
+    sshd_files,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run, absent, closing
 
 __all__ = ["place"]
@@ -63,6 +69,34 @@ def test_it_is_rotated(world: World) -> None:
         assert last.startswith('from="192.0.2.1" ssh-ed25519 ') and " ci deploy 20" in last
     # The run of the rotation itself says which key CI has, so the next one needs no word of a person.
     assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+
+
+RUNS = {
+    "a shell": ("no-pty", "/bin/bash", True),
+    "a command of the line": ('restrict,command="/usr/bin/deploy"', "/bin/bash", False),
+    "an empty command of the line": ('command=""', "/bin/bash", False),
+    "no shell": ("no-pty", "/usr/sbin/nologin", False),
+    "git's shell": ("no-pty", "/usr/bin/git-shell", False),
+}
+
+
+@pytest.mark.parametrize(("options", "shell", "runs"), RUNS.values(), ids=RUNS)
+def test_a_login_runs_a_command_only_where_no_other_one_would_run(
+    world: World, options: str, shell: str, runs: bool
+) -> None:
+    for host in world.hosts.values():
+        host.shell = shell
+        host.keys.write_text(f"{ADMIN}\n{options} {world.old.public} ci\n")
+    assert world.rotate()["outcomes"] == ["succeeded", "succeeded"]
+    assert len(world.logins) == 6 and {login.runs_commands for login in world.logins} == {runs}
+
+
+def test_sshds_own_command_runs_in_place_of_ours(world: World) -> None:
+    places = world.hosts["web1"].places()
+    assert places.runs_commands(world.old.fingerprint, 0)
+    for said, runs in (("none", True), ("internal-sftp", False)):
+        read = sshd_files.parse(f"authorizedkeysfile .ssh/a\nforcecommand {said}\n")
+        assert replace(places, configuration=read).runs_commands(world.old.fingerprint, 0) is runs
 
 
 @pytest.mark.parametrize("number", [0, 1])
