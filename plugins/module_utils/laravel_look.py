@@ -30,6 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checko
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_caches import Caches
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_log import read_log
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_reading import Limits, Reading, Release
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import (
@@ -87,7 +88,7 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         app=app.result(),
         working_tree=tuple(laravel_migrations.in_working_tree(service.app)),
         down=down,
-        settings_outdated=not path_problem and laravel_settings.outdated(service),
+        caches=Caches() if path_problem else laravel_settings.read(service),
         units=tuple(state for state in states if state not in cron),
         units_problem=units_problem,
         cron=cron,

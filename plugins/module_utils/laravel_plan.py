@@ -117,6 +117,7 @@ class ReleasePlanner:
             "warnings": [
                 *self._warnings(facts, answer, schema),
                 *([abrupt] if abrupt and any(step.id == "reload_php" for step in steps) else []),
+                *laravel_settings.read(self.service).warnings(),
                 *self._edited(facts, picture["changes"]),
                 *laravel_reload.warnings(facts.extra_commands, facts.reload_commands, facts.reload, facts.in_releases),
                 *idle.result(),
@@ -235,7 +236,7 @@ class ReleasePlanner:
         if waiting:
             schema = SchemaReader(self.service, source["id"], answer).read(wish.procedure, wish.migrations)
             schema = replace(schema, comparison=replace(schema.comparison, verdict="behind", behind=waiting))
-        description = self.service.description
+        description, caches = self.service.description, laravel_settings.read(self.service)
         facts = Facts(
             procedure=wish.procedure,
             source=source,
@@ -251,7 +252,7 @@ class ReleasePlanner:
             reload_commands=description.reload_commands,
             in_releases=description.in_releases,
             realpath_root=description.realpath_root,
-            settings_changed=wish.procedure == "deploy" and laravel_settings.outdated(self.service),
+            settings_changed=wish.procedure == "deploy" and caches.outdated,
         )
         steps = laravel_release.steps(facts)
         return {
@@ -271,6 +272,7 @@ class ReleasePlanner:
             "maintenance_driver": str(answer.get("maintenance_driver") or ""),
             "warnings": [
                 *(["the config cache is older than .env: the caches are built anew"] if facts.settings_changed else []),
+                *caches.warnings(),
                 *laravel_schema.warnings(schema, label(source)),
             ],
         }

@@ -14,6 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     health,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import Standing
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_caches import Caches
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import (
     Disk,
 )
@@ -74,7 +75,7 @@ class Reading:
     """Everything that was read on the host. Nothing in it is judged.
 
     stranger: another user to whom the checkout belongs. working_tree: names of the migrations in it.
-    cron: what would run a crontab. settings_outdated: the configuration was cached with another .env. by_hand: the
+    cron: what would run a crontab. caches: how the cached configuration stands to what is served. by_hand: the
     command with which somebody changes the service just now.
     hotfixes: how the branches of the remote stand to those of the ledger.
     """
@@ -85,7 +86,7 @@ class Reading:
     app: Mapping[str, Any] = field(default_factory=dict)
     working_tree: tuple[str, ...] = ()
     down: bool = False
-    settings_outdated: bool = False
+    caches: Caches = Caches()
     units: tuple[UnitState, ...] = ()
     units_problem: str = ""
     cron: tuple[UnitState, ...] = ()

@@ -83,7 +83,10 @@ def _app_row(reading: Reading) -> Row:
     text = f"Laravel {app.get('laravel')}, {php}, {app.get('environment')}"
     if app.get("debug") and app.get("environment") == "production":
         return Row("application", WARN, f"{text}; APP_DEBUG is on: errors show secrets to visitors")
-    if reading.settings_outdated:
+    if reading.caches.apart:
+        way = f"{reading.caches.way} in the inventory, and a deploy, have both use one file"
+        return Row("application", WARN, text, (reading.caches.apart,), ways=(way,))
+    if reading.caches.outdated:
         to = reading.release.label.partition(" ")[0] or "<the release that runs>"
         way = f"laravel_deploy -e to={to} builds the caches anew, and nothing else"
         return Row(

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_settings
+from ansible_collections.ops.runbook.plugins.module_utils import laravel_settings, php_fpm
 from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.release_choice import history
@@ -37,27 +38,27 @@ def service(app: Path, strategy: str = "in_place") -> LaravelService:
 
 
 def test_caches_that_are_older_than_env_are_outdated(app: Path) -> None:
-    assert not laravel_settings.outdated(service(app))
+    assert not laravel_settings.read(service(app)).outdated
     os.utime(app / ".env")
     later = (app / "bootstrap/cache/config.php").stat().st_mtime + 1
     os.utime(app / ".env", (later, later))
-    assert laravel_settings.outdated(service(app))
+    assert laravel_settings.read(service(app)).outdated
 
 
 def test_what_a_link_leads_to_counts(app: Path) -> None:
     elsewhere = app.parent / "app.env"
     (app / ".env").rename(elsewhere)
     (app / ".env").symlink_to(elsewhere)
-    assert not laravel_settings.outdated(service(app))
+    assert not laravel_settings.read(service(app)).outdated
     later = (app / "bootstrap/cache/config.php").stat().st_mtime + 1
     os.utime(elsewhere, (later, later))
-    assert laravel_settings.outdated(service(app))
+    assert laravel_settings.read(service(app)).outdated
 
 
 @pytest.mark.parametrize("missing", [".env", "bootstrap/cache/config.php"])
 def test_without_one_of_them_nothing_is_outdated(app: Path, missing: str) -> None:
     (app / missing).unlink()
-    assert not laravel_settings.outdated(service(app))
+    assert not laravel_settings.read(service(app)).outdated
 
 
 def test_a_release_knows_by_its_mark_with_which_settings_it_was_built(app: Path) -> None:
@@ -69,10 +70,59 @@ def test_a_release_knows_by_its_mark_with_which_settings_it_was_built(app: Path)
     store = service(root, "releases").store
     store.seal(Mark("a" * 40, "op", "8.4.1", "", settings_of(b"APP_NAME=one\n"), 0, 0))
     os.utime(folder / ".env")
-    assert not laravel_settings.outdated(service(root, "releases"))
+    assert not laravel_settings.read(service(root, "releases")).outdated
     (folder / ".env").write_text("APP_NAME=two\n")
     os.utime(folder / ".env", (1000, 1000))
-    assert laravel_settings.outdated(service(root, "releases"))
+    assert laravel_settings.read(service(root, "releases")).outdated
+
+
+def elsewhere(app: Path, file: str) -> Path:
+    """The configuration was cached in a place of the application's own, and .env was edited since."""
+    (app / "bootstrap/cache/config.php").unlink()
+    cached = app / file
+    cached.parent.mkdir(exist_ok=True)
+    cached.write_text("<?php // elsewhere\n")
+    os.utime(cached, (1000, 1000))
+    os.utime(app / ".env", (2000, 2000))
+    return cached
+
+
+def test_a_configuration_that_is_cached_where_env_says_may_be_outdated(app: Path) -> None:
+    (app / ".env").write_text("APP_CONFIG_CACHE=storage/config.php\n")
+    cached = elsewhere(app, "storage/config.php")
+    assert laravel_settings.read(service(app)).outdated
+    os.utime(cached, (3000, 3000))
+    assert not laravel_settings.read(service(app)).outdated
+
+
+def test_a_configuration_that_the_pool_of_php_fpm_names_may_be_outdated(
+    app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools: dict[str, dict[str, str]] = {"www": {"APP_CONFIG_CACHE": "storage/config.php"}}
+    monkeypatch.setattr(php_fpm, "pools", lambda _commands, _unit: pools)
+    described = Description("vertex", str(app), php=("php", "-d", "x=y"), php_fpm_unit="php-fpm")
+    found = laravel_settings.read(LaravelService(described, str(app.parent / "state")))
+    assert not found.outdated and "env[APP_CONFIG_CACHE] of the pool www" in found.apart
+    assert found.way == "laravel_php: env APP_CONFIG_CACHE=storage/config.php php -d x=y"
+    assert found.apart in found.warnings()[0]
+    elsewhere(app, "storage/config.php")
+    assert laravel_settings.read(LaravelService(described, str(app.parent / "state"))).outdated
+    # The way that is shown is one that works.
+    mended = replace(described, php=("env", "APP_CONFIG_CACHE=storage/config.php", "php"))
+    assert not laravel_settings.read(LaravelService(mended, str(app.parent / "state"))).apart
+    pools["www"] = {}
+    assert not laravel_settings.read(LaravelService(described, str(app.parent / "state"))).apart
+
+
+def test_caches_that_lie_elsewhere_come_back_too(app: Path, tmp_path: Path) -> None:
+    (app / ".env").write_text("APP_CONFIG_CACHE=storage/config.php\nAPP_EVENTS_CACHE=storage/events.php\n")
+    cached, kept = elsewhere(app, "storage/config.php"), tmp_path / "state" / "caches" / "op2"
+    laravel_settings.keep_caches(service(app), str(kept), [])
+    cached.write_text("<?php // another\n")
+    (app / "storage/events.php").write_text("<?php\n")
+    laravel_settings.put_back_caches(service(app), str(kept))
+    assert cached.read_text() == "<?php // elsewhere\n" and not (app / "storage/events.php").exists()
+    assert (app / "bootstrap/cache/routes-v7.php").read_text() == "<?php // routes-v7.php\n"
 
 
 def test_caches_come_back_as_they_were(app: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils import laravel_log, status_report, status_rows
 from ansible_collections.ops.runbook.plugins.module_utils import laravel_status as status
 from ansible_collections.ops.runbook.plugins.module_utils.health import Result
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_caches import Caches
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_reading import Limits, Log, Reading, Release
 from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Disk, Row
@@ -79,6 +80,12 @@ def app(**changes: Any) -> Reading:
 
 def past(**changes: Any) -> Reading:
     return replace(GOOD, history={**HISTORY, **changes})
+
+
+def test_a_configuration_that_php_fpm_does_not_read_is_said_before_one_that_is_old() -> None:
+    caches = Caches(True, "php-fpm reads the cached configuration from /x", "laravel_php: env A=/x php")
+    [row] = [row for row in seen(replace(GOOD, caches=caches)) if row.topic == "application"]
+    assert row.level == "warn" and row.details == (caches.apart,) and row.ways[0].startswith(caches.way)
 
 
 def test_a_good_service_is_well() -> None:
@@ -164,7 +171,7 @@ def test_a_change_that_goes_on_is_told_and_no_repair(whose: str) -> None:
     half = replace(
         app(boot_error="ParseError", database={"error": "no such table"}, queue={"error": "refused"}),
         down=True,
-        settings_outdated=True,
+        caches=Caches(outdated=True),
         release=replace(GOOD.release, changes=("app/x.php",)),
         units=(unit("nginx"), unit("worker", "failed")),
     )
