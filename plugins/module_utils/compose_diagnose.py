@@ -88,17 +88,26 @@ class Limits:
 
 
 def look(
-    service: ComposeService, guard: Guard, checks: Sequence[health_endpoint.Check], limits: Limits, bundle: bool
+    service: ComposeService,
+    guard: Guard,
+    checks: Sequence[health_endpoint.Check],
+    limits: Limits,
+    bundle: bool,
+    environment: str = "",
 ) -> dict[str, Any]:
-    """Everything that was seen, and the verdict. Returns verdict, facts, seconds, and with bundle its files."""
-    return _Look(service, guard, limits).at(checks, bundle)
+    """Everything that was seen, and the verdict. Returns verdict, facts, seconds, and with bundle its files.
+
+    environment: of the service, as the ledger names it; the records of another one are not its own.
+    """
+    return _Look(service, guard, limits, environment).at(checks, bundle)
 
 
 class _Look:
-    def __init__(self, service: ComposeService, guard: Guard, limits: Limits) -> None:
+    def __init__(self, service: ComposeService, guard: Guard, limits: Limits, environment: str = "") -> None:
         self.service = service
         self.guard = guard
         self.limits = limits
+        self.environment = environment
         self.raw: list[dict[str, Any]] = []
 
     def at(self, checks: Sequence[health_endpoint.Check], bundle: bool) -> dict[str, Any]:
@@ -373,7 +382,7 @@ class _Look:
 
     @property
     def _subject(self) -> Subject:
-        return Subject("compose", os.path.abspath(self.service.description.project_dir))
+        return Subject("compose", os.path.abspath(self.service.description.project_dir), self.environment)
 
     def _hotfixes(self) -> list[Row]:
         """Hotfixes of the ledger whose merges are not known to be done."""

@@ -72,7 +72,8 @@ Value = TypeVar("Value")
 class Scope:
     """What is looked at. services: plugin and name of each database and cache.
 
-    repository: where the code is from. hotfix_into: the branches that a hotfix must be merged into.
+    repository: where the code is from. hotfix_into: the branches that a hotfix must be merged into. environment: of the
+    app, as the ledger names it; the records of another one are not its own.
     """
 
     app: str
@@ -80,6 +81,7 @@ class Scope:
     services: tuple[tuple[str, str], ...] = ()
     repository: str = ""
     hotfix_into: tuple[str, ...] = ()
+    environment: str = ""
 
 
 def status(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limits: Limits) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
     history: Mapping[str, Any] = {}
     history_problem = problem = way = ""
     try:
-        history = operation_history.of(guard, Subject("dokku", scope.app))
+        history = operation_history.of(guard, Subject("dokku", scope.app, scope.environment))
     except operation_history.StateUnreadable as error:
         history_problem = str(error)
     names = [(scope.app, dokku_reading.PRODUCTION)]

@@ -48,10 +48,15 @@ from ansible_collections.ops.runbook.plugins.module_utils.systemd_units import U
 _CRON = ("cron", "crond", "cronie")
 
 
-def status(service: LaravelService, guard: Guard, checks: Sequence[Check], limits: Limits) -> dict[str, Any]:
-    """The whole screen as data: verdict, rows, facts, seconds. A broken service gives a screen too."""
+def status(
+    service: LaravelService, guard: Guard, checks: Sequence[Check], limits: Limits, environment: str = ""
+) -> dict[str, Any]:
+    """The whole screen as data: verdict, rows, facts, seconds. A broken service gives a screen too.
+
+    environment: of the service, as the ledger names it; the records of another one are not its own.
+    """
     started = time.monotonic()
-    reading = read(service, guard, checks, limits)
+    reading = read(service, guard, checks, limits, environment)
     rows = judge(service.description, reading, limits)
     found: dict[str, Any] = _redacted(
         {"verdict": verdict(rows), "rows": [row.document() for row in rows], "facts": facts(reading)}, service
@@ -59,7 +64,9 @@ def status(service: LaravelService, guard: Guard, checks: Sequence[Check], limit
     return {**found, "seconds": round(time.monotonic() - started, 3)}
 
 
-def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits: Limits) -> Reading:
+def read(
+    service: LaravelService, guard: Guard, checks: Sequence[Check], limits: Limits, environment: str = ""
+) -> Reading:
     """Read the host. PHP, git, systemd and the endpoints are asked at the same time."""
     path_problem = _path_problem(service.description.path)
     down = not path_problem and laravel_health.is_down(service)
@@ -70,7 +77,9 @@ def read(service: LaravelService, guard: Guard, checks: Sequence[Check], limits:
         scheduler = pool.submit(_scheduler, service, path_problem)
         # Behind a maintenance page the endpoints are asked with a cookie that only the application can make.
         asked = None if down else pool.submit(_endpoints, checks, release.result().commit, False, None)
-        history, history_problem = _history(guard, service.description.path)
+        history, history_problem = _history(
+            guard, Subject("laravel", os.path.abspath(service.description.path), environment)
+        )
         hotfixes = pool.submit(laravel_hotfix.standings, service, history) if not path_problem else None
         found_disks = disks((service.description.path, service.file("storage"), guard.state_dir, tempfile.gettempdir()))
         log = read_log(service.file("storage", "logs"), limits, time.time())
@@ -189,9 +198,9 @@ def _endpoints(checks: Sequence[Check], commit: str, down: bool, cookie: object)
     return health.gate(checks, 0, 0, 1, commit or None, headers), note
 
 
-def _history(guard: Guard, path: str) -> tuple[Mapping[str, Any], str]:
+def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
     try:
-        return operation_history.of(guard, Subject("laravel", os.path.abspath(path))), ""
+        return operation_history.of(guard, subject), ""
     except operation_history.StateUnreadable as error:
         return {}, str(error)
 

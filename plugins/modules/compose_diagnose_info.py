@@ -38,6 +38,10 @@ options:
     description: Folder on the host that holds the lease, the journal and the ledger of this service.
     type: path
     required: true
+  environment:
+    description: Environment of the service, as the ledger names it. Records of another one are passed over.
+    type: str
+    default: ""
   checks:
     description: Health checks, each an endpoint of M(ops.runbook.health_check). Each is asked once, from the host.
     type: list
@@ -147,6 +151,7 @@ def main() -> None:
         argument_spec={
             **argument_specs.COMPOSE,
             "state_dir": {"type": "path", "required": True},
+            "environment": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "bundle": {"type": "str", "default": ""},
             **_LIMITS,
@@ -168,6 +173,7 @@ def main() -> None:
             checks,
             limits,
             bool(params["bundle"]),
+            params["environment"],
         )
     except (health_endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)

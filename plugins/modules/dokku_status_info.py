@@ -40,6 +40,10 @@ options:
     description: Folder on the host that holds the lease, the journal and the ledger of this app.
     type: path
     required: true
+  environment:
+    description: Environment of the service, as the ledger names it. Records of another one are passed over.
+    type: str
+    default: ""
   staging_app:
     description: The staging app on the same host. Empty where there is none.
     type: str
@@ -199,6 +203,7 @@ def main() -> None:
         argument_spec={
             **argument_specs.DOKKU,
             "state_dir": {"type": "path", "required": True},
+            "environment": {"type": "str", "default": ""},
             "staging_app": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "from_controller": {"type": "bool", "default": True},
@@ -219,6 +224,7 @@ def main() -> None:
             services=tuple((one.plugin, one.name) for one in description.databases),
             repository=description.repository,
             hotfix_into=description.hotfix_into,
+            environment=params["environment"],
         )
         limits = dokku_reading.Limits(**{name: params[name] for name in _LIMITS})
         service, guard = DokkuService(description), Guard(params["state_dir"])

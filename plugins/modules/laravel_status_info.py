@@ -35,6 +35,10 @@ options:
     description: Folder on the host that holds the lease, the journal and the ledger of this service.
     type: path
     required: true
+  environment:
+    description: Environment of the service, as the ledger names it. Records of another one are passed over.
+    type: str
+    default: ""
   checks:
     description: Health checks, each an endpoint of M(ops.runbook.health_check). Each is asked once.
     type: list
@@ -172,6 +176,7 @@ def main() -> None:
         argument_spec={
             **argument_specs.LARAVEL,
             "state_dir": {"type": "path", "required": True},
+            "environment": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             **_LIMITS,
         },
@@ -186,7 +191,11 @@ def main() -> None:
         description = replace(describe(params["service"]), command_timeout=COMMAND_TIMEOUT)
         limits = laravel_reading.Limits(**{name: params[name] for name in _LIMITS})
         found = laravel_look.status(
-            LaravelService(description, params["state_dir"]), Guard(params["state_dir"]), checks, limits
+            LaravelService(description, params["state_dir"]),
+            Guard(params["state_dir"]),
+            checks,
+            limits,
+            params["environment"],
         )
     except (health_endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)

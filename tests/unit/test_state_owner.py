@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import ast
 import fcntl
+import importlib
 import json
 import os
 import subprocess
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.status_rows import BAD, WARN
 
+ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = Subject("laravel", "/srv/vertex", "production")
 STAGING = Subject("laravel", "/srv/vertex-staging", "staging")
 FILES = ("lease.json", "journal.jsonl", "ledger.jsonl", "state.lock", "running.lock", "service.json")
@@ -387,6 +391,50 @@ def test_a_status_takes_no_records_of_another_service_for_its_own(tmp_path: Path
     assert "operation_state_dir" in said
     (row,) = status_rows.operation_rows("laravel", {}, said)
     assert (row.level, row.topic) == (BAD, "ledger")
+
+
+MODULES = "ansible_collections.ops.runbook.plugins.modules"
+SYSTEMS = {"laravel": "laravel_status", "compose": "compose_diagnose", "dokku": "dokku_status"}
+
+
+@pytest.mark.parametrize(("system", "name"), SYSTEMS.items())
+def test_a_look_at_staging_does_not_take_the_records_of_production(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], system: str, name: str
+) -> None:
+    """The module itself, as the role calls it: the folder and the place are the same, and the environment is not."""
+    place = "shop" if system == "dokku" else str(tmp_path / "app")
+    operated(tmp_path / "state", "op-1", Subject(system, place, "production"))
+    (tmp_path / "app").mkdir()
+    service = {
+        "laravel": {"name": "shop", "path": place},
+        "compose": {"name": "shop", "project_dir": place, "images": {}},
+        "dokku": {"app": place, "command": "/bin/false"},
+    }[system]
+    said = {}
+    for environment in ("staging", "production", ""):
+        options = {"service": service, "state_dir": str(tmp_path / "state"), "environment": environment}
+        with patch_module_args(options), pytest.raises(SystemExit):
+            importlib.import_module(f"{MODULES}.{name}_info").main()
+        said[environment] = capsys.readouterr().out
+        assert "seconds" in json.loads(said[environment])
+    assert f"and this is {system} {place} (staging)" in said["staging"], said
+    assert "holds the records of" not in said["production"] + said[""]
+
+
+def test_whoever_reads_records_says_of_which_environment_they_are() -> None:
+    """GitHub's have none."""
+    plain = []
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Subject"
+            if (
+                named
+                and len(node.args) < 3
+                and not any(isinstance(one, ast.Starred) for one in node.args)
+                and (not any(word.arg is None for word in node.keywords))
+            ):
+                plain.append(path.stem)
+    assert plain == ["github_record"]
 
 
 def test_a_diagnosis_says_whose_records_it_passes_over(tmp_path: Path) -> None:
