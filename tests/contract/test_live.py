@@ -156,5 +156,5 @@ def test_a_release_that_was_tagged_is_in_the_history_of_the_repository(
     assert play(stage, "release_tag.yml", **inputs).returncode == 0
     folder = tmp_path / "github/example/shop"
     shown = play(stage, "operation_history.yml", target="localhost", service="x", operation_state_dir=str(folder))
-    assert shown.returncode == 0 and "1 record, each follows" in shown.stdout, shown.stdout
+    assert shown.returncode == 0 and "1 record of github example/shop, each follows" in shown.stdout, shown.stdout
     assert [line for line in shown.stdout.splitlines() if "release_tag" in line and "INC-421" in line]
