@@ -128,7 +128,7 @@ def flapping(lab: Lab) -> Iterator[dict[str, object]]:
         " > /etc/nginx/conf.d/flap.conf; systemctl reload nginx"
     )
     wait_for("nginx took it", lambda: lab.root("curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:83", False) == "200")
-    yield {"laravel_health": [{"name": "flap", "url": "http://127.0.0.1:83/"}], "laravel_health_deadline": 6}
+    yield {"laravel_health": [{"name": "flap", "url": "http://127.0.0.1:83/"}]}
     lab.root("rm -rf /etc/nginx/conf.d/flap.conf /srv/lab/flap; systemctl reload nginx")
 
 

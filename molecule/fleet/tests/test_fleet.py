@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from lab import APP, STATE, Lab, Run, command, operator_environment, plain, play
 
 OLD, NEW = "v1.1.0", "v1.7.0"
-# A gate that can't be satisfied is given up after so long.
-SOON = {"laravel_health_deadline": 5}
 MIX = "THE HOSTS ARE ON DIFFERENT RELEASES"
 
 
@@ -72,7 +70,7 @@ def test_healthy_deploy_and_rollback_are_recorded_on_each_host(fleet: list[Lab])
 
 def test_failing_canary_goes_back_and_the_rest_is_untouched(fleet: list[Lab]) -> None:
     others = [host.root(f"find {APP} -newer {STATE}/ledger.jsonl -name '*.php'") for host in fleet[1:]]
-    run = deploy(fleet, to="v1.4.0", **SOON)
+    run = deploy(fleet, to="v1.4.0")
     assert not run.green
     assert versions(fleet) == ["1.1.0"] * 3
     (canary, error), *rest = last(fleet)
@@ -88,7 +86,7 @@ def test_failing_canary_goes_back_and_the_rest_is_untouched(fleet: list[Lab]) ->
 
 def test_later_failure_takes_the_others_back(fleet: list[Lab]) -> None:
     with sick(fleet[2], "1.7.0"):
-        run = deploy(fleet, **SOON)
+        run = deploy(fleet)
         assert versions(fleet) == ["1.1.0"] * 3
     assert not run.green
     cause = f"{fleet[2].name} failed: health: expected status 200, got 500: sick"
@@ -111,7 +109,7 @@ def test_later_failure_takes_the_others_back(fleet: list[Lab]) -> None:
 
 def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab]) -> None:
     with sick(fleet[1], "1.7.0"):
-        run = deploy(fleet, on_partial="stop", on_unhealthy="hold", batch="1", **SOON)
+        run = deploy(fleet, on_partial="stop", on_unhealthy="hold", batch="1")
     assert not run.green
     assert versions(fleet) == ["1.7.0", "1.7.0", "1.1.0"]
     assert [outcome for outcome, _ in last(fleet)] == ["succeeded", "failed", "refused"]
@@ -132,7 +130,7 @@ def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab
 def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
     dying, alive = fleet[1], [fleet[0], fleet[2]]
     dying.deploy("rm -f /tmp/at-work; touch /tmp/hang")
-    hang = "if [ -e /tmp/hang ]; then touch /tmp/at-work; sleep 60; fi"
+    hang = "if [ -e /tmp/hang ]; then touch /tmp/at-work; sleep 600; fi"
     line = command(
         "laravel_deploy", target=on(*fleet), to=NEW, batch="1,100%", laravel_extra_commands=[f"bash -c '{hang}'"]
     )
@@ -144,7 +142,7 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
             assert run.poll() is None, run.communicate()[0]
             time.sleep(0.1)
         subprocess.run(["docker", "kill", dying.name], check=True, capture_output=True)
-        text = plain(run.communicate(timeout=60)[0])
+        text = plain(run.communicate(timeout=300)[0])
         ends = last(alive)
         unreachable = play("laravel_rollback", target=on(*fleet))
     finally:
@@ -161,7 +159,7 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
     # As long as it is away, and as long as it is halfway, no host of the fleet is changed.
     assert f"REFUSED on {dying.name}: it can't be reached" in unreachable.text
     assert f"Nothing was changed, nor on {alive[0].name}, {alive[1].name}." in unreachable.text
-    dying.root("timeout 20 sh -c 'until systemctl is-active ssh php8.4-fpm nginx vertex-queue; do sleep 0.2; done'")
+    dying.root("timeout 120 sh -c 'until systemctl is-active ssh php8.4-fpm nginx vertex-queue; do sleep 0.2; done'")
     refused = play("laravel_rollback", target=on(*fleet))
     assert f"REFUSED on {dying.name} (interrupted)" in refused.text
     assert no_lease(alive)

@@ -90,7 +90,7 @@ def test_no_op_is_not_green_over_a_site_that_is_down(lab: Lab) -> None:
 
 def test_broken_deploy_goes_back_by_itself(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
-    run = lab.play("laravel_deploy", to="v1.4.0", laravel_health_deadline=2)
+    run = lab.play("laravel_deploy", to="v1.4.0")
     assert not run.green
     assert "reverted" in run.text
     assert "v1.1.0" in run.text

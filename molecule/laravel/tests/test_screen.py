@@ -39,7 +39,7 @@ def test_a_refusal(lab: Lab, check: tuple[str, ...]) -> None:
 
 def test_a_release_that_goes_back(lab: Lab) -> None:
     lab.at("v1.0.0")
-    run = seen(lab, "laravel_deploy", to="v1.4.0", laravel_health_deadline=2)
+    run = seen(lab, "laravel_deploy", to="v1.4.0")
     assert not run.green
     assert f"{lab.name}: not well, went back" in run.text and f"{lab.name}: reverted: health" in run.text, run.text
 

@@ -139,9 +139,9 @@ class Mesh:
         # What a worker that was killed had unpacked.
         self.execution.run("rm -rf /tmp/tmp*")
 
-    def stop_hop(self) -> None:
+    def stop(self, node: Node) -> None:
         """Its power is cut."""
-        subprocess.run(["docker", "kill", self.hop.name], check=True, capture_output=True)
+        subprocess.run(["docker", "kill", node.name], check=True, capture_output=True)
 
-    def start_hop(self) -> None:
-        subprocess.run(["docker", "start", self.hop.name], check=True, capture_output=True)
+    def start_again(self, node: Node) -> None:
+        subprocess.run(["docker", "start", node.name], check=True, capture_output=True)

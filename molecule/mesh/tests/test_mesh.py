@@ -8,9 +8,15 @@ import re
 import pytest
 from controller import wait_for
 from gate import Gate
-from mesh_lab import REASON, RESULTS, RUNNER, SOCKET, Mesh
+from mesh_lab import REASON, RESULTS, RUNNER, SOCKET, Mesh, Node
 
 BACK = "-e to=v1.0.0"
+TLS = "/etc/receptor/tls"
+#: The last day of the certificate with which the hop answers the control node.
+SHOWN = (
+    f"openssl s_client -connect hop.example.com:27199 -CAfile {TLS}/ca.crt -cert {TLS}/node.crt -key {TLS}/node.key"
+    " </dev/null 2>/dev/null | openssl x509 -noout -enddate"
+)
 
 
 def held(gate: Gate, options: str = BACK) -> str:
@@ -50,14 +56,14 @@ def test_a_run_that_is_refused_ends_red_at_the_control_node(mesh: Mesh) -> None:
 def test_work_goes_on_while_the_hop_is_dead_and_its_results_come_afterwards(mesh: Mesh) -> None:
     with Gate(mesh.app, "extra") as gate, mesh.start("laravel_rollback", held(gate)) as unit:
         gate.reached()
-        mesh.stop_hop()
+        mesh.stop(mesh.hop)
         try:
             gate.open()
             wait_for("the host was rolled back", lambda: mesh.app.ledger()[-1]["procedure"] == "rollback")
             assert mesh.app.version() == "1.0.0"
             assert not unit.ended, unit.wait().text
         finally:
-            mesh.start_hop()
+            mesh.start_again(mesh.hop)
         ran = unit.wait()
     assert ran.green, ran.text
     assert "PLAY RECAP" in ran.text
@@ -102,11 +108,11 @@ def test_a_worker_that_is_killed_is_told_and_the_next_run_goes_on(mesh: Mesh) ->
 
 def test_work_that_could_not_begin_in_time_never_begins(mesh: Mesh) -> None:
     before = mesh.app.fingerprint()
-    mesh.stop_hop()
+    mesh.stop(mesh.hop)
     try:
         ran = mesh.run("laravel_rollback", BACK, MESH_BEGIN_WITHIN="5s")
     finally:
-        mesh.start_hop()
+        mesh.start_again(mesh.hop)
     assert ran.code == 6, ran.text
     assert "it did not begin" in ran.text
     mesh.wait_joined()
@@ -124,9 +130,9 @@ def test_work_that_could_not_begin_in_time_never_begins(mesh: Mesh) -> None:
 )
 def test_work_that_is_not_vouched_for_is_refused(mesh: Mesh, options: str, expect: str) -> None:
     line = (
-        f"receptorctl --socket {SOCKET} work submit ansible-runner --node execution --ttl 10s {options} -l x --follow"
+        f"receptorctl --socket {SOCKET} work submit ansible-runner --node execution --ttl 30s {options} -l x --follow"
     )
-    refused = mesh.control.run(f"timeout 60 {line}")
+    refused = mesh.control.run(f"timeout 120 {line}")
     told = json.dumps(mesh.units())
     assert "eof" not in refused.text, refused.text
     assert all(unit["StateName"] == "Failed" for unit in mesh.units().values()), told
@@ -142,10 +148,19 @@ def test_a_node_of_another_authority_does_not_join(mesh: Mesh) -> None:
     script = "; ".join(f"s#{change}#" for change in (*changes, f"/var/lib/receptor#{here}"))
     mesh.control.read(f"sed '{script}' {RUNNER}/mesh/control.yml > /tmp/stranger/conf")
     # Its own authority vouches for the name that it gives itself.
-    ended = mesh.control.run("timeout 8 receptor --config /tmp/stranger/conf")
+    ended = mesh.control.run("timeout 120 receptor --config /tmp/stranger/conf 2>&1 | grep -m 1 certificate")
     assert "certificate" in ended.text, ended.text
     assert "stranger" not in mesh.control.read(f"receptorctl --socket {SOCKET} status --json")
     mesh.control.read("rm -rf /tmp/stranger", "root")
+
+
+def renew(mesh: Mesh, node: Node) -> None:
+    """Bring a node the new certificate of /tmp/renewed, and restart it."""
+    certificate = mesh.control.read(f"cat /tmp/renewed/{node.name.removeprefix('mesh-')}/node.crt", "root")
+    node.read(f"printf '%s\\n' '{certificate}' > {TLS}/node.crt", "root")
+    assert "2031" in node.read(f"openssl x509 -noout -enddate -in {TLS}/node.crt", "root")
+    mesh.stop(node)
+    mesh.start_again(node)
 
 
 def test_a_renewed_certificate_works_beside_those_of_before(mesh: Mesh) -> None:
@@ -159,12 +174,14 @@ def test_a_renewed_certificate_works_beside_those_of_before(mesh: Mesh) -> None:
         keys = [mesh.control.read(f"openssl x509 -noout -pubkey -in {one}/node.crt", "root") for one in (here, before)]
         assert keys[0] == keys[1]
     # The hop has the new one, and the nodes on both sides of it theirs of before.
-    renewed = mesh.control.read("cat /tmp/renewed/hop/node.crt", "root")
-    mesh.hop.read(f"printf '%s\\n' '{renewed}' > /etc/receptor/tls/node.crt", "root")
-    assert "2031" in mesh.hop.read("openssl x509 -noout -enddate -in /etc/receptor/tls/node.crt", "root")
-    mesh.stop_hop()
-    mesh.start_hop()
+    renew(mesh, mesh.hop)
+    wait_for("the hop shows the new certificate", lambda: "2031" in mesh.control.run(SHOWN).text)
     ran = mesh.run("laravel_rollback", BACK)
     assert ran.green, ran.text
     assert mesh.app.version() == "1.0.0"
+    # And now the control node is the only one that still has one of before.
+    renew(mesh, mesh.execution)
+    mesh.wait_joined()
+    ran = mesh.run("laravel_status")
+    assert ran.green, ran.text
     mesh.control.read("rm -rf /tmp/renewed", "root")

@@ -62,7 +62,7 @@ def test_web_server_that_passes_the_link_serves_the_release_too(lab: Lab) -> Non
 
 def test_broken_deploy_switches_back_and_is_never_chosen(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
-    run = lab.play("laravel_deploy", to="v1.4.0", laravel_health_deadline=2)
+    run = lab.play("laravel_deploy", to="v1.4.0")
     assert not run.green
     assert lab.version() == "1.1.0"
     record = lab.ledger()[-1]

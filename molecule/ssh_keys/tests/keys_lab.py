@@ -116,7 +116,7 @@ class KeysHost(Host):
         """Have sshd read its configuration and host keys again."""
         self.root(
             "rm -f /run/sshd.pid; pkill -o -x sshd; "
-            "for _ in $(seq 200); do [ -s /run/sshd.pid ] && exit 0; sleep 0.05; done; exit 1"
+            "for _ in $(seq 2400); do [ -s /run/sshd.pid ] && exit 0; sleep 0.05; done; exit 1"
         )
 
     def fingerprints(self, path: str = KEYS) -> list[str]:
