@@ -95,7 +95,10 @@ class ComposePlanner:
             "project": project,
             "steps": [step.to_dict() for step in self._steps(wish, present, choice.images, schema, downs, pins)],
             "undo": [step.to_dict() for step in self._undo(wish, present, choice.images, schema, pins)],
-            "afterwards": [self._retention(goal).to_dict()],
+            "afterwards": [
+                *(step.to_dict() for step in self._seen_after(wish, choice.images, schema)),
+                self._retention(goal).to_dict(),
+            ],
             "migrations": migration_plan.record(schema.migrations) if schema.migrations else None,
             "before": compose_before.to_dict(present.before),
             "facts": {"pin": self.service.description.pin, "files": {**self.service.hashes(), **pins.hashes}, **proof},
@@ -410,6 +413,16 @@ class ComposePlanner:
         )
         title = f"undo {what}, from the new image, where nothing is lost by it"
         return [Step("undo_migrations", title, repeatable=schema.transactional, data=data)]
+
+    def _seen_after(self, wish: Wish, images: Mapping[str, Reference], schema: Schema) -> list[Step]:
+        """Where the database lacks migrations of the new images, and this operation runs none: whether they did."""
+        migrations = schema.migrations
+        if migrations is None or schema.heads is None or not wish.migrate_here:
+            return []
+        if migrations.runs or not migrations.comparison.behind:
+            return []
+        data = {"image": images[self.service.description.migration_service].text, "heads": list(schema.heads)}
+        return [Step("schema", "see whether the new images have migrated the database", data=data)]
 
     def _retention(self, goal: Mapping[str, Any]) -> Step:
         count = self.service.description.keep_releases

@@ -304,6 +304,17 @@ class ComposeSteps:
 
     # -- after it is verified --------------------------------------------------------------------
 
+    def _do_schema(self, step: Step) -> object:
+        """Note what the new images ran when they started: in the record nothing else says why the database moved."""
+        image = image_reference.parse(step.data["image"])
+        try:
+            answer = alembic_probe.ask(self.service, image)
+        except ProbeFailed as error:
+            raise CommandFailed(str(error)) from error
+        if answer.heads is None:
+            raise CommandFailed(f"the database can't be read: {answer.database_error}")
+        return compose_undo_migrations.moved(answer.graph, step.data["heads"], answer.heads)
+
     def _do_retention(self, step: Step) -> object:
         """Remove the images of these repositories that neither a kept release nor a container needs."""
         description, current = self.service.description, str(step.data["to"])

@@ -36,9 +36,8 @@ class New:
 def new(known: alembic_position.Graph, before: Sequence[str], answer: Answer) -> New:
     """Compare the database's position now with the one before. before: the heads that it had."""
     heads = answer.heads or ()
-    had = set(alembic_position.applied(known, before))
     now = alembic_position.applied(known, heads)
-    names = tuple(name for name in reversed(now) if name not in had)
+    names = newer(known, before, heads)
     if not names:
         return New()
     strange = [name for name in heads if name not in known]
@@ -53,6 +52,23 @@ def new(known: alembic_position.Graph, before: Sequence[str], answer: Answer) ->
     except alembic_position.NotExact as error:
         return New(names, why_not=f"alembic downgrade can't undo exactly these: {error}")
     return New(names, targets, tuple(sorted(set(now) - set(names))), "", tuple(undoing.losses))
+
+
+def newer(known: alembic_position.Graph, before: Sequence[str], heads: Sequence[str]) -> tuple[str, ...]:
+    """The migrations that the database has at its heads now, and had not at those before; newest first."""
+    had = set(alembic_position.applied(known, before))
+    return tuple(name for name in reversed(alembic_position.applied(known, heads)) if name not in had)
+
+
+def moved(known: alembic_position.Graph, before: Sequence[str], heads: Sequence[str]) -> dict[str, list[str]] | None:
+    """The note of an operation that ran no migration, and whose database moved all the same; None where it did not.
+
+    Keys: by_itself (the migrations, oldest first), before and heads (the positions).
+    """
+    if set(before) == set(heads):
+        return None
+    names = list(reversed(newer(known, before, heads)))
+    return {"by_itself": names, "before": sorted(before), "heads": sorted(heads)}
 
 
 def by_itself(found: New, planned: Sequence[str] | None, itself: str) -> str:

@@ -298,11 +298,24 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
             lines.append(f"the damaged ledger is kept as {note['kept']}")
         elif isinstance(note, Mapping) and "left_to_do" in note and record["outcome"] == "succeeded":
             lines += _titled("to do", note["left_to_do"])
+        elif isinstance(note, Mapping) and "by_itself" in note and record["outcome"] == "succeeded":
+            lines.append(_by_itself(note))
         elif isinstance(note, Mapping) and "failed" in note:
             lines.append(f"{step} failed, which changes nothing about the result: {note['failed']}")
         elif step == "adopt":
             lines.append(str(note))
     return lines
+
+
+def _by_itself(note: Mapping[str, Any]) -> str:
+    """A database that moved under an operation that was to leave it alone."""
+    names = ", ".join(note["by_itself"])
+    what = f"migrated the database when they started: {names}" if names else "moved the database when they started"
+    there = ", ".join(note["heads"]) or "no migration"
+    return (
+        f"WARNING   the images of this release {what}. This operation ran no migration, and the database is at {there} "
+        "now; a rollback looks at that, and asks what is to be done about it"
+    )
 
 
 def _merge_lines(record: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.ops.runbook.plugins.module_utils import compose_schema, migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, Revision
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.compose_schema import SchemaPlanner
 from ansible_collections.ops.runbook.plugins.module_utils.compose_target import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
@@ -69,3 +70,31 @@ def test_a_new_deploy_can_not_undo_migrations() -> None:
         planner.schema(Wish("deploy", "1", "down"), {}, {}, GOAL, unseen=False)
     assert [way for way, _ in refused.value.refusal.ways][1] == "interrupted=undo migrations=down"
     assert "down" not in migration_plan.MODES["deploy"]
+
+
+LINE = tree(a="", b="a")
+
+
+#: heads of the database, the operator's migrations, whether this host migrates, whether it is looked at afterwards.
+DEPLOYS: dict[str, tuple[tuple[str, ...] | None, str, bool, bool]] = {
+    "the database has all of them": (("b",), "skip", True, False),
+    "the deploy runs them": (("a",), "run", True, False),
+    "nobody runs them": (("a",), "skip", True, True),
+    "another host runs them": (("a",), "run", False, False),
+    "where the database is can not be told": (None, "skip", True, False),
+}
+
+
+@pytest.mark.parametrize("name", DEPLOYS)
+def test_where_nobody_is_to_migrate_it_is_looked_at_afterwards(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    heads, mode, here, looked = DEPLOYS[name]
+    monkeypatch.setattr(compose_schema, "ask", lambda *_args, **_options: Answer(LINE, heads))
+    service = SimpleNamespace(description=SimpleNamespace(migration_service="api", images={"api": IMAGE.repository}))
+    store = SimpleNamespace(graph=lambda _image: None, image=lambda _name: None)
+    wish = Wish("deploy", "2", mode, migrate_here=here)
+    schema = SchemaPlanner(service, store, {}, check_mode=True).schema(wish, {}, {"api": IMAGE}, GOAL, False)  # type: ignore[arg-type]
+    planner = SimpleNamespace(service=service)
+    steps = ComposePlanner._seen_after(planner, wish, {"api": IMAGE}, schema)  # type: ignore[arg-type]
+    assert [(step.id, step.data) for step in steps] == (
+        [("schema", {"image": IMAGE.text, "heads": ["a"]})] if looked else []
+    )

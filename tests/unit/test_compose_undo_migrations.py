@@ -6,7 +6,7 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Revision
 from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.compose_undo_migrations import New, decide, new
+from ansible_collections.ops.runbook.plugins.module_utils.compose_undo_migrations import New, decide, moved, new
 from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Loss
 
 KNOWN = {"a": Revision("a"), "b": Revision("b", ("a",)), "c": Revision("c", ("b",)), "x": Revision("x")}
@@ -29,6 +29,21 @@ def test_exactly_what_came_with_the_deploy() -> None:
 def test_nothing_where_the_database_stands_where_it_stood() -> None:
     assert found(["b"], ["b"]) == New()
     assert decide(New(), {}, "entry.sh", False, "run").kind == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "note"),
+    [
+        (["b"], ["b"], None),
+        (["a"], ["c"], {"by_itself": ["b", "c"], "before": ["a"], "heads": ["c"]}),
+        ([], ["a", "x"], {"by_itself": ["a", "x"], "before": [], "heads": ["a", "x"]}),
+        (["b"], ["a"], {"by_itself": [], "before": ["b"], "heads": ["a"]}),
+        (["a"], ["strange"], {"by_itself": [], "before": ["a"], "heads": ["strange"]}),
+    ],
+    ids=["it did not move", "it went on", "it was empty", "it went back", "to what the image does not know"],
+)
+def test_a_database_that_moved_is_noted(before: list[str], now: list[str], note: object) -> None:
+    assert moved(KNOWN, before, now) == note
 
 
 def test_what_has_no_way_back_is_not_undone() -> None:

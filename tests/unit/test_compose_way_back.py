@@ -203,6 +203,28 @@ def test_a_migration_of_the_plan_is_not_taken_for_the_images(monkeypatch: pytest
     assert (told, typed) == ({"left": ["b"], "why": "undoing b would destroy table plans (3 rows)"}, [])
 
 
+@pytest.mark.parametrize(
+    ("answer", "note"),
+    [
+        (Answer(KNOWN, ("a",)), None),
+        (Answer(KNOWN, ("b",)), {"by_itself": ["b"], "before": ["a"], "heads": ["b"]}),
+        (Answer(KNOWN, None, "connection refused"), "the database can't be read: connection refused"),
+    ],
+    ids=["they ran none", "they ran one", "the database does not answer"],
+)
+def test_what_the_images_of_a_good_release_ran_is_noted(
+    monkeypatch: pytest.MonkeyPatch, answer: Answer, note: object
+) -> None:
+    monkeypatch.setattr(alembic_probe, "ask", lambda *_args, **_options: answer)
+    host, step = Host(), Step("schema", "", data={"image": UNDO.data["image"], "heads": ["a"]})
+    steps = ComposeSteps(host, SimpleNamespace(), {"project": "shop"}, host)  # type: ignore[arg-type]
+    try:
+        told = steps(step)
+    except CommandFailed as error:
+        told = str(error)
+    assert told == note
+
+
 def test_the_files_are_put_back_only_once_no_migration_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(alembic_probe, "settle", lambda *_: order.append("settled"))

@@ -316,6 +316,14 @@ NOTES: dict[str, tuple[dict[str, Any], str]] = {
         "going back left these migrations in the database: m1: it has rows",
     ),
     "a database ahead": ({"migrations": {"mode": "keep", "ahead": ["m2", "m1"]}}, "stays ahead by: m2, m1"),
+    "images that migrated by themselves": (
+        {"notes": {"schema": {"by_itself": ["0002"], "before": ["0001"], "heads": ["0002"]}}},
+        "WARNING   the images of this release migrated the database when they started: 0002. This operation ran no",
+    ),
+    "images that moved the database to what they do not know": (
+        {"notes": {"schema": {"by_itself": [], "before": ["0001"], "heads": []}}},
+        "moved the database when they started. This operation ran no migration, and the database is at no migration",
+    ),
     "what a person still has to do": ({"notes": {"forget_env": {"left_to_do": ["revoke it"]}}}, "to do     revoke it"),
     "saved changes": ({"notes": {"save_changes": {"saved": "/var/x"}}}, "discarded changes are in /var/x"),
     "a damaged ledger": ({"notes": {"set_aside_ledger": {"kept": "/var/y"}}}, "the damaged ledger is kept as /var/y"),

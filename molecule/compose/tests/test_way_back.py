@@ -190,6 +190,26 @@ def test_a_release_that_migrates_itself_unforeseen_is_gone_back_from(lab: Compos
     serves(lab, "good", "0001")
 
 
+def test_a_good_release_that_migrated_itself_unforeseen_is_noted_and_asked_about(lab: ComposeLab) -> None:
+    add_to_backend(lab, ITSELF.replace("alembic", "$$(printf alem)bic"))
+    bring_up(lab)
+    adopt(lab)
+    run = lab.play("compose_deploy", to=tag("additive"), migrations="skip")
+    assert run.green, run.text
+    serves(lab, "additive", "0002")
+    assert lab.ledger()[-1]["notes"]["schema"] == {"by_itself": ["0002"], "before": ["0001"], "heads": ["0002"]}
+    said = "WARNING   the images of this release migrated the database when they started: 0002. This operation ran no"
+    assert said in run.text, run.text
+    # A way back looks at the database itself.
+    back = lab.play("compose_rollback")
+    assert not back.green and "migrations_ahead" in back.text, back.text
+    assert "0002" in back.text.partition("migrations_ahead")[2]
+    serves(lab, "additive", "0002")
+    down = lab.play("compose_rollback", migrations="down")
+    assert down.green, down.text
+    serves(lab, "good", "0001")
+
+
 def test_where_data_would_be_lost_the_way_back_asks(lab: ComposeLab) -> None:
     add_to_backend(lab, ITSELF)
     bring_up(lab)
