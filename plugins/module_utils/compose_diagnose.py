@@ -14,7 +14,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -43,6 +43,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis impo
     DiskUse,
     Facts,
     Seen,
+    broken_services,
     diagnose,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, InsideCheck
@@ -54,7 +55,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.status_rows import WAR
 
 _DEPENDS = "com.docker.compose.depends_on"
 #: Lines and time of a log in which signs of a cause are looked for: an old one is no sign of what is wrong now.
-_SIGNS_LINES, _SIGNS_SINCE = 200, "10m"
+_SIGNS_LINES, _SIGNS_SECONDS = 200, 600.0
 _PROJECT, _FOLDER = "com.docker.compose.project", "com.docker.compose.project.working_dir"
 
 #: Asks with what the container has, so that the status is seen: `wget -q` would keep it to itself. The address is an
@@ -252,7 +253,7 @@ class _Look:
         if diagnose(facts).level == BAD:
             alive = [seen for seen in facts.containers if seen.state in ("running", "restarting")]
             with ThreadPoolExecutor(max_workers=4) as pool:
-                logs = pool.map(lambda seen: self._log(seen.name, _SIGNS_LINES, "--since", _SIGNS_SINCE), alive)
+                logs = pool.map(self._signs, alive, [set(broken_services(facts))] * len(alive))
                 recent = {seen.name: tuple(lines) for seen, lines in zip(alive, logs)}
             told = [replace(seen, recent=recent.get(seen.name, ())) for seen in facts.containers]
             facts = replace(facts, containers=tuple(told))
@@ -264,6 +265,13 @@ class _Look:
             for seen in facts.containers
         )
         return replace(facts, containers=containers)
+
+    def _signs(self, seen: Seen, broken: Collection[str]) -> list[str]:
+        """What a container has said lately, and to those that are broken now."""
+        mine = next(raw for raw in self.raw if str(raw.get("Name") or "").lstrip("/") == seen.name)
+        others = [raw for raw in self.raw if compose_inspect.service_of(raw) in broken]
+        since = compose_inspect.signs_since(mine, others, time.time(), _SIGNS_SECONDS)
+        return self._log(seen.name, _SIGNS_LINES, "--since", f"{since:.6f}")
 
     def _log(self, container: str, lines: int, *options: str) -> list[str]:
         try:

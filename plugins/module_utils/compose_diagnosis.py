@@ -141,7 +141,7 @@ class Diagnosis:
 def diagnose(facts: Facts) -> Diagnosis:
     """The verdict."""
     findings = [*_around(facts), *_disks(facts)]
-    broken = {name: text for name in _all_services(facts) if (text := _trouble(facts, name))}
+    broken = broken_services(facts)
     closed = _closed(facts, broken)
     causes = _causes(facts, broken, [one.subject for one in closed])
     findings += closed
@@ -199,6 +199,11 @@ def _disks(facts: Facts) -> Iterator[Finding]:
 
 def _all_services(facts: Facts) -> list[str]:
     return list(dict.fromkeys([*facts.services, *(seen.service for seen in facts.containers)]))
+
+
+def broken_services(facts: Facts) -> dict[str, str]:
+    """What is wrong with each service that is not well by its own containers."""
+    return {name: text for name in _all_services(facts) if (text := _trouble(facts, name))}
 
 
 def _trouble(facts: Facts, service: str) -> str:
@@ -337,7 +342,7 @@ def _why(facts: Facts, answer: Answer) -> tuple[str, str]:
         ports: dict[str, set[int]] = {}
         for one in behind:
             ports.setdefault(one.service, set()).add(one.port)
-        log = [line for seen in facts.containers if seen.service == proxy for line in seen.recent or seen.log]
+        log = [line for seen in facts.containers if seen.service == proxy for line in seen.recent]
         error = compose_signs.upstream_error(log)
         return compose_signs.explained(proxy, error, facts.services, facts.addresses, ports)
     if answer.where == "host" and inside and not any(one.problem for one in inside):

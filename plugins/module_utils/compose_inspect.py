@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils import image_reference
+from ansible_collections.ops.runbook.plugins.module_utils import image_reference, moment
 
 _SERVICE = "com.docker.compose.service"
 _SELF = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
@@ -62,6 +62,17 @@ def other_builds(containers: Sequence[Raw], config: Mapping[str, Any], named: Ma
             if same and ids.get(same[0]) and ids[same[0]] != ids[name]:
                 found[name] = f"another build than {same[0]}, of the same repository"
     return found
+
+
+def signs_since(container: Raw, broken: Sequence[Raw], now: float, window: float) -> float:
+    """From when on a line of a container's log may be a sign of what is wrong now, in Unix seconds.
+
+    What it said before it was started again may be mended, and before the containers that are broken were made it
+    was said to others. broken: those containers. window: seconds back from now beyond which nothing is a sign.
+    """
+    started = moment.seconds(str((container.get("State") or {}).get("StartedAt") or "")) or 0.0
+    made = [moment.seconds(str(one.get("Created") or "")) or 0.0 for one in broken]
+    return max(now - window, started, min(made, default=0.0))
 
 
 def answerer(url: str, ports: Mapping[int, str]) -> tuple[str, int]:

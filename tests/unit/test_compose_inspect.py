@@ -76,3 +76,35 @@ def test_a_service_of_the_same_repository_that_was_left_behind() -> None:
         "jobs": "another build than api, of the same repository"
     }
     assert compose_inspect.other_builds([PROXY, older], config, named) == {}
+
+
+def ran(started: str, created: str = "2026-11-30T07:00:00.5Z") -> dict[str, Any]:
+    return {"Created": created, "State": {"StartedAt": started}}
+
+
+NOON = 1796040000.0
+MADE, STARTED = ran("2026-11-30T11:59:59Z", "2026-11-30T11:58:00Z"), ran("2026-11-30T11:57:00.25Z")
+
+
+@pytest.mark.parametrize(
+    ("container", "broken", "before"),
+    [
+        (ran("2026-11-30T07:00:01Z"), [], 600.0),
+        (STARTED, [], 179.75),
+        # One that is broken starts again and again, and is the same container.
+        (STARTED, [MADE], 120.0),
+        (STARTED, [MADE, ran("2026-11-30T11:59:00Z")], 179.75),
+        (ran("0001-01-01T00:00:00Z"), [{}], 600.0),
+        ({}, [], 600.0),
+    ],
+    ids=[
+        "runs for long",
+        "was started lately",
+        "a newer one is broken",
+        "an older one too",
+        "never started",
+        "nothing",
+    ],
+)
+def test_since_when_a_line_is_a_sign(container: dict[str, Any], broken: list[dict[str, Any]], before: float) -> None:
+    assert NOON - compose_inspect.signs_since(container, broken, NOON, 600.0) == before

@@ -54,8 +54,15 @@ def pinned(name: str) -> str:
     """Somebody edits the compose file by hand, and brings it up."""
     return (
         f"sed -i 's/shop-backend:sha-c0ffee1/shop-backend:{tag(name)}/' {COMPOSE}; cd {PROJECT}; "
-        f"export DOCKER_CONFIG=/srv/lab/docker; docker compose -f {COMPOSE} up -d --no-deps backend; sleep 5"
+        f"export DOCKER_CONFIG=/srv/lab/docker; docker compose -f {COMPOSE} up -d --no-deps backend"
     )
+
+
+#: Until it was started again often enough.
+CRASHES = (
+    "timeout 60 sh -c 'until test $(docker inspect --format {{.RestartCount}} shop-backend-1) -ge 2; "
+    "do sleep 0.2; done'"
+)
 
 
 #: Until the engine itself has seen it often enough.
@@ -131,18 +138,23 @@ CASES = {
         "db runs, and turns its clients away: ",
     ),
     "the database was stopped in order": Case(
-        "docker stop shop-db-1; sleep 3", ("next  docker compose up -d db",), "db is not running: exit code 0"
+        "docker stop shop-db-1", ("next  docker compose up -d db",), "db is not running: exit code 0"
     ),
     "another container has the port": Case(PORT, ("next  ss -ltnp sport = :80 ",), "proxy was never started: "),
     "the backend crashes": Case(
-        pinned("crash"),
+        f"{pinned('crash')}; {CRASHES}",
         ("health answers 502: backend is restarting again and again", "its log ends with:", "inside proxy"),
+    ),
+    "the database had another password a while ago": Case(
+        f"{PASSWORD}; {FAILS}; {AGAIN}; {pinned('crash')}; {CRASHES}",
+        ("health answers 502: backend is restarting again and again", "its log ends with:"),
+        "health answers 502: backend is restarting again and again",
     ),
     "the backend is unhealthy": Case(
         f"{pinned('unhealthy')}; {UNHEALTHY}", ("backend runs, but its health check fails",)
     ),
     "the database was killed": Case(
-        "docker kill shop-db-1; sleep 3", ("health answers 503: db is not running: exit code 137", "up -d db")
+        f"docker kill shop-db-1; {FAILS}", ("health answers 503: db is not running: exit code 137", "up -d db")
     ),
     "a container was removed": Case(
         "docker rm -f shop-web-1", ("web has no container", "docker compose up -d web", "no container")
