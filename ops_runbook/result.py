@@ -125,9 +125,10 @@ class Events:
         self.contacted = self.contacted or action not in HERE and not misused
         kept = self.watch.take(task, action, host, result)
         if kind == "runner_on_ok" and action.endswith("debug") and not task.startswith(("open |", "close |")):
-            self.said += [str(told(result["msg"]))] if result.get("msg") else []
+            said = told(result.get("msg"))
+            self.said += [str(said)] if said else []
         elif kind == "runner_on_unreachable" and not kept:
-            self.causes[host] = f"it can't be reached: {result.get('msg', '')}"
+            self.causes[host] = f"it can't be reached: {told(result.get('msg', ''))}"
         elif kind == "runner_on_failed" and not data.get("ignore_errors") and kept in ("", "operation_named"):
             self.causes[host] = cause(result)
 
@@ -221,6 +222,7 @@ def _host(result: Mapping[str, Any], events: Events, name: str) -> dict[str, Any
         outcome = "refused"
     else:
         outcome = "unreachable" if planned.get("unreachable") or name in events.unreachable else None
+    said = told(planned.get("msg")) or told(result.get("msg"))
     return {
         "outcome": outcome,
         "from": record.get("from") or plan.get("from"),
@@ -230,7 +232,7 @@ def _host(result: Mapping[str, Any], events: Events, name: str) -> dict[str, Any
         "request_ids": operation_report.request_ids(result),
         "ledger_id": record.get("id"),
         "refusal": planned.get("refusal"),
-        "error": result.get("error") or events.causes.get(name) or planned.get("msg") or result.get("msg") or None,
+        "error": result.get("error") or events.causes.get(name) or said or None,
         "chosen": plan.get("chosen"),
         "migrations": plan.get("migrations"),
         "steps": [step["title"] for step in plan.get("steps") or []],

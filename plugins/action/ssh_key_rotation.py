@@ -42,6 +42,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.login_probe import (
     Login,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_ci import Place
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import NoPair, Pair
@@ -152,7 +153,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """A part of the steps on the host. A module that died is a failure like any other."""
         ran = self._module(phase="step", **arguments)
         if "ok" not in ran:
-            return {**ran, "ok": False, "error": str(ran.get("msg") or "the module died"), "failed": False}
+            return {**ran, "ok": False, "error": str(told(ran.get("msg")) or "the module died"), "failed": False}
         return ran
 
     # -- GitHub, the keep, the login -------------------------------------------------------------
@@ -270,7 +271,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if survey.get("refusal") or "refusal" not in survey:
             refusal = survey.get("refusal") or {
                 "code": "failed",
-                "text": survey.get("msg", "GitHub was not asked"),
+                "text": told(survey.get("msg", "GitHub was not asked")),
                 "ways": [],
             }
             return {**base, "refusal": refusal, "direction": "forward", "continues": False, "changed": False}

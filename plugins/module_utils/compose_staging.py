@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 
 Release = Mapping[str, Any]
 
@@ -45,7 +46,7 @@ def prove(staging: Staging, goal: Release) -> Proof:
     """
     host, seen = staging.host, staging.seen or {}
     if "releases" not in seen:
-        why = " ".join(str(seen.get("msg") or "it was not read").split())
+        why = " ".join(str(told(seen.get("msg")) or "it was not read").split())
         return Proof(
             "", f"{host} could not be asked, so it can't be told whether these images passed there: {why}", "unasked"
         )

@@ -39,6 +39,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.redact import passwords_in_addresses
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 
 _ENGINE = "/var/lib/docker"
 
@@ -207,7 +208,7 @@ def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, lis
 def _staging_problem(wish: StagingWish, source: Source) -> str:
     seen, wanted = wish.seen, source.ref
     if seen is None or "live" not in seen:
-        why = str((seen or {}).get("msg") or "it gave no answer")
+        why = str(told((seen or {}).get("msg")) or "it gave no answer")
         return f"{wish.app} could not be asked: {why}"
     live = seen.get("live")
     if not live:

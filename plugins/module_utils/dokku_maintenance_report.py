@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_items as items
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 
 _MARKS = {items.DONE: "done", items.SKIPPED: "skipped", items.FAILED: "FAILED", items.PLANNED: "NOT DONE"}
 
@@ -22,7 +23,7 @@ def document(host: str, app: str, planned: Mapping[str, Any], applied: Mapping[s
     found = verified.get("items") or items.entries(cadence, plan.get("before") or {}, {})
     record = closed.get("record") or {}
     healthy = bool(applied.get("healthy"))
-    reason = str(applied.get("error") or verified.get("reason") or applied.get("msg") or "")
+    reason = str(applied.get("error") or verified.get("reason") or told(applied.get("msg")) or "")
     return {
         "schema": 1,
         "host": host,

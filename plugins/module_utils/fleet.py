@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 from ansible_collections.ops.runbook.plugins.module_utils.unanswered import reason, understood
 
 #: Results of one task by host name, in the order in which the hosts are worked on; empty for a host without one.
@@ -122,7 +123,7 @@ def problem(result: Mapping[str, Any]) -> str:
         return f"it can't be reached: {reason(result)}"
     if result.get("refusal"):
         return str(result["refusal"]["text"])
-    return "" if result.get("plan") else str(result.get("msg") or "it was not planned")
+    return "" if result.get("plan") else str(told(result.get("msg")) or "it was not planned")
 
 
 def _refuse_together(planned: Results, orders: Orders) -> Refusal | None:
@@ -228,7 +229,7 @@ def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]
 def _fault(result: Mapping[str, Any]) -> str:
     if result.get("unreachable"):
         return "can't be reached any more"
-    return f"failed: {result.get('error') or result.get('msg') or 'no reason is known'}"
+    return f"failed: {result.get('error') or told(result.get('msg')) or 'no reason is known'}"
 
 
 # -- after it ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.health_report import table
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 
 Outcomes = Mapping[str, Any]
 
@@ -91,5 +92,5 @@ def _rows(outcome: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _why(outcome: Any) -> str:
-    why = outcome.get("msg") if isinstance(outcome, Mapping) else None
+    why = told(outcome.get("msg")) if isinstance(outcome, Mapping) else None
     return str(why or "it was not asked")

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils import fleet
 from ansible_collections.ops.runbook.plugins.module_utils.blame import SURROUNDINGS
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import Results, label
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
 
 
@@ -440,7 +441,7 @@ def _mix_lines(results: Results, system: str) -> list[str]:
 
 def _why(result: Mapping[str, Any], outcome: str) -> str:
     if outcome in ("unreachable", "unknown"):
-        return str(result.get("msg") or "the host did not answer")
+        return str(told(result.get("msg")) or "the host did not answer")
     if outcome == "untouched":
         return str(result["untouched"])
     return str(result.get("error") or "no reason was recorded")

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.dependency_audit import SEVERITIES
 from ansible_collections.ops.runbook.plugins.module_utils.github_report import run_lines
 from ansible_collections.ops.runbook.plugins.module_utils.health_report import table
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 
 #: From which severity on an advisory fails the audit. One of unknown severity always does.
 LOWEST = ("low", "medium", "high", "critical")
@@ -54,11 +55,11 @@ def verdict(found: Mapping[str, Any], lowest: str) -> dict[str, Any]:
     runs = found.get("runs")
     if runs is not None:
         if "runs" not in runs:
-            failing.append(f"the workflow was not read: {runs.get('msg') or 'no answer'}")
+            failing.append(f"the workflow was not read: {told(runs.get('msg')) or 'no answer'}")
         failing += [f"{run['workflow']} {run['text']}" for run in runs.get("runs") or () if not run["ok"]]
     for name in ("advisories", "audits"):
         if name in found and name not in found[name]:
-            failing.append(f"the {name} were not read: {found[name].get('msg') or 'no answer'}")
+            failing.append(f"the {name} were not read: {told(found[name].get('msg')) or 'no answer'}")
     if "audits" in found and found["audits"].get("audits") == []:
         failing.append("the checkout has none of the lock files that are audited")
     failing += [

@@ -31,6 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.key_rotation import (
     Step,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 
 Result = Mapping[str, Any]
 
@@ -167,7 +168,7 @@ def closing(run: Run, host: str) -> Closing:
 
 
 def _why(host: str, result: Result, otherwise: str) -> str:
-    text = str(result.get("error") or result.get("msg") or otherwise)
+    text = str(result.get("error") or told(result.get("msg")) or otherwise)
     return f"{host}: {text}" if host else text
 
 

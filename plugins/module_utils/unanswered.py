@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
 
 #: What the modules need of a host, and the doctor asks for.
 OLDEST_PYTHON = (3, 9)
@@ -33,7 +34,7 @@ _NO_INTERPRETER = re.compile(r"python[\d.]*: (command not found|not found|No suc
 
 def reason(result: Mapping[str, Any]) -> str:
     """The message of a result, without what Ansible puts before it; empty where it has none."""
-    text = str(result.get("msg") or "").strip()
+    text = str(told(result.get("msg")) or "").strip()
     while found := _BEFORE.match(text):
         text = text[found.end() :].lstrip()
     return text
@@ -75,7 +76,7 @@ def why(result: Mapping[str, Any]) -> str:
     found = understood(result)
     ways = (found.get("refusal") or {}).get("ways") or []
     advice = f"; {_step(ways[0])}" if ways else ""
-    return f"{found.get('msg') or 'it did not answer'}{advice}"
+    return f"{told(found.get('msg')) or 'it did not answer'}{advice}"
 
 
 def _step(way: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from code_files import COMMAND, PLUGINS
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYED = sorted([*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")])
@@ -130,3 +132,36 @@ def test_a_result_that_is_read_keeps_why_its_module_died(path: Path) -> None:
 def test_a_result_that_loses_its_message_is_found() -> None:
     assert muted([{"name": "status | Look", "register": "found", "failed_when": False}]) == ["status | Look"]
     assert muted([{"name": "status | Look", "register": "found", "ignore_errors": True}]) == []
+
+
+def untold(source: str) -> list[str]:
+    """Each message of a result that is read as if it were one text: the result of an action has a list of lines."""
+    tree = ast.parse(source)
+    read = {
+        id(one) for node in ast.walk(tree) if isinstance(node, ast.Call) and _named(node) == "told" for one in node.args
+    }
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if id(node) not in read
+        and isinstance(node, ast.Call)
+        and _named(node) == "get"
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value == "msg"
+    ]
+
+
+def _named(call: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    return ast.unparse(call.func).rpartition(".")[2] if call.args else ""
+
+
+@pytest.mark.parametrize("path", [*PLUGINS, *COMMAND], ids=lambda path: path.name)
+def test_the_message_of_a_result_is_read_as_lines(path: Path) -> None:
+    assert untold(path.read_text(encoding="utf-8")) == [], "screen_text.told makes one text of it"
+
+
+def test_a_message_that_is_not_read_as_lines_is_found() -> None:
+    assert untold("why = str(result.get('msg') or '')") == ["result.get('msg')"]
+    assert untold("why = f\"{(seen or {}).get('msg', '')}\"") == ["(seen or {}).get('msg', '')"]
+    assert untold("why = str(told(result.get('msg')) or screen_text.told(other.get('msg')))") == []

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.filter.operation_report import operation_results
+from ansible_collections.ops.runbook.plugins.module_utils import fleet
 from ansible_collections.ops.runbook.plugins.module_utils.fleet import (
     STOPPED,
     BatchInvalid,
@@ -435,3 +436,11 @@ def test_a_task_that_was_skipped_has_no_result() -> None:
     }
     results = operation_results(hosts, list(hosts), "operation_applied")
     assert results == {"web1": {"healthy": False, "changed": True}, "web2": {}, "web3": {}}
+
+
+def test_the_lines_of_a_refusal_of_the_controller_are_one_text() -> None:
+    """An action that refuses fails its task with a list of lines."""
+    assert fleet.problem({"failed": True, "msg": ["the file can't be read.", "Nothing was contacted."]}) == (
+        "the file can't be read.\nNothing was contacted."
+    )
+    assert fleet.reason({"msg": ["one line"]}) == "one line"

@@ -127,7 +127,7 @@ CASES = {
     "state folder not writable": Case(
         "compose_rollback",
         {},
-        ("state_dir_not_writable", "sudo install -d"),
+        ("state_dir_not_writable", f"sudo chown -R deploy: {STATE} "),
         prepare=f"chown root {STATE}",
         restore=f"chown deploy {STATE}",
     ),
