@@ -115,7 +115,7 @@ def _unreadable(folder: str, error: OSError) -> StateUnreadable:
     user, owner = _name(os.geteuid()), ""
     with contextlib.suppress(OSError):
         owner = _name(os.stat(folder).st_uid)
-    way = f"connect as {owner or 'the user who operates the service'}", f"-u {owner or '<user>'}, or ansible_user"
+    way = f"-u {owner or '<user>'}", "connects as whose folder it is, like ansible_user in the inventory"
     return StateUnreadable(f"{user} can't read the state folder {folder}: {error.strerror}", (way,))
 
 

@@ -25,7 +25,7 @@ _PROCEDURE = re.compile(rf"([a-z]+(?:_[a-z]+)+)(?:(?: with)? ({_INPUTS.pattern})
 _PLAIN = re.compile(r"[\w@%+:,./<>=…-][\w@%+:,./<> =…-]*|")
 _PROGRAMS = (
     "ansible-playbook|apt-get|chown|crontab|df|dig|docker|dokku|echo|gh|git|journalctl|cd|ln|ls|mkdir|mv|ops-runbook|pip|rm|ssh|ssh-add|sudo|systemctl"
-    "|umount|unset|--become|-e|-l"
+    "|umount|unset|--become|-e|-l|-u"
 )
 _COMMAND = re.compile(rf"({_PROGRAMS})( .*)?", re.DOTALL)
 #: What cannot be typed opens with one of these, so that nobody takes it for an input.

@@ -451,7 +451,7 @@ def test_a_diagnosis_says_that_the_records_of_operations_can_not_be_read(tmp_pat
     (tmp_path / "state").write_text("no folder\n")
     history, (row,) = compose_diagnose.records(Guard(str(tmp_path / "state")), PRODUCTION)
     assert (history, row.level) == ({}, WARN)
-    assert "can't read the state folder" in row.text and row.ways[0].startswith("connect as ")
+    assert "can't read the state folder" in row.text and row.ways[0].startswith("-u ")
 
 
 @pytest.mark.parametrize("subject", [PRODUCTION, Subject("laravel", "/srv/vertex")], ids=str)
