@@ -20,6 +20,8 @@ RECORDS = [
     {"number": 1, "git_sha": COMMIT, "git_rev": TAG, "image_id": "sha256:1"},
     {"number": 2, "git_sha": OTHER, "git_rev": OTHER, "image_id": "sha256:2"},
 ]
+#: A rename built the branch, and left what a push that failed had told the app.
+RENAMED = [{"number": 1, "git_sha": COMMIT, "git_rev": OTHER, "image_id": "sha256:1"}]
 OLD = [{key: value for key, value in one.items() if key != "git_rev"} for one in RECORDS]
 
 
@@ -46,6 +48,8 @@ CASES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any] | None, str, st
     "a rebuild": (RECORDS, "ps:rebuild", None, TAG, OTHER, OTHER),
     "an image": ([], "git:from-image", None, "", COMMIT, COMMIT),
     "nothing in the branch": ([], "restart", None, "", "HEAD", ""),
+    "a push of what had failed before a rename": (RENAMED, "git-hook", None, OTHER, OTHER, OTHER),
+    "a change of the configuration after a rename": (RENAMED, "config:set", None, OTHER, COMMIT, COMMIT),
     "records of an older plugin": (OLD, "config:set", None, OTHER, OTHER, OTHER),
     "a rollback by an older plugin's record": (OLD, "ps:restart", {"to": 1}, TAG, OTHER, COMMIT),
 }  # fmt: skip

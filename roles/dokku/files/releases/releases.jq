@@ -149,11 +149,13 @@ def git_rev($now): ($now.config // {})[$now.git["rev-env-var"]? // "GIT_REV"] //
 
 # The commit of what has just gone live. A rebuild tells the app no revision, where a rollback by hand may have told another
 # one. A fetch of an annotated tag tells it the id of the tag: the branch has the commit then, and after a rollback or a
-# restart the record of an earlier release.
+# restart the record of an earlier release. A push tells the commit that it brings, which no record knows better: that of a
+# rename or a rebuild may have been told it by a push that failed.
 def revision($source; $rollback; $now): . as $s
   | git_rev($now) as $told
   | ((if $rollback then ($s | record($rollback.to)).git_sha
       elif $source == "ps:rebuild" or $source == "apps:rename" or $source == "git:sync" then $now.git.sha
+      elif $source == "git-hook" then null
       else ([$s.records[] | select($told != "" and .git_rev == $told)] | last).git_sha end)
      // ($now.config // {})[$now.git["rev-env-var"]? // "GIT_REV"] // $now.git.sha // "")
   | if . == "HEAD" then "" else . end;
