@@ -112,10 +112,10 @@ def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B0
 
 
 def _unreadable(folder: str, error: OSError) -> StateUnreadable:
-    user, owner = _name(os.geteuid()), ""
+    user, owner = _name(os.geteuid()), "<user>"
     with contextlib.suppress(OSError):
         owner = _name(os.stat(folder).st_uid)
-    way = f"-u {owner or '<user>'}", "connects as whose folder it is, like ansible_user in the inventory"
+    way = f"-u {owner}", "connects as whose folder it is, like ansible_user in the inventory"
     return StateUnreadable(f"{user} can't read the state folder {folder}: {error.strerror}", (way,))
 
 
