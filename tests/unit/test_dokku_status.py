@@ -26,9 +26,10 @@ from ansible_collections.ops.runbook.plugins.module_utils import (
     log_errors,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.container_usage import Sample
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku, StillRuns
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.dokku_reading import (
+    PRODUCTION,
     STAGING,
     App,
     Certificate,
@@ -423,6 +424,25 @@ def test_a_status_asks_dokku_for_the_state_of_an_app_once(tmp_path: Path) -> Non
         sorted([*own.split(), "resource:report", "version", *services]),
         sorted([*own.replace("certs:report ", "").split(), "resource:report", "version", *services]),
     )
+
+
+class LateWithTheState(Dokku):
+    """A host that is too busy to tell the state of an app in time."""
+
+    def json(self, *args: str, timeout: float | None = None) -> Any:
+        if args[0] == "releases:state":
+            raise StillRuns("dokku releases:state did not end within 30 s, and goes on")
+        return super().json(*args, timeout=timeout)
+
+
+def test_what_a_busy_host_did_not_tell_in_time_is_not_asked_again_in_a_dearer_way(tmp_path: Path) -> None:
+    """The call goes on, and those that it stands for cost three times as much."""
+    known = fake(tmp_path, ANSWERS)
+    app = dokku_look.read_app(LateWithTheState(known.command, known.user), "app", PRODUCTION, Limits())
+    asked = {line.partition(" ")[0] for line in (tmp_path / "calls").read_text().splitlines()}
+    assert asked.isdisjoint({"releases", "releases:report", "ps:report", "builds:list"})
+    rows = {row.topic: row.text for row in dokku_status.judge(Reading(apps=(app,), now=NOW), Limits())}
+    assert "did not end within 30 s" in rows["app release"] and "did not end within 30 s" in rows["app processes"]
 
 
 #: What a status could take for damage in the midst of a change.
