@@ -45,7 +45,7 @@ def test_records_of_another_service_are_told_and_left_alone(lab: ComposeLab) -> 
     lab.root(f"sed -i 's,{PROJECT},/srv,' {lab.state}/service.json")
     run = lab.play("compose_diagnose")
     assert run.green, run.text
-    said = f"{lab.state} holds the records of compose /srv, and this is compose {PROJECT}"
+    said = f"{lab.state} holds the records of compose /srv (production), and this is compose {PROJECT}"
     assert f"WARN: {lab.name}: it works; to look at: {said}" in run.text
     assert f"next  operation_state_dir={lab.state}-compose" in run.text
 
