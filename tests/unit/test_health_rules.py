@@ -339,3 +339,13 @@ def test_the_list_of_a_data_safety_check() -> None:
     assert safety_lines({"web1": clean}) == ["1 file read: no destructive command found in it"]
     assert "nothing was read" in safety_lines({"web1": {**clean, "files": []}})[0]
     assert "NOT READ" in safety_lines({"web1": {}, "web2": clean})[0]
+
+
+@pytest.mark.parametrize(("status", "said"), [(503, True), (500, False), (0, False)])
+def test_a_503_may_be_the_maintenance_page_and_the_line_names_who_knows(status: int, said: bool) -> None:
+    result = {"name": "up", "ok": False, "status": status, "seconds": 0.1, "reason": f"got {status}"}
+    text = " ".join(health_lines({"web1": {"results": [result]}}))
+    assert f"UNHEALTHY: got {status}" in text
+    assert ("maintenance mode answers 503 too: laravel_status says whether it is on" in text) is said
+    # Whoever expects it, as an operation under maintenance does, reads nothing of it.
+    assert "maintenance" not in " ".join(health_lines({"web1": {"results": [{**result, "ok": True}]}}))

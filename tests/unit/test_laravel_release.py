@@ -517,6 +517,15 @@ def test_what_cannot_be_undone_says_why() -> None:
     assert refusal is not None and "m2: can't be undone: it has no down()" in refusal.details
 
 
+def test_a_deploy_of_older_code_does_not_promise_that_a_rollback_undoes_what_has_no_down() -> None:
+    refusal = refuse_migrations(facts("deploy", comparison=AHEAD, undoing=STUCK))
+    assert refusal is not None
+    effect = dict(refusal.ways)[f"laravel_rollback with to={'b' * 10}"]
+    assert effect == "says which of them can be undone, and at what cost"
+    # The rollback that is typed then offers no way that it would refuse.
+    assert ways(refuse_migrations(facts(comparison=AHEAD, undoing=STUCK))) == ["migrations=keep"]
+
+
 def test_what_was_not_tried_is_said_where_its_cost_is() -> None:
     refusal = refuse_migrations(facts(comparison=AHEAD, undoing=UNTRIED))
     assert refusal is not None

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run as another user than the owner of a service is refused with what that owner can use."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ops.runbook.plugins.module_utils import ways
+from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+
+ACCOUNTS = [one for one in pwd.getpwall() if one.pw_uid != os.geteuid()]
+SHUT = next((one for one in ACCOUNTS if os.path.basename(one.pw_shell) in ("nologin", "false")), None)
+OPEN = next((one for one in ACCOUNTS if os.path.basename(one.pw_shell) in ("sh", "bash", "sync")), None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+@pytest.mark.parametrize(("owner", "connects"), [(SHUT, False), (OPEN, True)], ids=["no shell", "a shell"])
+def test_an_owner_without_a_login_is_become_and_not_connected_as(
+    tmp_path: Path, owner: pwd.struct_passwd | None, connects: bool
+) -> None:
+    if owner is None:
+        pytest.skip("this machine has no such account")
+    app = tmp_path / "app"
+    app.mkdir()
+    os.chown(app, owner.pw_uid, owner.pw_gid)
+    with pytest.raises(Refused) as caught:
+        LaravelService(Description("vertex", str(app)), str(tmp_path / "state")).must_be_operable()
+    refusal = caught.value.refusal
+    assert refusal.code == "wrong_user" and f"{app} belongs to {owner.pw_name}" in refusal.text
+    offered = [way for way, _effect in refusal.ways]
+    assert f"ansible_become=true ansible_become_user={owner.pw_name}" in offered
+    assert (f"ansible_user={owner.pw_name}" in offered) is connects
+    assert {ways.form(way, effect) for way, effect in refusal.ways} == {ways.INPUTS}
+    # The state folder of the login's own user is closed to the owner.
+    assert "operation_state_dir" in dict(refusal.ways)[offered[-1]]
