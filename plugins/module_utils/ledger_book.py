@@ -105,24 +105,16 @@ class Book(Answers):
                     yield record
 
     @cached_property
-    def _read(self) -> tuple[Chain, Course, bool]:
-        """All of it, read from its first byte: the chain, the releases, and whether any is made of images."""
+    def _read(self) -> tuple[Chain, Course, dict[bytes, int]]:
+        """All of it, read once from its first byte: the chain, the releases, and the places of all keys."""
         course = Course()
-        images: list[bool] = []
+        places: dict[bytes, int] = {}
 
-        def visit(record: dict[str, Any], _begins: int) -> None:
+        def visit(record: dict[str, Any], begins: int) -> None:
             course.add(record)
-            if not images and isinstance(record.get("to"), Mapping) and record["to"].get("images"):
-                images.append(True)
+            ledger_index.add_keys(places, record, begins)
 
-        return ledger.walk(self._content(), visit), course, bool(images)
-
-    @cached_property
-    def _keys(self) -> dict[bytes, int]:
-        """The places of all keys."""
-        found: dict[bytes, int] = {}
-        ledger.walk(self._content(), lambda record, begins: ledger_index.add_keys(found, record, begins))
-        return found
+        return ledger.walk(self._content(), visit), course, places
 
     def _content(self) -> bytes:
         return b"" if self._file is None else self._file.read(0, self._file.identity.size)
@@ -167,9 +159,7 @@ class Book(Answers):
                 return self._opened_index.place(ledger_keys.hashed(kind, name))
             except ledger_index.Missing:
                 self._distrust()
-        if kind == ledger_keys.IMAGES and not self._read[2]:
-            return None
-        return self._keys.get(ledger_keys.hashed(kind, name))
+        return self._read[2].get(ledger_keys.hashed(kind, name))
 
     def record_at(self, place: int) -> dict[str, Any]:
         if self._file is None:
@@ -212,9 +202,9 @@ class Book(Answers):
         """Write a mark where there is none that fits. A ledger with problems gets none."""
         if self._mark is not None and self._mark.past is not None:
             return
-        found, course, _images = self._read
+        found, course, places = self._read
         if found.count and not (found.problems or found.torn) and found.ends_with_newline:
-            index = Index(self._folder, recent=dict(self._keys))
+            index = Index(self._folder, recent=dict(places))
             self._save(index, course, found.head, found.last, found.count, moment.now().text)
 
     def append(self, record: dict[str, Any]) -> dict[str, Any]:
@@ -242,7 +232,7 @@ class Book(Answers):
         """Write the next mark. Where that fails the one before it does not fit any more, and all is read again."""
         course: Course | None = None
         if self._mark is None:
-            index, course, verified = Index(self._folder, recent=dict(self._keys)), self._read[1], moment.now().text
+            index, course, verified = Index(self._folder, recent=dict(self._read[2])), self._read[1], moment.now().text
         else:
             index, verified = self._index(self._mark), self._mark.verified
             with contextlib.suppress(TypeError, KeyError, ValueError):
