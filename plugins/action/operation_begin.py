@@ -18,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.ops.runbook.plugins.module_utils import (
+    argument_errors,
     fleet,
     held_path,
     moment,
@@ -143,7 +144,7 @@ def _of_validation(options: Mapping[str, Any], values: Mapping[str, Any], quiet:
     }
     given = {name: value for name, value in values.items() if value != "" or "choices" not in checked[name]}
     validated = ArgumentSpecValidator(checked).validate(given)
-    problems = [operator_inputs.plain_error(message) for message in validated.error_messages]
+    problems = argument_errors.sentences(validated.error_messages, checked, given) if validated.error_messages else []
     # A path that leads out of its folder is refused here, while no host has seen it.
     return problems if problems or quiet else held_path.inventory_problems(validated.validated_parameters)
 

@@ -83,6 +83,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_glance impor
 from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
 from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
 from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned, shown, told
+from ansible_collections.ops.runbook.plugins.plugin_utils import argument_failure
 from ansible_collections.ops.runbook.plugins.plugin_utils.glance import glance_at
 
 OWN = Path(__file__).resolve().parents[2]
@@ -449,7 +450,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             self._say(*map(Line, str(self._dump_results(cleaned(seen))).strip("\n").split("\n")))
 
     def _show_cause(self, result: Any, prefix: str = "") -> None:
-        text = _cause(result.result)
+        text = argument_failure.said(result) or _cause(result.result)
         if text in self._told:
             text = "the reason stands above"
         self._told += text

@@ -262,20 +262,6 @@ def not_given(name: str, spec: Mapping[str, Any], way: str = "-e ") -> str:
     return f"{name} is not given: {way}{name}=<value>. {said}" if way else f"{name} is not given: {said}"
 
 
-_LIBRARY = (
-    re.compile(r"(?:: )?<class '[^']*'> cannot be converted to [^.]*\.?"),
-    re.compile(r"<class '[^']*'>"),
-)
-
-
-def plain_error(message: str) -> str:
-    """A message of Ansible's validation of arguments, without the names of Python classes."""
-    for pattern in _LIBRARY:
-        message = pattern.sub("", message)
-    message = message.replace("and we were unable to convert to", "and can't be taken as")
-    return re.sub(r"\s{2,}", " ", message).strip().rstrip(".:")
-
-
 # -- who -------------------------------------------------------------------------------------------
 
 

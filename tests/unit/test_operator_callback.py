@@ -306,3 +306,36 @@ def test_each_look_says_on_its_own_screen_what_to_do_for_a_host_that_is_lost(
     for unwanted in ("TASK", "RECAP", "\\n", "[ERROR]", "Traceback", "Task failed"):
         assert unwanted not in said, said
     assert len(said.splitlines()) < 15, said
+
+
+#: A look or an operation -> a variable of the inventory, its value, and how the screen calls it.
+WRONG_TYPES = {
+    "laravel_status": ("laravel", "laravel_keep_releases: [a]", "laravel_keep_releases is '['a']'; it must be a whole"),
+    "health_check": (
+        "laravel",
+        "laravel_health: up",
+        "laravel_health has an entry that is a text; each of its entries",
+    ),
+    "compose_diagnose": ("compose", "compose_images: true", "compose_images is 'true'; it must be a mapping of names"),
+    "compose_adopt": ("compose", "compose_images: true", "compose_images is 'true'; it must be a mapping of names"),
+    "dokku_status": ("dokku", "dokku_health: up", "dokku_health has an entry that is a text; each"),
+}
+
+
+@pytest.mark.parametrize(("procedure", "case"), WRONG_TYPES.items(), ids=WRONG_TYPES)
+def test_a_value_of_a_wrong_type_is_said_with_its_host_and_what_to_write(
+    tmp_path: Path, procedure: str, case: tuple[str, str, str]
+) -> None:
+    target, line, wanted = case
+    name = line.partition(":")[0]
+    kept = "\n".join(one for one in LOST.splitlines() if not one.strip().startswith(f"{name}:"))
+    kept = kept.replace(", dokku_health: [{name: up, url: http://127.0.0.1/up}]", "")
+    (tmp_path / "hosts.yml").write_text(kept)
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / f"{target}.yml").write_text(f"{line}\n")
+    said = ansible(f"ops.runbook.{procedure}", "-e", f"target={target}", inventory=tmp_path / "hosts.yml")
+    text = " ".join(said.split())
+    assert wanted in text and f"Write {name}: " in text and "in the inventory. Nothing was contacted." in text, said
+    assert any(f"FAILED on {host}:" in text for host in ("web1", "stack1", "dokku1")), said
+    for unwanted in ("Validation of arguments", "unable to convert", "<class", "could not parse", "TASK", "[ERROR]"):
+        assert unwanted not in said, said

@@ -243,16 +243,6 @@ def test_no_sentence_about_an_input_has_markup(name: str) -> None:
     assert not [text for text in said if "V(" in text or "C(" in text or "The input" in text]
 
 
-def test_a_message_of_the_library_loses_the_names_of_its_classes() -> None:
-    message = (
-        "argument 'deadline' is of type str found in 'laravel_health' and we were unable to convert to float: "
-        "<class 'ansible.module_utils._internal._datatag._AnsibleTaggedStr'> cannot be converted to a float."
-    )
-    assert operator_inputs.plain_error(message) == (
-        "argument 'deadline' is of type str found in 'laravel_health' and can't be taken as float"
-    )
-
-
 # -- who -------------------------------------------------------------------------------------------
 
 ACTORS = {
