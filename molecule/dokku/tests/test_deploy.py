@@ -10,7 +10,7 @@ from dokku_lab import REPOSITORY, STATE, DokkuLab
 from lab import Run
 
 MAIN, STAGING = "restant-main", "restant-staging"
-SOON = {"dokku_health_deadline": 8}
+SOON = {"dokku_health_deadline": 20}
 
 
 @pytest.fixture(autouse=True)
