@@ -216,7 +216,8 @@ class Lab(Host):
         kept = self.kept(*tags)
         if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
             self.reset()
-            assert self.play("laravel_adopt", laravel_strategy="in_place").green
+            adopted = self.play("laravel_adopt", laravel_strategy="in_place")
+            assert adopted.green, adopted.text
             if self.strategy == "releases":
                 assert self.play("laravel_convert").green
             for tag in tags[1:]:
