@@ -134,7 +134,7 @@ class Host:
 
     def get(self, path: str, *options: str) -> tuple[int, dict[str, Any]]:
         """The site's own answer: status and JSON."""
-        answer = self.root(f"curl -s -m 5 {' '.join(options)} -w '\\n%{{http_code}}' http://127.0.0.1{path}")
+        answer = self.root(f"curl -s -m 60 {' '.join(options)} -w '\\n%{{http_code}}' http://127.0.0.1{path}")
         body, _, status = answer.rpartition("\n")
         try:
             return int(status), json.loads(body)

@@ -79,7 +79,7 @@ def test_a_configuration_is_taken_at_once_where_that_is_asked_for(host: Apps) ->
     assert found.changed and found.found["restarted"] and not found.found["restart_needed"]
     after = host.containers(MAIN)
     assert {*after.values()}.isdisjoint(before.values()) and f"{MAIN}.web.1" in after
-    assert "good-day" in host.root(f"curl -s -m 5 -H 'Host: {MAIN}.dokku.example.com' http://127.0.0.1/")
+    assert "good-day" in host.root(f"curl -s -m 60 -H 'Host: {MAIN}.dokku.example.com' http://127.0.0.1/")
     assert not host.module("dokku_config", app=MAIN, values={"GREETING": "good-day"}, redeploy=True).changed
     assert host.containers(MAIN) == after
     host.module("dokku_config", app=MAIN, absent=["GREETING"], redeploy=True)

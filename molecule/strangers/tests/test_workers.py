@@ -25,7 +25,7 @@ RELOAD = "bash -c 'kill $(cat /tmp/octane.pid)'"
 
 
 def served(lab: Lab) -> str:
-    return lab.root("curl -s -m 2 http://127.0.0.1:8900/", check=False)
+    return lab.root("curl -s -m 20 http://127.0.0.1:8900/", check=False)
 
 
 @pytest.fixture(params=["in_place", "releases"])
