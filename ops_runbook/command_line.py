@@ -22,8 +22,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, Input, Procedure
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import COLLECTION, Input, Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 from ops_runbook import known
 from ops_runbook.result import MEANINGS, Ending
 

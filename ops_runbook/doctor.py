@@ -23,8 +23,13 @@ from typing import Any
 import yaml
 from ansible_runner import RunnerConfig
 
-from ansible_collections.ops.runbook.plugins.module_utils.excerpt import excerpt
-from ansible_collections.ops.runbook.plugins.module_utils.unanswered import NEWER, OLDEST_PYTHON, reason, understood
+from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import (
+    NEWER,
+    OLDEST_PYTHON,
+    reason,
+    understood,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 from ops_runbook.run import call, environment, private_folder
 
 #: Seconds by which a clock may be off: a lease lasts some minutes, and both sides look at their own clock.

@@ -10,7 +10,7 @@ import functools
 from importlib.util import find_spec
 from pathlib import Path
 
-from ansible_collections.ops.runbook.plugins.module_utils.procedures import COLLECTION, Procedure, read
+from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import COLLECTION, Procedure, read
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 

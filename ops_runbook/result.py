@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.ops.runbook.plugins.module_utils import operation_report
-from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import paragraph, told
-from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
+from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES, Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import paragraph, told
+from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
 
 SCHEMA = 1
 

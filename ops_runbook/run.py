@@ -26,9 +26,9 @@ from typing import Any
 import yaml
 from ansible_runner import Runner, RunnerConfig
 
-from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import settled
-from ansible_collections.ops.runbook.plugins.module_utils.procedures import Procedure
-from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK, is_secret_value
+from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.console.screen import settled
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import MASK, is_secret_value
 from ops_runbook.known import playbook
 from ops_runbook.result import Ending, Events, document, ending
 from ops_runbook.settings import settings

@@ -14,7 +14,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_bundle, compose_screen
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle as compose_bundle
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import screen as compose_screen
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -19,7 +19,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.ops.runbook.plugins.module_utils import env_file, secret_value
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value as secret_value
 from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 
 #: The variable of an inventory that holds new values, as a rule in a file of ansible-vault.

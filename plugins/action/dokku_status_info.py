@@ -11,7 +11,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_outside, health, health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import outside as dokku_outside
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -17,16 +17,16 @@ from ansible.errors import AnsibleTemplateError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
+from ansible_collections.ops.runbook.plugins.module_utils.console import (
     argument_errors,
     fleet,
-    held_path,
-    moment,
-    operator_call,
-    operator_inputs,
     own_procedures,
     procedures,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.console import call as operator_call
+from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import held_path
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 

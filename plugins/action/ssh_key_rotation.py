@@ -23,29 +23,27 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    github_module,
-    key_keep,
-    key_rotation,
-    login_probe,
-    ssh_key_ci,
-    ssh_key_course,
-    ssh_key_pair,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.key_keep import Keep, NotKept
-from ansible_collections.ops.runbook.plugins.module_utils.login_probe import (
+from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import course as ssh_key_course
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import login_probe
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation as key_rotation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import vault as key_keep
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.ci import Place
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.course import Run
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.login_probe import (
     ACCEPTED,
     REFUSED,
     UNREACHABLE,
     Login,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import told
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_ci import Place
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import NoPair, Pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.pair import NoPair, Pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.vault import Keep, NotKept
+from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 _MODULE = "ops.runbook.ssh_key_operation"
 

@@ -78,11 +78,11 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.callback.default import CallbackModule as Default
 
-from ansible_collections.ops.runbook.plugins.module_utils import operation_screen as screen
-from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Seen
-from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import Line
-from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import PHASES, Watch, first_word
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned, shown, told
+from ansible_collections.ops.runbook.plugins.module_utils.console import screen
+from ansible_collections.ops.runbook.plugins.module_utils.console.glance import Seen
+from ansible_collections.ops.runbook.plugins.module_utils.console.screen import Line
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES, Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import cleaned, shown, told
 from ansible_collections.ops.runbook.plugins.plugin_utils import argument_failure
 from ansible_collections.ops.runbook.plugins.plugin_utils.glance import glance_at
 

@@ -19,7 +19,10 @@ def awx_state(settings: Any) -> dict[str, Any]:
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
     import yaml
 
-    from ansible_collections.ops.runbook.plugins.module_utils import awx_schedule, awx_state, awx_survey, procedures
+    from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule as awx_schedule
+    from ansible_collections.ops.runbook.plugins.module_utils.awx import state as awx_state
+    from ansible_collections.ops.runbook.plugins.module_utils.awx import survey as awx_survey
+    from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
     try:
         # The link in a checkout leads to folders that lie beside each other as well.

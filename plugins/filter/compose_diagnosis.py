@@ -15,8 +15,8 @@ def compose_diagnosis(results: Any) -> str:
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"compose_diagnosis takes results by host name, not {type(results).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils import compose_screen
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import screen as compose_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(compose_screen.diagnosis_lines(results))
 

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 def compose_pin(text: Any, references: Any) -> str:
     """Pin images in the text of a compose file."""
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils import compose_pin as pins
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import text as pins
 
     if not isinstance(text, str):
         raise AnsibleFilterError(f"compose_pin takes the text of a compose file, not {type(text).__name__}")

@@ -18,7 +18,9 @@ def dokku_maintenance_document(planned: Any, applied: Any, host: str, app: str) 
         if not isinstance(one, Mapping):
             raise AnsibleFilterError(f"dokku_maintenance_document takes results, not {type(one).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_report
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import (
+        report as dokku_maintenance_report,
+    )
 
     return dokku_maintenance_report.document(host, app, planned, applied)
 
@@ -28,7 +30,9 @@ def dokku_maintenance_markdown(report: Any) -> str:
     if not isinstance(report, Mapping):
         raise AnsibleFilterError(f"dokku_maintenance_markdown takes a report, not {type(report).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_report
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import (
+        report as dokku_maintenance_report,
+    )
 
     return dokku_maintenance_report.markdown(report)
 

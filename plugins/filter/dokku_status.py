@@ -15,8 +15,8 @@ from ansible.errors import AnsibleFilterError
 def dokku_status(results: Any) -> str:
     """One screen of 80 columns."""
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils import dokku_screen
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen as dokku_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(dokku_screen.status_lines(_checked("dokku_status", results)))
 
@@ -24,7 +24,7 @@ def dokku_status(results: Any) -> str:
 def dokku_status_document(results: Any) -> dict[str, Any]:
     """The same for a program."""
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils import dokku_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen as dokku_screen
 
     return dokku_screen.document(_checked("dokku_status_document", results))
 

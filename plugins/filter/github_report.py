@@ -22,14 +22,14 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
 
 
 def protection(outcomes: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import github_report
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(github_report.protection_lines(_mapping(outcomes, "github_protection_table")))
 
 
 def verdict(outcomes: Any, fail_on: Any = ()) -> dict[str, Any]:
-    from ansible_collections.ops.runbook.plugins.module_utils import github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
 
     if isinstance(fail_on, str):
         fail_on = [kind.strip() for kind in fail_on.split(",") if kind.strip()]
@@ -43,8 +43,8 @@ def verdict(outcomes: Any, fail_on: Any = ()) -> dict[str, Any]:
 
 
 def runs(outcome: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import github_report
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(github_report.run_lines(_mapping(outcome, "github_runs_table")))
 

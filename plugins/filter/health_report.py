@@ -24,21 +24,21 @@ def _mapping(value: Any, name: str) -> Hosts:
 
 
 def report(outcomes: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import health_report
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.console import health_report
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(health_report.health_lines(_mapping(outcomes, "health_report")))
 
 
 def safety_report(outcomes: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import health_report
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.console import health_report
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(health_report.safety_lines(_mapping(outcomes, "data_safety_report")))
 
 
 def problem(endpoints: Any, deadline: float = 0, interval: float = 1, successes: int = 1) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import health_endpoint
+    from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
 
     try:
         health_endpoint.parse_checks(endpoints if isinstance(endpoints, Sequence) else [endpoints])

@@ -16,8 +16,8 @@ def laravel_status(results: Any) -> str:
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"laravel_status takes results by host name, not {type(results).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils import status_report
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(status_report.status_lines(results))
 

@@ -15,8 +15,10 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils import fleet, moment, operation_report, unanswered
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined, shown
+from ansible_collections.ops.runbook.plugins.module_utils.console import fleet, unanswered
+from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined, shown
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -115,13 +117,13 @@ def operation_trouble(results: Any, system: str = "") -> str:
 
 
 def operation_history(results: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import status_report
+    from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
 
     return joined(status_report.history_lines(_checked(results)))
 
 
 def operation_history_document(results: Any, text: bool = False) -> dict[str, Any] | str:
-    from ansible_collections.ops.runbook.plugins.module_utils import status_report
+    from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
 
     found = status_report.history_document(_checked(results))
     # Ansible looks at each value of what a filter returns, but not at each part of a text.

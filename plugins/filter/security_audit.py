@@ -23,14 +23,14 @@ def _asked(value: Any, name: str) -> Mapping[str, Any]:
 
 
 def report(found: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import security_report
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.security import report as security_report
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(security_report.lines(_asked(found, "security_audit_report")))
 
 
 def verdict(found: Any, lowest: str = "low") -> dict[str, Any]:
-    from ansible_collections.ops.runbook.plugins.module_utils import security_report
+    from ansible_collections.ops.runbook.plugins.module_utils.security import report as security_report
 
     if lowest not in security_report.LOWEST:
         raise AnsibleFilterError(f"severity is {lowest!r}; it may be {', '.join(security_report.LOWEST)}")

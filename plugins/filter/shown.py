@@ -12,7 +12,7 @@ from typing import Any
 
 def shown(value: Any) -> str:
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined([str(value)])
 

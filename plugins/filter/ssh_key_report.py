@@ -22,14 +22,14 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
 
 
 def report(outcomes: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_report
-    from ansible_collections.ops.runbook.plugins.module_utils.screen_text import joined
+    from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import report as ssh_key_report
+    from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(ssh_key_report.lines(_mapping(outcomes, "ssh_key_report")))
 
 
 def verdict(outcomes: Any, fail_on: Any = ()) -> dict[str, Any]:
-    from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_report
+    from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import report as ssh_key_report
 
     if isinstance(fail_on, str):
         fail_on = [kind.strip() for kind in fail_on.split(",") if kind.strip()]

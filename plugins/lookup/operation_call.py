@@ -65,12 +65,9 @@ from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    operator_call,
-    operator_inputs,
-    own_procedures,
-    procedures,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.console import call as operator_call
+from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures, procedures
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 #: The exit code of Ansible for options that it can't take.

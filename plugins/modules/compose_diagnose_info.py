@@ -134,10 +134,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_diagnose, health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.compose_service import ComposeService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import look as compose_diagnose
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 _LIMITS = {
     item.name: {"type": "int", "default": getattr(compose_diagnose.Limits, item.name)}

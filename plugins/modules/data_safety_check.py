@@ -145,12 +145,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.destructive import (
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.scan import (
     DestructiveScanError,
     Scan,
     scan_checkout,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
 def report(scan: Scan) -> dict[str, Any]:

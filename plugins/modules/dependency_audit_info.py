@@ -79,9 +79,15 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dependency_audit
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.dependency_audit import CLEAN, TOOLS, UNKNOWN, Audit, Tool
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.security import dependencies as dependency_audit
+from ansible_collections.ops.runbook.plugins.module_utils.security.dependencies import (
+    CLEAN,
+    TOOLS,
+    UNKNOWN,
+    Audit,
+    Tool,
+)
 
 
 def audit(tool: Tool, command: str, path: str, timeout: float) -> Audit:

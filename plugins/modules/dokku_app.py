@@ -88,8 +88,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_app import AppPresent, AppState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
 
 
 def wanted(params: Mapping[str, Any]) -> AppState:

@@ -96,13 +96,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module, health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import (
-    ConfigPresent,
-    ConfigState,
-    texts,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigPresent, ConfigState, texts
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import MASK
 
 
 def wanted(params: Mapping[str, Any]) -> ConfigState:

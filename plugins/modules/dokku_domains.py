@@ -81,8 +81,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_domains import DomainsPresent, DomainsState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import DomainsPresent, DomainsState
 
 
 def wanted(params: Mapping[str, Any]) -> DomainsState:

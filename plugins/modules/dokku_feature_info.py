@@ -101,7 +101,8 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_features, dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features as dokku_features
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 
 
 def main() -> None:

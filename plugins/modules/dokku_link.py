@@ -113,8 +113,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_link import LinkPresent, LinkState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 
 
 def wanted(params: Mapping[str, Any]) -> LinkState:

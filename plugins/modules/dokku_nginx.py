@@ -73,8 +73,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx import NginxPresent, NginxState, texts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxPresent, NginxState, texts
 
 
 def wanted(params: Mapping[str, Any]) -> NginxState:

@@ -207,15 +207,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint, redact
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_operation import PROCEDURES, carry_out, open_and_plan
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import PROCEDURES, carry_out, open_and_plan
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import describe
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,

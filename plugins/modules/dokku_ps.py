@@ -98,8 +98,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_ps import PsPresent, PsState, counts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsPresent, PsState, counts
 
 
 def wanted(params: Mapping[str, Any]) -> PsState:

@@ -111,16 +111,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    argument_specs,
-    dokku_health,
-    dokku_release,
-    health,
-    health_endpoint,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.DOKKU,

@@ -114,8 +114,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_module
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_resource import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import (
     DEFAULT,
     ResourcePresent,
     ResourceState,

@@ -182,15 +182,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    argument_specs,
-    dokku_look,
-    dokku_reading,
-    health_endpoint,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import DokkuService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look as dokku_look
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import reading as dokku_reading
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 _LIMITS = {
     item.name: {"type": "int", "default": getattr(dokku_reading.Limits, item.name)}

@@ -58,8 +58,9 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_advisory, github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.security import advisories as github_advisory
 
 
 def main() -> None:

@@ -126,16 +126,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    github_module,
-    github_options,
-    github_protection,
-    github_record,
-    github_state,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_protection import SecretName, Setting
-from ansible_collections.ops.runbook.plugins.module_utils.github_state import State
+from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github import options as github_options
+from ansible_collections.ops.runbook.plugins.module_utils.github import protection as github_protection
+from ansible_collections.ops.runbook.plugins.module_utils.github import record as github_record
+from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.protection import SecretName, Setting
+from ansible_collections.ops.runbook.plugins.module_utils.github.state import State
 
 #: Kind of a setting: the option that has its list, what an item takes, the key of its name, and what makes its state.
 KINDS: dict[str, tuple[str, Mapping[str, Any], str, Callable[[Mapping[str, Any]], State[Any]]]] = {

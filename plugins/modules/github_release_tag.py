@@ -100,9 +100,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_release_tag import ReleaseTag, TagPresent, Wanted
+from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.release_tag import ReleaseTag, TagPresent, Wanted
 
 
 def release_tag(params: Mapping[str, Any]) -> ReleaseTag:

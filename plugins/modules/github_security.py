@@ -84,11 +84,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module, github_options
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_security import (
-    SecurityPresent,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github import options as github_options
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.security import SecurityPresent
 
 
 def described(present: SecurityPresent) -> dict[str, Any]:

@@ -123,13 +123,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    github_module,
-    github_workflow,
-    github_workflow_verdict,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_workflow_verdict import Demand
+from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_verdict as github_workflow_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_verdict import Demand
 
 
 def demands(params: Mapping[str, Any]) -> list[Demand]:

@@ -173,9 +173,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_module, github_workflow
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub, GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_workflow import Dispatch, Job, Run
+from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Dispatch, Job, Run
 
 
 def dispatch(params: Mapping[str, Any]) -> Dispatch:

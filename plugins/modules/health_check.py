@@ -176,8 +176,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import health, health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
 def ask(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ rights:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.host_check import look
+from ansible_collections.ops.runbook.plugins.module_utils.host.prerequisites import look
 
 
 def main() -> None:

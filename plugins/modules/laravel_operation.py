@@ -254,12 +254,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import describe
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import describe
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.OPEN,
@@ -290,7 +291,7 @@ OPTIONS: dict[str, Any] = {
 def plan(module: AnsibleModule) -> dict[str, Any]:
     """Open and plan; changed says, in check mode, what would be."""
     # Ansible sends sources, which Python compiles anew in each call: a phase loads what it needs and no more.
-    from ansible_collections.ops.runbook.plugins.module_utils.laravel_operation import open_and_plan
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.operation import open_and_plan
 
     params = module.params
     description = describe(params["service"])
@@ -304,8 +305,8 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
 
 def apply(module: AnsibleModule) -> dict[str, Any]:
     """Carry out what the journal says."""
-    from ansible_collections.ops.runbook.plugins.module_utils.laravel_change import carry_out
-    from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.change import carry_out
 
     params = module.params
     orders = Orders(

@@ -152,15 +152,13 @@ from dataclasses import fields, replace
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    argument_specs,
-    health_endpoint,
-    laravel_look,
-    laravel_reading,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import LaravelService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import look as laravel_look
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import reading as laravel_reading
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 #: Seconds for one command. A person waits for the screen, and a part that hangs is itself an answer.
 COMMAND_TIMEOUT = 20.0

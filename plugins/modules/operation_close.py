@@ -66,11 +66,11 @@ record:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
 def main() -> None:

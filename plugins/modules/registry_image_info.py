@@ -135,15 +135,11 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils import registry_login
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
-from ansible_collections.ops.runbook.plugins.module_utils.image_registry import (
-    PRESENT,
-    Registry,
-    logins_for,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.registry_login import BadLogin
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.docker import registry_login
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import BadReference
+from ansible_collections.ops.runbook.plugins.module_utils.docker.registry import PRESENT, Registry, logins_for
+from ansible_collections.ops.runbook.plugins.module_utils.docker.registry_login import BadLogin
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
 def main() -> None:

@@ -60,10 +60,10 @@ branch:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import release_checkout
-from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.github import release_checkout
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout, CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
 def main() -> None:

@@ -182,7 +182,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_audit
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
 
 
 def main() -> None:

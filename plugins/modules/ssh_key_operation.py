@@ -193,12 +193,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, ssh_key_operation
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import shown
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_operation import Part, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.operation import Part, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 TEXT: dict[str, Any] = {"type": "str", "default": ""}
 OPTIONS: dict[str, Any] = {

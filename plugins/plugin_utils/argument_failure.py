@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_errors
+from ansible_collections.ops.runbook.plugins.module_utils.console import argument_errors
 
 
 def said(result: Any) -> str:

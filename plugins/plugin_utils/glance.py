@@ -14,7 +14,7 @@ from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 from ansible.utils.path import unfrackpath
 
-from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance
+from ansible_collections.ops.runbook.plugins.module_utils.console.glance import Glance
 
 
 def glance_at(play: Any, host: Any, task: Any) -> Glance | None:

@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.ops.runbook.plugins.module_utils import procedures  # noqa: E402
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures  # noqa: E402
 
 HEAD = """\
 # The inventory

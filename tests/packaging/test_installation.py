@@ -48,7 +48,7 @@ def test_the_tarball_installs_over_itself(tarball: Path, tmp_path: Path) -> None
     install = ("galaxy", "collection", "install", "--offline", "--force", "--collections-path", str(collections))
     for _ in range(2):
         call(sys.executable, "-m", "ansible", *install, tarball, cwd=tmp_path, env=bare_environment(tmp_path))
-        rule = collections / INSTALLED / "plugins/module_utils/ledger.py"
+        rule = collections / INSTALLED / "plugins/module_utils/guard/ledger.py"
         assert rule.read_text()
         rule.write_text("")
     assert {path.name for path in collections.iterdir()} <= {"ansible_collections"}

@@ -13,38 +13,38 @@ UTILS = ROOT / "plugins/module_utils"
 
 #: The readers of files that another program reads too -> a test that asks that program, and how it does.
 FOREIGN = {
-    "authorized_keys": ("tests/unit/test_key_lines.py", "real_sshd"),
-    "key_options": ("tests/unit/test_key_lines.py", "real_sshd"),
-    "sshd_files": ("tests/unit/test_sshd_files.py", "real_sshd"),
-    "env_file": ("tests/unit/test_env_file.py", "compose_program"),
-    "yaml_spans": ("tests/unit/test_compose_pin_real.py", "compose_program"),
+    "sshd/authorized_keys": ("tests/unit/test_key_lines.py", "real_sshd"),
+    "sshd/key_options": ("tests/unit/test_key_lines.py", "real_sshd"),
+    "sshd/files": ("tests/unit/test_sshd_files.py", "real_sshd"),
+    "compose/env_file": ("tests/unit/test_env_file.py", "compose_program"),
+    "text/yaml_spans": ("tests/unit/test_compose_pin_real.py", "compose_program"),
 }
 
 #: Readers of what a program prints, which the hosts of the lab print themselves -> a test on such a host.
 PRINTED = {
-    "dokku_migrations": "molecule/dokku/tests",
-    "dokku_source": "molecule/dokku/tests",
-    "laravel_probe": "molecule/laravel/tests",
-    "laravel_log": "molecule/laravel/tests",
-    "php_fpm": "molecule/laravel/tests",
-    "systemd_units": "molecule/laravel/tests",
-    "dependency_audit": "molecule/laravel/tests",
+    "dokku/migrations": "molecule/dokku/tests",
+    "dokku/source": "molecule/dokku/tests",
+    "laravel/probe": "molecule/laravel/tests",
+    "laravel/status/log": "molecule/laravel/tests",
+    "laravel/php_fpm": "molecule/laravel/tests",
+    "host/systemd_units": "molecule/laravel/tests",
+    "security/dependencies": "molecule/laravel/tests",
 }
 
 #: Readers of what this collection itself writes, or of what an operator types -> no other program has an opinion.
 OWN = {
-    "backup_manifest": "the manifest of a backup",
-    "health_endpoint": "the inventory's words for an endpoint",
-    "image_reference": "an image as an operator names it; the engine has the last word on it before anything stops",
-    "journal": "the journal",
-    "lease": "the lease",
-    "ledger": "the ledger",
-    "ledger_mark": "the mark of the ledger",
-    "redact": "what might be a secret, which is searched for and not understood",
-    "secret_text": "what might be a secret, which is searched for and not understood",
-    "state_owner": "the owner of a state folder",
-    "bounded": "lines, whatever they say",
-    "foreign_json": "JSON, by Python's own reader",
+    "backup/manifest": "the manifest of a backup",
+    "health/endpoint": "the inventory's words for an endpoint",
+    "docker/image_reference": "an image as an operator names it; the engine has the last word on it before anything stops",
+    "guard/journal": "the journal",
+    "guard/lease": "the lease",
+    "guard/ledger": "the ledger",
+    "guard/ledger_mark": "the mark of the ledger",
+    "secrets/redact": "what might be a secret, which is searched for and not understood",
+    "secrets/text": "what might be a secret, which is searched for and not understood",
+    "guard/state_owner": "the owner of a state folder",
+    "text/bounded": "lines, whatever they say",
+    "text/foreign_json": "JSON, by Python's own reader",
 }
 
 _READS = re.compile(r"(parse|read|documents|decode|lines_of|load|entries)(_|\w*\Z)")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = [*PLUGINS, *COMMAND]
 
 #: Where a rename may stand: a file that is written and synced by the same function, and trees.
-RENAMES = {"plugins/module_utils/durable_file.py", "plugins/module_utils/durable_tree.py"}
+RENAMES = {"plugins/module_utils/host/durable_file.py", "plugins/module_utils/host/durable_tree.py"}
 FORBIDDEN = {
     "os.rename": "durable_tree.put or durable_tree.rename",
     "os.renames": "durable_tree.put or durable_tree.rename",

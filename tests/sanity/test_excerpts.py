@@ -15,19 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*ROOT.glob("plugins/*/*.py"), *ROOT.glob("ops_runbook/*.py")])
 #: Files that shorten what is no error of a command, and what that is.
 NO_ERRORS = {
-    "destructive.py": "the beginning of a file, by which its kind is told, and a line of a finding",
-    "destructive_code.py": "the letters before a literal",
-    "secret_names.py": "the letters before a value, in which its name is looked for",
-    "health.py": "a page of which the words are looked for",
-    "image_registry.py": "a header of a registry",
-    "awx_state.py": "the description of a job template, which AWX limits",
-    "dependency_audit.py": "the title of a known hole",
+    "destructive/scan.py": "the beginning of a file, by which its kind is told, and a line of a finding",
+    "destructive/code.py": "the letters before a literal",
+    "secrets/names.py": "the letters before a value, in which its name is looked for",
+    "health/gate.py": "a page of which the words are looked for",
+    "docker/registry.py": "a header of a registry",
+    "awx/state.py": "the description of a job template, which AWX limits",
+    "security/dependencies.py": "the title of a known hole",
 }
 #: A text in a form that is known: the place, and why a part of it is all.
 KNOWN_FORMS = {
-    ("dokku_change.py", "answer.out.strip().splitlines()[-1]"): "JSON on the last line",
-    ("compose_release.py", "re.sub('[^A-Za-z0-9._-]', '-', branch)[:128]"): "a tag, which may have so many letters",
-    ("destructive_pipeline.py", "'\\n'.join(kept)[:20000]"): "so much of a script is looked through",
+    ("dokku/release_steps.py", "answer.out.strip().splitlines()[-1]"): "JSON on the last line",
+    ("compose/release.py", "re.sub('[^A-Za-z0-9._-]', '-', branch)[:128]"): "a tag, which may have so many letters",
+    ("destructive/pipeline.py", "'\\n'.join(kept)[:20000]"): "so much of a script is looked through",
 }
 _LONG = 100
 

@@ -11,7 +11,7 @@ from code_files import RULES
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = RULES
 #: Where an answer is put together.
-PLACE = "blame.py"
+PLACE = "health/blame.py"
 
 
 def answers_without_blame(source: str) -> list[int]:
@@ -49,7 +49,13 @@ def test_a_gate_waits_as_long_as_the_machine_needs(path: Path) -> None:
 def test_the_decision_what_a_record_condemns_is_made_once() -> None:
     """No other file reads error texts or answers of records to tell whose fault an operation was."""
     judged = [path.name for path in SOURCES if "failed_health" in path.read_text()]
-    assert set(judged) <= {"blame.py", "operation_record.py", "journal.py", "ledger.py", "operation_report.py"}
+    assert set(judged) <= {
+        "health/blame.py",
+        "guard/record.py",
+        "guard/journal.py",
+        "guard/ledger.py",
+        "console/report.py",
+    }
 
 
 def test_the_guards_see_what_they_are_for() -> None:

@@ -12,7 +12,7 @@ import jinja2.nodes
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(

@@ -18,7 +18,7 @@ from code_files import COMMAND, PLUGINS
 
 FILES = [*PLUGINS, *COMMAND]
 #: Held against sshd by tests/unit/key_lines.py and molecule/ssh_keys/tests/test_as_sshd.py.
-READERS = ("authorized_keys.py", "key_options.py", "sshd_files.py", "key_revocations.py")
+READERS = ("sshd/authorized_keys.py", "sshd/key_options.py", "sshd/files.py", "sshd/revocations.py")
 _OPTION = re.compile(r"\A(expiry-time|cert-authority|permitopen|permitlisten|no-pty|restrict)\b(?!.* )")
 _USUAL_NAME = re.compile(r"\.ssh/authorized_keys")
 

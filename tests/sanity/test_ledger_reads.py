@@ -13,7 +13,7 @@ import pytest
 from code_files import PLUGINS
 
 #: What reads all of it, since that is what it is there for.
-OWN = ("ledger.py", "ledger_book.py")
+OWN = ("guard/ledger.py", "guard/ledger_book.py")
 #: What asks for all of it where a person did.
 ASKED = {"operation_history_info.py": "the limit is an option"}
 

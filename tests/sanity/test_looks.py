@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CHEAP_LOOKS = {
     "an application keeps its maintenance where it wants to: laravel_health.is_down asks it": (
         re.compile(r"""["']framework["'],\s*["']down["']|framework/down"""),
-        {"laravel_health.py", "laravel_probe.py"},
+        {"laravel/health.py", "laravel/probe.py"},
     ),
     "without a unit there are workers too: a unit decides what is verified, and never what is done": (
         re.compile(r"\bqueue_unit\b"),
-        {"laravel_service.py", "argument_specs.py", "laravel_health.py", "laravel_status.py", "laravel_steps.py"},
+        {"laravel/service.py", "guard/options.py", "laravel/health.py", "laravel/status/judge.py", "laravel/steps.py"},
     ),
     "a link may be a stranger's: held_path, laravel_layout and release_store know which are ours": (
         re.compile(r"""islink\([^)]*\):\s*\n\s*return ["']was so already["']"""),

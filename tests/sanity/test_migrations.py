@@ -23,14 +23,14 @@ FOLDER = re.compile(r"database/migrations|migrations/\*|\*_\*\.php|/migrations['
 PARTS = re.compile(r"[\"']database[\"']\s*,\s*[\"']migrations[\"']")
 #: file: why it may name one all the same.
 NAMES_A_FOLDER = {
-    "laravel_migrations.py": "says which migrations two releases bring",
-    "laravel_probe.py": "asks the migrator, with the folder that artisan gives it",
-    "laravel_vendor.py": "Composer's class map has none of it",
+    "laravel/migrations/compare.py": "says which migrations two releases bring",
+    "laravel/probe.py": "asks the migrator, with the folder that artisan gives it",
+    "laravel/vendor.py": "Composer's class map has none of it",
 }
 
 #: What runs the code of a migration, or holds its queries back.
 TRIES = re.compile(r"->pretend\b|pretending\s*=|->(up|down)\(\)|\['method'\]\}\(\)|\"--pretend\"")
-TRIES_ONE = {"laravel_try.py": "reads it first, and lets every connection pretend"}
+TRIES_ONE = {"laravel/migrations/trial.py": "reads it first, and lets every connection pretend"}
 
 
 def literals(path: Path) -> list[str]:

@@ -14,7 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FILTERS = sorted(ROOT.glob("plugins/filter/*.py"))
 CODE = [*PLUGINS, *COMMAND]
 #: The filter itself, what reads the log of a workflow before it is judged, and the line that a terminal draws anew.
-MAY = ("plugins/module_utils/screen_text.py", "plugins/module_utils/workflow_log.py", "plugins/callback/operator.py")
+MAY = (
+    "plugins/module_utils/text/screen_text.py",
+    "plugins/module_utils/github/workflow_log.py",
+    "plugins/callback/operator.py",
+)
 #: Filters whose text is a file of a program or a decision in words of our own.
 OTHER = ("compose_pin", "dokku_maintenance_markdown", "problem", "operation_batches", "operation_target")
 

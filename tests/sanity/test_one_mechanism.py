@@ -14,29 +14,29 @@ from code_files import COMMAND, PLUGINS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [*PLUGINS, *COMMAND]
-MASKERS = ("redact.py", "secret_names.py", "secret_text.py")
+MASKERS = ("secrets/redact.py", "secrets/names.py", "secrets/text.py")
 #: Expressions that speak of secrets and mask nothing: what they are for.
 NO_MASKS = {
-    "secret_value.py": "which values this collection may make anew",
-    "blame.py": "the words of a failed login",
-    "compose_signs.py": "the words by which a database refuses a login",
-    "compose_usage.py": "an address with a mark in the place of the password",
-    "github_module.py": "the form of an address",
-    "destructive_pipeline.py": "a pipeline's name for a value that it does not have itself",
+    "compose/secrets/value.py": "which values this collection may make anew",
+    "health/blame.py": "the words of a failed login",
+    "compose/diagnosis/signs.py": "the words by which a database refuses a login",
+    "compose/secrets/usage.py": "an address with a mark in the place of the password",
+    "github/module.py": "the form of an address",
+    "destructive/pipeline.py": "a pipeline's name for a value that it does not have itself",
 }
 #: Files that hide a whole value by the place where it stands, and search no text for it.
 WHOLE = {
-    "health_endpoint.py": "headers, bodies and the values of a query",
-    "health.py": "the mask of a check, handed to the one Redactor",
-    "compose_bundle.py": "parts of a compose file, by their keys",
+    "health/endpoint.py": "headers, bodies and the values of a query",
+    "health/gate.py": "the mask of a check, handed to the one Redactor",
+    "compose/diagnosis/bundle.py": "parts of a compose file, by their keys",
     "dokku_config.py": "the arguments of the module",
     "run.py": "inputs, by their names",
 }
 #: Files that read JSON of their own making, of Ansible, or of a person at the same machine.
 OWN_JSON = {
-    "foreign_json.py": "the mechanism",
-    "alembic_probe.py": "a program that runs in the container, and its answer's first line, which may be ValueError",
-    "fleet.py": "an input of the operator",
+    "text/foreign_json.py": "the mechanism",
+    "compose/migrations/alembic_probe.py": "a program that runs in the container, and its answer's first line, which may be ValueError",
+    "console/fleet.py": "an input of the operator",
     "doctor.py": "the answer of ansible-inventory",
     "run.py": "the command that this program wrote itself",
 }

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "runner/README.md"])
@@ -88,7 +88,7 @@ def keys(block: str) -> set[str]:
 
 
 def test_the_schedules_of_the_page_are_the_calendar() -> None:
-    from ansible_collections.ops.runbook.plugins.module_utils.awx_schedule import CALENDAR
+    from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import CALENDAR
 
     text = (ROOT / "docs/awx.md").read_text()
     for one in CALENDAR:

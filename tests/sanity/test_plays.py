@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils import own_procedures, procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures, procedures
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARD = "operate"

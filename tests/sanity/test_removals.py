@@ -16,16 +16,16 @@ REMOVERS = {"shutil.rmtree", "shutil.move", "os.unlink", "os.remove", "os.remove
 
 #: Removals whose path holds nothing of an inventory or of a person's input, with the reason.
 HARMLESS: dict[tuple[str, str], str] = {
-    ("durable_file.py", "os.unlink(temporary, dir_fd=folder)"): "it was made there under a random name",
-    ("durable_file.py", "os.unlink(os.path.basename(path), dir_fd=folder)"): "one name in an open folder",
-    ("owned_folder.py", "os.unlink(os.path.basename(path), dir_fd=folder)"): "one name in an open folder",
-    ("key_file.py", "os.unlink(temporary)"): "mkstemp made it",
-    ("compose_secrets_steps.py", "os.unlink(temporary)"): "mkstemp made it",
-    ("laravel_probe.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
-    ("laravel_operation.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
-    ("checkout.py", "os.unlink(path)"): "lock files of git, by their constant names",
-    ("checkout.py", "os.unlink(part)"): "a constant name in a folder of ours",
-    ("checkout.py", "os.unlink(copy)"): "a constant name in a folder of ours",
+    ("host/durable_file.py", "os.unlink(temporary, dir_fd=folder)"): "it was made there under a random name",
+    ("host/durable_file.py", "os.unlink(os.path.basename(path), dir_fd=folder)"): "one name in an open folder",
+    ("host/owned_folder.py", "os.unlink(os.path.basename(path), dir_fd=folder)"): "one name in an open folder",
+    ("sshd/key_file.py", "os.unlink(temporary)"): "mkstemp made it",
+    ("compose/secrets/steps.py", "os.unlink(temporary)"): "mkstemp made it",
+    ("laravel/probe.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
+    ("laravel/operation.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
+    ("host/git_checkout.py", "os.unlink(path)"): "lock files of git, by their constant names",
+    ("host/git_checkout.py", "os.unlink(part)"): "a constant name in a folder of ours",
+    ("host/git_checkout.py", "os.unlink(copy)"): "a constant name in a folder of ours",
 }
 
 

@@ -24,21 +24,21 @@ REMOVES = {"rmtree", "remove_tree", "unlink", "rmdir", "remove", "forget", "_dis
 
 #: Functions that look like a retention and are none, each with the reason.
 OTHERS = {
-    "authorized_keys.Key.expired": "tells whether a key's own end is over, and removes nothing",
-    "backup_store.Store.remove": "removes the one backup that is named",
-    "checkout.Checkout.clear_dead_locks": "removes locks that a killed git of this checkout left, under the lease",
-    "checkout.Checkout.save_changes": "removes its own unfinished copy",
-    "compose_plan.ComposePlanner._retention": "makes the step; compose_release.removable decides",
-    "compose_steps.ComposeSteps._do_retention": "asks compose_release.removable and forget_graphs",
-    "dokku_change.Change.retention": "asks the plugin releases, whose records and holds have the app's name",
-    "dokku_change.Change.clear_strays": "asks the plugin releases; test_strays.py of the stand-in has other owners",
-    "dokku_release.Situation.strays": "names of containers, and removes none",
-    "laravel_settings.outdated": "tells whether caches are older than .env, and removes nothing",
-    "ledger_index.Index.tidy": "removes files that are derived from the one ledger of their folder, by its own name",
+    "sshd/authorized_keys.Key.expired": "tells whether a key's own end is over, and removes nothing",
+    "backup/store.Store.remove": "removes the one backup that is named",
+    "host/git_checkout.Checkout.clear_dead_locks": "removes locks that a killed git of this checkout left, under the lease",
+    "host/git_checkout.Checkout.save_changes": "removes its own unfinished copy",
+    "compose/plan.ComposePlanner._retention": "makes the step; compose_release.removable decides",
+    "compose/steps.ComposeSteps._do_retention": "asks compose_release.removable and forget_graphs",
+    "dokku/release_steps.Change.retention": "asks the plugin releases, whose records and holds have the app's name",
+    "dokku/release_steps.Change.clear_strays": "asks the plugin releases; test_strays.py of the stand-in has other owners",
+    "dokku/release.Situation.strays": "names of containers, and removes none",
+    "laravel/settings.outdated": "tells whether caches are older than .env, and removes nothing",
+    "guard/ledger_index.Index.tidy": "removes files that are derived from the one ledger of their folder, by its own name",
     "run.private_folder": "removes folders of processes of this user that are dead, by the number in their names",
-    "ssh_key_steps.KeySteps._restore": "takes back what its own operation's folder names",
-    "ssh_key_steps.KeySteps.forget": "removes the folder of its own operation",
-    "vendor_store.VendorStore.tidy": "repairs what a kill left in a folder that this service alone writes",
+    "ssh_keys/steps.KeySteps._restore": "takes back what its own operation's folder names",
+    "ssh_keys/steps.KeySteps.forget": "removes the folder of its own operation",
+    "laravel/vendor_store.VendorStore.tidy": "repairs what a kill left in a folder that this service alone writes",
 }
 
 

@@ -16,7 +16,13 @@ from code_files import PLUGINS, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Where the one way is made, and what removes.
-OWN = {"owned_folder.py", "durable_file.py", "durable_tree.py", "held_path.py", "rename_exchange.py"}
+OWN = {
+    "host/owned_folder.py",
+    "host/durable_file.py",
+    "host/durable_tree.py",
+    "host/held_path.py",
+    "host/rename_exchange.py",
+}
 _OS = (
     "makedirs mkdir rename replace renames symlink link chown lchown chmod lchmod truncate mkfifo mknod utime setxattr"
 )
@@ -30,30 +36,30 @@ OF_THE_APP = "in the application's folder, whose code this user runs anyway"
 TEMPORARY = "in a new folder of tempfile"
 CONTROLLER = "on the controller, as the user who types"
 ALLOWED = {
-    "alembic_probe.py: open": f"1 {TEMPORARY}",
-    "compose_pins.py: open": f"1 {TEMPORARY}",
-    "key_revocations.py: open": f"1 {TEMPORARY}",
-    "laravel_schema.py: open": f"1 {TEMPORARY}",
-    "laravel_probe.py: shutil.copyfile": f"1 {TEMPORARY}",
-    "checkout.py: os.makedirs": f"2 {OF_THE_APP}",
-    "checkout.py: shutil.copy2": f"1 {OF_THE_APP}",
-    "laravel_convert.py: os.makedirs": f"2 {OF_THE_APP}",
-    "laravel_convert.py: os.symlink": f"2 {OF_THE_APP}",
-    "laravel_settings.py: shutil.copy2": f"2 {OF_THE_APP}",
-    "laravel_release_steps.py: os.makedirs": f"2 {OF_THE_APP}",
-    "laravel_release_steps.py: os.chown": f"1 {OF_THE_APP}",
-    "laravel_release_steps.py: os.chmod": f"2 {OF_THE_APP}",
-    "laravel_release_steps.py: os.symlink": f"1 {OF_THE_APP}",
-    "release_store.py: os.symlink": f"2 {OF_THE_APP}",
-    "release_store.py: os.makedirs": f"4 {OF_THE_APP}",
-    "vendor_store.py: os.makedirs": f"1 {OF_THE_APP}",
-    "compose_secrets_steps.py: tempfile.mkstemp": f"1 {OF_THE_APP}",
-    "compose_secrets_steps.py: os.setxattr": "1 on a file that is open",
-    "key_file.py: tempfile.mkstemp": "1 in an open folder, by its path below /proc/self/fd",
-    "key_file.py: os.setxattr": "1 on a file that is open",
-    "ledger_book.py: os.utime": "1 on a file that is open",
-    "key_keep.py: os.makedirs": f"1 {CONTROLLER}",
-    "key_keep.py: os.open": f"1 {CONTROLLER}",
+    "compose/migrations/alembic_probe.py: open": f"1 {TEMPORARY}",
+    "compose/pins/files.py: open": f"1 {TEMPORARY}",
+    "sshd/revocations.py: open": f"1 {TEMPORARY}",
+    "laravel/migrations/schema.py: open": f"1 {TEMPORARY}",
+    "laravel/probe.py: shutil.copyfile": f"1 {TEMPORARY}",
+    "host/git_checkout.py: os.makedirs": f"2 {OF_THE_APP}",
+    "host/git_checkout.py: shutil.copy2": f"1 {OF_THE_APP}",
+    "laravel/convert.py: os.makedirs": f"2 {OF_THE_APP}",
+    "laravel/convert.py: os.symlink": f"2 {OF_THE_APP}",
+    "laravel/settings.py: shutil.copy2": f"2 {OF_THE_APP}",
+    "laravel/release_steps.py: os.makedirs": f"2 {OF_THE_APP}",
+    "laravel/release_steps.py: os.chown": f"1 {OF_THE_APP}",
+    "laravel/release_steps.py: os.chmod": f"2 {OF_THE_APP}",
+    "laravel/release_steps.py: os.symlink": f"1 {OF_THE_APP}",
+    "laravel/release_folders.py: os.symlink": f"2 {OF_THE_APP}",
+    "laravel/release_folders.py: os.makedirs": f"4 {OF_THE_APP}",
+    "laravel/vendor_store.py: os.makedirs": f"1 {OF_THE_APP}",
+    "compose/secrets/steps.py: tempfile.mkstemp": f"1 {OF_THE_APP}",
+    "compose/secrets/steps.py: os.setxattr": "1 on a file that is open",
+    "sshd/key_file.py: tempfile.mkstemp": "1 in an open folder, by its path below /proc/self/fd",
+    "sshd/key_file.py: os.setxattr": "1 on a file that is open",
+    "guard/ledger_book.py: os.utime": "1 on a file that is open",
+    "ssh_keys/vault.py: os.makedirs": f"1 {CONTROLLER}",
+    "ssh_keys/vault.py: os.open": f"1 {CONTROLLER}",
 }
 
 

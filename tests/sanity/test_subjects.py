@@ -13,7 +13,7 @@ import pytest
 from code_files import PLUGINS
 
 #: It reads any folder that it is told, and says of whom its records are.
-READS_ANY = ("operation_history_info.py", "operation_history.py")
+READS_ANY = ("operation_history_info.py", "guard/history.py")
 
 
 def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
@@ -65,12 +65,12 @@ def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> N
     ],
 )
 def test_the_rule_finds_a_system_that_says_nothing(source: str) -> None:
-    assert unnamed(source, "laravel_operation.py")
+    assert unnamed(source, "laravel/operation.py")
 
 
 def test_the_rule_lets_a_system_through_that_does() -> None:
     said = "argument_specs.request(params, name, 'laravel', place); Subject('laravel', path)"
-    assert unnamed(said, "laravel_operation.py") == []
+    assert unnamed(said, "laravel/operation.py") == []
 
 
 # -- what is said where records are not read -------------------------------------------------------

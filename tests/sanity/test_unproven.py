@@ -10,7 +10,7 @@ import typing
 
 from code_files import PLUGINS
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_release
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 
 SOURCES = PLUGINS
 MADE = re.compile(r"(?<![\w.])(?:dokku_release\.)?Code\(")
@@ -23,9 +23,9 @@ def test_only_proven_code_is_compared() -> None:
 
 
 def test_code_is_proven_in_one_place() -> None:
-    assert [path.name for path in SOURCES for _made in MADE.findall(path.read_text())] == ["dokku_release.py"]
+    assert [path.name for path in SOURCES for _made in MADE.findall(path.read_text())] == ["dokku/release.py"]
 
 
 def test_nobody_decides_beside_it_what_was_proven() -> None:
     asked = {path.name for path in SOURCES if ASKED.search(path.read_text())}
-    assert asked == {"dokku_release.py", "dokku_source.py", "dokku_deploy.py", "journal.py"}
+    assert asked == {"dokku/release.py", "dokku/source.py", "dokku/deploy.py", "guard/journal.py"}

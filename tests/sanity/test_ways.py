@@ -14,7 +14,7 @@ import pytest
 import yaml
 from code_files import PLUGINS
 
-from ansible_collections.ops.runbook.plugins.module_utils import ways
+from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))

@@ -22,8 +22,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, sshd_files
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Place, Places
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.place import Place, Places
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
 
 ASK = Path(__file__).with_name("ask_sshd.py")
 #: What sshd of Debian 13 said of the table: where there is no sshd, the reader is held against that.

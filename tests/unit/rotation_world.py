@@ -19,26 +19,24 @@ import pytest
 from github_fake import REPO, FakeGitHub, start_run
 
 from ansible_collections.ops.runbook.plugins.action import ssh_key_rotation as action
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    argument_specs,
-    durable_file,
-    fleet,
-    key_file,
-    key_keep,
-    ssh_key_ci,
-    ssh_key_operation,
-    ssh_key_pair,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import fingerprint, parse
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import read as read_ledger
-from ansible_collections.ops.runbook.plugins.module_utils.login_probe import ACCEPTED, REFUSED, Answer, Login
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_operation import Part, Wish
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import Pair
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_place import Place, Places
-from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Configuration
+from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import read as read_ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import vault as key_keep
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.login_probe import ACCEPTED, REFUSED, Answer, Login
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.operation import Part, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.pair import Pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.place import Place, Places
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import key_file
+from ansible_collections.ops.runbook.plugins.module_utils.sshd.authorized_keys import fingerprint, parse
+from ansible_collections.ops.runbook.plugins.module_utils.sshd.files import Account, Configuration
 
 ADMIN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl admin"
 KILLED = 9
@@ -208,7 +206,7 @@ class Task(action.ActionModule):
     def _execute_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         guard, given = Guard(str(self._host.state)), module_args
         if module_name.endswith("operation_close"):
-            from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+            from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
 
             guard.refuse(given["operation"], Refusal(given["code"], given["refused"]))
             return {}
@@ -314,7 +312,7 @@ def install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def _github(world: World) -> Any:
     from ansible.module_utils.urls import open_url
 
-    from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHub
+    from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub
 
     return GitHub(open_url, world.hub.url, world.hub.token, sleep=lambda _seconds: None)
 

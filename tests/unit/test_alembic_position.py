@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import (
+from ansible_collections.ops.runbook.plugins.module_utils.compose.alembic import (
     Graph,
     NotExact,
     Revision,
@@ -20,7 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.alembic_position impor
     ordered,
     position,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import compare
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import compare
 
 
 def tree(**downs: str) -> dict[str, Revision]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_errors
+from ansible_collections.ops.runbook.plugins.module_utils.console import argument_errors
 
 SPEC: dict[str, dict[str, Any]] = {
     "shop_keep": {"type": "int"},

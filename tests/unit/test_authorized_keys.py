@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, key_options
-from ansible_collections.ops.runbook.plugins.module_utils.authorized_keys import Key, NotEdited
-from ansible_collections.ops.runbook.plugins.module_utils.key_options import Option
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_options
+from ansible_collections.ops.runbook.plugins.module_utils.sshd.authorized_keys import Key, NotEdited
+from ansible_collections.ops.runbook.plugins.module_utils.sshd.key_options import Option
 
 KEYGEN = shutil.which("ssh-keygen")
 NOW = 1_790_000_000.0

@@ -13,8 +13,8 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import awx_schedule
-from ansible_collections.ops.runbook.plugins.module_utils.awx_schedule import CALENDAR, Due, ScheduleError
+from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule as awx_schedule
+from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import CALENDAR, Due, ScheduleError
 
 BY_NAME = {one.name: one for one in CALENDAR}
 DAYS = st.dates(datetime.date(2020, 1, 1), datetime.date(2040, 12, 31)).map(str)

@@ -10,8 +10,9 @@ import awx_controller
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils import awx_state, procedures
-from ansible_collections.ops.runbook.plugins.module_utils.awx_state import Settings, StateError, desired
+from ansible_collections.ops.runbook.plugins.module_utils.awx import state as awx_state
+from ansible_collections.ops.runbook.plugins.module_utils.awx.state import Settings, StateError, desired
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = procedures.read(ROOT, yaml.safe_load)

@@ -14,8 +14,9 @@ from awx_controller import Refused, answer_problem, job_variables, refuse_survey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import awx_survey, procedures
-from ansible_collections.ops.runbook.plugins.module_utils.procedures import Input, Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.awx import survey as awx_survey
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Input, Procedure
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load) if one.role != "awx"}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import backup_manifest as manifests
-from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest, Part
+from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as manifests
+from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import BadManifest, Manifest, Part
 
 PART = Part("database", "mysql.db", "database.sql", 12, "0" * 64, "", {"rows": {"t": 2}})
 GOOD = Manifest(

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import backup_retention as retention
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_backup, dokku_backup_source
-from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
-from ansible_collections.ops.runbook.plugins.module_utils.backup_retention import Keep, Owner
-from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.backup import retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
+from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Keep, Owner
+from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
 
 NOW = "2026-11-21T12:00:00.000Z"
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)

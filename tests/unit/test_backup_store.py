@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import sealed_file
-from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import BadManifest, Manifest, Part
-from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
+from ansible_collections.ops.runbook.plugins.module_utils.backup import sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import BadManifest, Manifest, Part
+from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
 
 ID = "20261121T031502Z-4f2a9c"
 

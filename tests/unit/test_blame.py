@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import blame, health, health_endpoint, release_choice
-from ansible_collections.ops.runbook.plugins.module_utils.blame import RELEASE, SURROUNDINGS, Problem
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.health import Result
-from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import Check
-from ansible_collections.ops.runbook.plugins.module_utils.http_fetch import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders, Work, carry_out
+from ansible_collections.ops.runbook.plugins.module_utils.guard import release_choice
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work, carry_out
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check
+from ansible_collections.ops.runbook.plugins.module_utils.health.fetch import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Result
 
 CERTIFICATE = "the certificate ends in 4 days, at least 14 are asked for"
 UNIT = "multi-queue@3 is not running (inactive, dead)"

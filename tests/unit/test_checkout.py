@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.checkout import KEPT_REFS, Checkout, CheckoutProblem
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import KEPT_REFS, Checkout, CheckoutProblem
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",

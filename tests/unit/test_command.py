@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_before
-from ansible_collections.ops.runbook.plugins.module_utils.compose_before import Was
-from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Container
+from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
+from ansible_collections.ops.runbook.plugins.module_utils.compose.before import Was
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
 
 SERVICES: dict[str, dict[str, Any]] = {
     "api": {

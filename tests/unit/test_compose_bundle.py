@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose_bundle import file_for
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.bundle import file_for
 
 
 @pytest.mark.parametrize(

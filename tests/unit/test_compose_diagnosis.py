@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_bundle, redact
-from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import (
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle as compose_bundle
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judge import (
     Answer,
     DiskUse,
     Facts,
     Seen,
     diagnose,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Row
+from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Row
+from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 
 SERVICES = {"proxy": (), "backend": ("db",), "worker": ("db",), "web": (), "db": ()}
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import alembic_probe, compose_before, health
-from ansible_collections.ops.runbook.plugins.module_utils.command import Output
-from ansible_collections.ops.runbook.plugins.module_utils.compose_health import behind_the_proxy, causes, verify
-from ansible_collections.ops.runbook.plugins.module_utils.compose_release import release
-from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Container, InsideCheck
-from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import EngineUnreachable
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
+from ansible_collections.ops.runbook.plugins.module_utils.compose.health import behind_the_proxy, causes, verify
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
+from ansible_collections.ops.runbook.plugins.module_utils.compose.release import release
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container, InsideCheck
+from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineUnreachable
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Output
 
 BACKEND, WORKER = "registry.example.com/acme/backend", "registry.example.com/acme/worker"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_images, docker_engine
-from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
-from ansible_collections.ops.runbook.plugins.module_utils.disk_room import Room
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.compose import images as compose_images
+from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
+from ansible_collections.ops.runbook.plugins.module_utils.docker import engine as docker_engine
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
 
 MIB = 1024 * 1024
 IMAGE = Reference("registry.example.com/acme/backend", "0.2.0", f"sha256:{'b' * 64}")

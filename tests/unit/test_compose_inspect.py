@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_inspect
+from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect as compose_inspect
 
 
 def raw(service: str, address: str = "", port: str = "", image: str = "") -> dict[str, Any]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose_diagnosis import Seen
-from ansible_collections.ops.runbook.plugins.module_utils.compose_next import of_container
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judge import Seen
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.next_steps import of_container
 
 EXITED = Seen("shop-jobs-1", "jobs", "exited")
 FAILED = "docker compose logs --tail 50 jobs: to start it again changes nothing before its cause is mended"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose_once import from_label, needed_by, one_shots
+from ansible_collections.ops.runbook.plugins.module_utils.compose.once import from_label, needed_by, one_shots
 
 COMPLETED = {"condition": "service_completed_successfully", "required": True}
 HEALTHY = {"condition": "service_healthy", "required": True}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_pin, yaml_spans
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import text as compose_pin
+from ansible_collections.ops.runbook.plugins.module_utils.text import yaml_spans
 
 NEW = "registry.example.com/shop-backend:sha-abc1234"
 

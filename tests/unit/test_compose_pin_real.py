@@ -14,7 +14,7 @@ import yaml
 from compose_program import COUNT, Answer, Folder, ask
 from test_compose_pin import read_by_pyyaml
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_pin
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import text as compose_pin
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW = "registry.example.com/acme/new:2@sha256:" + "ab" * 32

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose_present import Present, PresentReader
-from ansible_collections.ops.runbook.plugins.module_utils.compose_service import Container
+from ansible_collections.ops.runbook.plugins.module_utils.compose.present import Present, PresentReader
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
 
 API = "registry.example.com/acme/api"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"

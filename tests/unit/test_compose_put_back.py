@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.compose_pins import put_back, sha256
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins.files import put_back, sha256
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
 BEFORE, AFTER = "services: {api: {image: shop:1}}\n", "services: {api: {image: shop:2}}\n"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose_release import (
+from ansible_collections.ops.runbook.plugins.module_utils.compose.release import (
     REVISION,
     SOURCE,
     Asked,
@@ -28,9 +28,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose_release import
     removable,
     wanted,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
 
 HUB = "registry.example.com/acme"
 IMAGES = {"backend": f"{HUB}/backend", "worker": f"{HUB}/worker"}

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_schema, migration_plan
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Graph, Revision
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.compose_plan import ComposePlanner
-from ansible_collections.ops.runbook.plugins.module_utils.compose_schema import SchemaPlanner
-from ansible_collections.ops.runbook.plugins.module_utils.compose_target import Wish
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.compose.alembic import Graph, Revision
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import schema as compose_schema
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.schema import SchemaPlanner
+from ansible_collections.ops.runbook.plugins.module_utils.compose.plan import ComposePlanner
+from ansible_collections.ops.runbook.plugins.module_utils.compose.target import Wish
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 
 IMAGE = Reference("registry.example.com/acme/api", "2", f"sha256:{'a' * 64}")
 GOAL: dict[str, Any] = {"id": "rel-1", "name": "1", "images": {}}

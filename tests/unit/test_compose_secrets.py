@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_secrets, env_file, ledger, secret_value
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
-from ansible_collections.ops.runbook.plugins.module_utils.compose_usage import MOUNTED, Use
-from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import plan as compose_secrets
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value as secret_value
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.usage import MOUNTED, Use
+from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
 OLD = "# kept\nKEY='old' # why\nOTHER=1\r\nLAST=x"
 NEW = "# kept\nKEY='it$#' # why\nOTHER=1\r\nLAST=x"

@@ -12,18 +12,20 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import argument_specs, compose_pins, env_file
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.compose_health import problem_of
-from ansible_collections.ops.runbook.plugins.module_utils.compose_service import (
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose.health import problem_of
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import (
     ComposeService,
     Container,
     Description,
     describe,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import Engine
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference, parse
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference, parse
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
 BACKEND = "registry.example.com/acme/backend"
 NEW = f"{BACKEND}:0.2.0@sha256:{'b' * 64}"

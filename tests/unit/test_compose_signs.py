@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose_signs import Upstream, refusal, upstream_error
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.signs import (
+    Upstream,
+    refusal,
+    upstream_error,
+)
 
 NGINX = '2026/11/30 02:00:00 [error] 31#31: *7 {}, client: 10.0.0.9, server: , request: "GET / HTTP/1.1", {}host: "x"'
 

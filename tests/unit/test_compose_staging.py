@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import operation_history
-from ansible_collections.ops.runbook.plugins.module_utils.compose_release import release
-from ansible_collections.ops.runbook.plugins.module_utils.compose_staging import Staging, judge, prove
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.compose.release import release
+from ansible_collections.ops.runbook.plugins.module_utils.compose.staging import Staging, judge, prove
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
 
 
 def built(letter: str, tag: str = "1.0", services: tuple[str, ...] = ("backend", "worker")) -> dict[str, Any]:

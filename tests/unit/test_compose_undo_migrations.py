@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Revision
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.compose_undo_migrations import New, decide, moved, new
-from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Loss
+from ansible_collections.ops.runbook.plugins.module_utils.compose.alembic import Revision
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.undo import New, decide, moved, new
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Loss
 
 KNOWN = {"a": Revision("a"), "b": Revision("b", ("a",)), "c": Revision("c", ("b",)), "x": Revision("x")}
 DOWNS = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import compose_usage
-from ansible_collections.ops.runbook.plugins.module_utils.compose_usage import Use
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import usage as compose_usage
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.usage import Use
 
 KEYS = ("KEY", "PW")
 VALUES = {"KEY": "old$1", "PW": "secret"}

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import alembic_probe, compose_before, compose_pins
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_position import Revision
-from ansible_collections.ops.runbook.plugins.module_utils.alembic_probe import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Output
-from ansible_collections.ops.runbook.plugins.module_utils.compose_before import Was
-from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
-from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
+from ansible_collections.ops.runbook.plugins.module_utils.compose.alembic import Revision
+from ansible_collections.ops.runbook.plugins.module_utils.compose.before import Was
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
+from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
 
 RAN, DOWN = Was(True, ("sha256:old",)), Was(False, ("sha256:old",), "exited, exit code 0")
 DONE, NEVER = Was(False, ("sha256:old",), "exited, exit code 0", "no", once=True), Was(False)

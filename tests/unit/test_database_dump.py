@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import database_dump as dumps
-from ansible_collections.ops.runbook.plugins.module_utils.database_dump import Keys, Objects
+from ansible_collections.ops.runbook.plugins.module_utils.backup import database_dump as dumps
+from ansible_collections.ops.runbook.plugins.module_utils.backup.database_dump import Keys, Objects
 
 HEADER = "-- MySQL dump 10.13\n--\n-- Host: localhost    Database: shop\n-- Server version\t9.7.4-2\n\n"
 POSITION = "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '2cf8dba4-e56e-11f1-a0e8-0242ac110002:1-9';\n"

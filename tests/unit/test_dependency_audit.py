@@ -13,8 +13,8 @@ from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import security_report
-from ansible_collections.ops.runbook.plugins.module_utils.dependency_audit import TOOLS, judged, severity
+from ansible_collections.ops.runbook.plugins.module_utils.security import report as security_report
+from ansible_collections.ops.runbook.plugins.module_utils.security.dependencies import TOOLS, judged, severity
 
 COMPOSER, NPM, PIP = TOOLS
 COMPOSER_LOCK = json.dumps({"packages": [{"name": "a/b"}], "packages-dev": [{"name": "c/d"}]})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.destructive import RULES, argv_problem
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.scan import RULES, argv_problem
 
 DESTRUCTIVE = {
     "php artisan migrate:fresh": "laravel-migrate-fresh",

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.destructive import (
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.json_files import JSON_KINDS
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.scan import (
     COMPOSER_INSTALL_EVENTS,
     KINDS,
     DestructiveScanError,
@@ -22,7 +23,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive import (
     scan_composer_scripts,
     scan_text,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.destructive_json import JSON_KINDS
 
 
 def found(text: str, kind: str) -> list[tuple[int, str]]:

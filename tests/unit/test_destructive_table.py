@@ -17,16 +17,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.destructive import (
-    KINDS,
-    RULES,
-    scan_checkout,
-    scan_text,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.destructive_kinds import kind_of
-from ansible_collections.ops.runbook.plugins.module_utils.destructive_tools import TOOLS, UNMISTAKABLE
-from ansible_collections.ops.runbook.plugins.module_utils.destructive_words import HINT
-from ansible_collections.ops.runbook.plugins.module_utils.health_report import safety_lines
+from ansible_collections.ops.runbook.plugins.module_utils.console.health_report import safety_lines
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.kinds import kind_of
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.scan import KINDS, RULES, scan_checkout, scan_text
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.tools import TOOLS, UNMISTAKABLE
+from ansible_collections.ops.runbook.plugins.module_utils.destructive.words import HINT
 
 DATA = Path(__file__).parent / "data/destructive"
 
@@ -246,7 +241,7 @@ UNITS = (
 def test_any_kind_of_file_is_read_in_a_time_that_grows_with_its_length(kinds: tuple[str, ...]) -> None:
     program = (
         "import json, resource; resource.setrlimit(resource.RLIMIT_CPU, (30, 30))\n"
-        "from ansible_collections.ops.runbook.plugins.module_utils.destructive import DestructiveScanError, scan_text\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.destructive.scan import DestructiveScanError, scan_text\n"
         f"for kind in {kinds!r}:\n"
         f"    for unit in {UNITS!r}:\n"
         "        text = unit * (12288 // len(unit))\n"

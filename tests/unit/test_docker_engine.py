@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.docker_engine import (
+from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import (
     Engine,
     EngineError,
     EngineUnreachable,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_backup_parts import released
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts import released
 
 LIVE = {"number": 8, "state": "live", "revision": "a" * 40, "source_image": "shop:1"}
 LEFT = {"number": 7, "state": "held", "revision": "b" * 40, "source_image": "shop:4"}

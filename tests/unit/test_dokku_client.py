@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_client
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import client as dokku_client
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     Answer,
     AppMissing,
     BadFlag,
@@ -32,8 +32,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import (
     error_of,
     short_keys,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_output import ending
-from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import ending
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
 
 UNKNOWN = " !     `releases web` is not a dokku command.\n !     See `dokku help` for a list of available commands.\n"
 LOCKED = (
@@ -280,7 +280,7 @@ def test_a_call_outlives_its_killed_caller_and_keeps_the_lock(stand_in: Path, tm
     lock, end = tmp_path / "lock", tmp_path / "end"
     program = (
         "import fcntl, os, sys\n"
-        "from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku, _user_name\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, _user_name\n"
         f"fd = os.open({str(lock)!r}, os.O_RDWR | os.O_CREAT)\n"
         "fcntl.flock(fd, fcntl.LOCK_EX)\n"
         "print('locked', flush=True)\n"

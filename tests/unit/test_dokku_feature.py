@@ -10,20 +10,22 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_features, dokku_parts, dokku_tune
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_feature import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features as dokku_features
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import tune as dokku_tune
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import (
     Service,
     Wish,
     must_be_a_feature,
     must_be_shareable,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import ConfigPresent, ConfigState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_domains import DomainsPresent
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_link import LinkPresent
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx import PROPERTIES, NginxPresent
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_resource import ResourcePresent
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_tune import Seen
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import steps as dokku_parts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigPresent, ConfigState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import DomainsPresent
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import PROPERTIES, NginxPresent
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourcePresent
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.tune import Seen
 
 WISH = Wish(
     app="restant-feature-xyz",

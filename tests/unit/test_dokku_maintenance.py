@@ -14,13 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_items as items
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    dokku_maintenance_report,
-    host_review,
-    log_archive,
-    log_errors,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import items
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import report as dokku_maintenance_report
+from ansible_collections.ops.runbook.plugins.module_utils.host import log_archive
+from ansible_collections.ops.runbook.plugins.module_utils.host import safety_review as host_review
+from ansible_collections.ops.runbook.plugins.module_utils.text import log_errors
 
 WEDNESDAY = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_maintenance_work as work
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_maintenance_items import Outcome
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_procedure import Context
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Database, Description, DokkuService
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import work
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.items import Outcome
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Database, Description, DokkuService
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 
 Answers = Mapping[str, object]
 CANARY = "k9Q!canary-7f3a/zz"

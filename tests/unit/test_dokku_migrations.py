@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import migration_plan
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_migrations import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.migrations import (
     Status,
     judge,
     known_by,
@@ -18,6 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_migrations impor
     parse,
     skipped,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 
 ONE, TWO, THREE = "2026_01_05_000001_create_orders", "2026_01_06_000001_add_note", "2026_01_07_000001_add_total"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_nginx_check, dokku_operation
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import operation as dokku_operation
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
 
 EMERG = 'nginx: [emerg] "client_max_body_size" directive invalid value in {}:1\n'
 FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"

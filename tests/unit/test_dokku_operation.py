@@ -18,11 +18,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_client, dokku_health, operation_report
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_operation import carry_out, open_and_plan
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.operation_change import GateSettings, Orders
+from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import client as dokku_client
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import carry_out, open_and_plan
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 
 PROGRAM = """#!{python}
 import fcntl, json, sys

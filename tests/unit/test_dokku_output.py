@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_output
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer, DokkuError, error_of
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible, Plan
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_letsencrypt import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import output as dokku_output
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, DokkuError, error_of
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import (
     Command,
     LetsencryptPresent,
     LetsencryptState,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, Plan
 
 DESTROY = (
     " !     Service is already paused\n"

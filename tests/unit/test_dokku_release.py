@@ -11,17 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    dokku_change,
-    dokku_deploy,
-    dokku_health,
-    dokku_release,
-    dokku_rollback,
-    journal,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_release import Choice, Code, Situation, choose, parse
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy as dokku_deploy
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import release_steps as dokku_change
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import rollback as dokku_rollback
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Code, Situation, choose, parse
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
+from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 UP = {"deployed": "true", "running": "true", "status-web.1": "running (CID: 0123456789a)"}

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_renewal
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import renewal as dokku_renewal
 
 
 def ends_in(days: float) -> str:

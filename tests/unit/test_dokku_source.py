@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_deploy
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy as dokku_deploy
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import (
     Source,
     ask,
     parse_refs,
     resolve,
     source_of,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 REPOSITORY = "https://git.example.com/restant/app.git"

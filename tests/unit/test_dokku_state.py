@@ -13,39 +13,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import dokku_state
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_module import failure
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import Change, NotPossible, Plan, State
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_app import AppPresent, AppState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.module import failure
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import (
     ConfigPresent,
     ConfigState,
     is_own,
     service_of,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import texts as config_texts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_domains import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import texts as config_texts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import (
     DomainsPresent,
     DomainsState,
     normal,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_letsencrypt import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import (
     LetsencryptPresent,
     LetsencryptState,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_link import LinkPresent, LinkState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx import PROPERTIES, NginxPresent, NginxState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx import texts as nginx_texts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_ps import PsPresent, PsState, counts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_resource import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import PROPERTIES, NginxPresent, NginxState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import texts as nginx_texts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, NotPossible, Plan, State
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsPresent, PsState, counts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import (
     ResourcePresent,
     ResourceState,
     cpu,
     memory,
     parse,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
 
 DATABASE = "mysql://mysql:S3cretS3cret@dokku-mysql-restant-db:3306/restant_db"
 CACHE = "redis://:S3cretS3cret@dokku-redis-restant-cache:6379"

@@ -13,22 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    dokku_features,
-    dokku_module,
-    dokku_state,
-    dokku_state_ps,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import AppMissing, Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state import NotPossible
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_app import AppPresent, AppState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_config import ConfigState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_domains import DomainsState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_letsencrypt import LetsencryptState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_link import LinkPresent, LinkState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_nginx import NginxState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_ps import PsState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_state_resource import ResourceState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features as dokku_features
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import ps as dokku_state_ps
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import DomainsState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import LetsencryptState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsState
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourceState
 
 Answers = Mapping[str, "str | tuple[int, str, str]"]
 Host = Callable[[Answers], Dokku]

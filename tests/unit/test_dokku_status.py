@@ -15,20 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    container_usage,
-    dokku_holds,
-    dokku_look,
-    dokku_outside,
-    dokku_screen,
-    dokku_status,
-    health,
-    log_errors,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.container_usage import Sample
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku, StillRuns
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_nginx_check import Broken
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_reading import (
+from ansible_collections.ops.runbook.plugins.module_utils.docker import container_usage
+from ansible_collections.ops.runbook.plugins.module_utils.docker.container_usage import Sample
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, StillRuns
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge as dokku_status
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look as dokku_look
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import outside as dokku_outside
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen as dokku_screen
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading import (
     PRODUCTION,
     STAGING,
     App,
@@ -38,9 +34,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku_reading import (
     Service,
     Usage,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.log_errors import Found
-from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Disk
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Disk
+from ansible_collections.ops.runbook.plugins.module_utils.text import log_errors
+from ansible_collections.ops.runbook.plugins.module_utils.text.log_errors import Found
 
 NOW = 1_795_000_000.0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 
 
 def in_child(action: Callable[[], object]) -> int:
@@ -119,7 +119,7 @@ def test_a_replace_killed_at_a_sync_leaves_old_or_new(tmp_path: Path, nth: int) 
 
 HOLDER = """
 import sys, time
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 with durable_file.exclusive(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)

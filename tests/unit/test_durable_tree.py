@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_tree, journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request, StepFailed
-from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark, ReleaseStore
-from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import VendorStore
+from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_tree
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, ReleaseStore
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store import VendorStore
 
 
 @pytest.fixture

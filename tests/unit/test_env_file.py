@@ -14,7 +14,7 @@ from compose_program import COUNT, Folder, ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 
 
 def read_by_compose(texts: Sequence[str], keys: Sequence[Sequence[str]]) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.excerpt import cut, excerpt, picked, said_lines
+from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut, excerpt, picked, said_lines
 
 GIT_END = """fatal: Could not read from remote repository.
 

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.filter.operation_report import operation_results
-from ansible_collections.ops.runbook.plugins.module_utils import fleet
-from ansible_collections.ops.runbook.plugins.module_utils.fleet import (
+from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import (
     STOPPED,
     BatchInvalid,
     Orders,

@@ -13,18 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    backup_manifest,
-    foreign_json,
-    journal,
-    lease,
-    ledger,
-    release_choice,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.moment import Now
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
+from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
+from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, lease, ledger, release_choice
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.host.clock import Now
+from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

@@ -18,21 +18,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    authorized_keys,
-    compose_pin,
-    dependency_audit,
-    destructive,
-    env_file,
-    image_reference,
-    key_options,
-    laravel_log,
-    log_errors,
-    redact,
-    sshd_files,
-    systemd_units,
-    yaml_spans,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import text as compose_pin
+from ansible_collections.ops.runbook.plugins.module_utils.destructive import scan as destructive
+from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
+from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import log as laravel_log
+from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
+from ansible_collections.ops.runbook.plugins.module_utils.security import dependencies as dependency_audit
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_options
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils.text import log_errors, yaml_spans
 
 PIECES = st.sampled_from(
     [
@@ -162,7 +158,7 @@ def test_a_line_of_64_kilobytes_takes_no_reader_50_milliseconds(name: str) -> No
 def test_masking_needs_a_time_that_grows_with_the_text() -> None:
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_CPU, (20, 20))\n"
-        "from ansible_collections.ops.runbook.plugins.module_utils.redact import mask_named, parse_dotenv\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named, parse_dotenv\n"
         f"for unit in {UNITS!r}:\n"
         "    for begin in ('', 'password=', 'mysql '):\n"
         "        mask_named(begin + unit * (65536 // len(unit)))\n"
@@ -179,7 +175,7 @@ def test_a_script_is_read_in_a_time_that_grows_with_its_length() -> None:
     """What is opened and never closed, once a letter: 1 MiB is the longest file that is read."""
     program = (
         "import resource; resource.setrlimit(resource.RLIMIT_CPU, (40, 40))\n"
-        "from ansible_collections.ops.runbook.plugins.module_utils.shell_commands import ShellReader\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.destructive.shell import ShellReader\n"
         f"for unit in {SHELL!r}:\n"
         "    ShellReader(unit * (262144 // len(unit)), 1).read()\n"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.git_names import meant, place
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_names import meant, place
 
 SAME = (
     "https://git.example.com/team/shop.git",

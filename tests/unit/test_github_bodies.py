@@ -10,7 +10,7 @@ import github_bodies
 import pytest
 from github_fake import REPO_PATH, ROUTES
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_branch_protection as protection
+from ansible_collections.ops.runbook.plugins.module_utils.github import branch_protection as protection
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTECTION = f"{REPO_PATH}/branches/main/protection"

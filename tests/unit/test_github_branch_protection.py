@@ -10,7 +10,7 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.github_branch_protection import (
+from ansible_collections.ops.runbook.plugins.module_utils.github.branch_protection import (
     NOTHING,
     SWITCHES,
     ProtectionPresent,

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.public import PrivateKey, SealedBox
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_seal
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import (
+from ansible_collections.ops.runbook.plugins.module_utils.github import seal as github_seal
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import (
     GitHub,
     GitHubError,
     Reply,
@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.github_client import (
     permission,
     refusal,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.github_module import repository_path, token
+from ansible_collections.ops.runbook.plugins.module_utils.github.module import repository_path, token
 
 
 @pytest.fixture
@@ -309,7 +309,7 @@ def test_a_part_that_is_enough_is_no_cut_list() -> None:
 
 
 def test_an_answer_that_is_too_long_is_not_read_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.ops.runbook.plugins.module_utils.github_client.LONGEST", 3)
+    monkeypatch.setattr("ansible_collections.ops.runbook.plugins.module_utils.github.client.LONGEST", 3)
     server = Pages(("a long log", {}))
     with pytest.raises(GitHubError) as caught:
         GitHub(server, "https://api.example.com", "t").text("/x")

@@ -10,7 +10,7 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.github_environment import (
+from ansible_collections.ops.runbook.plugins.module_utils.github.environment import (
     EnvironmentPresent,
     Wanted,
     body_of,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_hints
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import (
+from ansible_collections.ops.runbook.plugins.module_utils.github import hints as github_hints
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import (
     GitHub,
     GitHubError,
     Reply,

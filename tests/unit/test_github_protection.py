@@ -8,7 +8,7 @@ import pytest
 from github_fake import REPO_PATH, FakeGitHub
 from github_run import Run, hub, run
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_report
+from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
 
 MODULE = "github_protection"
 MOMENT = "2026-11-01T00:00:00Z"

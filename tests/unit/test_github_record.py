@@ -11,8 +11,10 @@ import pytest
 from github_fake import FakeGitHub
 from github_run import Run, disguises, hub, run
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_record, moment, operation_history
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.github import record as github_record
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
 
 VALUE = f'canary-{secrets.token_hex(8)} "$#'
 BRANCH: dict[str, Any] = {"branch": "main", "required_approvals": 1, "required_signatures": True}

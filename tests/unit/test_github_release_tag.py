@@ -10,7 +10,7 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.github_release_tag import problems
+from ansible_collections.ops.runbook.plugins.module_utils.github.release_tag import problems
 
 MODULE = "github_release_tag"
 MAIN, OLD, STRAY = "a" * 40, "b" * 40, "c" * 40

@@ -12,8 +12,8 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_secret import SecretPresent, Wanted, checked, written
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.secret import SecretPresent, Wanted, checked, written
 
 VALUE = f'canary-{random.token_hex(8)} "$#\n'
 SCOPES: list[tuple[str, dict[str, Any]]] = [

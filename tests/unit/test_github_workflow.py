@@ -10,9 +10,9 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_workflow
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_workflow import Dispatch, evidence
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Dispatch, evidence
 
 MODULE = "github_workflow_run"
 MAIN = "a" * 40

@@ -11,9 +11,10 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import github_report, github_workflow
-from ansible_collections.ops.runbook.plugins.module_utils.github_workflow import Evidence, Found
-from ansible_collections.ops.runbook.plugins.module_utils.github_workflow_verdict import Demand, hours_since, judge
+from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Evidence, Found
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_verdict import Demand, hours_since, judge
 
 MODULE = "github_workflow_info"
 MAIN = "a" * 40

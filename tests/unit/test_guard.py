@@ -24,11 +24,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, moment
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request, StepFailed
-from ansible_collections.ops.runbook.plugins.module_utils.journal import BACK, FORWARD, Step
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
 
 fork = multiprocessing.get_context("fork")
 

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.health import Result, gate, probe
-from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import parse_check
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import parse_check
+from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Result, gate, probe
 
 SHA = "4f2a9c1d5e6b7a8c9d0e1f2a3b4c5d6e7f8a9b0c"
 GOOD = {"status": "ok", "release": SHA, "checks": [{"db": True}], "request_id": "req-from-body"}

@@ -13,16 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.health import (
-    Redactor,
-    Result,
-    evaluate,
-    gate,
-    healthy,
-    same_release,
-    same_value,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import (
+from ansible_collections.ops.runbook.plugins.module_utils.console.health_report import health_lines, safety_lines
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import (
     CHECK_FIELDS,
     ENDPOINT_OPTIONS,
     Check,
@@ -32,8 +24,16 @@ from ansible_collections.ops.runbook.plugins.module_utils.health_endpoint import
     require_rounds,
     without_secrets,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.health_report import health_lines, safety_lines
-from ansible_collections.ops.runbook.plugins.module_utils.http_fetch import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.health.fetch import Answer
+from ansible_collections.ops.runbook.plugins.module_utils.health.gate import (
+    Redactor,
+    Result,
+    evaluate,
+    gate,
+    healthy,
+    same_release,
+    same_value,
+)
 
 URL = "https://api.example.com/up"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.systemd_units import (
+from ansible_collections.ops.runbook.plugins.module_utils.host.systemd_units import (
     SystemdError,
     UnitState,
     parse_show,

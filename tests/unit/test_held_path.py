@@ -17,9 +17,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import held_path
-from ansible_collections.ops.runbook.plugins.module_utils.held_path import OutOfFolder
-from ansible_collections.ops.runbook.plugins.module_utils.release_store import ReleaseStore
+from ansible_collections.ops.runbook.plugins.module_utils.host import held_path
+from ansible_collections.ops.runbook.plugins.module_utils.host.held_path import OutOfFolder
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import ReleaseStore
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = shutil.which(

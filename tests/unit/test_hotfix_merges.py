@@ -12,22 +12,20 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    compose_hotfix,
-    compose_release,
-    dokku_hotfix,
-    dokku_source,
-    hotfix_merges,
-    hotfix_source,
-    laravel_hotfix,
-    operation_history,
-    operation_report,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_source import Source
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import (
+from ansible_collections.ops.runbook.plugins.module_utils.compose import hotfix as compose_hotfix
+from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
+from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import hotfix as dokku_hotfix
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import source as dokku_source
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import source as hotfix_source
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import (
     HAS,
     LACKS,
     SAME,
@@ -37,7 +35,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.hotfix_merges import (
     merges,
     rows,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix as laravel_hotfix
 
 INTO = ("main", "staging")
 UPDATE = "git fetch origin && git switch main && git merge --ff-only origin/main"

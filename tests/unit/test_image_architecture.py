@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose_images import emulations
-from ansible_collections.ops.runbook.plugins.module_utils.image_architecture import judge
+from ansible_collections.ops.runbook.plugins.module_utils.compose.image_architecture import judge
+from ansible_collections.ops.runbook.plugins.module_utils.compose.images import emulations
 
 CASES = {
     "the same": ("x86_64", "amd64", (), "", ""),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import (
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import (
     BadReference,
     Reference,
     is_tag,

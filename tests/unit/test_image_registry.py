@@ -13,14 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.ops.runbook.plugins.module_utils.image_reference import BadReference
-from ansible_collections.ops.runbook.plugins.module_utils.image_registry import (
-    Registry,
-    challenge,
-    judged,
-    logins_for,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.registry_login import (
+from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import BadReference
+from ansible_collections.ops.runbook.plugins.module_utils.docker.registry import Registry, challenge, judged, logins_for
+from ansible_collections.ops.runbook.plugins.module_utils.docker.registry_login import (
     BadLogin,
     Login,
     belongs,

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file
-from ansible_collections.ops.runbook.plugins.module_utils.journal import (
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import (
     BACK,
     FORWARD,
     JournalDamaged,
@@ -26,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.journal import (
     parse,
     step_from,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 
 Event = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import journal
+from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
 
 PLAN = {
     "steps": [

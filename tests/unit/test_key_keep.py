@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.ops.runbook.plugins.module_utils import key_keep, ssh_key_pair
-from ansible_collections.ops.runbook.plugins.module_utils.key_keep import Age, Command, NotKept, Vault
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import vault as key_keep
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.vault import Age, Command, NotKept, Vault
 
 PAIR = ssh_key_pair.generate()
 #: In two pieces, since no file of the repository may look as if it held a key.

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import key_rotation as rotation
-from ansible_collections.ops.runbook.plugins.module_utils.key_rotation import (
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.rotation import (
     BEGUN,
     DONE,
     RESUMED,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_steps
-from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import steps as laravel_steps
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
 
 
 @pytest.mark.parametrize(

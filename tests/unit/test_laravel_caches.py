@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_caches
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_caches import Caches
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import caches as laravel_caches
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
 
 DEFAULT, OTHER, THIRD = "/srv/app/bootstrap/cache/config.php", "/srv/app/storage/config.php", "/var/cache/app.php"
 NAMED: dict[str, Mapping[str, str]] = {

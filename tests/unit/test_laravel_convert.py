@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_convert, laravel_layout
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_convert import ConvertSteps
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert as laravel_convert
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import layout as laravel_layout
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.convert import ConvertSteps
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 
 
 class Killed(Exception):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_migrations import (
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.compare import (
     FOLDER,
     Commit,
     Known,
@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_migrations imp
     listed,
     packages,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import compare
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import compare
 
 A, B, C = "2024_01_01_000000_a", "2024_01_02_000000_b", "2024_01_03_000000_c"
 SHOP, BILL = "modules/shop/migrations", "vendor/acme/bill/database/migrations"

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_probe, laravel_try
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands, CommandTimedOut, Output
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands, CommandTimedOut, Output
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial as laravel_try
 
 MARK, END = "@@ops-runbook-answer@@", "@@ops-runbook-end@@"
 ANSWER = f'{MARK}{{"php": "8.4.1"}}{END}'

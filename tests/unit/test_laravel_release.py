@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_reload
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import (
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import reload as laravel_reload
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import (
     Facts,
     Room,
     label,
@@ -24,9 +25,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel_release import
     steps,
     undo,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_vendor import class_map_differs
-from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import Comparison, Loss, Undoing
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import class_map_differs
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Loss, Undoing
 
 V1, V2 = {"id": "a" * 40, "name": "v1"}, {"id": "b" * 40, "name": "v2"}
 SAME, NONE = Comparison("same"), Undoing((), {}, {}, ())

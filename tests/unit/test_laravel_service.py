@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import ways
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
 ACCOUNTS = [one for one in pwd.getpwall() if one.pw_uid != os.geteuid()]
 SHUT = next((one for one in ACCOUNTS if os.path.basename(one.pw_shell) in ("nologin", "false")), None)

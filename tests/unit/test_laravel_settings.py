@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_settings, php_fpm
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description, LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.release_choice import history
-from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark, settings_of
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import history
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import php_fpm
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import settings as laravel_settings
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, settings_of
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 
 
 @pytest.fixture

@@ -14,14 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_log, status_report, status_rows
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_status as status
-from ansible_collections.ops.runbook.plugins.module_utils.health import Result
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_caches import Caches
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_reading import Limits, Log, Reading, Release
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.status_rows import Disk, Row
-from ansible_collections.ops.runbook.plugins.module_utils.systemd_units import UnitState
+from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
+from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
+from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Result
+from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Disk, Row
+from ansible_collections.ops.runbook.plugins.module_utils.host.systemd_units import UnitState
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import judge as status
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import log as laravel_log
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Log, Reading, Release
 
 HEAD, OTHER = "a" * 40, "b" * 40
 LIMITS = Limits()

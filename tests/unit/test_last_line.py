@@ -19,12 +19,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_client import Dokku
-from ansible_collections.ops.runbook.plugins.module_utils.dokku_service import Description, DokkuService
-from ansible_collections.ops.runbook.plugins.module_utils.last_line import WIDTH, LastLine, last_whole_line
-from ansible_collections.ops.runbook.plugins.module_utils.operation_glance import Glance, Seen, seen
-from ansible_collections.ops.runbook.plugins.module_utils.redact import Redactor
+from ansible_collections.ops.runbook.plugins.module_utils.console.glance import Glance, Seen, seen
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description, DokkuService
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import WIDTH, LastLine, last_whole_line
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
 
 SECRET = "canary-9c41"
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import lease, moment
-from ansible_collections.ops.runbook.plugins.module_utils.moment import Now, later
+from ansible_collections.ops.runbook.plugins.module_utils.guard import lease
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host.clock import Now, later
 
 START = Now(utc=1_700_000_000.0, boot="boot-1", uptime=1000.0)
 LEASE = lease.grant("op-1", "deploy", "INC-1", {"user": "ada"}, 900.0, START)

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import ledger
-from ansible_collections.ops.runbook.plugins.module_utils.ledger import (
+from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import (
     GENESIS,
     PREVIOUS,
     LedgerDamaged,
     digest,
     parse,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import append
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import append
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import cleaned
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),

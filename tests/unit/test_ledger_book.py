@@ -18,19 +18,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_ledger import TAMPERING, THREE, written
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    foreign_json,
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard import (
     ledger,
     ledger_book,
     ledger_index,
     ledger_keys,
     ledger_mark,
-    operation_history,
     release_choice,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import Book
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 Record = dict[str, Any]
 
@@ -294,7 +294,7 @@ def test_all_of_it_is_read_where_that_is_asked_for(tmp_path: Path, monkeypatch: 
 
 
 def test_an_operation_opens_over_no_edited_ledger(tmp_path: Path) -> None:
-    from ansible_collections.ops.runbook.plugins.module_utils.opening import Refused
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
 
     for number in (1, 2):
         operation(tmp_path, f"op-{number}")

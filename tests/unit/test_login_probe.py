@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import real_sshd
 
-from ansible_collections.ops.runbook.plugins.module_utils import login_probe
-from ansible_collections.ops.runbook.plugins.module_utils.login_probe import Login
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import login_probe
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.login_probe import Login
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE = shutil.which("ansible", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))

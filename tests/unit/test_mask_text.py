@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK, Redactor, mask_named, secret_values
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import (
+    MASK,
+    Redactor,
+    mask_named,
+    secret_values,
+)
 
 C = "CANARYx9"
 #: In two pieces, since no file of the repository may look as if it held a key.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.migration_gate import Found, found, judge
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.gate import Found, found, judge
 
 DONE = {"database": {"applied": ["a", "b"], "files": {"a": "x", "b": "y"}}}
 PENDING = {"database": {"applied": ["a"], "files": {"a": "x", "b": "y"}}}

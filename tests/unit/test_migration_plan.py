@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.migration_plan import MODES, Migrations, record, refuse
-from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import (
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import MODES, Migrations, record, refuse
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import (
     KNOWS,
     LACKS,
     UNTOLD,

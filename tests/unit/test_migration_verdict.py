@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.migration_verdict import (
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import (
     KNOWS,
     LACKS,
     UNTOLD,

@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.journal import (
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import (
     BACK,
     FORWARD,
     Progress,
@@ -17,8 +17,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.journal import (
     classify,
     fold,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Opening, decide, describe_holder
+from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide, describe_holder
 
 ACTOR = {"user": "ada", "controller": "bastion.example.com"}
 LEASE = Lease("op-1", "deploy", "INC-7", ACTOR, "2026-11-21T03:00:00.000Z", "2026-11-21T03:15:00.000Z", "b", 1000.0)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import moment
-from ansible_collections.ops.runbook.plugins.module_utils.fleet import typed
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.journal import FORWARD, Step
-from ansible_collections.ops.runbook.plugins.module_utils.operation_change import Orders, Work, carry_out
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import typed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work, carry_out
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
 
 PLAN: dict[str, Any] = {
     "procedure": "deploy",

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from many_playbooks import run_all
 
-from ansible_collections.ops.runbook.plugins.module_utils import operator_call, own_procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import call as operator_call
+from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = {one.name: one for one in own_procedures.everything(yaml.safe_load)}

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import journal, ledger, operation_history, status_report
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.lease import Lease
-from ansible_collections.ops.runbook.plugins.module_utils.ledger_book import append
+from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
+from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import append
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 STEPS = [{"id": "code", "title": "git reset"}, {"id": "reload", "title": "reload", "repeatable": True}]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.operation_report import (
+from ansible_collections.ops.runbook.plugins.module_utils.console.report import (
     notes,
     plan_lines,
     refusal_lines,

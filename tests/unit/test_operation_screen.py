@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import operation_report
-from ansible_collections.ops.runbook.plugins.module_utils.operation_screen import (
+from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.console.screen import (
     BAD,
     GOOD,
     WARNING,
@@ -24,8 +24,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.operation_screen impor
     plan_screen,
     summary_screen,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.operation_watch import Watch, first_word
-from ansible_collections.ops.runbook.plugins.module_utils.ways import typed
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
 
 OLD, NEW = {"id": "a" * 40, "name": "v1.4.0"}, {"id": "b" * 40, "name": "v1.5.0"}
 ID = "20261121T031502Z-4f2a9c"

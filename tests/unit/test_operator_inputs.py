@@ -12,9 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import operator_inputs, own_procedures
-from ansible_collections.ops.runbook.plugins.module_utils.operator_inputs import actor
-from ansible_collections.ops.runbook.plugins.module_utils.procedures import Taken
+from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console.inputs import actor
+from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Taken
 
 EVERYTHING = own_procedures.everything(yaml.safe_load)
 TAKEN = {one.name: own_procedures.taken(one.name, yaml.safe_load) for one in EVERYTHING}

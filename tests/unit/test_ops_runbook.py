@@ -24,8 +24,8 @@ import yaml
 from test_operation_screen import CLOSE, FACT, ID, LARAVEL, applied, planned
 from typer.testing import CliRunner
 
-from ansible_collections.ops.runbook.plugins.module_utils.fleet import typed
-from ansible_collections.ops.runbook.plugins.module_utils.redact import MASK
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import typed
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import MASK
 from ops_runbook import known
 from ops_runbook.command_line import app, console, uncoloured
 from ops_runbook.result import Ending, Events, document, ending, junit

@@ -16,7 +16,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.ops.runbook.plugins.module_utils import host_check
+from ansible_collections.ops.runbook.plugins.module_utils.host import prerequisites as host_check
 from ops_runbook import known
 from ops_runbook.doctor import ASKED, SKEW, ask, described, here, inventory, of_host, of_hosts, versions
 

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.php_fpm import control_timeout, environments, parse, pools
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.php_fpm import (
+    control_timeout,
+    environments,
+    parse,
+    pools,
+)
 
 CONFIGURATIONS = {
     "Debian's default, commented out": ("[global]\npid = /run/x\n;process_control_timeout = 0\n", 0),

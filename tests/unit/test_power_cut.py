@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_tree, journal, vendor_store
-from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.release_store import Mark, ReleaseStore
+from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_tree
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor_store
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, ReleaseStore
 
 CONTENT = "<?php return 'whole';\n" * 40
 FILES = 60

@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given as law
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import procedures
-from ansible_collections.ops.runbook.plugins.module_utils.procedures import Given, Input, Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Given, Input, Procedure
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import rebuild_changes as changes
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import rebuild_changes as changes
 
 MOUNT = {"host_path": "/var/lib/dokku/data/storage/shop", "container_path": "/app/storage", "volume_options": ""}
 

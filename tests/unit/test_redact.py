@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.redact import (
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import (
     MASK,
     Redactor,
     parse_dotenv,

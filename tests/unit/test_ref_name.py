@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.ref_name import is_ref_name
+from ansible_collections.ops.runbook.plugins.module_utils.host.ref_name import is_ref_name
 
 #: Pieces that mean something to git, beside letters of all sorts.
 PIECES = [

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import release_checkout
-from ansible_collections.ops.runbook.plugins.module_utils.checkout import Checkout, CheckoutProblem
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.release_checkout import CheckoutState, problems
+from ansible_collections.ops.runbook.plugins.module_utils.github import release_checkout
+from ansible_collections.ops.runbook.plugins.module_utils.github.release_checkout import CheckoutState, problems
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout, CheckoutProblem
 
 BRANCHES = ("main", "release/*")
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.release_choice import (
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import (
     History,
     NoRelease,
     history,

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import durable_file, release_store
-from ansible_collections.ops.runbook.plugins.module_utils.release_store import (
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import release_folders as release_store
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import (
     MARK,
     Mark,
     ReleaseStore,

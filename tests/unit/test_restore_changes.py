@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import restore_changes as changes
+from ansible_collections.ops.runbook.plugins.module_utils.backup import differences as changes
 
 CONFIGS = st.dictionaries(st.sampled_from(["A", "B", "GIT_REV", "DOKKU_X", "DATABASE_URL"]), st.sampled_from("xyz"))
 

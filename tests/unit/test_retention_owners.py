@@ -18,27 +18,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    backup_retention,
-    compose_release,
-    dokku_backup,
-    dokku_parts,
-    laravel_settings,
-    ledger,
-    ledger_keys,
-    log_archive,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.backup_manifest import Manifest, Part
-from ansible_collections.ops.runbook.plugins.module_utils.backup_retention import Keep, Owner
-from ansible_collections.ops.runbook.plugins.module_utils.backup_store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.compose_images import ImageStore
-from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import SecretsSteps
-from ansible_collections.ops.runbook.plugins.module_utils.compose_steps import ComposeSteps
-from ansible_collections.ops.runbook.plugins.module_utils.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_release_steps import ReleaseSteps
-from ansible_collections.ops.runbook.plugins.module_utils.laravel_steps import LaravelSteps
-from ansible_collections.ops.runbook.plugins.module_utils.release_store import ReleaseStore
-from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import STAMP, VendorStore
+from ansible_collections.ops.runbook.plugins.module_utils.backup import retention as backup_retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
+from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Keep, Owner
+from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
+from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
+from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
+from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import steps as dokku_parts
+from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger, ledger_keys
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.host import log_archive
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import settings as laravel_settings
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import ReleaseStore
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_steps import ReleaseSteps
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store import STAMP, VendorStore
 
 NOW = "2026-11-21T12:00:00Z"
 
@@ -136,7 +133,7 @@ def of_kept_secrets(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
     steps: Any = object.__new__(SecretsSteps)
     steps.guard, steps.path = fake(folder, mine), str(folder / ".env")
     Path(steps.path).write_text("A=1\n")
-    from ansible_collections.ops.runbook.plugins.module_utils.compose_secrets_steps import sha256
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import sha256
 
     steps.plan = {"saved_as": mine.operations[-1], "env": {"before": sha256("A=1\n"), "keys": ["A"]}}
     steps._do_keep_env(None)

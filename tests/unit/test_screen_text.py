@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.screen_text import cleaned, joined, paragraph, shown
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import cleaned, joined, paragraph, shown
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import byte_stream, sealed_file
-from ansible_collections.ops.runbook.plugins.module_utils.sealed_file import Changed, SealError, Writer, WrongKey
+from ansible_collections.ops.runbook.plugins.module_utils.backup import sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils.backup.sealed_file import Changed, SealError, Writer, WrongKey
+from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream
 
 
 def key(*more: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import secret_value
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value as secret_value
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

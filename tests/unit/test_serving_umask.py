@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.serving_umask import (
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.serving_umask import (
     as_served,
     modes_of,
     present_umask,

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.database_dump import SqlDump, WithoutPosition
-from ansible_collections.ops.runbook.plugins.module_utils.sql_rows import RowCounter
+from ansible_collections.ops.runbook.plugins.module_utils.backup.database_dump import SqlDump, WithoutPosition
+from ansible_collections.ops.runbook.plugins.module_utils.backup.sql_rows import RowCounter
 
 STRING = re.compile(rb"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 PIECES = [b"'", b"''", b"\\", b"\\'", b"(", b")", b",", b";", b" ", b"a", b"\t", b"(1,'a'),", b"\\\\"]
@@ -68,7 +68,7 @@ LARGE = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-from ansible_collections.ops.runbook.plugins.module_utils.database_dump import SqlDump, WithoutPosition
+from ansible_collections.ops.runbook.plugins.module_utils.backup.database_dump import SqlDump, WithoutPosition
 dump, other = SqlDump(), WithoutPosition()
 def feed(piece):
     dump.feed(piece)

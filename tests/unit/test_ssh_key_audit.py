@@ -15,13 +15,11 @@ from typing import Any
 import pytest
 import real_sshd
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    authorized_keys,
-    ledger_book,
-    ssh_key_audit,
-    ssh_key_report,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_audit import Policy
+from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_book
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import report as ssh_key_report
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
+from ansible_collections.ops.runbook.plugins.module_utils.sshd.audit import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 ME = pwd.getpwuid(os.geteuid()).pw_name

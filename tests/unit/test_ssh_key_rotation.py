@@ -13,13 +13,11 @@ import pytest
 from github_fake import running, start_run
 from rotation_world import ADMIN, Task, World, install, place
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    key_rotation,
-    ssh_key_operation,
-    ssh_key_pair,
-    sshd_files,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_course import Run, absent, closing
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation as key_rotation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.course import Run, absent, closing
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
 
 __all__ = ["place"]
 

@@ -13,8 +13,9 @@ import key_lines
 import pytest
 import real_sshd
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, sshd_files
-from ansible_collections.ops.runbook.plugins.module_utils.sshd_files import Account, Fact, NotRead
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils.sshd.files import Account, Fact, NotRead
 
 DEPLOY = Account("deploy", 1000, "/home/deploy", "/srv/home/deploy")
 ME = pwd.getpwuid(os.geteuid()).pw_name

@@ -20,21 +20,18 @@ from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import (
-    compose_diagnose,
-    durable_file,
-    key_file,
-    moment,
-    operation_history,
-    owned_folder,
-    state_owner,
-    status_report,
-    status_rows,
-)
-from ansible_collections.ops.runbook.plugins.module_utils.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.opening import Refusal, Refused
-from ansible_collections.ops.runbook.plugins.module_utils.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.status_rows import BAD, WARN
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import look as compose_diagnose
+from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
+from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
+from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, WARN
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import key_file
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = Subject("laravel", "/srv/vertex", "production")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from many_playbooks import run_all
 
-from ansible_collections.ops.runbook.plugins.module_utils import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 from ops_runbook.run import as_text
 
 ROOT = Path(__file__).resolve().parents[2]

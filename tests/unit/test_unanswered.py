@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import ways
-from ansible_collections.ops.runbook.plugins.module_utils.unanswered import NEWER, reason, said, understood, why
+from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import NEWER, reason, said, understood, why
+from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
 ROOT = Path(__file__).resolve().parents[2]
 

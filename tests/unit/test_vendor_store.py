@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import rename_exchange
-from ansible_collections.ops.runbook.plugins.module_utils.vendor_store import (
+from ansible_collections.ops.runbook.plugins.module_utils.host import rename_exchange
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store import (
     STAMP,
     Stamp,
     VendorStore,

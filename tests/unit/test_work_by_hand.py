@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import work_by_hand
-from ansible_collections.ops.runbook.plugins.module_utils.work_by_hand import Process, under_way
+from ansible_collections.ops.runbook.plugins.module_utils.host import work_by_hand
+from ansible_collections.ops.runbook.plugins.module_utils.host.work_by_hand import Process, under_way
 
 ALL = ("compose", "composer", "git", "artisan")
 

@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_ci
-from ansible_collections.ops.runbook.plugins.module_utils.github_client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github_workflow import evidence
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_ci import Seen
-from ansible_collections.ops.runbook.plugins.module_utils.workflow_log import output_of_commands, plain
+from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import evidence
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_log import output_of_commands, plain
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.ci import Seen
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = yaml.safe_load((ROOT / "roles/github/defaults/main.yml").read_text())

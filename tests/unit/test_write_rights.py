@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils import write_rights
+from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Root may write everywhere, so another user asks.
@@ -24,7 +24,7 @@ NOBODY = 65534
 ASK = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.ops.runbook.plugins.module_utils import write_rights
+from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
 os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})
 kind, *rest = json.loads(sys.argv[2])
 print(json.dumps(getattr(write_rights, kind)(*rest)))

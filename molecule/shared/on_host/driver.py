@@ -20,7 +20,7 @@ import traceback
 from typing import Any
 
 PLUGINS = "ansible_collections.ops.runbook.plugins"
-durable_file: Any = importlib.import_module(f"{PLUGINS}.module_utils.durable_file")
+durable_file: Any = importlib.import_module(f"{PLUGINS}.module_utils.host.durable_file")
 basic: Any = importlib.import_module("ansible.module_utils.basic")
 MODULES: dict[str, Any] = {name: importlib.import_module(f"{PLUGINS}.modules.{name}") for name in sys.argv[1:]}
 

@@ -22,9 +22,11 @@ from lab import HOSTS, INVENTORIES, ROOT, Host, Run, play
 sys.path.insert(0, str(ROOT / "tests/unit"))
 import github_fake  # noqa: E402
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, login_probe, ssh_key_pair  # noqa: E402
-from ansible_collections.ops.runbook.plugins.module_utils.login_probe import Login  # noqa: E402
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import Pair  # noqa: E402
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import login_probe  # noqa: E402
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair  # noqa: E402
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.login_probe import Login  # noqa: E402
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.pair import Pair  # noqa: E402
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys  # noqa: E402
 
 KEYS = "/home/deploy/.ssh/authorized_keys"
 SECOND = f"{KEYS}.ci"

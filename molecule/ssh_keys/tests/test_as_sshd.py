@@ -16,12 +16,14 @@ import pytest
 from keys_lab import KEYS, KeysHost, World
 from module_driver import PLACE, install
 
-from ansible_collections.ops.runbook.plugins.module_utils import authorized_keys, login_probe, ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import login_probe
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
 
 READER = f"""
 import json, sys, time
 sys.path.insert(0, {PLACE!r})
-from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_audit
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
 found = ssh_key_audit.read_account(sys.argv[1], ssh_key_audit.Policy(time.time()), {{}}, "")
 print(json.dumps(found))
 """

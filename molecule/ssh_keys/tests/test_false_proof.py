@@ -11,7 +11,7 @@ from controller import wait_for
 from keys_lab import World
 from lab import INVENTORIES, ROOT, operator_environment
 
-from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
 
 
 def ping(host: str, key: Path, sockets: str) -> str:

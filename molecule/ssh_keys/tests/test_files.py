@@ -10,8 +10,8 @@ from typing import Any
 from keys_lab import KEYS, LETS_IN, NEAR, SECOND, KeysHost, World, at
 from ways import go_on
 
-from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_pair
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import Pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.pair import Pair
 
 FORCED = 'command="echo \\"the deploy, of CI\\"",restrict'
 

@@ -11,8 +11,8 @@ import pytest
 from keys_lab import KEYS, LETS_IN, NEAR, KeysHost, World, at
 from ways import as_said, go_on
 
-from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_pair
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_key_pair import Pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.pair import Pair
 
 
 def rsa(path: Path) -> Pair:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from keys_lab import KEYS, SECOND, World
 
-from ansible_collections.ops.runbook.plugins.module_utils import ssh_key_pair
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
 
 
 def refused(world: World, *says: str, **inputs: object) -> None:

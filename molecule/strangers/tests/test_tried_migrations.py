@@ -150,8 +150,8 @@ FILES: dict[str, tuple[str, str, str, str]] = {
 ASK = """
 import json, sys
 sys.path.insert(0, "/opt/ops-runbook")
-from ansible_collections.ops.runbook.plugins.module_utils import laravel_try
-from ansible_collections.ops.runbook.plugins.module_utils.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial as laravel_try
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
 commands = Commands("{app}")
 # A busy machine may need more to boot PHP than a plan would wait.
 laravel_try.SECONDS = 300

@@ -1,0 +1,447 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person reads of an operation: the plan, the refusal, the summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results, label
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import SURROUNDINGS
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
+from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a plain table; the last column is not padded."""
+    lines = [tuple(header), *[tuple(row) for row in rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
+    return ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]).rstrip() for line in lines]
+
+
+# -- the plan ------------------------------------------------------------------------------------
+
+
+def plan_lines(results: Results, migrate_on: str = "each") -> list[str]:
+    """The plan of all hosts. Hosts with the same plan are shown together."""
+    planned = {host: result for host, result in results.items() if result.get("plan")}
+    rows = []
+    for host, result in planned.items():
+        plan = result["plan"]
+        if result.get("direction") == "back":
+            rows.append((host, "between two releases", label(plan.get("from")), _amount(plan)))
+        else:
+            rows.append((host, label(plan.get("from")), label(plan.get("to")), _amount(plan)))
+    lines = table(("host", "from", "to", "plan"), rows)
+    if migrate_on == "first" and len(results) > 1 and fleet.migrating(planned):
+        lines += ["", f"migrations: once, on {next(iter(results))}, for all of these hosts"]
+    shown: list[tuple[list[str], list[str]]] = []
+    for host, result in planned.items():
+        details = plan_details(result)
+        for hosts, known in shown:
+            if known == details:
+                hosts.append(host)
+                break
+        else:
+            shown.append(([host], details))
+    for hosts, details in shown:
+        lines += [""] + ([f"on {', '.join(hosts)}:"] if len(shown) > 1 else []) + details
+    return lines
+
+
+def _amount(plan: Mapping[str, Any]) -> str:
+    if "remaining" in plan:
+        return f"{len(plan['remaining'])} steps remain"
+    if not plan["steps"]:
+        return "nothing to do: it is there already"
+    return f"{len(plan['steps'])} steps"
+
+
+def plan_details(result: Mapping[str, Any]) -> list[str]:
+    """What is known of one host's plan beside the two releases."""
+    plan = result["plan"]
+    lines = [f"{plan['procedure']}, operation {result['operation']}", f"chosen    {plan['chosen']}"]
+    back = result.get("direction") == "back"
+    if plan.get("proven") and plan["proven"] not in plan["chosen"] and not back:
+        lines.append(f"proven    {plan['proven']}")
+    if not back:
+        lines += _going_lines(plan)
+    steps = plan["undo"] if back else plan["steps"]
+    remaining = plan.get("remaining")
+    titles = [step["title"] for step in steps if remaining is None or step["id"] in remaining]
+    if titles and not back:
+        titles += [f"{step['title']}, once that is verified" for step in plan.get("afterwards") or []]
+    lines += _titled("steps", [f"{number}. {title}" for number, title in enumerate(titles, start=1)])
+    lines += [f"WARNING   {warning}" for warning in plan.get("warnings") or []]
+    return lines
+
+
+def _going_lines(plan: Mapping[str, Any]) -> list[str]:
+    """What the way forward brings with it; a way back has none of it."""
+    lines = _migration_lines(plan.get("migrations"))
+    if plan.get("vendor"):
+        meaning = {
+            "same": "unchanged, Composer is not needed",
+            "kept": "from the tree kept on this host, Composer is not needed",
+            "composer": "composer install",
+            "git": "a part of the commit, Composer is left alone",
+        }
+        lines.append(f"vendor    {meaning.get(plan['vendor'], plan['vendor'])}")
+    if plan.get("maintenance") and plan["procedure"] != "maintenance":
+        lines.append("down      the application is in maintenance mode, and stays in it")
+    if plan.get("local_changes"):
+        lines.append(f"discards  {len(plan['local_changes'])} changed files, saved beside the ledger first")
+    for title, entries in plan.get("also") or []:
+        lines += _titled(title, entries)
+    return lines + _titled("commits", plan.get("commits") or [])
+
+
+def _titled(title: str, entries: Sequence[str]) -> list[str]:
+    width = max(10, len(title) + 2)
+    return [f"{title if index == 0 else '':<{width}}{entry}" for index, entry in enumerate(entries)]
+
+
+def _migration_lines(migrations: Mapping[str, Any] | None) -> list[str]:
+    if not migrations:
+        return []
+    verdict, lines = migrations["verdict"], []
+    text = {
+        "same": "the database is where the target expects it",
+        "ahead": f"the database has {len(migrations['ahead'])} that the target does not know",
+        "behind": f"the target brings {len(migrations['behind'])} that the database does not have",
+        "diverged": f"{len(migrations['ahead'])} unknown to the target, {len(migrations['behind'])} missing",
+        "unknown": "where the database stands can't be told"
+        + (f": {migrations['error']}" if migrations.get("error") else ""),
+    }[verdict]
+    if migrations["down"]:
+        lines = [f"database  {text}; they are undone before the switch:"]
+        lines += _sql_lines(migrations["down"], migrations["sql"])
+        lines.append(f"DESTROYS  {', '.join(migrations['losses']) or 'no table and no column'}")
+    elif migrations["run"]:
+        lines = [f"database  {text}; they are run:", *_sql_lines(migrations["run"], migrations["sql"])]
+    else:
+        kept = {"keep": "; kept as it is", "skip": "; none is run"}.get(migrations["mode"], "")
+        lines = [f"database  {text}{kept if verdict != 'same' else ''}"]
+    if migrations.get("foreign"):
+        names = ", ".join(migrations["foreign"])
+        lines.append(f"          in the database, and in neither release, which says nothing about the two: {names}")
+    lines += [f"unasked   {text}" for text in migrations.get("unasked") or ()]
+    return lines
+
+
+def _sql_lines(names: Sequence[str], sql: Mapping[str, Sequence[str]]) -> list[str]:
+    lines: list[str] = []
+    for name in names:
+        lines += [f"          {name}", *[f"            {statement}" for statement in sql.get(name, [])]]
+    return lines
+
+
+# -- refusals ------------------------------------------------------------------------------------
+
+
+def refusal_lines(results: Results, together: Mapping[str, Any] | None = None, by_command: bool = False) -> list[str]:
+    """Why nothing was changed, on which host, and what to type next.
+
+    together: a refusal of all hosts at once. by_command: whether `ops-runbook` is what is typed, and not Ansible.
+    """
+    if together:
+        return [
+            f"REFUSED on {', '.join(results)} ({together['code']}): {together['text']}",
+            *_advice(together, by_command),
+            *_unchanged([str(together["text"])], []),
+        ]
+    unfinished = _where_unfinished(results)
+    lines: list[str] = []
+    for host, result in results.items():
+        problem = fleet.problem(result)
+        if not problem:
+            continue
+        refusal = result.get("refusal") or {}
+        if refusal.get("code") == "nothing_interrupted" and unfinished:
+            refusal = {**refusal, "ways": [unfinished]}
+        code = f" ({refusal['code']})" if refusal and not result.get("unreachable") else ""
+        lines += [f"REFUSED on {host}{code}: {problem}", *_advice(refusal, by_command)]
+    good = [host for host, result in results.items() if not fleet.problem(result)]
+    return lines + _unchanged(lines, good)
+
+
+def _unchanged(lines: Sequence[str], good: Sequence[str]) -> list[str]:
+    """The last word of a refusal, unless its text has it already."""
+    if good:
+        return [f"Nothing was changed, nor on {', '.join(good)}."]
+    return (
+        []
+        if any(re.search(r"\bNothing was (changed|contacted)\b", line) for line in lines)
+        else ["Nothing was changed."]
+    )
+
+
+def _where_unfinished(results: Results) -> dict[str, str] | None:
+    """The way on where only some hosts were cut off: with `interrupted` the others refuse, and without it these do."""
+    others = [
+        host for host, result in results.items() if (result.get("refusal") or {}).get("code") != "nothing_interrupted"
+    ]
+    if not others or len(others) == len(results):
+        return None
+    return {"input": f"target={','.join(others)}", "effect": "with the same inputs: only where something is unfinished"}
+
+
+def _advice(refusal: Mapping[str, Any], by_command: bool) -> list[str]:
+    lines = [f"  {detail}" for detail in refusal.get("details", [])]
+    ways = refusal.get("ways", [])
+    if ways:
+        lines.append("  To go on, give one of:")
+        lines += _aligned((typed(way["input"], way["effect"], by_command), way["effect"]) for way in ways)
+    return lines
+
+
+#: Letters of what to type up to which its effect stands beside it. Of a longer one it stands below.
+_BESIDE = 76
+
+
+def _aligned(ways: Iterable[tuple[str, str]]) -> list[str]:
+    """What to type, each on a line of its own that can be copied, and beside or below it what that does."""
+    found = list(ways)
+    width = max((len(text) for text, _ in found if len(text) <= _BESIDE), default=0)
+    lines: list[str] = []
+    for text, effect in found:
+        beside = len(text) <= _BESIDE
+        lines += [f"    {text.ljust(width)}  {effect}"] if beside else [f"    {text}", f"      {effect}"]
+    return lines
+
+
+# -- the summary ---------------------------------------------------------------------------------
+
+
+def summary_lines(results: Results, system: str = "") -> list[str]:
+    """One table: host, from, to, outcome, seconds, request ids; then what needs a word."""
+    rows = []
+    for host, result in results.items():
+        record, plan = result.get("record") or {}, (result.get("planned") or {}).get("plan") or {}
+        rows.append(
+            (
+                host,
+                label(record.get("from") or plan.get("from")),
+                label(record.get("to") or plan.get("to")),
+                outcome_of(result),
+                seconds_of(result),
+                ", ".join(request_ids(result)) or "-",
+            )
+        )
+    lines = table(("host", "from", "to", "outcome", "seconds", "request id"), rows) + notes(results)
+    operations = sorted({str(result["operation"]) for result in results.values() if result.get("operation")})
+    operations += [result["record"]["id"] for result in results.values() if result.get("record")]
+    if operations:
+        lines.append(f"recorded as operation {operations[-1]}")
+    # Where the run is not green, the last word has it.
+    return lines if trouble_lines(results) else lines + _mix_lines(results, system)
+
+
+def request_ids(result: Mapping[str, Any]) -> list[str]:
+    """The ids of the answers that count."""
+    record = result.get("record") or {}
+    # Of a release that failed, the failed answer is what the incident notes want.
+    answers = record.get("failed_health") or record.get("health") or []
+    answers = answers or (result.get("verified") or {}).get("health") or []
+    return list(dict.fromkeys(str(check["request_id"]) for check in answers if check.get("request_id")))
+
+
+def seconds_of(result: Mapping[str, Any]) -> str:
+    """What the finished steps of a host took; nothing where none was finished, which is no measure of the run."""
+    record = result.get("record") or {}
+    if not record.get("steps") or result.get("untouched"):
+        return "-"
+    return f"{sum(step['seconds'] for step in record.get('steps') or []):.1f}"
+
+
+def notes(results: Results) -> list[str]:
+    """What needs a word beside the outcomes."""
+    lines: list[str] = []
+    for result in results.values():
+        said = [*_notes(result["record"])] if result.get("record") else []
+        lines += [note for note in said if note not in lines]
+    for host, result in results.items():
+        passed = (result.get("verified") or {}).get("surroundings") or []
+        prefix = f"{host}: " if len(results) > 1 else ""
+        lines += [f"WARNING   {prefix}{text}" for text in passed]
+    for result in results.values():
+        note = (result.get("verified") or {}).get("note")
+        if note and note not in lines:
+            lines.append(note)
+    return lines
+
+
+def _notes(record: Mapping[str, Any]) -> list[str]:
+    migrations = record.get("migrations") or {}
+    lines = _merge_lines(record)
+    done = (record.get("notes") or {}).get("migrate")
+    undone = (record.get("notes") or {}).get("undo_migrations")
+    ran = list(done["ran"]) if isinstance(done, Mapping) and "ran" in done else []
+    failed = str(record.get("error")).startswith("step 'migrate'")
+    begun = any(step.get("step") == "migrate" for step in record.get("steps") or ())
+    if failed or begun or record.get("continues") or "steps" not in record:
+        ran = ran or list(migrations.get("run") or ())
+    if record["outcome"] == "reverted" and isinstance(undone, Mapping):
+        lines += _undone(undone)
+    elif record["outcome"] == "reverted" and ran:
+        lines += _left_in_database(ran, str(record.get("error") or ""))
+    if record["outcome"] == "succeeded" and migrations.get("mode") == "keep" and migrations.get("ahead"):
+        lines.append("the database stays ahead by: " + ", ".join(migrations["ahead"]))
+    for step, note in (record.get("notes") or {}).items():
+        if isinstance(note, Mapping) and "saved" in note:
+            lines.append(f"discarded changes are in {note['saved']}")
+        elif isinstance(note, Mapping) and "kept" in note:
+            lines.append(f"the damaged ledger is kept as {note['kept']}")
+        elif isinstance(note, Mapping) and "left_to_do" in note and record["outcome"] == "succeeded":
+            lines += _titled("to do", note["left_to_do"])
+        elif isinstance(note, Mapping) and "by_itself" in note and record["outcome"] == "succeeded":
+            lines.append(_by_itself(note))
+        elif isinstance(note, Mapping) and "failed" in note:
+            lines.append(f"{step} failed, which changes nothing about the result: {note['failed']}")
+        elif step == "adopt":
+            lines.append(str(note))
+    return lines
+
+
+def _by_itself(note: Mapping[str, Any]) -> str:
+    """A database that moved under an operation that was to leave it alone."""
+    names = ", ".join(note["by_itself"])
+    what = f"migrated the database when they started: {names}" if names else "moved the database when they started"
+    there = ", ".join(note["heads"]) or "no migration"
+    return (
+        f"WARNING   the images of this release {what}. This operation ran no migration, and the database is at {there} "
+        "now; a rollback looks at that, and asks what is to be done about it"
+    )
+
+
+def _merge_lines(record: Mapping[str, Any]) -> list[str]:
+    """The merges that are due for a hotfix, as commands."""
+    known = record.get("facts") or {}
+    if record.get("outcome") != "succeeded" or not known.get("hotfix"):
+        return []
+    due = [one for one in known.get("merges") or () if isinstance(one, Mapping)]
+    lines = _titled("to merge", [f"into {one.get('into')}: {one.get('command')}" for one in due])
+    return [*lines, *([str(known["merges_unknown"])] if known.get("merges_unknown") else [])]
+
+
+def _left_in_database(ran: Sequence[str], error: str) -> list[str]:
+    """What going back left. error: of the step that ran them, which looked at the database where it failed."""
+    names = ", ".join(ran)
+    if "In the database now: " in error:
+        said = error.rpartition("In the database now: ")[2].partition(". ")[0].split(", ")
+        there = [name for name in ran if name in said]
+        return [f"going back undid no migration; in the database: {', '.join(there)}"] if there else []
+    if error.startswith("step 'migrate'"):
+        return [f"going back undid no migration; which of these are in the database can't be told: {names}"]
+    return [f"going back undid no migration; those of this deploy: {names}"]
+
+
+def _undone(note: Mapping[str, Any]) -> list[str]:
+    """What going back did about the migrations that it found in the database."""
+    if note.get("undone"):
+        return ["going back undid, from the new image: " + ", ".join(note["undone"])]
+    if note.get("left"):
+        return [f"going back left these migrations in the database: {', '.join(note['left'])}: {note['why']}"]
+    if note.get("unseen"):
+        return [f"which migrations going back has left in the database can't be told: {note['unseen']}"]
+    return []
+
+
+def outcome_of(result: Mapping[str, Any]) -> str:
+    """The one word for how it ended on a host."""
+    if result.get("untouched"):
+        return "untouched"
+    if result.get("unreachable"):
+        return "unreachable"
+    return str(result.get("outcome") or "unknown")
+
+
+def trouble_lines(results: Results, system: str = "") -> list[str]:
+    """Why the run is not green, host by host; empty when every host was verified.
+
+    system: what the names of its procedures begin with, such as ops.runbook.laravel.
+    """
+    troubled: dict[tuple[str, ...], list[str]] = {}
+    for host, result in results.items():
+        words = _trouble(host, result, len(results) > 1)
+        if words:
+            # Of hosts with nothing of their own to say one line is enough.
+            troubled.setdefault(tuple(words), []).append(host)
+    lines: list[str] = []
+    for (first, *rest), hosts in troubled.items():
+        lines += [f"{', '.join(hosts)}: {first}", *[f"  {word}" for word in rest]]
+    return lines + _mix_lines(results, system) if lines else []
+
+
+def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
+    outcome, planned = outcome_of(result), result.get("planned") or {}
+    plan, record = planned.get("plan") or {}, result.get("record") or {}
+    undone = outcome == "reverted" and planned.get("direction") == "back"
+    if outcome in ("succeeded", "unchanged") or undone:
+        return []
+    ends = f"ends by itself at about {result['lease_ends']}." if result.get("lease_ends") else ""
+    here, look = f"-e target={host} " if several else "", f"-e target={host}"
+    words = [f"{outcome}: {_why(result, outcome)}"]
+    if record.get("about") == SURROUNDINGS and outcome in ("failed", "reverted"):
+        words.append("That is about the surroundings of the release, and condemns none.")
+    if outcome == "untouched":
+        words.append(f"Nothing was changed there; {label(plan.get('from'))} runs as before.")
+        if result.get("outcome") != "refused":
+            words.append(f"The lease could not be given back: {_why(result, 'unknown')}. It {ends}".rstrip())
+    elif outcome == "reverted":
+        before = label(record.get("from"))
+        proof = "no endpoint was asked" if (result.get("verified") or {}).get("unasked") else "verified"
+        # A first deploy has no release to go back to, and may leave something.
+        at_start = f"{host} is as it was before, {proof}."
+        words.append(plan.get("left_over") or at_start if before == "-" else f"{host} runs {before} again, {proof}.")
+    elif outcome in ("unreachable", "unknown"):
+        known = f"It was at {label(plan.get('from'))}, on its way to {label(plan.get('to'))}. " if plan else ""
+        words.append(f"{known}It may have gone on by itself.")
+        if ends:
+            words.append(f"Its lease {ends}")
+        words.append(f"Before the same command again, look: ansible-playbook ops.runbook.operation_history {look}")
+    elif outcome in ("refused", "interrupted") and result.get("settled", True):
+        words.append("Nothing was changed on it.")
+    elif not result.get("settled", True):
+        between = plan.get("halfway") or "The host is between two releases."
+        words.append(f"{between} The same command again says what can be done:")
+        back = "" if plan.get("halfway") else f", {here}-e interrupted=undo goes back"
+        words.append(f"{here}-e interrupted=resume goes on{back}.")
+    else:
+        places = (record.get("left"), record.get("to"), plan.get("to"), plan.get("from"))
+        there = next((label(release) for release in places if release), "")
+        words.append(f"{host} is {f'at {there}, and ' if there else ''}not well.")
+    return words
+
+
+def _mix_lines(results: Results, system: str) -> list[str]:
+    """Loud where the hosts are not on one release: which host is on which, and what to type to bring them together."""
+    mix = fleet.mix(results)
+    if not mix:
+        return []
+    rows = [(f"  {label(release) if release else 'not known'}", ", ".join(hosts)) for release, hosts in mix]
+    sure = len([release for release, _ in mix if release]) > 1
+    lines = [f"THE HOSTS {'ARE' if sure else 'MAY BE'} ON DIFFERENT RELEASES:", *table(rows[0], rows[1:])]
+    plans = [(result.get("planned") or {}).get("plan") or {} for result in results.values()]
+    targets = {fleet.identity(plan.get("to")) for plan in plans}
+    rollback = any(plan.get("procedure") == "rollback" for plan in plans)
+    ways = []
+    for release in fleet.ends(plans):
+        # To the target the same way again; to where a host came from, the other way.
+        name = "rollback" if rollback is (fleet.identity(release) in targets) else "deploy"
+        command = f"ansible-playbook {system}_{name} -e target={','.join(results)} -e to={fleet.typed(release)}"
+        ways.append((command, f"all of them to {label(release)}"))
+    return [*lines, "  To bring them together, one of:", *_aligned(ways)]
+
+
+def _why(result: Mapping[str, Any], outcome: str) -> str:
+    if outcome in ("unreachable", "unknown"):
+        return str(told(result.get("msg")) or "the host did not answer")
+    if outcome == "untouched":
+        return str(result["untouched"])
+    return str(result.get("error") or "no reason was recorded")

@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An operation as a person sees it: tables and blocks that fit a terminal, each line with the tone it is said in."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results, label, typed
+
+GOOD, BAD, WARNING, HEAD, PLAIN = "good", "bad", "warning", "head", ""
+
+#: What a log gets, where there is no terminal whose width could be asked for.
+LOG_WIDTH = 120
+
+
+class Line(NamedTuple):
+    """One line, and its tone."""
+
+    text: str
+    tone: str = PLAIN
+
+
+# -- layout --------------------------------------------------------------------------------------
+
+
+def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """The lines of each row, the header's first. What does not fit stands below its row, under its own name.
+
+    A column is moved as a whole, the longest first, and never the first one: what is copied is not to be broken.
+    """
+    moved: list[int] = []
+
+    def columns() -> list[int]:
+        return [column for column in range(len(header)) if column not in moved]
+
+    def breadth(column: int) -> int:
+        return max(len(row[column]) for row in [header, *rows])
+
+    while len(columns()) > 1 and sum(breadth(column) + 2 for column in columns()) - 2 > width:
+        moved.append(max(columns()[1:], key=breadth))
+    kept = columns()
+    title = max((len(header[column]) for column in moved), default=0)
+    found = [[_row(header, kept, breadth)]]
+    for row in rows:
+        lines = [_row(row, kept, breadth)]
+        for column in sorted(moved):
+            hang = " " * (title + 4)
+            # A text may be folded between its words; an id that is too long is left to the terminal.
+            lines += _folded(f"  {header[column]:<{title}}  {row[column]}", width, hang)
+        found.append(lines)
+    return found
+
+
+def _row(row: Sequence[str], kept: Sequence[int], breadth: Any) -> str:
+    return "  ".join(row[column].ljust(breadth(column)) for column in kept).rstrip()
+
+
+def _folded(text: str, width: int, hang: str) -> list[str]:
+    return textwrap.wrap(
+        text, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    ) or [""]
+
+
+#: A way forward as operation_report prints it: what to type, and perhaps what that does.
+_WAY = re.compile(r"(?P<typed> {4}\S+(?: \S+)*)(?: {2,}(?P<effect>\S.*))?")
+
+
+def folded(lines: Iterable[str], width: int) -> list[str]:
+    """Lines folded between words; what continues one stands under its text and not under its title.
+
+    What is to be typed is never folded: it stands on a line of its own, which can be copied.
+    """
+    found: list[str] = []
+    for line in lines:
+        way = _WAY.fullmatch(line) if len(line) > width else None
+        if way and (not way["effect"] or len(way["typed"]) + 6 > width // 2):
+            found.append(way["typed"])
+            found += _folded(f"      {way['effect']}", width, "      ") if way["effect"] else []
+            continue
+        # `title     text`, `  1. text` and `    -e input=  what it does` have their text after the last wide gap.
+        gap = re.match(r"\s*(?:\S+(?: \S+)*?\s{2,})?(?:\d+\.\s)?", line)
+        hang = min(len(gap.group()) if gap else 0, width // 2)
+        found += _folded(line, width, " " * hang) if len(line) > width else [line]
+    return found
+
+
+# -- the plan ------------------------------------------------------------------------------------
+
+
+def plan_screen(results: Results, width: int) -> list[Line]:
+    """The plan as a table, then what the hosts have in common or not."""
+    planned = {host: result for host, result in results.items() if result.get("plan")}
+    header = ("host", "from", "to", "chosen", "migrations", "lease")
+    rows = [
+        (host, *_ends(result), str(result["plan"].get("chosen") or "-"), _migrations(result["plan"]), _lease(result))
+        for host, result in planned.items()
+    ]
+    (head, *shown) = fitted(header, rows, width)
+    lines = [Line(text, HEAD) for text in head] + [Line(text) for row in shown for text in row]
+    groups: list[tuple[list[str], list[str]]] = []
+    for host, result in planned.items():
+        # The first two lines name the operation and how its target was chosen, which the table has.
+        details = operation_report.plan_details(result)[2:]
+        same = next((hosts for hosts, known in groups if known == details), None)
+        if same is None:
+            groups.append(([host], details))
+        else:
+            same.append(host)
+    for hosts, details in groups:
+        lines += [Line("")] + ([Line(f"on {', '.join(hosts)}:", HEAD)] if len(groups) > 1 else [])
+        lines += [Line(text, _detail_tone(text)) for text in folded(details, width)]
+    return lines
+
+
+def _ends(result: Mapping[str, Any]) -> tuple[str, str]:
+    plan = result["plan"]
+    if result.get("direction") == "back":
+        return "between two releases", label(plan.get("from"))
+    return label(plan.get("from")), label(plan.get("to"))
+
+
+def _migrations(plan: Mapping[str, Any]) -> str:
+    migrations = plan.get("migrations")
+    if not migrations:
+        return "-"
+    if migrations.get("down"):
+        return f"{len(migrations['down'])} undone"
+    if migrations.get("run"):
+        return f"{len(migrations['run'])} run"
+    if migrations["verdict"] == "same":
+        return "none known" if migrations.get("unasked") else "none"
+    return f"{migrations['verdict']}, {'run as found' if migrations.get('migrate') else 'none run'}"
+
+
+def _lease(result: Mapping[str, Any]) -> str:
+    return "taken" if result.get("opened") else "free"
+
+
+def _detail_tone(text: str) -> str:
+    return {"WARNING": WARNING, "DESTROYS": BAD}.get(text.split(" ", 1)[0], PLAIN)
+
+
+# -- refusals and other ends ---------------------------------------------------------------------
+
+
+def block(text: str, width: int) -> list[Line]:
+    """A refusal, or why a run is not green: the heading line of each part is loud."""
+    lines: list[Line] = []
+    for line in text.split("\n"):
+        tone = BAD if line and not line.startswith((" ", "Nothing was changed")) else PLAIN
+        # A heading continues where its details stand.
+        parts = _folded(line, width, "  ") if tone and len(line) > width else folded([line], width)
+        lines += [Line(part, tone) for part in parts]
+    return lines
+
+
+def summary_screen(outcomes: Results, width: int) -> list[Line]:
+    """How it ended on each host, with what the notes of an incident want."""
+    header = ("host", "outcome", "seconds", "request ids", "ledger id")
+    rows = [
+        (
+            host,
+            operation_report.outcome_of(result),
+            operation_report.seconds_of(result),
+            ", ".join(operation_report.request_ids(result)) or "-",
+            str((result.get("record") or {}).get("id") or "-"),
+        )
+        for host, result in outcomes.items()
+    ]
+    (head, *shown) = fitted(header, rows, width)
+    lines = [Line(text, HEAD) for text in head]
+    for result, (first, *more) in zip(outcomes.values(), shown):
+        lines += [Line(first, outcome_tone(operation_report.outcome_of(result))), *map(Line, more)]
+    return lines + [Line(text) for text in folded(operation_report.notes(outcomes), width)]
+
+
+def settled(planned: Results) -> str | None:
+    """What `to` has to say when a command is typed again; empty where it says it already.
+
+    A rollback to `previous` that went on by itself has made another release the previous one. None where the hosts go
+    to different ones, so that no command means the same again.
+    """
+    plans = [result["plan"] for result in planned.values() if result.get("plan")]
+    if not any(plan.get("asked") == "previous" for plan in plans):
+        return ""
+    targets = {typed(plan["to"]) for plan in plans if plan.get("to")}
+    return targets.pop() if len(targets) == 1 else None
+
+
+def outcome_tone(outcome: str) -> str:
+    """How loud an outcome is."""
+    if outcome in ("succeeded", "unchanged"):
+        return GOOD
+    return WARNING if outcome in ("reverted", "untouched", "refused") else BAD
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"

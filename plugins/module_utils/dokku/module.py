@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules of one part of a Dokku app share: how dokku is called, and how a result or an error is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
+    AppMissing,
+    CannotCall,
+    Dokku,
+    DokkuError,
+    NotACommand,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import ps as dokku_state_ps
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, State
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+
+#: How dokku is called; the doc fragment `dokku_app` describes them.
+CALL: dict[str, Any] = {
+    "app": {"type": "str", "required": True},
+    "command": {"type": "str", "default": "dokku"},
+    "user": {"type": "str", "default": "dokku"},
+    "timeout": {"type": "float", "default": 1800},
+}
+
+#: What a module does with changes that the running containers do not see.
+REDEPLOY: dict[str, Any] = {
+    "redeploy": {"type": "bool", "default": False},
+    "deadline": {"type": "float", "default": 60},
+}
+
+ERRORS = (NotPossible, DokkuError)
+
+
+def caller(params: Mapping[str, Any], disposable: bool = False) -> Dokku:
+    """disposable: whether this call may destroy, which somebody has confirmed by name."""
+    return Dokku(
+        params["command"],
+        params["user"],
+        redact=mask_named,
+        timeout=params["timeout"],
+        disposable=disposable,
+    )
+
+
+def settle(
+    params: Mapping[str, Any],
+    make: Callable[[Mapping[str, Any]], State[Any]],
+    check_mode: bool,
+    describe: Callable[[Any], Mapping[str, Any]] = lambda _present: {},
+) -> dict[str, Any]:
+    """Bring the part of the app to its state, and say what came of it. Raises one of ERRORS.
+
+    describe: what the result has of the state as it is in the end.
+    """
+    state = make(params)
+    dokku = caller(params, disposable=bool(params.get("confirm")))
+
+    def beforehand() -> object:
+        # What must not be restarted is told while nothing is changed.
+        return params.get("redeploy") and dokku_state_ps.may_restart(dokku, params["app"])
+
+    brought = dokku_state.bring(dokku, state, check_mode, beforehand)
+    found = dokku_state.result(brought, f"{params['app']} on this host")
+    if "redeploy" in params:
+        restarted = False
+        if brought.changed and params["redeploy"] and not check_mode:
+            restarted = dokku_state_ps.restart(dokku, params["app"], params["deadline"])
+        found["restarted"] = restarted
+        found["restart_needed"] = brought.changed and not params["redeploy"]
+    return {**found, **describe(brought.after)}
+
+
+def failure(error: Exception, params: Mapping[str, Any]) -> dict[str, Any]:
+    """An error as the module ends with it."""
+    if isinstance(error, NotPossible):
+        problem = error
+    elif isinstance(error, AppMissing):
+        problem = NotPossible(
+            "app_missing",
+            f"there is no app {params['app']} on this host",
+            ("dokku apps:list", "shows the apps"),
+            ("ops.runbook.dokku_app", "makes one"),
+        )
+    elif isinstance(error, CannotCall):
+        problem = NotPossible("cannot_call", str(error), error.way)
+    else:
+        missing = isinstance(error, NotACommand)
+        problem = NotPossible("not_a_command" if missing else "failed", str(error), touched=not missing)
+    return {
+        "msg": shown(problem.paragraph()),
+        "code": problem.code,
+        "ways": [{"input": shown(what), "effect": shown(effect)} for what, effect in problem.ways],
+    }

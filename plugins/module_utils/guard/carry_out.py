@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Apply, verify, recover and close on the host, so that none of them waits for the controller or needs it alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Progress, Step
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """deadline and interval in seconds; successes: rounds in a row that must be good."""
+
+    checks: tuple[health_endpoint.Check, ...]
+    deadline: float
+    interval: float
+    successes: int
+
+    @property
+    def patience(self) -> float:
+        """The deadline as this machine needs it now: with more work than processors everything takes longer."""
+        return self.deadline * health_endpoint.busy()
+
+    @property
+    def asked(self) -> tuple[health_endpoint.Check, ...]:
+        """The checks, each with the time for one answer that this machine needs now."""
+        return tuple(replace(check, timeout=check.timeout * health_endpoint.busy()) for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How one operation is carried out on this host.
+
+    direction: forward or back. revert: go back by itself where the result is not good. close: record the
+    outcome and give the lease back at once; otherwise somebody closes later (a fleet holds its leases together).
+    cause: why a host that is well is asked to go back.
+    """
+
+    operation: str
+    direction: str
+    revert: bool
+    close: bool
+    secret: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a system does in an operation, given its plan.
+
+    executor: what does one step. verify: looks at what was left behind, after going in a direction; returns ok,
+    reason, about (see blame) and whatever else is worth keeping. before: looks at the same just before the first
+    change, so that verify can tell what was so already; verify finds its answer in the plan, under `just_before`.
+    trees: the folders whose files the steps write without syncing them.
+    """
+
+    executor: Callable[[dict[str, Any]], Callable[[Step], object]]
+    verify: Callable[[Mapping[str, Any], str], dict[str, Any]]
+    before: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    trees: tuple[str, ...] = ()
+
+
+def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
+    """Do what remains, verify it, go back where that is asked for, and close.
+
+    Returns changed, healthy (what stands now was verified and is what was wanted), reverted, error, verified
+    (the last verification) and closed (outcome, error, settled, record) or None. Raises Refused when the lease is lost.
+    """
+    result = _round(guard, work, orders, orders.direction)
+    if not result["healthy"] and orders.revert and orders.direction != BACK:
+        first = result
+        result = _round(guard, work, orders, BACK)
+        result = {**result, "changed": True, "reverted": result["healthy"], "healthy": False, "error": first["error"]}
+    result["closed"] = _close(guard, orders.operation) if orders.close else None
+    return result
+
+
+def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str, Any]:
+    """One direction to its end: the steps that remain, then the gate."""
+    changed = False
+    with guard.phase(orders.operation, "apply", direction, orders.cause, closes=orders.close) as progress:
+        # Nothing was begun: there is nothing to go back from.
+        if progress.remaining(direction) and (direction != BACK or progress.touched):
+            _look_before(guard, work, progress)
+            try:
+                guard.run_steps(progress, direction, work.executor(progress.plan or {}), trees=work.trees)
+            except StepFailed as failure:
+                return {"changed": True, "healthy": False, "reverted": False, "error": str(failure), "verified": None}
+            changed = True
+    with guard.phase(orders.operation, "verify", closes=orders.close) as progress:
+        plan = progress.plan or {}
+        verified = work.verify({**plan, "just_before": progress.before}, direction)
+        guard.write({"event": "verified", "result": verified})
+        if verified["ok"] and direction != BACK and progress.steps and progress.afterwards:
+            guard.run_afterwards(progress, work.executor(plan))
+    return {
+        "changed": changed,
+        "healthy": bool(verified["ok"]),
+        "reverted": False,
+        "error": verified["reason"],
+        "verified": verified,
+    }
+
+
+def _look_before(guard: Guard, work: Work, progress: Progress) -> None:
+    """Journal what is so before the first change. An adoption changes nothing, so there all of it is judged."""
+    plan = progress.plan or {}
+    if work.before is None or progress.touched or progress.before is not None or plan.get("procedure") == "adopt":
+        return
+    try:
+        found = work.before(plan)
+    except Exception:
+        # The change does not depend on this look. Without it nothing counts as so already.
+        return
+    guard.write({"event": "before", "result": found})
+
+
+def _close(guard: Guard, operation: str) -> dict[str, Any]:
+    ending, record = guard.close(operation)
+    return {"outcome": ending.outcome, "error": ending.error, "settled": ending.settled, "record": record}

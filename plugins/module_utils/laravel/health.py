@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a Laravel service is well: the health gate after every change, and the status screen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import gate as migration_gate
+
+
+def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+    """Verify what an operation left behind: the commit, the units, the scheduler, the answers.
+
+    Returns what blame.verdict does, and health (list of results), units, scheduler, maintenance.
+    """
+    expected = str((plan["from"] if direction == "back" and plan.get("from") else plan["to"])["id"])
+    started = time.monotonic()
+    before = plan.get("just_before")
+    problems: list[Problem] = []
+    try:
+        head = service.checkout.head()
+    except (CheckoutProblem, CommandFailed) as error:
+        head = str(error)
+    if head != expected:
+        problems.append(Problem(f"the checkout is at {head[:10]}, not at {expected[:10]}", SURROUNDINGS))
+    down = is_down(service, str(plan.get("maintenance_driver") or ""))
+    wanted_down = plan.get("maintenance")
+    if plan.get("procedure") == "maintenance":
+        wanted_down = (plan["facts"]["maintenance"] == "down") is (direction != "back")
+    if wanted_down is not None and bool(wanted_down) is not down:
+        text = f"the application is {'down' if down else 'up'}, and should be {'down' if wanted_down else 'up'}"
+        problems.append(Problem(text, SURROUNDINGS))
+    told = any("queue:restart" in step["data"].get("commands", []) for step in plan.get("steps") or [])
+    patience = gate.patience
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        migrations = pool.submit(_migrations, service, plan, direction)
+        planted = pool.submit(scheduler_problem, service)
+        settled = pool.submit(
+            _settled_units, service, started + patience, gate.interval, told, (before or {}).get("units")
+        )
+        results, note = _answers(service, gate, patience, expected, down, before)
+        scheduler, units, schema = planted.result(), settled.result(), migrations.result()
+    if schema.problem:
+        problems.append(Problem(schema.problem, RELEASE if schema.of_release else SURROUNDINGS))
+    if scheduler:
+        stood = bool(before and before["scheduler"])
+        problems += blame.so_before({"scheduler": scheduler}, {"scheduler": scheduler} if stood else None)
+    problems += health.problems(results)
+    problems += blame.so_before(units, before["units"] if before else None)
+    return {
+        **blame.verdict(problems, service.redact),
+        "health": [result.to_dict() for result in results],
+        "units": {name: text or "active" for name, text in units.items()},
+        "scheduler": scheduler or "present",
+        "maintenance": down,
+        "note": "; ".join(part for part in (note, *schema.notes) if part),
+        "release": head,
+        "seconds": round(time.monotonic() - started, 3),
+        **({} if gate.checks else {"unasked": True}),
+    }
+
+
+def _migrations(service: LaravelService, plan: Mapping[str, Any], direction: str) -> migration_gate.Judged:
+    """Where the database stands against the release that runs now, by its own migrator."""
+    procedure = str(plan.get("procedure"))
+    if procedure not in ("deploy", "rollback"):
+        return migration_gate.Judged()
+    try:
+        answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
+    except laravel_probe.ProbeFailed as error:
+        answer = {"error": str(error)}
+    return migration_gate.judge(migration_gate.found(answer), plan.get("migrations"), procedure, direction)
+
+
+def before(service: LaravelService, gate: GateSettings, driver: str = "file") -> dict[str, Any]:
+    """What the gate will look at, just before the first change."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Behind the maintenance page nothing is asked: its answers are those of no release.
+        answers = pool.submit(health.look, () if is_down(service, driver) else gate.asked)
+        return {"scheduler": scheduler_problem(service), "units": stopped(service), "health": answers.result()}
+
+
+def idle(service: LaravelService) -> list[str]:
+    """What does not run now, whatever the release: units, and the scheduler."""
+    return [text for text in (*stopped(service).values(), scheduler_problem(service)) if text]
+
+
+def stopped(service: LaravelService) -> dict[str, str]:
+    """The units that do not run now, and why, by name."""
+    return {name: text for name, text in _unit_problems(unit_names(service), "").items() if text}
+
+
+def _answers(
+    service: LaravelService,
+    gate: GateSettings,
+    patience: float,
+    expected: str,
+    down: bool,
+    before: Mapping[str, Any] | None,
+) -> tuple[list[health.Result], str]:
+    if not gate.checks:
+        return [], "no health check is defined (laravel_health): the answers of the site were not verified"
+    checks, headers, note = gate.asked, None, ""
+    if down:
+        cookie = bypass_cookie(service)
+        if cookie:
+            headers = {"Cookie": f"laravel_maintenance={cookie}"}
+            note = "in maintenance: verified behind the maintenance page"
+        else:
+            checks = tuple(replace(check, status=(503,), json={}, contains=None, release=None) for check in checks)
+            note = "in maintenance without a secret: only the maintenance page could be verified"
+    known = (before or {}).get("health")
+    results = health.gate(checks, patience, gate.interval, gate.successes, expected, headers, before=known)
+    return results, note
+
+
+def _settled_units(
+    service: LaravelService, deadline: float, interval: float, told: bool, stood: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The problems of the units, once they settled or the deadline is over.
+
+    stood: units that did not run before the change; they are not waited for.
+    told: the worker was told to restart. It then ends by itself, with success, when its job is done, and systemd
+    starts it again after RestartSec: that moment is no problem, and when it comes can't be known.
+    """
+    names = unit_names(service)
+    while True:
+        found = _unit_problems(names, service.description.queue_unit if told else "")
+        waits = any(text for name, text in found.items() if name not in (stood or {}))
+        if not waits or time.monotonic() >= deadline:
+            return found
+        time.sleep(max(interval, 0.1))
+
+
+def _unit_problems(names: Sequence[str], restarting: str) -> dict[str, str]:
+    try:
+        states = systemd_units.read_units(names)
+    except systemd_units.SystemdError as error:
+        return {name: str(error) for name in names[:1]}
+    return {
+        state.unit: ""
+        if state.unit == restarting and systemd_units.ended_in_order(state)
+        else systemd_units.unit_problem(state) or ""
+        for state in states
+    }
+
+
+def unit_names(service: LaravelService) -> list[str]:
+    """The units of the service, each once: web server, php-fpm, queue worker, and a scheduler's timer."""
+    description = service.description
+    names = [*description.units, description.php_fpm_unit, description.queue_unit]
+    if description.scheduler.endswith(".timer"):
+        names.append(description.scheduler)
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def scheduler_problem(service: LaravelService) -> str:
+    """Why the scheduler would not run; empty where it is in place."""
+    if service.description.scheduler != "crontab":
+        return ""
+    try:
+        listed = service.commands.run(["crontab", "-l"], check=False)
+    except CommandFailed as error:
+        return f"the scheduler can't be checked: {error}"
+    lines = [line for line in listed.stdout.splitlines() if not line.lstrip().startswith("#")]
+    if any("schedule:run" in line and service.description.path in line for line in lines):
+        return ""
+    return f"the crontab has no line that runs schedule:run in {service.description.path}"
+
+
+def is_down(service: LaravelService, driver: str = "file") -> bool:
+    """Whether the application is in maintenance. driver: where it keeps that, as the plan has it from itself.
+
+    Only what the driver `file` keeps can be seen from outside (operations that were planned before name no driver).
+    """
+    if driver not in ("", "file"):
+        with contextlib.suppress(laravel_probe.ProbeFailed):
+            answer = laravel_probe.ask(service.commands, service.description.php, {})
+            if "boot_error" not in answer:
+                return bool(answer.get("down"))
+    return os.path.exists(service.file("storage", "framework", "down"))
+
+
+def bypass_cookie(service: LaravelService) -> str:
+    """The cookie that looks behind the maintenance page, made by Laravel itself; empty without a secret."""
+    try:
+        answer = laravel_probe.ask(service.commands, service.description.php, {"bypass": True})
+    except laravel_probe.ProbeFailed:
+        return ""
+    cookie = answer.get("bypass")
+    return cookie if isinstance(cookie, str) else ""

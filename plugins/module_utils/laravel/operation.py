@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The open-and-plan phase of every Laravel procedure."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import health as laravel_health
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix as laravel_hotfix
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import release as laravel_release
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import schema as laravel_schema
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
+
+
+def open_and_plan(
+    guard: Guard, request: Request, description: Description, options: Mapping[str, Any], check_mode: bool
+) -> dict[str, Any]:
+    """Open a Laravel operation and plan it; in check mode only look."""
+    scratch = tempfile.mkdtemp(prefix="ops-runbook-objects-") if check_mode else ""
+    try:
+        return operation_plan.open_and_plan(
+            guard,
+            request,
+            lambda: _plan(guard, request, description, options, scratch),
+            check_mode,
+            to=options["to"],
+            set_aside_ledger=bool(options.get("set_aside_ledger")),
+        )
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _plan(
+    guard: Guard, request: Request, description: Description, options: Mapping[str, Any], scratch: str
+) -> dict[str, Any]:
+    converting = request.procedure == "convert"
+    if converting:
+        # Where the releases are not there yet, the checkout in place is what it looks at.
+        description = replace(description, strategy="releases")
+    service = LaravelService(description, guard.state_dir, guard.inherited, scratch)
+    head = service.must_be_operable(converting)
+    if request.procedure in ("deploy", "rollback"):
+        wish = Wish(
+            procedure=request.procedure,
+            to=options["to"],
+            migrations=options["migrations"],
+            discard=options["discard_local_changes"],
+            migrate_here=options["migrate_here"],
+        )
+        planner = ReleasePlanner(service, guard.ledger())
+        plan = planner.plan(wish, head)
+        if wish.procedure == "deploy":
+            plan = laravel_hotfix.planned(service, guard.ledger(), plan, planner.branch, bool(options.get("hotfix")))
+    elif request.procedure == "adopt":
+        plan = _plan_adopt(guard, service, head, bool(options.get("set_aside_ledger")))
+    elif converting:
+        from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert as laravel_convert
+
+        plan = laravel_convert.plan(
+            service, head, guard.ledger(), options["state"] or "releases", options["discard_local_changes"]
+        )
+    else:
+        plan = _plan_maintenance(service, head, options)
+    return {"strategy": description.strategy, **plan, "saved_as": request.operation}
+
+
+def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: bool) -> dict[str, Any]:
+    """Record what runs now as a release: nothing is changed but what keeps it reachable."""
+    service.must_reload()
+    planner = ReleasePlanner(service, guard.ledger())
+    present = {"id": head, "name": planner.release_name(head)}
+    changes = service.checkout.changes()
+    differ = f"{len(changes)} files differ from {laravel_release.label(present)}: what runs is not that commit"
+    refusal = laravel_release.local_changes(changes, differ, laravel_release.commit_ways(service.app))
+    if refusal is not None:
+        raise Refused(refusal)
+    try:
+        answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
+    except laravel_probe.ProbeFailed as error:
+        raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
+    adopt = Step("adopt", f"record {laravel_release.label(present)}", data={"commit": head})
+    steps = operation_plan.adoption_steps(guard.ledger(), planner.past, adopt, head, set_aside)
+    return {
+        "procedure": "adopt",
+        "from": None if steps else present,
+        "to": present,
+        "chosen": "the commit that is checked out",
+        "proven": "it runs now",
+        "steps": [step.to_dict() for step in steps],
+        "undo": [],
+        "migrations": None,
+        "php": str(answer["php"]),
+        "maintenance": bool(answer.get("down")),
+        "maintenance_driver": str(answer.get("maintenance_driver") or ""),
+        "warnings": [
+            *([laravel_schema.unbooted(answer)] if laravel_schema.unbooted(answer) else []),
+            *(f"{text}: an adoption proves what runs, and fails with it" for text in laravel_health.idle(service)),
+        ],
+    }
+
+
+def _plan_maintenance(service: LaravelService, head: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`artisan down` and `up`. The secret is not in the plan: the plan is journalled."""
+    state = options["state"]
+    present = {"id": head, "name": (service.checkout.tags_at(head) or [""])[0]}
+    try:
+        answer = laravel_probe.ask(service.commands, service.description.php, {})
+    except laravel_probe.ProbeFailed as error:
+        raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
+    if answer.get("unanswered"):
+        way = ("the same command again", "when the host is less busy, or the database answers")
+        raise Refused(Refusal("no_answer", f"the application can't be asked: {answer['unanswered']}", (way,)))
+    if answer.get("boot_error"):
+        raise Refused(
+            Refusal(
+                "does_not_boot",
+                f"the application does not boot: {answer['boot_error']}",
+                (("laravel_rollback", "goes back to the last good release"),),
+            )
+        )
+    down = bool(answer.get("down"))
+    steps: list[Step] = []
+    if down is not (state == "down"):
+        data = {"state": state}
+        if state == "down":
+            data.update({name: options[name] for name in ("retry", "refresh") if options.get(name)})
+        steps.append(Step("maintenance", f"artisan {state}", data=data))
+    back = Step(
+        "maintenance",
+        f"artisan {'up' if state == 'down' else 'down'}",
+        data={"state": "down" if down else "up"},
+    )
+    return {
+        "procedure": "maintenance",
+        "from": present,
+        "to": present,
+        "chosen": f"state={state}; now {'down' if down else 'up'}",
+        "proven": "",
+        "steps": [step.to_dict() for step in steps],
+        "undo": [back.to_dict()] if steps else [],
+        "migrations": None,
+        "facts": {"maintenance": state},
+        "maintenance": state == "down",
+        "maintenance_driver": str(answer.get("maintenance_driver") or ""),
+        "warnings": [],
+    }

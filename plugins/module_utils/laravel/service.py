@@ -1,0 +1,335 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Laravel service on this host: what it is, and the preconditions of every operation on it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.host import (
+    durable_file,
+    git_names,
+    held_path,
+    last_line,
+    serving_umask,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout, CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import MARK, ReleaseStore
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store import VendorStore
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import (
+    Redactor,
+    parse_dotenv,
+    secret_values,
+    without_login,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.text import ways
+
+
+@dataclass(frozen=True)
+class Description:
+    """The service as the inventory describes it. See the role laravel's argument specs for the meaning."""
+
+    name: str
+    path: str
+    repository: str = ""
+    remote: str = "origin"
+    php: tuple[str, ...] = ("php",)
+    composer: tuple[str, ...] = ("composer",)
+    git: tuple[str, ...] = ("git",)
+    systemctl: str = "/usr/bin/systemctl"
+    php_fpm_unit: str = ""
+    queue_unit: str = ""
+    units: tuple[str, ...] = ()
+    scheduler: str = "crontab"
+    keep_releases: int = 5
+    extra_commands: tuple[tuple[str, ...], ...] = ()
+    reload_commands: tuple[tuple[str, ...], ...] = ()
+    command_timeout: float = 1800.0
+    data_disposable: bool = False
+    strategy: str = "in_place"
+    shared: tuple[str, ...] = (".env", "storage")
+    disk_reserve: int = 100
+    realpath_root: bool = False
+    hotfix_into: tuple[str, ...] = ("main", "staging")
+
+    @property
+    def in_releases(self) -> bool:
+        return self.strategy == "releases"
+
+
+def describe(raw: Mapping[str, Any]) -> Description:
+    """The description in a module's `service` option."""
+    return Description(
+        name=raw["name"],
+        path=raw["path"].rstrip("/") or "/",
+        repository=raw["repository"] or "",
+        remote=raw["remote"],
+        php=tuple(shlex.split(raw["php"])),
+        composer=tuple(shlex.split(raw["composer"])),
+        git=tuple(shlex.split(raw["git"])),
+        systemctl=raw["systemctl"],
+        php_fpm_unit=raw["php_fpm_unit"] or "",
+        queue_unit=raw["queue_unit"] or "",
+        units=tuple(raw["units"] or ()),
+        scheduler=raw["scheduler"],
+        keep_releases=raw["keep_releases"],
+        extra_commands=tuple(tuple(shlex.split(command)) for command in raw["extra_commands"] or ()),
+        reload_commands=tuple(tuple(shlex.split(command)) for command in raw["reload_commands"] or ()),
+        command_timeout=raw["command_timeout"],
+        data_disposable=raw["data_disposable"],
+        strategy=raw["strategy"],
+        shared=tuple(raw["shared"]),
+        disk_reserve=raw["disk_reserve"],
+        realpath_root=raw["realpath_root"],
+        hotfix_into=tuple(raw["hotfix_into"]),
+    )
+
+
+class LaravelService:
+    """The service, and the tools with which an operation reads and changes it."""
+
+    def __init__(
+        self, description: Description, state_dir: str, inherited: Sequence[int] = (), scratch: str = "", app: str = ""
+    ) -> None:
+        self.description = description
+        self.state_dir = state_dir
+        self.store = ReleaseStore(description.path)
+        # The folder of the application: the release that is served, unless another one is asked for.
+        self.app = app or (self.store.current() if description.in_releases else "") or description.path
+        self.redact = Redactor(secret_values(parse_dotenv(self.settings().decode("utf-8", "replace"))))
+        self.commands = Commands(
+            self.app,
+            inherited,
+            self.redact,
+            description.command_timeout,
+            description.data_disposable,
+            # Only who holds the guard's lock writes into its folder.
+            LastLine(os.path.join(state_dir, last_line.NAME), self.redact) if inherited else None,
+            serving_umask.of_storage(description.path, self.file("storage")),
+        )
+        # git and Composer write the code, which the group of storage/ has no need to change.
+        self.code_commands = replace(self.commands, umask=serving_umask.of_code(description.path))
+        # What is shared is a link in a release, and git would call the tracked files behind it removed.
+        aside = tuple(path.rstrip("/") for path in description.shared) if description.in_releases else ()
+        self.checkout = Checkout(self.code_commands, description.git, description.remote, scratch, aside)
+        # Where vendor/ is a link, the tree behind it is exchanged, and the link stays.
+        self.vendor = VendorStore(os.path.realpath(self.file("vendor")), os.path.join(state_dir, "vendor"))
+
+    def at(self, app: str) -> LaravelService:
+        """The same service, with another folder as its application."""
+        return LaravelService(self.description, self.state_dir, self.commands.inherited, self.checkout.scratch, app)
+
+    def file(self, *parts: str) -> str:
+        return os.path.join(self.app, *parts)
+
+    def settings(self) -> bytes:
+        """The content of .env; empty where there is none that can be read."""
+        # A release that is being made has no link to it yet, and its secrets are secrets already.
+        for path in (self.file(".env"), self.store.shared(".env")):
+            if os.path.isfile(path) and os.access(path, os.R_OK):
+                return durable_file.read_bytes(path)
+        return b""
+
+    def artisan(self, *arguments: str, limited: bool = True) -> str:
+        """Run an artisan command; its output. Raises CommandFailed."""
+        argv = [*self.description.php, "artisan", "--no-interaction", "--no-ansi", *arguments]
+        timeout = None if limited else float(7 * 24 * 3600)
+        return self.commands.run(argv, timeout=timeout, tell=True).stdout
+
+    def composer(self, *arguments: str) -> str:
+        argv = [*self.description.composer, *arguments, "--no-interaction", "--no-ansi"]
+        return self.code_commands.run(argv, env={"COMPOSER_NO_INTERACTION": "1"}, tell=True).stderr
+
+    # -- preconditions ---------------------------------------------------------------------------
+
+    def must_be_operable(self, converting: bool = False) -> str:
+        """Check what every operation needs. Returns the commit that is checked out. Raises Refused.
+
+        converting: from one strategy to the other, so that the host may be laid out for either.
+        """
+        path = self.description.path
+        if not os.path.isdir(path):
+            raise Refused(Refusal("no_such_path", f"there is no folder {path}", (_SET_PATH,)))
+        self._must_share_what_can_be_shared()
+        owner, user = _name(os.stat(path).st_uid), _name(os.geteuid())
+        if owner != user:
+            raise Refused(
+                Refusal(
+                    "wrong_user",
+                    f"{path} belongs to {owner}, and this run works as {user}: files it makes would be {user}'s",
+                    _ways_of(owner),
+                )
+            )
+        if not converting:
+            self._must_have_strategy()
+        needed = [self.file(name) for name in (path, "bootstrap/cache", "storage/framework/views")]
+        # Git could fetch and switch halfway, and then neither go on nor back.
+        self.must_write(
+            [folder for folder in needed if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)]
+            + write_rights.held_in_git(*self.checkout.folders()),
+            "every release is written there",
+        )
+        try:
+            head = self.checkout.head()
+        except CheckoutProblem as problem:
+            raise Refused(Refusal(problem.code, str(problem), (_SET_PATH,))) from problem
+        except CommandFailed as error:
+            raise Refused(
+                Refusal("tool_missing", str(error), (("laravel_git=<path>", "names the git to use"),))
+            ) from error
+        if self.store.current():
+            self._must_be_marked(head)
+        if not os.path.isfile(self.file("artisan")):
+            raise Refused(
+                Refusal("no_artisan", f"{self.app} holds no artisan: it is no Laravel application", (_SET_PATH,))
+            )
+        repository = self.checkout.repository()
+        wanted = self.description.repository
+        if wanted and git_names.place(repository) != git_names.place(wanted):
+            raise Refused(
+                Refusal(
+                    "wrong_repository",
+                    f"{path} is a checkout of {without_login(repository) or 'nothing'}, not of {without_login(wanted)}",
+                    (("laravel_repository=<address>", "names the service's repository"), _SET_PATH),
+                )
+            )
+        locks = self.checkout.lock_files()
+        if locks:
+            raise Refused(
+                Refusal(
+                    "git_locked",
+                    f"another git works in {path}, or was killed there: {', '.join(locks)}",
+                    ((f"rm {shlex.join(locks)}", "on the host, only if no git is running there"),),
+                )
+            )
+        return head
+
+    def _must_share_what_can_be_shared(self) -> None:
+        """The role's own check is on the controller; who calls the module has this one."""
+        shared = self.description.shared
+        wrong = held_path.shared_problem(shared)
+        if wrong:
+            good = [path for path in shared if not held_path.shared_problem([path])]
+            way = (ways.given("laravel_shared", good), "names the paths that can be shared")
+            raise Refused(Refusal("shared_path", f"laravel_shared: {wrong}", (way,)))
+
+    def must_write(self, held: list[str], why: str) -> None:
+        """Raise Refused where something is held by another user."""
+        refusal = write_rights.refuse(_name(os.geteuid()), held, why)
+        if refusal is not None:
+            raise Refused(refusal)
+
+    def _must_have_strategy(self) -> None:
+        """The host is laid out as the inventory says; neither strategy would know what the other left."""
+        link = self.store.link
+        if self.description.in_releases and not self.store.current():
+            wrong = "is no link to one of its releases" if os.path.lexists(link) else "does not exist"
+            raise Refused(
+                Refusal(
+                    "not_converted",
+                    f"laravel_strategy is releases, but {link} {wrong}",
+                    (
+                        ("laravel_convert", "the procedure that turns the deployment in place into releases"),
+                        ("laravel_strategy=in_place", "goes on with the deployment in place"),
+                    ),
+                )
+            )
+        if not self.description.in_releases and self.store.current():
+            raise Refused(
+                Refusal(
+                    "is_converted",
+                    f"laravel_strategy is in_place, but {link} points to {os.path.basename(self.store.current())}",
+                    (
+                        ("laravel_strategy=releases", "is what this host is laid out for; set it in the inventory"),
+                        ("laravel_convert with state=in_place", "goes back to a deployment in place"),
+                    ),
+                )
+            )
+
+    def _must_be_marked(self, head: str) -> None:
+        mark = self.store.mark(self.app)
+        if mark is None:
+            found = f"{self.app} is served, and is half-made"
+        elif mark.commit != head:
+            found = f"{self.app} was made from {mark.commit[:10]}, but {head[:10]} is checked out in it"
+        else:
+            return
+        link, beside = shlex.quote(self.store.link), shlex.quote(f"{self.store.link}.new")
+        ways = tuple(
+            (
+                f"ln -s {shlex.quote(os.path.join('releases', name))} {beside} && mv -T {beside} {link}",
+                f"on the host, serves {name}, which is whole",
+            )
+            for name in self.store.whole_names()[:3]
+        )
+        none = ("the same command again", f"once a release in {self.store.root}/releases has its mark, {MARK}")
+        raise Refused(Refusal("release_not_whole", found, ways or (none,)))
+
+    def must_reload(self) -> None:
+        """Prove the right to reload php-fpm before anything needs it. Raises Refused."""
+        unit = self.description.php_fpm_unit
+        if not unit:
+            return
+        try:
+            allowed = self.commands.run(["sudo", "-n", "-l", *self.reload_command(unit)], check=False).code == 0
+        except CommandFailed:
+            allowed = False
+        if not allowed:
+            user = _name(os.geteuid())
+            rule = shlex.quote(f"{user} ALL=(root) NOPASSWD: {' '.join(self.reload_command(unit))}")
+            raise Refused(
+                Refusal(
+                    "no_sudo_right",
+                    f"{user} may not reload {unit}, so the old code would go on being served",
+                    (
+                        (
+                            f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook",
+                            "once, on the host, as an administrator",
+                        ),
+                        (
+                            "laravel_php_fpm_unit=<unit>",
+                            "names another unit; empty where there is none (Octane)",
+                        ),
+                    ),
+                )
+            )
+
+    def reload_command(self, unit: str) -> list[str]:
+        name = unit if unit.endswith(".service") else f"{unit}.service"
+        return [self.description.systemctl, "reload", name]
+
+
+_SET_PATH = ("laravel_path=<folder>", "names the folder of the service")
+
+
+def _ways_of(owner: str) -> tuple[tuple[str, str], ...]:
+    """How a run works as the user who owns a folder."""
+    become = (
+        f"ansible_become=true ansible_become_user={owner}",
+        f"becomes {owner} after the login, if sudo lets it; with an operation_state_dir that {owner} may write",
+    )
+    connects = (f"ansible_user={owner}", f"connects as {owner}")
+    try:
+        shell = pwd.getpwnam(owner).pw_shell
+    except KeyError:
+        shell = ""
+    # Such a user serves pages, and nobody logs in as one.
+    return (become,) if os.path.basename(shell) in ("nologin", "false") else (connects, become)
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
