@@ -25,6 +25,16 @@ def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def called(path: Path) -> str:
+    """A file as the lists of these tests name it: a rule by its package ("guard/lease.py"), another with its folder."""
+    return shown(path).removeprefix("plugins/").removeprefix("module_utils/")
+
+
+def stem(path: Path) -> str:
+    """The same without its ending, for the name of something in the file: "guard/lease"."""
+    return called(path).removesuffix(".py")
+
+
 PLUGINS = python("plugins", 255)
 RULES = python("plugins/module_utils", 190)
 COMMAND = python("ops_runbook", 7)

@@ -54,7 +54,7 @@ def test_a_module_reads_of_ansible_only_what_is_sent_along_with_it(path: str) ->
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("plugins/filter/")])
 def test_a_filter_loads_rules_when_it_is_called(path: str) -> None:
     """Ansible loads all filters of a collection to find one, in each run; those of the guard are called in each run."""
-    if path.endswith("console/report.py"):
+    if path.endswith("filter/operation_report.py"):
         pytest.skip("the guard's own")
     tops = [
         node for node in ast.parse((ROOT / path).read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))

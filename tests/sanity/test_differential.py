@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
+from code_files import ROOT, RULES, stem
 
-ROOT = Path(__file__).resolve().parents[2]
-UTILS = ROOT / "plugins/module_utils"
+NAMES = {stem(path): path for path in RULES}
 
 #: The readers of files that another program reads too -> a test that asks that program, and how it does.
 FOREIGN = {
@@ -35,7 +34,7 @@ PRINTED = {
 OWN = {
     "backup/manifest": "the manifest of a backup",
     "health/endpoint": "the inventory's words for an endpoint",
-    "docker/image_reference": "an image as an operator names it; the engine has the last word on it before anything stops",
+    "docker/image_reference": "an image as an operator names it; the engine reads it too before anything stops",
     "guard/journal": "the journal",
     "guard/lease": "the lease",
     "guard/ledger": "the ledger",
@@ -65,12 +64,12 @@ def readers(source: str) -> list[str]:
 
 
 def test_every_reader_is_known_and_has_what_it_is_held_against() -> None:
-    there = {path.stem for path in UTILS.rglob("*.py") if readers(path.read_text())}
+    there = {name for name, path in NAMES.items() if readers(path.read_text())}
     known = {**FOREIGN, **PRINTED, **OWN}
     assert there - set(known) == set(), (
         "these read a text of somebody else: name them in FOREIGN with a test that asks the program whose format it is"
     )
-    gone = {name for name in known if not any(UTILS.rglob(f"{name}.py"))}
+    gone = {*known} - {*NAMES}
     assert gone == set(), "these are gone"
 
 

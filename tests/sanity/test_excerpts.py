@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from code_files import COMMAND, PLUGINS, ROOT, called
 
-ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted([*ROOT.glob("plugins/*/*.py"), *ROOT.glob("ops_runbook/*.py")])
+FILES = [*PLUGINS, *COMMAND]
 #: Files that shorten what is no error of a command, and what that is.
 NO_ERRORS = {
     "destructive/scan.py": "the beginning of a file, by which its kind is told, and a line of a finding",
@@ -80,16 +80,16 @@ def shortened(source: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, ast.unparse(node)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_an_output_is_shortened_by_excerpt(path: Path) -> None:
-    if path.name in NO_ERRORS:
+    if called(path) in NO_ERRORS:
         return
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text}"
         for line, text in sorted(set(shortened(path.read_text())))
-        if (path.name, text) not in KNOWN_FORMS
+        if (called(path), text) not in KNOWN_FORMS
     ]
-    assert not found, "excerpt() and cut() of module_utils/excerpt.py keep both ends: " + "; ".join(found)
+    assert not found, "excerpt() and cut() of text/excerpt.py keep both ends: " + "; ".join(found)
 
 
 def without_its_words(source: str) -> list[int]:
@@ -106,7 +106,7 @@ def without_its_words(source: str) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_a_program_that_failed_is_quoted(path: Path) -> None:
     assert without_its_words(path.read_text()) == [], f"{path.relative_to(ROOT)}: raise what excerpt() quotes of it"
 
@@ -131,7 +131,7 @@ def test_what_is_shortened_is_seen() -> None:
 
 
 def test_each_exception_is_needed() -> None:
-    sources = {path.name: path.read_text() for path in FILES}
+    sources = {called(path): path.read_text() for path in FILES}
     idle = [name for name in NO_ERRORS if not list(shortened(sources[name]))]
     places = {(path, text) for path, source in sources.items() for _line, text in shortened(source)}
     assert not idle and set(KNOWN_FORMS) <= places, (idle, set(KNOWN_FORMS) - places)

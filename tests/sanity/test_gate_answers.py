@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from code_files import RULES
+from code_files import RULES, called
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = RULES
@@ -34,12 +34,12 @@ def bare_deadlines(source: str) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path.name != PLACE], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [path for path in SOURCES if called(path) != PLACE], ids=called)
 def test_an_answer_says_what_it_is_about(path: Path) -> None:
     assert answers_without_blame(path.read_text()) == [], "blame.verdict and blame.answer say it"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SOURCES, ids=called)
 def test_a_gate_waits_as_long_as_the_machine_needs(path: Path) -> None:
     # A gate that is made of another one keeps its deadline, and grows by itself.
     lines = path.read_text().splitlines()
@@ -48,7 +48,7 @@ def test_a_gate_waits_as_long_as_the_machine_needs(path: Path) -> None:
 
 def test_the_decision_what_a_record_condemns_is_made_once() -> None:
     """No other file reads error texts or answers of records to tell whose fault an operation was."""
-    judged = [path.name for path in SOURCES if "failed_health" in path.read_text()]
+    judged = [called(path) for path in SOURCES if "failed_health" in path.read_text()]
     assert set(judged) <= {
         "health/blame.py",
         "guard/record.py",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from code_files import COMMAND, RULES
+from code_files import COMMAND, RULES, stem
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = [*RULES, *COMMAND]
@@ -22,10 +22,10 @@ METHODS = ("match", "fullmatch", "search", "sub", "subn", "split", "findall", "f
 
 #: Expressions over a text that is short by itself: what gives it, and its longest length.
 SHORT: dict[str, tuple[int, str]] = {
-    "destructive_pipeline:_ADDRESS_NAME": (80, "the beginning of a name, which is cut there"),
-    "destructive_code:_CALLEE": (160, "the end of what is before a text, which is cut there"),
-    "procedures:SAID_ALREADY": (2048, "a description of an input, of this collection itself"),
-    "ways:_INPUT": (2048, "a way that this collection prints"),
+    "destructive/pipeline:_ADDRESS_NAME": (80, "the beginning of a name, which is cut there"),
+    "destructive/code:_CALLEE": (160, "the end of what is before a text, which is cut there"),
+    "console/procedures:SAID_ALREADY": (2048, "a description of an input, of this collection itself"),
+    "text/ways:_INPUT": (2048, "a way that this collection prints"),
 }
 
 #: Tries expressions on hostile texts. A text eight times as long takes eight times as long where an expression is
@@ -159,7 +159,7 @@ def expressions(path: Path) -> list[dict[str, Any]]:
         place = {"compile": 1, "sub": 4, "subn": 4, "split": 3}.get(call, 2)
         found.append(
             {
-                "name": f"{path.stem}:{name or source[:40]}",
+                "name": f"{stem(path)}:{name or source[:40]}",
                 "source": source if isinstance(source, str) else source.decode(),
                 "bytes": isinstance(source, bytes),
                 "flags": flags_of(node, place),

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 import pytest
-from code_files import COMMAND, PLUGINS
+from code_files import COMMAND, PLUGINS, called
 
 FILES = [*PLUGINS, *COMMAND]
 #: Held against sshd by tests/unit/key_lines.py and molecule/ssh_keys/tests/test_as_sshd.py.
@@ -62,14 +62,14 @@ def rules(source: str) -> list[tuple[int, str]]:
     ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_nobody_takes_the_first_line_of_a_key_for_the_one_in_force(path: Path) -> None:
     assert firsts(path.read_text()) == [], "Places.in_force says by which lines sshd lets a key in"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_no_file_has_a_rule_of_sshd_of_its_own(path: Path) -> None:
-    if path.name in READERS:
+    if called(path) in READERS:
         return
     assert rules(path.read_text()) == [], "sshd_files.paths has the files, and key_options.read the options"
 

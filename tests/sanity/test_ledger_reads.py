@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS
+from code_files import PLUGINS, called
 
 #: What reads all of it, since that is what it is there for.
 OWN = ("guard/ledger.py", "guard/ledger_book.py")
 #: What asks for all of it where a person did.
-ASKED = {"operation_history_info.py": "the limit is an option"}
+ASKED = {"modules/operation_history_info.py": "the limit is an option"}
 
 
 def whole_readings(source: str) -> Iterator[str]:
@@ -37,9 +37,9 @@ def whole_readings(source: str) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
-@pytest.mark.parametrize("path", [path for path in PLUGINS if path.name not in OWN], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [path for path in PLUGINS if called(path) not in OWN], ids=called)
 def test_no_code_reads_all_records_of_a_ledger(path: Path) -> None:
-    found = [] if path.name in ASKED else list(whole_readings(path.read_text(encoding="utf-8")))
+    found = [] if called(path) in ASKED else list(whole_readings(path.read_text(encoding="utf-8")))
     assert found == [], "ask for a key (ledger_keys), for history(), or backwards() as far as it is needed"
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from code_files import RULES
+from code_files import RULES, called
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +39,7 @@ def strangers(question: str, sources: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("question", CHEAP_LOOKS)
 def test_a_cheap_look_decides_nothing(question: str) -> None:
-    sources = {path.name: path.read_text() for path in RULES}
+    sources = {called(path): path.read_text() for path in RULES}
     assert strangers(question, sources) == []
 
 
@@ -58,4 +58,4 @@ def test_a_cheap_look_decides_nothing(question: str) -> None:
     ),
 )
 def test_a_cheap_look_is_seen(question: str, source: str) -> None:
-    assert strangers(question, {"laravel_new.py": source}) == ["laravel_new.py"]
+    assert strangers(question, {"laravel/new.py": source}) == ["laravel/new.py"]

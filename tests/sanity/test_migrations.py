@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS
+from code_files import PLUGINS, called
 
 ROOT = Path(__file__).parents[2]
 UTILS = ROOT / "plugins/module_utils"
@@ -55,16 +55,16 @@ def found(pattern: re.Pattern[str], path: Path) -> list[str]:
     return [match.group() for text in literals(path) for match in pattern.finditer(text)]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SOURCES, ids=called)
 def test_no_code_lists_migrations_by_a_path_of_its_own(path: Path) -> None:
-    if path.name not in NAMES_A_FOLDER and "laravel" in path.name:
+    if called(path) not in NAMES_A_FOLDER and "laravel" in called(path):
         guessed = [*found(FOLDER, path), *PARTS.findall(path.read_text(encoding="utf-8"))]
         assert not guessed, "ask laravel_migrations instead, which has it from the migrator"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SOURCES, ids=called)
 def test_no_other_code_runs_a_migration_to_see_its_sql(path: Path) -> None:
-    if path.name not in TRIES_ONE:
+    if called(path) not in TRIES_ONE:
         assert not found(TRIES, path), "laravel_try.attempt does it, with every connection held back"
 
 
@@ -87,7 +87,7 @@ def steps_that_migrate(source: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, data if "{" in data else source
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SOURCES, ids=called)
 def test_a_step_that_migrates_says_what_it_may_leave_where_it_is_cut_off(path: Path) -> None:
     silent = [line for line, data in steps_that_migrate(path.read_text()) if "migration_plan.cut(" not in data]
-    assert silent == [], f"{path.name}: add migration_plan.cut() to the data of the steps of these lines"
+    assert silent == [], f"{called(path)}: add migration_plan.cut() to the data of the steps of these lines"

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from code_files import COMMAND, PLUGINS
+from code_files import COMMAND, PLUGINS, called
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [*PLUGINS, *COMMAND]
@@ -29,16 +29,16 @@ WHOLE = {
     "health/endpoint.py": "headers, bodies and the values of a query",
     "health/gate.py": "the mask of a check, handed to the one Redactor",
     "compose/diagnosis/bundle.py": "parts of a compose file, by their keys",
-    "dokku_config.py": "the arguments of the module",
-    "run.py": "inputs, by their names",
+    "modules/dokku_config.py": "the arguments of the module",
+    "ops_runbook/run.py": "inputs, by their names",
 }
 #: Files that read JSON of their own making, of Ansible, or of a person at the same machine.
 OWN_JSON = {
     "text/foreign_json.py": "the mechanism",
-    "compose/migrations/alembic_probe.py": "a program that runs in the container, and its answer's first line, which may be ValueError",
+    "compose/migrations/alembic_probe.py": "a program in the container, and the first line of its answer",
     "console/fleet.py": "an input of the operator",
-    "doctor.py": "the answer of ansible-inventory",
-    "run.py": "the command that this program wrote itself",
+    "ops_runbook/doctor.py": "the answer of ansible-inventory",
+    "ops_runbook/run.py": "the command that this program wrote itself",
 }
 _SPEAKS_OF_SECRETS = re.compile(r"passw|passwd|secret|token|api.?key|bearer|://\[\^", re.IGNORECASE)
 
@@ -101,30 +101,30 @@ def json_readers(source: str) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_no_file_has_a_masker_of_its_own(path: Path) -> None:
-    if path.name in (*MASKERS, *NO_MASKS):
+    if called(path) in (*MASKERS, *NO_MASKS):
         return
     found = [text for text in expressions(path.read_text()) if _SPEAKS_OF_SECRETS.search(text)]
-    assert found == [], "redact.py masks; a new form of a secret belongs into secret_text.py"
+    assert found == [], "redact.py masks; a new form of a secret belongs into secrets/text.py"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_no_file_puts_a_mask_into_a_text_by_itself(path: Path) -> None:
-    if path.name in (*MASKERS, *WHOLE):
+    if called(path) in (*MASKERS, *WHOLE):
         return
     assert own_masks(path.read_text()) == [], "redact.Redactor knows each spelling of a value, replace() knows one"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_no_file_cuts_a_login_out_of_an_address_by_itself(path: Path) -> None:
-    if path.name not in MASKERS:
+    if called(path) not in MASKERS:
         assert own_addresses(path.read_text()) == [], "redact.without_login: a password may have a slash"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=called)
 def test_json_of_others_is_read_in_one_way(path: Path) -> None:
-    if path.name in OWN_JSON:
+    if called(path) in OWN_JSON:
         return
     assert json_readers(path.read_text()) == [], "foreign_json.loads gives a value or ValueError, also for a deep text"
 

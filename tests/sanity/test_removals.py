@@ -6,10 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS, shown
-
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [shown(path) for path in PLUGINS]
+from code_files import PLUGINS, called
 
 #: What removes. `held_path.remove_tree` and `held_path.remove_file` are these, behind a look at where the path leads.
 REMOVERS = {"shutil.rmtree", "shutil.move", "os.unlink", "os.remove", "os.removedirs", "pathlib.Path.unlink"}
@@ -44,10 +41,10 @@ def removals(source: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if not path.endswith("/held_path.py")])
-def test_what_is_removed_was_held_to_its_folder(path: str) -> None:
-    found = removals((ROOT / path).read_text())
-    assert [call for call in found if (Path(path).name, call) not in HARMLESS] == []
+@pytest.mark.parametrize("path", [path for path in PLUGINS if called(path) != "host/held_path.py"], ids=called)
+def test_what_is_removed_was_held_to_its_folder(path: Path) -> None:
+    found = removals(path.read_text())
+    assert [call for call in found if (called(path), call) not in HARMLESS] == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import COMMAND, PLUGINS
+from code_files import COMMAND, PLUGINS, stem
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [*PLUGINS, *COMMAND]
@@ -26,16 +26,16 @@ REMOVES = {"rmtree", "remove_tree", "unlink", "rmdir", "remove", "forget", "_dis
 OTHERS = {
     "sshd/authorized_keys.Key.expired": "tells whether a key's own end is over, and removes nothing",
     "backup/store.Store.remove": "removes the one backup that is named",
-    "host/git_checkout.Checkout.clear_dead_locks": "removes locks that a killed git of this checkout left, under the lease",
+    "host/git_checkout.Checkout.clear_dead_locks": "removes what a killed git left, under the lease",
     "host/git_checkout.Checkout.save_changes": "removes its own unfinished copy",
     "compose/plan.ComposePlanner._retention": "makes the step; compose_release.removable decides",
     "compose/steps.ComposeSteps._do_retention": "asks compose_release.removable and forget_graphs",
     "dokku/release_steps.Change.retention": "asks the plugin releases, whose records and holds have the app's name",
-    "dokku/release_steps.Change.clear_strays": "asks the plugin releases; test_strays.py of the stand-in has other owners",
+    "dokku/release_steps.Change.clear_strays": "asks the plugin releases; test_strays.py has other owners",
     "dokku/release.Situation.strays": "names of containers, and removes none",
     "laravel/settings.outdated": "tells whether caches are older than .env, and removes nothing",
-    "guard/ledger_index.Index.tidy": "removes files that are derived from the one ledger of their folder, by its own name",
-    "run.private_folder": "removes folders of processes of this user that are dead, by the number in their names",
+    "guard/ledger_index.Index.tidy": "removes files that are derived from the one ledger beside them",
+    "ops_runbook/run.private_folder": "removes folders of dead processes, by the number in their names",
     "ssh_keys/steps.KeySteps._restore": "takes back what its own operation's folder names",
     "ssh_keys/steps.KeySteps.forget": "removes the folder of its own operation",
     "laravel/vendor_store.VendorStore.tidy": "repairs what a kill left in a folder that this service alone writes",
@@ -66,9 +66,11 @@ def removes_in_a_loop(node: ast.FunctionDef) -> bool:
     return bool(called(node) & LISTS) and any(called(loop) & REMOVES for loop in loops)
 
 
-def retentions(source: str, stem: str) -> set[str]:
+def retentions(source: str, name: str) -> set[str]:
     return {
-        name for name, node in functions(ast.parse(source), stem) if NAMED.search(node.name) or removes_in_a_loop(node)
+        found
+        for found, node in functions(ast.parse(source), name)
+        if NAMED.search(node.name) or removes_in_a_loop(node)
     }
 
 
@@ -81,7 +83,7 @@ def known() -> set[str]:
     raise AssertionError("tests/unit/test_retention_owners.py has no RETENTIONS")
 
 
-FOUND = {name for path in SOURCES for name in retentions(path.read_text(), path.stem)}
+FOUND = {name for path in SOURCES for name in retentions(path.read_text(), stem(path))}
 
 
 def test_each_retention_has_a_scenario_with_two_owners() -> None:
@@ -90,7 +92,7 @@ def test_each_retention_has_a_scenario_with_two_owners() -> None:
 
 
 def test_what_is_excused_is_there() -> None:
-    everything = {name for path in SOURCES for name, _ in functions(ast.parse(path.read_text()), path.stem)}
+    everything = {name for path in SOURCES for name, _ in functions(ast.parse(path.read_text()), stem(path))}
     assert sorted((OTHERS.keys() | known()) - everything) == []
 
 

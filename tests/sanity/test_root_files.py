@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS, shown
+from code_files import PLUGINS, called, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Where the one way is made, and what removes.
@@ -89,8 +89,8 @@ def calls(source: str) -> Iterator[str]:
 def places() -> Counter[str]:
     found: Counter[str] = Counter()
     for path in PLUGINS:
-        if shown(path).startswith(("plugins/module_utils/", "plugins/modules/")) and path.name not in OWN:
-            found.update(f"{path.name}: {call}" for call in calls(path.read_text()))
+        if shown(path).startswith(("plugins/module_utils/", "plugins/modules/")) and called(path) not in OWN:
+            found.update(f"{called(path)}: {call}" for call in calls(path.read_text()))
     return found
 
 

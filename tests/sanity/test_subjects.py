@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS
+from code_files import PLUGINS, called
 
 #: It reads any folder that it is told, and says of whom its records are.
-READS_ANY = ("operation_history_info.py", "guard/history.py")
+READS_ANY = ("modules/operation_history_info.py", "guard/history.py")
 
 
 def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
@@ -31,22 +31,22 @@ def unnamed(source: str, name: str) -> list[str]:
             found.append(ast.unparse(node))
         elif function in ("argument_specs.request", "Subject", "state_owner.Subject") and node.args:
             system = node.args[2 if function.endswith("request") else 0]
-            # The name of a system is what its files begin with.
-            if isinstance(system, ast.Constant) and not name.startswith(str(system.value) or "-"):
+            # A rule lies in the package of its system, and the name of a module begins with it.
+            if isinstance(system, ast.Constant) and not name.removeprefix("modules/").startswith(
+                str(system.value) or "-"
+            ):
                 found.append(ast.unparse(node))
         elif function == "operation_history.read" and name not in READS_ANY:
             found.append(ast.unparse(node))
     return found
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PLUGINS, ids=called)
 def test_a_state_folder_is_taken_with_its_subject(path: Path) -> None:
-    assert unnamed(path.read_text(encoding="utf-8"), path.name) == [], "name the system and its place (state_owner)"
+    assert unnamed(path.read_text(encoding="utf-8"), called(path)) == [], "name the system and its place (state_owner)"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in PLUGINS if "plugins/modules" in str(path)], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", [path for path in PLUGINS if "plugins/modules" in str(path)], ids=called)
 def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     functions = {function for function, _node in calls(source)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing
 
-from code_files import PLUGINS
+from code_files import PLUGINS, called
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 
@@ -23,9 +23,9 @@ def test_only_proven_code_is_compared() -> None:
 
 
 def test_code_is_proven_in_one_place() -> None:
-    assert [path.name for path in SOURCES for _made in MADE.findall(path.read_text())] == ["dokku/release.py"]
+    assert [called(path) for path in SOURCES for _made in MADE.findall(path.read_text())] == ["dokku/release.py"]
 
 
 def test_nobody_decides_beside_it_what_was_proven() -> None:
-    asked = {path.name for path in SOURCES if ASKED.search(path.read_text())}
+    asked = {called(path) for path in SOURCES if ASKED.search(path.read_text())}
     assert asked == {"dokku/release.py", "dokku/source.py", "dokku/deploy.py", "guard/journal.py"}

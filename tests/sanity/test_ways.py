@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from code_files import PLUGINS
+from code_files import PLUGINS, called
 
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
@@ -116,8 +116,8 @@ def found_in(path: Path) -> Iterator[Way]:
             continue
         seen.add((pair.lineno, pair.col_offset))
         for text, holes in texts(pair.elts[0]):
-            module = id(pair) in spread or path.name.startswith(("github_", "dokku_state"))
-            yield Way(f"{path.name}:{pair.lineno}", text, effects[0][0], holes, module)
+            module = id(pair) in spread or called(path).startswith(("github/", "dokku/state/", "modules/github_"))
+            yield Way(f"{called(path)}:{pair.lineno}", text, effects[0][0], holes, module)
 
 
 WAYS = [way for path in PLUGINS for way in found_in(path)]

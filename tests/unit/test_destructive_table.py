@@ -241,7 +241,8 @@ UNITS = (
 def test_any_kind_of_file_is_read_in_a_time_that_grows_with_its_length(kinds: tuple[str, ...]) -> None:
     program = (
         "import json, resource; resource.setrlimit(resource.RLIMIT_CPU, (30, 30))\n"
-        "from ansible_collections.ops.runbook.plugins.module_utils.destructive.scan import DestructiveScanError, scan_text\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.destructive.scan import "
+        "DestructiveScanError, scan_text\n"
         f"for kind in {kinds!r}:\n"
         f"    for unit in {UNITS!r}:\n"
         "        text = unit * (12288 // len(unit))\n"

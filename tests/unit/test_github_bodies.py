@@ -79,8 +79,8 @@ def test_every_write_with_a_body_goes_to_the_stand_in() -> None:
     """The modules write through one client; the stand-in refuses a body without a row, so a test of each sees it."""
     found = [
         path.stem
-        for path in sorted(ROOT.glob("plugins/module_utils/*.py"))
+        for path in sorted(ROOT.glob("plugins/module_utils/github/*.py"))
         if re.search(r"""(?:Write|\.send)\(\s*"(?:POST|PUT|PATCH)\"""", path.read_text(encoding="utf-8"))
     ]
-    without = [name for name in found if not list(ROOT.glob(f"tests/unit/test_{name}.py"))]
+    without = [name for name in found if not list(ROOT.glob(f"tests/unit/test_github_{name}.py"))]
     assert found and without == []

@@ -254,21 +254,21 @@ def of_logs(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
 
 
 RETENTIONS: dict[str, Scenario] = {
-    "dokku_backup.retain": of_backups,
-    "backup_retention.expired": of_backups,
-    "backup_store.Store.sweep": of_backups,
-    "dokku_parts.write_config": of_kept_settings,
-    "compose_secrets_steps.SecretsSteps._do_keep_env": of_kept_secrets,
-    "compose_steps.ComposeSteps._forget_files": of_kept_files,
-    "laravel_settings.keep_caches": of_kept_caches,
-    "compose_images.ImageStore.forget_graphs": of_graphs,
-    "compose_release.removable": of_images,
-    "vendor_store.VendorStore.prune": of_vendor_trees,
-    "release_store.ReleaseStore.prune": of_releases,
-    "laravel_steps.LaravelSteps._do_keep": of_refs(LaravelSteps),
-    "laravel_release_steps.ReleaseSteps._do_keep": of_refs(ReleaseSteps),
-    "log_archive.rotate": of_logs,
-    "log_archive.outdated": of_logs,
+    "dokku/backup/make.retain": of_backups,
+    "backup/retention.expired": of_backups,
+    "backup/store.Store.sweep": of_backups,
+    "dokku/state/steps.write_config": of_kept_settings,
+    "compose/secrets/steps.SecretsSteps._do_keep_env": of_kept_secrets,
+    "compose/steps.ComposeSteps._forget_files": of_kept_files,
+    "laravel/settings.keep_caches": of_kept_caches,
+    "compose/images.ImageStore.forget_graphs": of_graphs,
+    "compose/release.removable": of_images,
+    "laravel/vendor_store.VendorStore.prune": of_vendor_trees,
+    "laravel/release_folders.ReleaseStore.prune": of_releases,
+    "laravel/steps.LaravelSteps._do_keep": of_refs(LaravelSteps),
+    "laravel/release_steps.ReleaseSteps._do_keep": of_refs(ReleaseSteps),
+    "host/log_archive.rotate": of_logs,
+    "host/log_archive.outdated": of_logs,
 }
 
 

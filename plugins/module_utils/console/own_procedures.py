@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 Load = Callable[[str], Any]
 
 _taken: dict[str, procedures.Taken] = {}
