@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES, Watch, first_word
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import paragraph, told
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
@@ -183,7 +183,7 @@ def _of_outcomes(events: Events, code: int) -> Ending:
     outcomes = events.watch.outcomes
     found = []
     for result in outcomes.values():
-        outcome = operation_report.outcome_of(result)
+        outcome = report.outcome_of(result)
         undone = outcome == "reverted" and (result.get("planned") or {}).get("direction") == "back"
         settled = result.get("settled", True)
         kind = Ending.VERIFIED if undone else _OF_OUTCOME.get(outcome, Ending.FAILED)
@@ -217,7 +217,7 @@ def _host(result: Mapping[str, Any], events: Events, name: str) -> dict[str, Any
     plan, record = planned.get("plan") or {}, result.get("record") or {}
     changed = bool(events.watch.decision.get("go"))
     if changed and planned:
-        outcome: str | None = operation_report.outcome_of(result)
+        outcome: str | None = report.outcome_of(result)
     elif planned.get("refusal"):
         outcome = "refused"
     else:
@@ -229,7 +229,7 @@ def _host(result: Mapping[str, Any], events: Events, name: str) -> dict[str, Any
         "to": record.get("to") or plan.get("to"),
         "left": record.get("left"),
         "seconds": round(sum(step["seconds"] for step in record.get("steps") or []), 3) if record else None,
-        "request_ids": operation_report.request_ids(result),
+        "request_ids": report.request_ids(result),
         "ledger_id": record.get("id"),
         "refusal": planned.get("refusal"),
         "error": result.get("error") or events.causes.get(name) or said or None,

@@ -14,8 +14,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle as compose_bundle
-from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import screen as compose_screen
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle, screen
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -32,10 +31,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if path and files is not None:
             host = str(variables.get("inventory_hostname") or "host")
             # Two hosts that are looked at in one run would write the same file.
-            path = compose_bundle.file_for(path, host, len(variables.get("ansible_play_hosts_all") or ()) > 1)
+            path = bundle.file_for(path, host, len(variables.get("ansible_play_hosts_all") or ()) > 1)
             # A relative name counts from where the person stands, not from the playbook.
             path = os.path.join(os.environ.get("PWD", os.getcwd()), os.path.expanduser(path))
-            files["verdict.txt"] = "\n".join(compose_screen.diagnosis_lines({host: result})) + "\n"
+            files["verdict.txt"] = "\n".join(screen.diagnosis_lines({host: result})) + "\n"
             try:
                 _write(path, host, files)
             except OSError as error:
@@ -49,10 +48,10 @@ def _write(path: str, host: str, files: dict[str, str]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.fchmod(descriptor, 0o600)
     with os.fdopen(descriptor, "wb") as handle, tarfile.open(fileobj=handle, mode="w:gz") as archive:
-        folder = compose_bundle.folder_of(host)
+        folder = bundle.folder_of(host)
         for name, text in sorted(files.items()):
             # The names come from the host, and whoever unpacks them is somebody else.
-            if not compose_bundle.is_safe_name(name):
+            if not bundle.is_safe_name(name):
                 continue
             content = text.encode("utf-8", "replace")
             entry = tarfile.TarInfo(f"{folder}/{name}")

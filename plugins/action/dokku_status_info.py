@@ -11,9 +11,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import outside as dokku_outside
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import outside
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -25,13 +24,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self._task.args
         try:
-            checks = dokku_outside.checks(arguments.get("checks") or [], arguments.get("from_controller", True))
-        except health_endpoint.HealthCheckError:
+            checks = outside.checks(arguments.get("checks") or [], arguments.get("from_controller", True))
+        except endpoint.HealthCheckError:
             # The module says what is wrong with them.
             checks = []
         with ThreadPoolExecutor(max_workers=8) as pool:
-            asked = [pool.submit(health.probe, check) for check in checks]
+            asked = [pool.submit(gate.probe, check) for check in checks]
             found = self._execute_module("ops.runbook.dokku_status_info", task_vars=task_vars or {})
             seen = [one.result() for one in asked]
-        result.update(dokku_outside.joined(found, seen, arguments))
+        result.update(outside.joined(found, seen, arguments))
         return result

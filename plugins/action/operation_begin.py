@@ -19,14 +19,13 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import (
     argument_errors,
+    call,
     fleet,
     own_procedures,
     procedures,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.console import call as operator_call
 from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
-from ansible_collections.ops.runbook.plugins.module_utils.host import held_path
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock, held_path
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 
@@ -58,7 +57,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result.update(
             changed=False,
             checked=sorted(options),
-            operation=moment.operation_id(moment.now()),
+            operation=clock.operation_id(clock.now()),
             actor=operator_inputs.actor(os.environ, variables, user, socket.gethostname()),
         )
         return result
@@ -79,7 +78,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Variables of the inventory that look like ours and are none."""
         if taken is None or not operator_inputs.misspelt(variables, taken):
             return []
-        allowed = operator_call.as_list(self._templar.template(variables.get(operator_inputs.ALLOWED) or []))
+        allowed = call.as_list(self._templar.template(variables.get(operator_inputs.ALLOWED) or []))
         names = {*operator_inputs.misspelt(variables, taken, allowed)}
         # A procedure that ran before in the same run left results behind.
         names -= own_procedures.remembered(plain_yaml.load) if names else set()

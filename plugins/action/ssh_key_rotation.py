@@ -26,12 +26,8 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import course as ssh_key_course
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import login_probe
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci, course, login_probe, rotation, vault
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation as key_rotation
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import vault as key_keep
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.ci import Place
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.course import Run
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.login_probe import (
@@ -111,7 +107,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if name in ("plan", "finish"):
                 raise
             result = {"ok": False, "error": f"can't be reached: {_brief(error)}"}
-        except (GitHubError, NotKept, NoPair, key_rotation.OutOfOrder, ValueError) as error:
+        except (GitHubError, NotKept, NoPair, rotation.OutOfOrder, ValueError) as error:
             text = error.paragraph() if isinstance(error, GitHubError) else str(error)
             # Where nothing says so, something may have been changed.
             untouched = isinstance(error, GitHubError) and not error.touched
@@ -192,9 +188,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         folder = os.path.expanduser(given["folder"])
         if given["kind"] == "age":
             identity = os.path.expanduser(given["age_identity"]) if given["age_identity"] else ""
-            return key_keep.Age(folder, given["age_recipients"], identity)
+            return vault.Age(folder, given["age_recipients"], identity)
         if given["kind"] == "command":
-            return key_keep.Command(given["command"], given["read_command"])
+            return vault.Command(given["command"], given["read_command"])
         known = list(self._loader._vault.secrets or [])
 
         def encrypt(content: bytes) -> bytes:
@@ -206,7 +202,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             decrypted: bytes = VaultLib(known).decrypt(content)
             return decrypted
 
-        return key_keep.Vault(folder, encrypt, decrypt, bool(known))
+        return vault.Vault(folder, encrypt, decrypt, bool(known))
 
     def _pair(self, run: Run) -> Pair:
         """The new pair, from where it was kept."""
@@ -243,11 +239,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 (("the same without batch", "does all of them"),),
             )
         elif self._arguments["hosts"] and (absent := self._absent()) and not self._arguments.get("interrupted"):
-            refusal = ssh_key_course.absent_refusal(absent, self._arguments["hosts"])
+            refusal = course.absent_refusal(absent, self._arguments["hosts"])
         else:
             try:
                 self._keep().ready()
-                found = ssh_key_ci.survey(self._github(), self._place())
+                found = ci.survey(self._github(), self._place())
                 known = {"used": found.used, "where": found.where, "trusted": found.trusted}
                 return {"refusal": None, **known, "doubts": list(found.warnings)}
             except GitHubError as error:
@@ -261,7 +257,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {"refusal": refusal.to_dict()}
 
     def _absent(self) -> list[str]:
-        return ssh_key_course.absent(self._run_so_far(), self._arguments["hosts"])
+        return course.absent(self._run_so_far(), self._arguments["hosts"])
 
     def _plan(self) -> dict[str, Any]:
         survey = self._known(self._variables["ansible_play_hosts_all"][0], "ssh_key_survey")
@@ -348,9 +344,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if run.undoes:
             return {"ok": False, "error": "interrupted=undo"}
         keep = self._keep()
-        if absent := ssh_key_course.absent(run, self._arguments["hosts"]):
-            return {"ok": False, "error": ssh_key_course.absent_refusal(absent, self._arguments["hosts"]).text}
-        fingerprint, kept = ssh_key_course.kept(run)
+        if absent := course.absent(run, self._arguments["hosts"]):
+            return {"ok": False, "error": course.absent_refusal(absent, self._arguments["hosts"]).text}
+        fingerprint, kept = course.kept(run)
         if not fingerprint:
             if (given := self._arguments.get("interrupted")) in ("resume", "undo"):
                 return {
@@ -358,7 +354,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     "error": f"interrupted={given} was given, but no operation on these hosts is unfinished",
                 }
             pair = ssh_key_pair.generate()
-            kept = keep.keep(key_keep.name_of(self._place().secret, str(self._arguments["operation"])), pair.private)
+            kept = keep.keep(vault.name_of(self._place().secret, str(self._arguments["operation"])), pair.private)
         else:
             pair = ssh_key_pair.pair_of(keep.read(kept))
             if pair.fingerprint != fingerprint:
@@ -372,7 +368,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {"ok": False, "error": "", "done": []}
         pair = self._pair(run)
         named = {"new_key": pair.public, "fingerprint": pair.fingerprint, "kept": run.made["kept"]}
-        ran = self._step(only=[key_rotation.AUTHORISE], **named)
+        ran = self._step(only=[rotation.AUTHORISE], **named)
         if not ran["ok"]:
             return ran
         login = self._login(run.planned[host]["plan"])
@@ -380,7 +376,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         report: dict[str, Any] = {"ok": answer.outcome == ACCEPTED, "note": {"from": "the controller"}}
         if not report["ok"]:
             report["error"] = f"{pair.fingerprint} is not let in: {answer.text}"
-        proven = self._step(only=[key_rotation.PROVE_LOGIN], reports={key_rotation.PROVE_LOGIN: report})
+        proven = self._step(only=[rotation.PROVE_LOGIN], reports={rotation.PROVE_LOGIN: report})
         # Where the first host of the run tries it again, for this host.
         return {**proven, "changed": True, "login": self._arguments["login"]}
 
@@ -390,15 +386,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         ready = bool(run.working) and all(run.let_in[host].get("ok") for host in run.working)
         if not ready or self._variables["inventory_hostname"] not in run.working:
             return {"ok": False, "error": ""}
-        return self._step(announce=key_rotation.PUT_SECRET)
+        return self._step(announce=rotation.PUT_SECRET)
 
     def _put(self) -> dict[str, Any]:
         run = self._run_so_far()
         if not run.may_put():
             return {"ok": False, "error": "", "untouched": True}
         place, pair = self._place(), self._pair(run)
-        key_rotation.must_follow(key_rotation.Step(key_rotation.PUT_SECRET), run.progress)
-        updated = ssh_key_ci.put(self._github(), place, pair.private.decode())
+        rotation.must_follow(rotation.Step(rotation.PUT_SECRET), run.progress)
+        updated = ci.put(self._github(), place, pair.private.decode())
         note = {"secret": place.secret_in_words(), "written": updated, "fingerprint": pair.fingerprint}
         return {"ok": True, "error": "", "note": note, "changed": True}
 
@@ -406,9 +402,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         run = self._run_so_far()
         if not run.put.get("ok"):
             return {"ok": False, "error": ""}
-        key_rotation.must_follow(key_rotation.Step(key_rotation.PROVE_CI), run.progress)
+        rotation.must_follow(rotation.Step(rotation.PROVE_CI), run.progress)
         old = {str(run.planned[host]["plan"]["from"]["id"]) for host in run.working}
-        note = ssh_key_ci.prove(
+        note = ci.prove(
             self._github(),
             self._place(),
             str(run.made["fingerprint"]),
@@ -426,22 +422,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # The loop ends at the first host that is not well, so those before this one are.
         before = {other: {"ok": True} for other in run.working[: run.working.index(host)]}
         done = Run(run.hosts, run.planned, run.made, run.let_in, run.announced, run.put, run.proven, before)
-        key_rotation.must_follow(key_rotation.Step(key_rotation.REMOVE_OLD, host), done.progress)
+        rotation.must_follow(rotation.Step(rotation.REMOVE_OLD, host), done.progress)
         pair, login = self._pair(run), self._login(run.planned[host]["plan"])
         # What was proven may be an hour ago by now.
         answer = login_probe.patiently(lambda: login_probe.probe_key(login, pair.private))
         if answer.outcome != ACCEPTED:
             return {"ok": False, "begun": False, "error": f"{pair.fingerprint} is not let in any more: {answer.text}"}
         reports: dict[str, Any] = {
-            key_rotation.PUT_SECRET: {"ok": True, "note": run.put.get("note")},
-            key_rotation.PROVE_CI: {"ok": True, "note": run.proven.get("note")},
+            rotation.PUT_SECRET: {"ok": True, "note": run.put.get("note")},
+            rotation.PROVE_CI: {"ok": True, "note": run.proven.get("note")},
         }
-        ran = self._step(only=[*reports, key_rotation.REMOVE_OLD], reports=reports)
+        ran = self._step(only=[*reports, rotation.REMOVE_OLD], reports=reports)
         if not ran["ok"]:
             return {**ran, "begun": True}
         error = self._why_not_removed(login, pair, str(ran.get("old_public") or ""))
         report = {"ok": not error, "error": error}
-        proven = self._step(only=[key_rotation.PROVE_REMOVED], reports={key_rotation.PROVE_REMOVED: report})
+        proven = self._step(only=[rotation.PROVE_REMOVED], reports={rotation.PROVE_REMOVED: report})
         return {**proven, "begun": True, "changed": True}
 
     def _why_not_removed(self, login: Login, pair: Pair, old_public: str) -> str:
@@ -457,7 +453,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _finish(self) -> dict[str, Any]:
         host = str(self._variables["inventory_hostname"])
-        closing = ssh_key_course.closing(self._run_so_far(), host)
+        closing = course.closing(self._run_so_far(), host)
         return self._module(
             phase="finish",
             only=list(closing.only),

@@ -19,9 +19,8 @@ def awx_state(settings: Any) -> dict[str, Any]:
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
     import yaml
 
-    from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule as awx_schedule
+    from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule, survey
     from ansible_collections.ops.runbook.plugins.module_utils.awx import state as awx_state
-    from ansible_collections.ops.runbook.plugins.module_utils.awx import survey as awx_survey
     from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
     try:
@@ -30,7 +29,7 @@ def awx_state(settings: Any) -> dict[str, Any]:
         return awx_state.desired(found, awx_state.Settings(**settings))
     except TypeError as wrong:
         raise AnsibleFilterError(f"the settings of awx_state don't fit: {wrong}") from wrong
-    except (awx_state.StateError, awx_survey.SurveyError, awx_schedule.ScheduleError) as wrong:
+    except (awx_state.StateError, survey.SurveyError, schedule.ScheduleError) as wrong:
         raise AnsibleFilterError(str(wrong)) from wrong
 
 

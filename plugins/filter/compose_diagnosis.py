@@ -15,10 +15,10 @@ def compose_diagnosis(results: Any) -> str:
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"compose_diagnosis takes results by host name, not {type(results).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import screen as compose_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import screen
     from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
-    return joined(compose_screen.diagnosis_lines(results))
+    return joined(screen.diagnosis_lines(results))
 
 
 class FilterModule:

@@ -15,18 +15,18 @@ from ansible.errors import AnsibleFilterError
 def dokku_status(results: Any) -> str:
     """One screen of 80 columns."""
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen as dokku_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen
     from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
-    return joined(dokku_screen.status_lines(_checked("dokku_status", results)))
+    return joined(screen.status_lines(_checked("dokku_status", results)))
 
 
 def dokku_status_document(results: Any) -> dict[str, Any]:
     """The same for a program."""
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen as dokku_screen
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen
 
-    return dokku_screen.document(_checked("dokku_status_document", results))
+    return screen.document(_checked("dokku_status_document", results))
 
 
 def _checked(name: str, results: Any) -> Mapping[str, Any]:

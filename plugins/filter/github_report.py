@@ -22,31 +22,31 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
 
 
 def protection(outcomes: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.github import report
     from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
-    return joined(github_report.protection_lines(_mapping(outcomes, "github_protection_table")))
+    return joined(report.protection_lines(_mapping(outcomes, "github_protection_table")))
 
 
 def verdict(outcomes: Any, fail_on: Any = ()) -> dict[str, Any]:
-    from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.github import report
 
     if isinstance(fail_on, str):
         fail_on = [kind.strip() for kind in fail_on.split(",") if kind.strip()]
     if not isinstance(fail_on, Sequence):
         raise AnsibleFilterError(f"github_protection_verdict takes a list, not {type(fail_on).__name__}")
-    unknown = sorted({str(kind) for kind in fail_on} - {*github_report.PROTECTION_KINDS})
+    unknown = sorted({str(kind) for kind in fail_on} - {*report.PROTECTION_KINDS})
     if unknown:
-        kinds = ", ".join(github_report.PROTECTION_KINDS)
+        kinds = ", ".join(report.PROTECTION_KINDS)
         raise AnsibleFilterError(f"fail_on has {', '.join(unknown)}; it may have {kinds}")
-    return github_report.protection_verdict(_mapping(outcomes, "github_protection_verdict"), fail_on)
+    return report.protection_verdict(_mapping(outcomes, "github_protection_verdict"), fail_on)
 
 
 def runs(outcome: Any) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
+    from ansible_collections.ops.runbook.plugins.module_utils.github import report
     from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
-    return joined(github_report.run_lines(_mapping(outcome, "github_runs_table")))
+    return joined(report.run_lines(_mapping(outcome, "github_runs_table")))
 
 
 class FilterModule:

@@ -38,12 +38,12 @@ def safety_report(outcomes: Any) -> str:
 
 
 def problem(endpoints: Any, deadline: float = 0, interval: float = 1, successes: int = 1) -> str:
-    from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+    from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 
     try:
-        health_endpoint.parse_checks(endpoints if isinstance(endpoints, Sequence) else [endpoints])
-        health_endpoint.require_rounds(float(deadline), float(interval), int(successes))
-    except health_endpoint.HealthCheckError as error:
+        endpoint.parse_checks(endpoints if isinstance(endpoints, Sequence) else [endpoints])
+        endpoint.require_rounds(float(deadline), float(interval), int(successes))
+    except endpoint.HealthCheckError as error:
         return str(error)
     except (TypeError, ValueError) as error:
         raise AnsibleFilterError(f"health_problem: {error}") from error

@@ -15,9 +15,8 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import fleet, unanswered
-from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.console import fleet, report, unanswered
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined, shown
 
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -48,7 +47,7 @@ def _registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
 def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: float) -> dict[str, dict[str, Any]]:
     """How the operation ended on each host; with the plan, and what was verified, beside it."""
     # The lease of a host that is lost now was renewed some time before.
-    ends = moment.later(moment.now(), float(lease_ttl)).text[:16].replace("T", " ") + " UTC"
+    ends = clock.later(clock.now(), float(lease_ttl)).text[:16].replace("T", " ") + " UTC"
     return fleet.outcomes({host: hostvars[host] for host in hosts}, ends)
 
 
@@ -100,20 +99,20 @@ def operation_course(results: Any, applied: Any, orders: Mapping[str, Any]) -> d
 
 
 def operation_plan(results: Any, migrate_on: str = "each") -> str:
-    return joined(operation_report.plan_lines(_checked(results), migrate_on))
+    return joined(report.plan_lines(_checked(results), migrate_on))
 
 
 def operation_refusals(results: Any, together: Mapping[str, Any] | None = None) -> str:
     # `ops-runbook` says so to the run that it starts.
-    return joined(operation_report.refusal_lines(_checked(results), together, "OPS_RUNBOOK_STOP" in os.environ))
+    return joined(report.refusal_lines(_checked(results), together, "OPS_RUNBOOK_STOP" in os.environ))
 
 
 def operation_summary(results: Any, system: str = "") -> str:
-    return joined(operation_report.summary_lines(_checked(results), system))
+    return joined(report.summary_lines(_checked(results), system))
 
 
 def operation_trouble(results: Any, system: str = "") -> str:
-    return joined(operation_report.trouble_lines(_checked(results), system))
+    return joined(report.trouble_lines(_checked(results), system))
 
 
 def operation_history(results: Any) -> str:

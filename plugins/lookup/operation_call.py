@@ -65,9 +65,7 @@ from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import call as operator_call
-from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
-from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures, procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import call, inputs, own_procedures, procedures
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 #: The exit code of Ansible for options that it can't take.
@@ -82,7 +80,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             raise AnsibleLookupError(f"the name of one procedure is needed, not {list(terms)!r}")
         known, pattern = variables or {}, kwargs.get("hosts", "")
         self._inventory = _inventory(self._loader, known.get("groups", {}))
-        parts = operator_call.parts(pattern)
+        parts = call.parts(pattern)
         wrong = [part for part in parts if not self._matches(part)]
         # Of a pattern that the inventory or a playbook has, a part may be without hosts.
         wrong = wrong if "target" in load_extra_vars(self._loader) or wrong == parts else []
@@ -100,34 +98,34 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         of_hosts = _OfHosts(self._loader, hosts)
         taken = own_procedures.taken(name, plain_yaml.load)
         return (
-            operator_call.version_problems(
+            call.version_problems(
                 ansible_version,
                 sys.version_info[:2],
-                lambda: boolean(of_hosts.first(typed, operator_call.UNSUPPORTED, False), strict=False),
+                lambda: boolean(of_hosts.first(typed, call.UNSUPPORTED, False), strict=False),
             )
-            or operator_call.word_problems(typed)
+            or call.word_problems(typed)
             or self._name_problems(typed, taken, of_hosts)
-            or operator_call.part_problems(context.CLIARGS, name)
-            or operator_call.target_problems(pattern, hosts, str(context.CLIARGS.get("subset") or ""), wrong)
-            or operator_inputs.value_refusals(typed, taken)
+            or call.part_problems(context.CLIARGS, name)
+            or call.target_problems(pattern, hosts, str(context.CLIARGS.get("subset") or ""), wrong)
+            or inputs.value_refusals(typed, taken)
             or [
-                operator_inputs.not_given(one.name, taken.spec(one.name))
-                for one in operator_inputs.required(taken)
+                inputs.not_given(one.name, taken.spec(one.name))
+                for one in inputs.required(taken)
                 if not typed.get(one.option) and of_hosts.first(typed, one.name, "") in (None, "")
             ]
         )
 
     def _name_problems(self, typed: Mapping[str, Any], taken: procedures.Taken, of_hosts: _OfHosts) -> list[str]:
-        names = operator_inputs.unknown(typed, taken)
+        names = inputs.unknown(typed, taken)
         if not names:
             return []
-        allowed = operator_call.as_list(of_hosts.first(typed, operator_inputs.ALLOWED, []))
-        names = operator_inputs.unknown(names, taken, allowed)
+        allowed = call.as_list(of_hosts.first(typed, inputs.ALLOWED, []))
+        names = inputs.unknown(names, taken, allowed)
         # What the inventory defines may be set for one run, but for a slip that the inventory has as well.
-        ours = operator_inputs.misspelt(names, taken)
+        ours = inputs.misspelt(names, taken)
         defined = of_hosts.defined({*names} - {*ours})
         names = [name for name in names if name not in defined]
-        return operator_inputs.name_refusals(typed, names, taken, lambda: own_procedures.everything(plain_yaml.load))
+        return inputs.name_refusals(typed, names, taken, lambda: own_procedures.everything(plain_yaml.load))
 
     def _hosts(self, pattern: Any) -> list[str]:
         """The hosts of a pattern within the limit."""

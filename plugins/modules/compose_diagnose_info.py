@@ -134,16 +134,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import look as compose_diagnose
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import look
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 _LIMITS = {
-    item.name: {"type": "int", "default": getattr(compose_diagnose.Limits, item.name)}
-    for item in fields(compose_diagnose.Limits)
+    item.name: {"type": "int", "default": getattr(look.Limits, item.name)}
+    for item in fields(look.Limits)
     if item.name != "timeout"
 }
 
@@ -163,13 +163,13 @@ def main() -> None:
     params: dict[str, Any] = module.params
     # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
     module.no_log_values = set()
-    invocation = {"module_args": {**params, "checks": health_endpoint.without_secrets(params["checks"])}}
+    invocation = {"module_args": {**params, "checks": endpoint.without_secrets(params["checks"])}}
     try:
-        checks = health_endpoint.parse_checks(params["checks"]) if params["checks"] else []
-        limits = compose_diagnose.Limits(**{name: params[name] for name in _LIMITS})
+        checks = endpoint.parse_checks(params["checks"]) if params["checks"] else []
+        limits = look.Limits(**{name: params[name] for name in _LIMITS})
         # A part that hangs is itself an answer, and a person waits for it.
         description = replace(describe(params["service"]), command_timeout=limits.timeout)
-        found = compose_diagnose.look(
+        found = look.look(
             ComposeService(description, params["state_dir"]),
             Guard(params["state_dir"]),
             checks,
@@ -177,7 +177,7 @@ def main() -> None:
             bool(params["bundle"]),
             params["environment"],
         )
-    except (health_endpoint.HealthCheckError, OSError) as error:
+    except (endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 

@@ -322,7 +322,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
@@ -359,7 +359,7 @@ OPTIONS: dict[str, Any] = {
     "cause": {"type": "str", "default": ""},
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
     "close": {"type": "bool", "default": False},
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health_endpoint.ENDPOINT_OPTIONS},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint.ENDPOINT_OPTIONS},
     "deadline": {"type": "float", "default": 60},
     "interval": {"type": "float", "default": 0.5},
     "successes": {"type": "int", "default": 2},
@@ -388,7 +388,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         close=params["close"],
         cause=params["cause"],
     )
-    checks = tuple(health_endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
+    checks = tuple(endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
     password = params["registry_password"] or ""
     values = {key: str(value) for key, value in (params["secret_values"] or {}).items()}
@@ -409,9 +409,9 @@ def main() -> None:
         argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
     )
     # A short value in a body would blot itself out of every text; what is longer is redacted by value.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
     invocation = {
-        "module_args": {**health_endpoint.without_secrets(module.params), "registry_password": None, "staging": None}
+        "module_args": {**endpoint.without_secrets(module.params), "registry_password": None, "staging": None}
     }
     invocation["module_args"]["registry_logins"] = None
     invocation["module_args"]["secret_values"] = None
@@ -419,7 +419,7 @@ def main() -> None:
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
     try:
         result = plan(module) if module.params["phase"] == "plan" else apply(module)
-    except (Refused, LedgerDamaged, OSError, health_endpoint.HealthCheckError, EngineError, EngineUnreachable) as error:
+    except (Refused, LedgerDamaged, OSError, endpoint.HealthCheckError, EngineError, EngineUnreachable) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 

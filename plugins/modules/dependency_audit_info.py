@@ -80,7 +80,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.security import dependencies as dependency_audit
+from ansible_collections.ops.runbook.plugins.module_utils.security import dependencies
 from ansible_collections.ops.runbook.plugins.module_utils.security.dependencies import (
     CLEAN,
     TOOLS,
@@ -98,7 +98,7 @@ def audit(tool: Tool, command: str, path: str, timeout: float) -> Audit:
         ran = Commands(path, timeout=timeout).run([command, *tool.arguments], env=tool.environment, check=False)
     except CommandFailed as error:
         return Audit(tool.name, tool.file, UNKNOWN, 0, why=str(error))
-    return dependency_audit.judged(tool, locked, ran.code, ran.stdout, ran.stderr)
+    return dependencies.judged(tool, locked, ran.code, ran.stdout, ran.stderr)
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def main() -> None:
         changed=False,
         clean=bool(audits) and all(one.state == CLEAN for one in audits),
         audits=[asdict(one) for one in audits],
-        counts=dependency_audit.counted(audits),
+        counts=dependencies.counted(audits),
     )
 
 

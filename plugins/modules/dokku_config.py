@@ -98,7 +98,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigPresent, ConfigState, texts
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import MASK
 
 
@@ -122,7 +122,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     # No value is in a result in any case. A short one ("1", "set") would blot itself out of every name.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
     invocation = {"module_args": {**module.params, "values": dict.fromkeys(module.params["values"], MASK)}}
     try:
         result = dokku_module.settle(module.params, wanted, module.check_mode, described)

@@ -101,7 +101,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features as dokku_features
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 
 
@@ -122,7 +122,7 @@ def main() -> None:
             msg="prefix is empty: every app of the host would be a feature app (dokku_feature_prefix)", code="bad_input"
         )
     try:
-        found = dokku_features.find(
+        found = features.find(
             dokku_module.caller(params), params["prefix"], params["production"], time.time(), params["old_days"]
         )
     except dokku_module.ERRORS as error:

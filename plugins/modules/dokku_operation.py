@@ -215,7 +215,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -230,7 +230,7 @@ OPTIONS: dict[str, Any] = {
     "cause": {"type": "str", "default": ""},
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
     "close": {"type": "bool", "default": False},
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health_endpoint.ENDPOINT_OPTIONS},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint.ENDPOINT_OPTIONS},
     "deadline": {"type": "float", "default": 60},
     "interval": {"type": "float", "default": 0.5},
     "successes": {"type": "int", "default": 2},
@@ -260,7 +260,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         close=params["close"],
         cause=params["cause"],
     )
-    checks = tuple(health_endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
+    checks = tuple(endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
     return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders, params["secrets"])
 
@@ -270,15 +270,15 @@ def main() -> None:
         argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
     )
     # A short value in a body would blot itself out of every text; what is longer is redacted by value.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
     # Of a configuration no value is in a result; one such as `staging` would blot itself out of the names of apps.
     module.no_log_values -= redact.plain_words(module.params["secrets"].get("config") or {})
-    invocation = {"module_args": {**health_endpoint.without_secrets(module.params), "secrets": None}}
+    invocation = {"module_args": {**endpoint.without_secrets(module.params), "secrets": None}}
     if module.check_mode and module.params["phase"] == "apply":
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
     try:
         result = plan(module) if module.params["phase"] == "plan" else apply(module)
-    except (Refused, LedgerDamaged, OSError, health_endpoint.HealthCheckError, DokkuError) as error:
+    except (Refused, LedgerDamaged, OSError, endpoint.HealthCheckError, DokkuError) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 

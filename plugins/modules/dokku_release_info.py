@@ -112,32 +112,31 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **argument_specs.DOKKU,
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health_endpoint.ENDPOINT_OPTIONS},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint.ENDPOINT_OPTIONS},
 }
 
 
-def read(service: DokkuService, checks: list[health_endpoint.Check]) -> dict[str, Any]:
+def read(service: DokkuService, checks: list[endpoint.Check]) -> dict[str, Any]:
     """What the plugin and Dokku say, and what the endpoints answer."""
     found = dokku_health.situation(service, "releases", "report", "ps")
-    problems = dokku_release.process_problems(found.ps)
-    problems += [f"{result.name}: {result.reason}" for result in map(health.probe, checks) if not result.ok]
+    problems = release.process_problems(found.ps)
+    problems += [f"{result.name}: {result.reason}" for result in map(gate.probe, checks) if not result.ok]
     previous = str(found.report.get("previous") or "")
     return {
         "releases": [
             {
                 "number": one.number,
                 "state": one.state,
-                "code": dokku_release.code_of(one, found.releases),
+                "code": release.code_of(one, found.releases),
                 "recorded_at": one.recorded_at,
                 "by": one.by,
                 "source": one.source,
@@ -146,7 +145,7 @@ def read(service: DokkuService, checks: list[health_endpoint.Check]) -> dict[str
             }
             for one in found.releases
         ],
-        "live": dokku_release.present(found),
+        "live": release.present(found),
         "previous": int(previous) if previous.isdigit() else None,
         "latest_is_live": found.restart_is_safe,
         "config_drift": list(found.config_drift),
@@ -161,11 +160,11 @@ def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     service = DokkuService(describe(module.params["service"]))
     try:
-        checks = health_endpoint.parse_checks(module.params["endpoints"]) if module.params["endpoints"] else []
+        checks = endpoint.parse_checks(module.params["endpoints"]) if module.params["endpoints"] else []
         result = read(service, list(checks))
     except DokkuError as error:
         module.fail_json(msg=shown(service.refusal(error).text))
-    except health_endpoint.HealthCheckError as error:
+    except endpoint.HealthCheckError as error:
         module.fail_json(msg=shown(str(error)))
     module.exit_json(changed=False, **result)
 

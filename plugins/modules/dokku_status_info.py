@@ -183,17 +183,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look as dokku_look
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import reading as dokku_reading
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look, reading
 from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
-_LIMITS = {
-    item.name: {"type": "int", "default": getattr(dokku_reading.Limits, item.name)}
-    for item in fields(dokku_reading.Limits)
-}
+_LIMITS = {item.name: {"type": "int", "default": getattr(reading.Limits, item.name)} for item in fields(reading.Limits)}
 
 
 def main() -> None:
@@ -212,11 +208,11 @@ def main() -> None:
     params: dict[str, Any] = module.params
     # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
     module.no_log_values = set()
-    invocation = {"module_args": {**params, "checks": health_endpoint.without_secrets(params["checks"])}}
+    invocation = {"module_args": {**params, "checks": endpoint.without_secrets(params["checks"])}}
     try:
-        checks = health_endpoint.parse_checks(params["checks"]) if params["checks"] else []
+        checks = endpoint.parse_checks(params["checks"]) if params["checks"] else []
         description = describe(params["service"])
-        scope = dokku_look.Scope(
+        scope = look.Scope(
             app=description.app,
             staging_app=params["staging_app"],
             services=tuple((one.plugin, one.name) for one in description.databases),
@@ -224,10 +220,10 @@ def main() -> None:
             hotfix_into=description.hotfix_into,
             environment=params["environment"],
         )
-        limits = dokku_reading.Limits(**{name: params[name] for name in _LIMITS})
+        limits = reading.Limits(**{name: params[name] for name in _LIMITS})
         service, guard = DokkuService(description), Guard(params["state_dir"])
-        found = dokku_look.status(service.dokku, scope, guard, checks, limits)
-    except (health_endpoint.HealthCheckError, OSError) as error:
+        found = look.status(service.dokku, scope, guard, checks, limits)
+    except (endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 

@@ -60,14 +60,14 @@ from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.security import advisories as github_advisory
+from ansible_collections.ops.runbook.plugins.module_utils.security import advisories
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={**github_module.REPOSITORY}, supports_check_mode=True)
     try:
         github = github_module.connect(module.params, open_url, os.environ)
-        found = github_advisory.read(github, module.params["repository"])
+        found = advisories.read(github, module.params["repository"])
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))
     module.exit_json(changed=False, advisories=found)

@@ -153,7 +153,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import options as github_options
+from ansible_collections.ops.runbook.plugins.module_utils.github import options
 from ansible_collections.ops.runbook.plugins.module_utils.github.branch_protection import ProtectionPresent
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 
@@ -164,14 +164,14 @@ def described(present: ProtectionPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.CHANGE, **github_options.BRANCH_PROTECTION},
+        argument_spec={**github_module.CHANGE, **options.BRANCH_PROTECTION},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
             module.params,
             "branch_protection",
-            github_options.protection,
+            options.protection,
             module.check_mode,
             open_url,
             os.environ,

@@ -122,7 +122,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import options as github_options
+from ansible_collections.ops.runbook.plugins.module_utils.github import options
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.environment import EnvironmentPresent, record
 
@@ -133,12 +133,12 @@ def described(present: EnvironmentPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.CHANGE, **github_options.ENVIRONMENT},
+        argument_spec={**github_module.CHANGE, **options.ENVIRONMENT},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
-            module.params, "environment", github_options.environment, module.check_mode, open_url, os.environ, described
+            module.params, "environment", options.environment, module.check_mode, open_url, os.environ, described
         )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))

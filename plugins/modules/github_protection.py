@@ -127,9 +127,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import options as github_options
-from ansible_collections.ops.runbook.plugins.module_utils.github import protection as github_protection
-from ansible_collections.ops.runbook.plugins.module_utils.github import record as github_record
+from ansible_collections.ops.runbook.plugins.module_utils.github import options, protection, record
 from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.protection import SecretName, Setting
@@ -137,9 +135,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.github.state import St
 
 #: Kind of a setting: the option that has its list, what an item takes, the key of its name, and what makes its state.
 KINDS: dict[str, tuple[str, Mapping[str, Any], str, Callable[[Mapping[str, Any]], State[Any]]]] = {
-    "environment": ("environments", github_options.ENVIRONMENT, "name", github_options.environment),
-    "ruleset": ("rulesets", github_options.RULESET, "name", github_options.ruleset),
-    "branch": ("branches", github_options.BRANCH_PROTECTION, "branch", github_options.protection),
+    "environment": ("environments", options.ENVIRONMENT, "name", options.environment),
+    "ruleset": ("rulesets", options.RULESET, "name", options.ruleset),
+    "branch": ("branches", options.BRANCH_PROTECTION, "branch", options.protection),
 }
 
 
@@ -156,14 +154,14 @@ def settings(params: Mapping[str, Any]) -> list[Setting]:
     repository = {"repository": params["repository"]}
     wanted: list[Setting] = []
     if params["security"]:
-        security = validated(github_options.SECURITY, params["security"], "security")
-        wanted.append(Setting("security", "repository", github_options.security({**security, **repository})))
+        security = validated(options.SECURITY, params["security"], "security")
+        wanted.append(Setting("security", "repository", options.security({**security, **repository})))
     for kind, (option, spec, key, make) in KINDS.items():
         for item in params[option]:
             given = validated(spec, item, option)
             name = str(given[key])
             if kind == "environment" and name in params["reviewed"]:
-                state: State[Any] = github_options.environment({**given, **repository}, reviewed=True)
+                state: State[Any] = options.environment({**given, **repository}, reviewed=True)
             else:
                 state = make({**given, **repository})
             wanted.append(Setting(kind, name, state))
@@ -196,24 +194,24 @@ def main() -> None:
         wanted = settings(params)
         secrets = [SecretName(one["name"], one["environment"]) for one in params["secrets"]]
         github = github_module.connect(params, open_url, os.environ)
-        found = github_protection.survey(github, params["repository"], wanted, secrets)
+        found = protection.survey(github, params["repository"], wanted, secrets)
         rows = [row.record() for row in found.rows]
         plans = [plan for _setting, plan in found.settings if plan]
         result = {
             "changed": found.differs,
             "rows": rows,
-            "counts": github_protection.counted(rows),
+            "counts": protection.counted(rows),
             "requests": [f"{write.method} {write.path}" for plan in plans for write in plan.writes],
             "diff": github_state.diff([one for plan in plans for one in plan.changes], params["repository"]),
         }
         if not module.check_mode:
-            github_protection.refuse(params["repository"], found)
+            protection.refuse(params["repository"], found)
             todo = [
                 f"{one.state.what}: {change.line()}" for one, plan in found.settings if plan for change in plan.changes
             ]
             if todo:
-                keep = github_record.keeper(params, os.environ, github, params["repository"], "protect")
-                result["requests"], warnings = keep(todo, lambda: github_protection.bring(github, found))
+                keep = record.keeper(params, os.environ, github, params["repository"], "protect")
+                result["requests"], warnings = keep(todo, lambda: protection.bring(github, found))
     except GitHubError as error:
         failed = {**github_module.failure(error), "changed": error.touched}
     for warning in warnings:

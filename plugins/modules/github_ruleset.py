@@ -151,7 +151,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import options as github_options
+from ansible_collections.ops.runbook.plugins.module_utils.github import options
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.ruleset import RulesetPresent, record
 
@@ -164,12 +164,12 @@ def described(present: RulesetPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.CHANGE, **github_options.RULESET},
+        argument_spec={**github_module.CHANGE, **options.RULESET},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
-            module.params, "ruleset", github_options.ruleset, module.check_mode, open_url, os.environ, described
+            module.params, "ruleset", options.ruleset, module.check_mode, open_url, os.environ, described
         )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))

@@ -151,7 +151,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import record as github_record
+from ansible_collections.ops.runbook.plugins.module_utils.github import record
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.secret import Secret, SecretPresent, Wanted
 
@@ -184,7 +184,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **github_module.CALL,
-            **github_record.RECORD,
+            **record.RECORD,
             "repository": {"type": "str", "default": ""},
             "environment": {"type": "str", "default": ""},
             "organization": {"type": "str", "default": ""},

@@ -85,7 +85,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import options as github_options
+from ansible_collections.ops.runbook.plugins.module_utils.github import options
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.security import SecurityPresent
 
@@ -96,12 +96,12 @@ def described(present: SecurityPresent) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**github_module.CHANGE, **github_options.SECURITY},
+        argument_spec={**github_module.CHANGE, **options.SECURITY},
         supports_check_mode=True,
     )
     try:
         result = github_module.settle(
-            module.params, "security", github_options.security, module.check_mode, open_url, os.environ, described
+            module.params, "security", options.security, module.check_mode, open_url, os.environ, described
         )
     except GitHubError as error:
         module.fail_json(**github_module.failure(error))

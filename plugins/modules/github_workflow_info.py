@@ -124,8 +124,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_verdict as github_workflow_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow, workflow_verdict
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_verdict import Demand
 
@@ -139,7 +138,7 @@ def demands(params: Mapping[str, Any]) -> list[Demand]:
         )
     for one in params["workflows"]:
         for name in ("required_lines", "forbidden_lines"):
-            github_workflow.patterns(one[name], name)
+            workflow.patterns(one[name], name)
     return [
         Demand(
             workflow=one["workflow"],
@@ -185,7 +184,7 @@ def main() -> None:
         # One deadline for all: a workflow that another one starts comes after it.
         ends = time.monotonic() + params["wait_timeout"]
         found = [
-            github_workflow_verdict.look(github, params["repository"], demand, ends=ends, interval=params["interval"])
+            workflow_verdict.look(github, params["repository"], demand, ends=ends, interval=params["interval"])
             for demand in wanted
         ]
     except GitHubError as error:

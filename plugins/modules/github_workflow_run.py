@@ -174,7 +174,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Dispatch, Job, Run
 
@@ -218,13 +218,13 @@ class WorkflowRun:
     def carry_out(self, github: GitHub) -> None:
         params = self._params
         for name in ("required_lines", "forbidden_lines"):
-            github_workflow.patterns(params[name], name)
+            workflow.patterns(params[name], name)
         run_id = params["run_id"] or self._start(github)
         self.result.setdefault("known_by", "run_id")
         if not run_id:
             return
         if self._check or not params["wait"]:
-            run = github_workflow.appeared(github, params["repository"], run_id)
+            run = workflow.appeared(github, params["repository"], run_id)
             self.result.update(run=described(run), commit=run.commit)
             return
         self._follow(github, run_id)
@@ -232,19 +232,19 @@ class WorkflowRun:
     def _start(self, github: GitHub) -> int:
         wanted = dispatch(self._params)
         if self._check:
-            self.result.update(changed=True, known_by="", commit=github_workflow.check(github, wanted))
+            self.result.update(changed=True, known_by="", commit=workflow.check(github, wanted))
             return 0
-        started = github_workflow.start(github, wanted, tell=self.progress.append)
+        started = workflow.start(github, wanted, tell=self.progress.append)
         self.warnings += started.warnings
         self.result.update(changed=True, known_by=started.known_by, commit=started.commit)
         self.result["run"] = {"id": started.run_id, "url": started.url}
-        if started.known_by == github_workflow.BY_ACTOR:
+        if started.known_by == workflow.BY_ACTOR:
             self._nonce = self.result["nonce"] = wanted.nonce
         return started.run_id
 
     def _follow(self, github: GitHub, run_id: int) -> None:
         params = self._params
-        run = github_workflow.follow(
+        run = workflow.follow(
             github,
             params["repository"],
             run_id,
@@ -253,10 +253,10 @@ class WorkflowRun:
             wait_for_approval=params["approval"] == "wait",
             tell=self.progress.append,
         )
-        jobs = github_workflow.jobs_of(github, run)
+        jobs = workflow.jobs_of(github, run)
         self.result.update(run=described(run), commit=run.commit, jobs=[_job(job) for job in jobs])
-        github_workflow.on_commit(run, params["commit"])
-        github_workflow.judged(run, jobs, params["conclusions"])
+        workflow.on_commit(run, params["commit"])
+        workflow.judged(run, jobs, params["conclusions"])
         self._prove(github, run, jobs)
 
     def _prove(self, github: GitHub, run: Run, jobs: Sequence[Job]) -> None:
@@ -264,15 +264,15 @@ class WorkflowRun:
         self.result["evidence"] = []
         if not (required or forbidden or self._nonce):
             return
-        logs = github_workflow.logs_of(github, run, jobs)
-        if self._nonce and not github_workflow.evidence(logs, [re.escape(self._nonce)]).good:
+        logs = workflow.logs_of(github, run, jobs)
+        if self._nonce and not workflow.evidence(logs, [re.escape(self._nonce)]).good:
             raise GitHubError(
                 "not_ours",
                 f"{run.url} was taken for the run that was started, and its log does not have the nonce",
                 ("run-name:", f"let it show the input {self._params['nonce_input']}, so that the run is known by it"),
                 touched=True,
             )
-        found = github_workflow.proven(run, github_workflow.evidence(logs, required, forbidden))
+        found = workflow.proven(run, workflow.evidence(logs, required, forbidden))
         self.result["evidence"] = [asdict(one) for one in found.found]
 
 

@@ -176,16 +176,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
 def ask(params: Mapping[str, Any]) -> dict[str, Any]:
     """What the module returns."""
-    checks = health_endpoint.parse_checks(params["endpoints"])
-    health_endpoint.require_rounds(params["deadline"], params["interval"], params["successes"])
-    results = health.gate(
+    checks = endpoint.parse_checks(params["endpoints"])
+    endpoint.require_rounds(params["deadline"], params["interval"], params["successes"])
+    results = gate.gate(
         checks,
         deadline=params["deadline"],
         interval=params["interval"],
@@ -193,7 +192,7 @@ def ask(params: Mapping[str, Any]) -> dict[str, Any]:
         expected_release=params["expected_release"] or None,
     )
     return {
-        "healthy": health.healthy(results),
+        "healthy": gate.healthy(results),
         "results": [result.to_dict() for result in results],
         "request_ids": {result.name: result.request_id for result in results if result.request_id},
     }
@@ -211,7 +210,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": health_endpoint.ENDPOINT_OPTIONS,
+                "options": endpoint.ENDPOINT_OPTIONS,
             },
             "deadline": {"type": "float", "default": 0},
             "interval": {"type": "float", "default": 1},
@@ -223,11 +222,11 @@ def main() -> None:
     )
     # A body with {"remember": 1} would blot every 1 out of the result. The results are redacted already, and
     # the invocation, which is not, is returned without the secrets.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
-    invocation = {"module_args": health_endpoint.without_secrets(module.params)}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
+    invocation = {"module_args": endpoint.without_secrets(module.params)}
     try:
         answer = ask(module.params)
-    except health_endpoint.HealthCheckError as error:
+    except endpoint.HealthCheckError as error:
         module.fail_json(msg=shown(str(error)), code="bad_input", invocation=invocation)
     if module.params["fail_on_unhealthy"] and not answer["healthy"]:
         module.fail_json(msg=shown(f"unhealthy: {summary(answer)}"), changed=False, invocation=invocation, **answer)

@@ -258,7 +258,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import options a
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -281,7 +281,7 @@ OPTIONS: dict[str, Any] = {
     "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
     "close": {"type": "bool", "default": False},
     "secret": {"type": "str", "no_log": True},
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": health_endpoint.ENDPOINT_OPTIONS},
+    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint.ENDPOINT_OPTIONS},
     "deadline": {"type": "float", "default": 15},
     "interval": {"type": "float", "default": 0.1},
     "successes": {"type": "int", "default": 2},
@@ -317,7 +317,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         secret=params["secret"] or "",
         cause=params["cause"],
     )
-    checks = tuple(health_endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
+    checks = tuple(endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
     gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
     return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders)
 
@@ -327,13 +327,13 @@ def main() -> None:
         argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
     )
     # A short value in a body would blot itself out of every text; what is longer is redacted by value.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= health_endpoint.SECRET_LENGTH}
-    invocation = {"module_args": {**health_endpoint.without_secrets(module.params), "secret": None}}
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
+    invocation = {"module_args": {**endpoint.without_secrets(module.params), "secret": None}}
     if module.check_mode and module.params["phase"] == "apply":
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
     try:
         result = plan(module) if module.params["phase"] == "plan" else apply(module)
-    except (Refused, LedgerDamaged, OSError, health_endpoint.HealthCheckError) as error:
+    except (Refused, LedgerDamaged, OSError, endpoint.HealthCheckError) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 

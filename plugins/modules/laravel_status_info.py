@@ -154,19 +154,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import look as laravel_look
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import reading as laravel_reading
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import look, reading
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 #: Seconds for one command. A person waits for the screen, and a part that hangs is itself an answer.
 COMMAND_TIMEOUT = 20.0
 
-_LIMITS = {
-    item.name: {"type": "int", "default": getattr(laravel_reading.Limits, item.name)}
-    for item in fields(laravel_reading.Limits)
-}
+_LIMITS = {item.name: {"type": "int", "default": getattr(reading.Limits, item.name)} for item in fields(reading.Limits)}
 
 
 def main() -> None:
@@ -183,19 +179,19 @@ def main() -> None:
     params = module.params
     # Values of a check are in no result (health redacts them), and to blot out every "ok" would spoil the screen.
     module.no_log_values = set()
-    invocation = {"module_args": {**params, "checks": health_endpoint.without_secrets(params["checks"])}}
+    invocation = {"module_args": {**params, "checks": endpoint.without_secrets(params["checks"])}}
     try:
-        checks = health_endpoint.parse_checks(params["checks"]) if params["checks"] else []
+        checks = endpoint.parse_checks(params["checks"]) if params["checks"] else []
         description = replace(describe(params["service"]), command_timeout=COMMAND_TIMEOUT)
-        limits = laravel_reading.Limits(**{name: params[name] for name in _LIMITS})
-        found = laravel_look.status(
+        limits = reading.Limits(**{name: params[name] for name in _LIMITS})
+        found = look.status(
             LaravelService(description, params["state_dir"]),
             Guard(params["state_dir"]),
             checks,
             limits,
             params["environment"],
         )
-    except (health_endpoint.HealthCheckError, OSError) as error:
+    except (endpoint.HealthCheckError, OSError) as error:
         module.fail_json(msg=shown(str(error)), invocation=invocation)
     module.exit_json(changed=False, invocation=invocation, **found)
 

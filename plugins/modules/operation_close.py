@@ -66,7 +66,7 @@ record:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
+from ansible_collections.ops.runbook.plugins.module_utils.guard import options
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
@@ -76,7 +76,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text impor
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **argument_specs.OPERATION,
+            **options.OPERATION,
             "refused": {"type": "str", "default": ""},
             "code": {"type": "str", "default": "another_host"},
         }

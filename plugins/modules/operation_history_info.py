@@ -266,7 +266,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -300,8 +300,8 @@ def main() -> None:
     folder = params["state_dir"] or os.path.join(STATE, params["service"])
     try:
         asked = {name: params[name] for name in ("limit", "releases", "procedure", "outcome", "verify")}
-        found = operation_history.read(Guard(folder), operation_history.Wanted(**asked))
-    except operation_history.StateUnreadable as error:
+        found = history.read(Guard(folder), history.Wanted(**asked))
+    except history.StateUnreadable as error:
         module.fail_json(msg=shown(str(error)))
     if params["packed"]:
         lists = {name: found.pop(name) for name in ("records", "releases", "never")}

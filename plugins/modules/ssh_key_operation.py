@@ -197,7 +197,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import options a
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.operation import Part, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -248,7 +248,7 @@ def carry_out(module: AnsibleModule) -> dict[str, Any]:
     )
     if params["phase"] == "plan":
         request = argument_specs.request(params, "ssh_key", "ssh_key")
-        result = ssh_key_operation.open_and_plan(guard, request, wish, os.environ, module.check_mode)
+        result = operation.open_and_plan(guard, request, wish, os.environ, module.check_mode)
         return {"changed": bool(module.check_mode and result["plan"]), **result}
     part = Part(
         only=params["only"],
@@ -259,10 +259,8 @@ def carry_out(module: AnsibleModule) -> dict[str, Any]:
         announce=params["announce"],
     )
     if params["phase"] == "step":
-        return ssh_key_operation.carry_out(guard, params["operation"], wish, part, os.environ)
-    return ssh_key_operation.finish(
-        guard, params["operation"], wish, part, params["back"], os.environ, params["already"]
-    )
+        return operation.carry_out(guard, params["operation"], wish, part, os.environ)
+    return operation.finish(guard, params["operation"], wish, part, params["back"], os.environ, params["already"])
 
 
 def main() -> None:

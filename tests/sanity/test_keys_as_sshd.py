@@ -71,7 +71,7 @@ def test_nobody_takes_the_first_line_of_a_key_for_the_one_in_force(path: Path) -
 def test_no_file_has_a_rule_of_sshd_of_its_own(path: Path) -> None:
     if called(path) in READERS:
         return
-    assert rules(path.read_text()) == [], "sshd_files.paths has the files, and key_options.read the options"
+    assert rules(path.read_text()) == [], "sshd/files.py has the files, and sshd/key_options.py the options"
 
 
 @pytest.mark.parametrize(

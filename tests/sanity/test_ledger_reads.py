@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS, called
+from code_files import PLUGINS, called, own_names
 
 #: What reads all of it, since that is what it is there for.
 OWN = ("guard/ledger.py", "guard/ledger_book.py")
@@ -20,14 +20,14 @@ ASKED = {"modules/operation_history_info.py": "the limit is an option"}
 
 def whole_readings(source: str) -> Iterator[str]:
     """Each place that asks for all records of a ledger, or for a history without a limit."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(own_names(source)):
         if isinstance(node, ast.Attribute) and node.attr in ("records", "whole"):
             owner = ast.unparse(node.value)
             if owner.endswith(("ledger", "ledger()", "book", "read")) or owner.startswith("Book("):
                 yield ast.unparse(node)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in (
-            "operation_history.read",
-            "operation_history.picture",
+            "history.read",
+            "history.picture",
             "ledger.read",
             "ledger.parse",
             "release_choice.history",
@@ -48,9 +48,9 @@ def test_no_code_reads_all_records_of_a_ledger(path: Path) -> None:
     [
         "for record in guard.ledger().records: pass",
         "last = self.ledger.records[-1]",
-        "found = operation_history.read(guard)",
+        "found = history.read(guard)",
         "past = release_choice.history(ledger.records)",
-        "operation_history.picture(book, None, 'free', None)",
+        "history.picture(book, None, 'free', None)",
     ],
 )
 def test_the_rule_finds_what_it_is_for(source: str) -> None:
@@ -58,5 +58,5 @@ def test_the_rule_finds_what_it_is_for(source: str) -> None:
 
 
 def test_what_is_bounded_is_allowed() -> None:
-    bounded = "book.history(); guard.ledger().of(keys); operation_history.read(guard, operation_history.LATELY)"
+    bounded = "book.history(); guard.ledger().of(keys); history.read(guard, history.LATELY)"
     assert list(whole_readings(bounded)) == []

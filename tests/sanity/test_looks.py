@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: A question that one file or one variable does not answer, the pattern of asking it so, and who may.
 CHEAP_LOOKS = {
-    "an application keeps its maintenance where it wants to: laravel_health.is_down asks it": (
+    "an application keeps its maintenance where it wants to: laravel/health.py asks it": (
         re.compile(r"""["']framework["'],\s*["']down["']|framework/down"""),
         {"laravel/health.py", "laravel/probe.py"},
     ),
@@ -20,7 +20,7 @@ CHEAP_LOOKS = {
         re.compile(r"\bqueue_unit\b"),
         {"laravel/service.py", "guard/options.py", "laravel/health.py", "laravel/status/judge.py", "laravel/steps.py"},
     ),
-    "a link may be a stranger's: held_path, laravel_layout and release_store know which are ours": (
+    "a link may be a stranger's: held_path, laravel/layout and release_folders know which are ours": (
         re.compile(r"""islink\([^)]*\):\s*\n\s*return ["']was so already["']"""),
         set(),
     ),

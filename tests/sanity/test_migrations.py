@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS, called
+from code_files import PLUGINS, called, own_names
 
 ROOT = Path(__file__).parents[2]
 UTILS = ROOT / "plugins/module_utils"
@@ -59,13 +59,13 @@ def found(pattern: re.Pattern[str], path: Path) -> list[str]:
 def test_no_code_lists_migrations_by_a_path_of_its_own(path: Path) -> None:
     if called(path) not in NAMES_A_FOLDER and "laravel" in called(path):
         guessed = [*found(FOLDER, path), *PARTS.findall(path.read_text(encoding="utf-8"))]
-        assert not guessed, "ask laravel_migrations instead, which has it from the migrator"
+        assert not guessed, "ask laravel/migrations instead, which has it from the migrator"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=called)
 def test_no_other_code_runs_a_migration_to_see_its_sql(path: Path) -> None:
     if called(path) not in TRIES_ONE:
-        assert not found(TRIES, path), "laravel_try.attempt does it, with every connection held back"
+        assert not found(TRIES, path), "trial.attempt does it, with every connection held back"
 
 
 @pytest.mark.parametrize(("pattern", "names"), [(FOLDER, NAMES_A_FOLDER), (TRIES, TRIES_ONE)], ids=["lists", "tries"])
@@ -79,15 +79,16 @@ def test_what_may_is_still_there(pattern: re.Pattern[str], names: dict[str, str]
 
 def steps_that_migrate(source: str) -> Iterator[tuple[int, str]]:
     """Each step that only a database with transactions can repeat: its line, and what it hands to whoever does it."""
-    for node in ast.walk(ast.parse(source)):
+    tree = own_names(source)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
             given = {word.arg: ast.unparse(word.value) for word in node.keywords}
             if "transactional" in given.get("repeatable", ""):
                 data = given.get("data", "")
-                yield node.lineno, data if "{" in data else source
+                yield node.lineno, data if "{" in data else ast.unparse(tree)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=called)
 def test_a_step_that_migrates_says_what_it_may_leave_where_it_is_cut_off(path: Path) -> None:
-    silent = [line for line, data in steps_that_migrate(path.read_text()) if "migration_plan.cut(" not in data]
-    assert silent == [], f"{called(path)}: add migration_plan.cut() to the data of the steps of these lines"
+    silent = [line for line, data in steps_that_migrate(path.read_text()) if "plan.cut(" not in data]
+    assert silent == [], f"{called(path)}: add cut() of migrations/plan.py to the data of the steps of these lines"

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_files import PLUGINS, called
+from code_files import PLUGINS, called, own_names
 
 #: It reads any folder that it is told, and says of whom its records are.
 READS_ANY = ("modules/operation_history_info.py", "guard/history.py")
 
 
 def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(own_names(source)):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node
 
@@ -29,14 +29,14 @@ def unnamed(source: str, name: str) -> list[str]:
         words = {word.arg: ast.unparse(word.value) for word in node.keywords}
         if function in ("Request", "guard.Request") and words.get("subject", "None") == "None":
             found.append(ast.unparse(node))
-        elif function in ("argument_specs.request", "Subject", "state_owner.Subject") and node.args:
+        elif function in ("options.request", "Subject", "state_owner.Subject") and node.args:
             system = node.args[2 if function.endswith("request") else 0]
             # A rule lies in the package of its system, and the name of a module begins with it.
             if isinstance(system, ast.Constant) and not name.removeprefix("modules/").startswith(
                 str(system.value) or "-"
             ):
                 found.append(ast.unparse(node))
-        elif function == "operation_history.read" and name not in READS_ANY:
+        elif function == "history.read" and name not in READS_ANY:
             found.append(ast.unparse(node))
     return found
 
@@ -51,7 +51,7 @@ def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> N
     source = path.read_text(encoding="utf-8")
     functions = {function for function, _node in calls(source)}
     opens = {function for function in functions if function.endswith(("open_and_plan", "guard.open"))}
-    assert not opens or "argument_specs.request" in functions
+    assert not opens or "options.request" in functions
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> N
     [
         "Request(operation=a, service=b, procedure=c)",
         "Request('a', 'b', 'c', subject=None)",
-        "argument_specs.request(params, name, 'compose', place)",
+        "options.request(params, name, 'compose', place)",
         "Subject('')",
-        "operation_history.read(guard, operation_history.LATELY)",
+        "history.read(guard, history.LATELY)",
     ],
 )
 def test_the_rule_finds_a_system_that_says_nothing(source: str) -> None:
@@ -69,7 +69,7 @@ def test_the_rule_finds_a_system_that_says_nothing(source: str) -> None:
 
 
 def test_the_rule_lets_a_system_through_that_does() -> None:
-    said = "argument_specs.request(params, name, 'laravel', place); Subject('laravel', path)"
+    said = "options.request(params, name, 'laravel', place); Subject('laravel', path)"
     assert unnamed(said, "laravel/operation.py") == []
 
 
@@ -87,14 +87,14 @@ def unsaid(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PLUGINS, ids=called)
 def test_records_that_are_not_read_are_told(path: Path) -> None:
     assert unsaid(path.read_text(encoding="utf-8")) == [], "say why, and what to type: the error has both"
 
 
 def test_records_passed_over_in_silence_are_seen() -> None:
     read = "try:\n    read()\nexcept {}:\n    {}"
-    silent = read.format("(OSError, operation_history.StateUnreadable)", "pass")
-    kept = read.format("operation_history.StateUnreadable as error", "problem = ''")
+    silent = read.format("(OSError, history.StateUnreadable)", "pass")
+    kept = read.format("history.StateUnreadable as error", "problem = ''")
     assert unsaid(silent) and unsaid(kept)
-    assert unsaid(read.format("operation_history.StateUnreadable as error", "problem = str(error)")) == []
+    assert unsaid(read.format("history.StateUnreadable as error", "problem = str(error)")) == []

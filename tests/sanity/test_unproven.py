@@ -13,7 +13,7 @@ from code_files import PLUGINS, called
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 
 SOURCES = PLUGINS
-MADE = re.compile(r"(?<![\w.])(?:dokku_release\.)?Code\(")
+MADE = re.compile(r"(?<![\w.])(?:\w*release\.)?Code\(")
 #: What tells whether a name was proven. Only these two ask it, and the journal, which keeps it.
 ASKED = re.compile(r"\bUNRESOLVED\b|\.unresolved\b")
 

@@ -29,7 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import durable_fi
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import vault as key_keep
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import vault
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.login_probe import ACCEPTED, REFUSED, Answer, Login
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.operation import Part, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.pair import Pair
@@ -192,8 +192,8 @@ class Task(action.ActionModule):
         # What goes from a process of Ansible to the next is data.
         return dict(json.loads(json.dumps(self.phase(arguments, variables))))
 
-    def _keep(self) -> key_keep.Keep:
-        return key_keep.Vault(str(self.world.folder / "kept"), base64.b85encode, base64.b85decode, True)
+    def _keep(self) -> vault.Keep:
+        return vault.Vault(str(self.world.folder / "kept"), base64.b85encode, base64.b85decode, True)
 
     def close(self, name: str, why: str) -> None:
         self._host = self.world.hosts[name]
@@ -269,7 +269,7 @@ class Killer:
         if name in ("put", "prove"):
             return GitHubError("no_answer", "GitHub did not answer", touched=True)
         if name == "store":
-            return key_keep.NotKept("no space left on the controller")
+            return vault.NotKept("no space left on the controller")
         return OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -329,7 +329,7 @@ def killed_run(world: World, killer: Killer, **inputs: str) -> tuple[bool, list[
                 (durable_file, "append_line"),
                 (durable_file, "remove"),
                 (key_file, "_swap"),
-                (key_keep._Files, "store"),
+                (vault._Files, "store"),
                 (ssh_key_ci, "put"),
                 (ssh_key_ci, "prove"),
             ):

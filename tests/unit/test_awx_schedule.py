@@ -13,7 +13,7 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule as awx_schedule
+from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule
 from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import CALENDAR, Due, ScheduleError
 
 BY_NAME = {one.name: one for one in CALENDAR}
@@ -22,7 +22,7 @@ ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolka
 
 
 def occurrences(one: Due, start: str = "2026-01-05", zone: str = "UTC") -> Iterator[datetime.datetime]:
-    return iter(rrulestr(awx_schedule.rrule(one, start, zone).replace(" ", "\n")))
+    return iter(rrulestr(schedule.rrule(one, start, zone).replace(" ", "\n")))
 
 
 def first(name: str, count: int, **given: str) -> list[str]:
@@ -57,7 +57,7 @@ def test_the_time_of_a_place_stays_through_summer_and_the_audit_stays_at_its_own
 
 @given(st.sampled_from(CALENDAR), DAYS, ZONES)
 def test_a_rule_is_one_that_awx_takes_and_says_what_its_words_say(one: Due, start: str, zone: str) -> None:
-    refuse_rule(awx_schedule.rrule(one, start, zone))
+    refuse_rule(schedule.rrule(one, start, zone))
     found = list(islice(occurrences(one, start, zone), 8))
     assert all(moment.hour == one.hour and moment.minute == 0 for moment in found)
     assert found[0].date() >= datetime.date.fromisoformat(start)
@@ -99,17 +99,17 @@ def test_no_two_maintenances_are_due_at_once(start: str) -> None:
 @pytest.mark.parametrize("start", ["", "5.1.2026", "2026-13-01", "2026-02-30"])
 def test_a_day_that_is_none_is_refused(start: str) -> None:
     with pytest.raises(ScheduleError, match="is no day; a day is written like 2026-01-05"):
-        awx_schedule.rrule(CALENDAR[0], start)
+        schedule.rrule(CALENDAR[0], start)
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin RRULE:FREQ=DAILY", "a:b"])
 def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
     with pytest.raises(ScheduleError, match="is no time zone"):
-        awx_schedule.rrule(CALENDAR[0], "2026-01-05", zone)
+        schedule.rrule(CALENDAR[0], "2026-01-05", zone)
 
 
 def test_only_what_has_a_procedure_here_is_due() -> None:
-    assert [one.name for one in awx_schedule.due(["ssh_key_audit", "other"])] == ["SSH key rotation reminder"]
+    assert [one.name for one in schedule.due(["ssh_key_audit", "other"])] == ["SSH key rotation reminder"]
 
 
 @pytest.mark.parametrize(

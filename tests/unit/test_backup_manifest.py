@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as manifests
+from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import BadManifest, Manifest, Part
 
 PART = Part("database", "mysql.db", "database.sql", 12, "0" * 64, "", {"rows": {"t": 2}})
@@ -29,13 +29,13 @@ GOOD = Manifest(
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
-    assert manifests.parse(GOOD.to_bytes()) == GOOD
+    assert manifest.parse(GOOD.to_bytes()) == GOOD
     assert GOOD.size == 15 and [part.title for part in GOOD.of("database", "config")] == ["database mysql.db", "config"]
 
 
 def test_an_image_has_a_name_of_its_own_kind() -> None:
     image = Part("image", "dokku/shop:latest", "image-dokku-shop-latest.tar", 1, "0" * 64)
-    assert manifests.parse(replace(GOOD, parts=(image,)).to_bytes()).parts == (image,)
+    assert manifest.parse(replace(GOOD, parts=(image,)).to_bytes()).parts == (image,)
 
 
 def changed(**change: Any) -> bytes:
@@ -79,13 +79,13 @@ def part(**change: Any) -> list[dict[str, Any]]:
 )
 def test_a_bad_manifest_says_what_is_wrong(content: bytes, why: str) -> None:
     with pytest.raises(BadManifest, match=why):
-        manifests.parse(content)
+        manifest.parse(content)
 
 
 @given(st.binary(max_size=200))
 def test_nothing_else_is_a_manifest(content: bytes) -> None:
     with pytest.raises(BadManifest):
-        manifests.parse(content)
+        manifest.parse(content)
 
 
 def test_a_configuration_has_names_of_variables_and_a_database_numbers_of_keys() -> None:
@@ -96,7 +96,7 @@ def test_a_configuration_has_names_of_variables_and_a_database_numbers_of_keys()
         return Manifest(identity, "shop", "web1", "", made, "requested", "", {}, {}, (part,)).to_bytes()
 
     for kind, keys in (("config", ["APP_KEY", "GREETING"]), ("config", []), ("database", {"0": [3, 3]})):
-        assert manifests.parse(content(kind, keys)).parts[0].facts["keys"] == keys
+        assert manifest.parse(content(kind, keys)).parts[0].facts["keys"] == keys
     for kind, wrong in (("config", {"APP_KEY": 1}), ("config", [1]), ("config", "APP_KEY"), ("database", ["0"])):
         with pytest.raises(BadManifest):
-            manifests.parse(content(kind, wrong))
+            manifest.parse(content(kind, wrong))

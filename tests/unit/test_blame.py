@@ -14,9 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import release_c
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work, carry_out
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint, gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check
 from ansible_collections.ops.runbook.plugins.module_utils.health.fetch import Answer
@@ -182,7 +180,7 @@ ANSWERS: dict[str, tuple[Result, Result | None, tuple[bool, str]]] = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_held_against_the_one_before_the_change(name: str) -> None:
     now, before, expected = ANSWERS[name]
-    judged = health.against(now, before.to_dict() if before is not None else None)
+    judged = gate.against(now, before.to_dict() if before is not None else None)
     assert (judged.ok, judged.about) == expected
     assert bool(judged.reason) is not judged.ok
     assert not judged.warnings or judged.ok
@@ -192,7 +190,7 @@ def test_a_slow_machine_is_named_with_both_figures() -> None:
     now, before = (
         result(seconds=each, about="speed", reason="answers in 3.00 s, the limit is 2 s") for each in (3, 2.5)
     )
-    assert health.against(now, before.to_dict()).warnings == (
+    assert gate.against(now, before.to_dict()).warnings == (
         "answers in 3.00 s, the limit is 2 s; before the change it took 2.50 s",
     )
 
@@ -212,7 +210,7 @@ def answer(seconds: float = 0.1, status: int = 200, days: int = 60) -> Answer:
 )
 def test_of_one_answer_a_certificate_is_a_warning_and_speed_is_open(given: Answer, about: str, warnings: int) -> None:
     check = Check("health", "https://a/", max_seconds=2, tls_min_days=14)
-    found = health.evaluate(check, given)
+    found = gate.evaluate(check, given)
     assert (found.about, len(found.warnings)) == (about, warnings)
     assert found.ok is (given.status == 200 and given.seconds < 2)
 
@@ -290,11 +288,11 @@ def test_the_record_says_what_a_failed_step_is_about(tmp_path: Path, error: str,
 
 @pytest.mark.parametrize(("load", "factor"), [(0.3, 1.0), (2.0, 1.0), (5.0, 2.5), (40.0, 4.0)])
 def test_a_busy_machine_has_longer_for_the_same(load: float, factor: float) -> None:
-    assert health_endpoint.busy(lambda: (load, 9.0, 9.0), 2) == factor
+    assert endpoint.busy(lambda: (load, 9.0, 9.0), 2) == factor
 
 
 def test_the_gate_waits_as_long_as_the_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health_endpoint, "busy", lambda: 3.0)
+    monkeypatch.setattr(endpoint, "busy", lambda: 3.0)
     settings = GateSettings((Check("site", "http://127.0.0.1/", timeout=2.0),), 15.0, 1.0, 1)
     assert settings.patience == 45.0
     assert [check.timeout for check in settings.asked] == [6.0]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle as compose_bundle
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judge import (
     Answer,
     DiskUse,
@@ -451,7 +451,7 @@ def test_of_a_container_only_what_may_be_seen_is_in_the_bundle() -> None:
         "configs": {"proxy": {"content": "CANARY"}},
         "x-password": "CANARY",
     }
-    shown = compose_bundle.may_be_shown([raw, config])
+    shown = bundle.may_be_shown([raw, config])
     assert "CANARY" not in json.dumps(shown)
     container, files = shown
     assert container["State"]["Status"] == "running" and container["Config"]["Image"] == "redis:8.0"
@@ -478,8 +478,8 @@ def test_of_a_container_only_what_may_be_seen_is_in_the_bundle() -> None:
     ],
 )
 def test_a_name_of_the_bundle_stays_in_it(name: str, safe: bool) -> None:
-    assert compose_bundle.is_safe_name(name) is safe
-    assert compose_bundle.folder_of("../web1") == "host" and compose_bundle.folder_of("web1") == "web1"
+    assert bundle.is_safe_name(name) is safe
+    assert bundle.folder_of("../web1") == "host" and bundle.folder_of("web1") == "web1"
 
 
 @pytest.mark.parametrize("busy", ["operation 1 (deploy by anna) is at work", "somebody runs docker compose up"])

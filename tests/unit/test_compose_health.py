@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.service import
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Output
 
 BACKEND, WORKER = "registry.example.com/acme/backend", "registry.example.com/acme/worker"
@@ -139,7 +139,7 @@ def test_behind_a_proxy_that_answers_502_its_log_is_the_cause(status: int | None
     containers = [listed("backend", "172.20.0.5"), listed("proxy", "172.20.0.4", 80)]
     engine = SimpleNamespace(containers=lambda _labels: containers)
     service = SimpleNamespace(engine=engine, compose=lambda *_words, **_options: Output(0, "", f"{log}\n"))
-    results = [health.Result("health", "http://localhost/", False, status)]
+    results = [gate.Result("health", "http://localhost/", False, status)]
     assert behind_the_proxy(service, "shop", results).startswith(said)  # type: ignore[arg-type]
     assert bool(behind_the_proxy(service, "shop", results)) is bool(said)  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect as compose_inspect
+from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect
 
 
 def raw(service: str, address: str = "", port: str = "", image: str = "") -> dict[str, Any]:
@@ -28,8 +28,8 @@ PROXY, API, JOBS = (
 
 
 def test_ports_and_addresses() -> None:
-    assert compose_inspect.published([PROXY, API, {}]) == {8080: "proxy"}
-    assert compose_inspect.addresses([PROXY, API, JOBS]) == {"10.1.0.2": "proxy", "10.1.0.3": "api"}
+    assert inspect.published([PROXY, API, {}]) == {8080: "proxy"}
+    assert inspect.addresses([PROXY, API, JOBS]) == {"10.1.0.2": "proxy", "10.1.0.3": "api"}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_ports_and_addresses() -> None:
     ],
 )
 def test_who_answers_at_an_address_of_the_host(url: str, ports: dict[int, str], found: tuple[str, int]) -> None:
-    assert compose_inspect.answerer(url, ports) == found
+    assert inspect.answerer(url, ports) == found
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_who_answers_at_an_address_of_the_host(url: str, ports: dict[int, str], 
     ],
 )
 def test_who_answers_inside(url: str, found: tuple[str, int]) -> None:
-    assert compose_inspect.answerer_inside(url, "proxy", [PROXY, API]) == found
+    assert inspect.answerer_inside(url, "proxy", [PROXY, API]) == found
 
 
 def test_a_service_of_the_same_repository_that_was_left_behind() -> None:
@@ -70,12 +70,12 @@ def test_a_service_of_the_same_repository_that_was_left_behind() -> None:
         }
     }
     named = {"api": "registry.example.com/shop"}
-    assert compose_inspect.other_builds([PROXY, API, JOBS], config, named) == {}
+    assert inspect.other_builds([PROXY, API, JOBS], config, named) == {}
     older = {**JOBS, "Image": "sha256:2"}
-    assert compose_inspect.other_builds([PROXY, API, older], config, named) == {
+    assert inspect.other_builds([PROXY, API, older], config, named) == {
         "jobs": "another build than api, of the same repository"
     }
-    assert compose_inspect.other_builds([PROXY, older], config, named) == {}
+    assert inspect.other_builds([PROXY, older], config, named) == {}
 
 
 def ran(started: str, created: str = "2026-11-30T07:00:00.5Z") -> dict[str, Any]:
@@ -107,4 +107,4 @@ MADE, STARTED = ran("2026-11-30T11:59:59Z", "2026-11-30T11:58:00Z"), ran("2026-1
     ],
 )
 def test_since_when_a_line_is_a_sign(container: dict[str, Any], broken: list[dict[str, Any]], before: float) -> None:
-    assert NOON - compose_inspect.signs_since(container, broken, NOON, 600.0) == before
+    assert NOON - inspect.signs_since(container, broken, NOON, 600.0) == before

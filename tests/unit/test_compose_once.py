@@ -68,4 +68,4 @@ def test_the_rule_is_written_once() -> None:
     """The plan, the gate and the diagnosis must not have each a rule of their own."""
     folder = Path(__file__).parents[2] / "plugins"
     having = [file.name for file in folder.rglob("*.py") if "service_completed_successfully" in file.read_text()]
-    assert having == ["compose_once.py"]
+    assert having == ["once.py"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import plan as compose_secrets
-from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value as secret_value
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.usage import MOUNTED, Use
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger
@@ -91,7 +91,7 @@ def test_the_old_file_is_kept_for_its_owner_until_the_end(folder: Path) -> None:
     copy = folder / "state" / "secrets" / "op1.env"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
-    assert isinstance(note, dict) and secret_value.matches("it$#", note["keys"]["KEY"])
+    assert isinstance(note, dict) and value.matches("it$#", note["keys"]["KEY"])
     assert "it$#" not in str(note)
     do(folder, "forget_env")
     assert kept(folder) == []

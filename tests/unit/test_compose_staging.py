@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import release
 from ansible_collections.ops.runbook.plugins.module_utils.compose.staging import Staging, judge, prove
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
 
@@ -44,7 +44,7 @@ def record(number: int, procedure: str, source: Any, target: Any, outcome: str =
 
 def seen(*records: dict[str, Any], problems: tuple[str, ...] = ()) -> dict[str, Any]:
     """What operation_history_info returns on staging."""
-    return operation_history.picture(Ledger(records=records, problems=problems), None, "free", None)
+    return history.picture(Ledger(records=records, problems=problems), None, "free", None)
 
 
 OLD, NEW, OTHER = built("a", "0.9"), built("b"), built("c")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import usage as compose_usage
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import usage
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.usage import Use
 
 KEYS = ("KEY", "PW")
 VALUES = {"KEY": "old$1", "PW": "secret"}
-MARKS = compose_usage.marks(KEYS, "mark")
+MARKS = usage.marks(KEYS, "mark")
 
 
 def config(**services: dict[str, Any]) -> dict[str, Any]:
@@ -19,11 +19,11 @@ def config(**services: dict[str, Any]) -> dict[str, Any]:
 
 
 def found(before: dict[str, Any], marked: dict[str, Any]) -> dict[str, list[Use]]:
-    return compose_usage.uses(before, marked, MARKS, VALUES, "/srv/.env")
+    return usage.uses(before, marked, MARKS, VALUES, "/srv/.env")
 
 
 def test_a_mark_stands_for_one_key() -> None:
-    marks = compose_usage.marks([f"K{number}" for number in range(12)], "m")
+    marks = usage.marks([f"K{number}" for number in range(12)], "m")
     assert not any(one != other and one in other for one in marks.values() for other in marks.values())
 
 
@@ -96,4 +96,4 @@ def test_what_a_database_keeps_too_is_recognised(name: str, value: str, kept: bo
     before = config(a={"environment": {name: value.format("secret")}})
     marked = config(a={"environment": {name: value.format(MARKS["PW"])}})
     uses = found(before, marked)["PW"]
-    assert bool(compose_usage.kept_elsewhere("PW", uses, marked, MARKS["PW"])) is kept
+    assert bool(usage.kept_elsewhere("PW", uses, marked, MARKS["PW"])) is kept

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
+from ansible_collections.ops.runbook.plugins.module_utils.compose import before
 from ansible_collections.ops.runbook.plugins.module_utils.compose.alembic import Revision
 from ansible_collections.ops.runbook.plugins.module_utils.compose.before import Was
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files
 from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
@@ -57,7 +57,7 @@ def done(step: Step, record: dict[str, Was] | None, here: tuple[str, ...] = ()) 
     host = Host(here)
     plan: dict[str, Any] = {"procedure": "deploy", "project": "shop", "from": None, "saved_as": "op-1"}
     if record is not None:
-        plan["before"] = compose_before.to_dict(record)
+        plan["before"] = before.to_dict(record)
     guard = SimpleNamespace(progress=lambda: SimpleNamespace(ever_begun=["pin", "up"]))
     ComposeSteps(host, guard, plan, host)(step)  # type: ignore[arg-type]
     return host.typed
@@ -230,7 +230,7 @@ def test_what_the_images_of_a_good_release_ran_is_noted(
 def test_the_files_are_put_back_only_once_no_migration_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(alembic_probe, "settle", lambda *_: order.append("settled"))
-    monkeypatch.setattr(compose_pins, "put_back", lambda *_: order.append("put back"))
+    monkeypatch.setattr(files, "put_back", lambda *_: order.append("put back"))
     host = Host()
     host.description.migration_service = "api"
     plan = {"procedure": "deploy", "project": "shop", "from": None, "saved_as": "op-1"}
@@ -259,7 +259,7 @@ def test_no_container_of_another_file_is_ever_removed() -> None:
         if re.search(r"[\"' ]--remove-orphans|COMPOSE_REMOVE_ORPHANS", line)
     }
     assert found == {
-        'compose_service.py: _ORPHANS = {"COMPOSE_REMOVE_ORPHANS": "false", "COMPOSE_IGNORE_ORPHANS": "true"}',
+        'service.py: _ORPHANS = {"COMPOSE_REMOVE_ORPHANS": "false", "COMPOSE_IGNORE_ORPHANS": "true"}',
         # Advice of the rule against `down -v`, not a call.
-        'destructive_rules.py: "docker compose down, or up -d --remove-orphans; volumes stay",',
+        'rules.py: "docker compose down, or up -d --remove-orphans; volumes stay",',
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import client as dokku_client
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import client
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     Answer,
     AppMissing,
@@ -180,7 +180,7 @@ def stand_in(tmp_path: Path) -> Path:
 
 
 def me() -> str:
-    return dokku_client._user_name()
+    return client._user_name()
 
 
 @pytest.fixture
@@ -196,11 +196,11 @@ def test_what_is_given_on_stdin_arrives_and_is_on_no_command_line(dokku: Dokku) 
 def test_of_more_than_can_be_parsed_the_beginning_and_the_end_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dokku_client.bounded, "PARSED", 1000)
-    monkeypatch.setattr(dokku_client.bounded, "SHOWN", 100)
-    with dokku_client.file_in_memory("dokku") as output:
+    monkeypatch.setattr(client.bounded, "PARSED", 1000)
+    monkeypatch.setattr(client.bounded, "SHOWN", 100)
+    with client.file_in_memory("dokku") as output:
         output.write(b"first" + b"x" * 5000 + b"last")
-        text = dokku_client._read(output)
+        text = client._read(output)
     assert text.startswith("first") and text.endswith("last") and len(text) < 300
     assert "letters are left out" in text
 

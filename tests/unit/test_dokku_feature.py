@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features as dokku_features
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import tune as dokku_tune
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, tune
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import (
     Service,
     Wish,
@@ -175,11 +174,11 @@ def test_values_are_filled_with_what_is_known_of_the_feature() -> None:
 
 def test_limits_may_be_of_all_processes_or_of_one() -> None:
     inputs = {"limits": {"cpu": 2, "memory": None, "worker": {"memory_swap": "1g"}}, "reserve": {"memory": "64m"}}
-    assert dokku_tune.limits_of(inputs) == {
+    assert tune.limits_of(inputs) == {
         "_default_": {"limits": {"cpu": "2", "memory": ""}, "reserve": {"memory": "64m"}},
         "worker": {"limits": {"memory-swap": "1g"}},
     }
-    assert dokku_tune.limits_of({}) == {}
+    assert tune.limits_of({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -187,17 +186,17 @@ def test_limits_may_be_of_all_processes_or_of_one() -> None:
     [("true", True, "HSTS, for 600"), ("true", False, "once the app has a certificate"), ("false", True, "is off")],
 )
 def test_what_is_on_already(hsts: str, certificate: bool, said: str) -> None:
-    lines = dokku_tune.already({"hsts": hsts, "hsts-max-age": "600"}, certificate)
+    lines = tune.already({"hsts": hsts, "hsts-max-age": "600"}, certificate)
     assert said in lines[1] and "gzip" in lines[0]
 
 
 def test_what_is_true_of_caches_and_of_opcache() -> None:
-    assert "could not be seen" in dokku_tune.about_caches(Seen())[0]
-    assert dokku_tune.about_caches(Seen(caches=()))[0].endswith("none")
-    assert "config:cache" in dokku_tune.about_caches(Seen(caches=("config:cache",)))[0]
-    assert "php.ini" in dokku_tune.about_opcache(Seen("Off"))[0]
-    assert "nothing is to be set" in dokku_tune.about_opcache(Seen("On"))[0]
-    assert "did not say" in dokku_tune.about_opcache(Seen())[0]
+    assert "could not be seen" in tune.about_caches(Seen())[0]
+    assert tune.about_caches(Seen(caches=()))[0].endswith("none")
+    assert "config:cache" in tune.about_caches(Seen(caches=("config:cache",)))[0]
+    assert "php.ini" in tune.about_opcache(Seen("Off"))[0]
+    assert "nothing is to be set" in tune.about_opcache(Seen("On"))[0]
+    assert "did not say" in tune.about_opcache(Seen())[0]
 
 
 # -- the list ------------------------------------------------------------------------------------
@@ -208,11 +207,11 @@ def test_what_is_true_of_caches_and_of_opcache() -> None:
     [(None, "unknown"), (-5, "0 min"), (59, "0 min"), (3600, "60 min"), (7200, "2 h"), (172800, "2 days")],
 )
 def test_an_age(seconds: int | None, text: str) -> None:
-    assert dokku_features.age(seconds) == text
+    assert features.age(seconds) == text
 
 
 def test_the_list_of_feature_apps() -> None:
-    old = dokku_features.Feature(
+    old = features.Feature(
         "restant-feature-xyz",
         20 * 86400,
         True,
@@ -223,13 +222,11 @@ def test_the_list_of_feature_apps() -> None:
         61,
         True,
     )
-    new = dokku_features.Feature("restant-feature-abc", 60, False, "false", (), (), (), None, False)
-    lines = dokku_features.lines(
-        {"dokku-1": {"features": [old.to_dict(), new.to_dict()]}, "dokku-2": {"msg": "unreachable"}}
-    )
+    new = features.Feature("restant-feature-abc", 60, False, "false", (), (), (), None, False)
+    lines = features.lines({"dokku-1": {"features": [old.to_dict(), new.to_dict()]}, "dokku-2": {"msg": "unreachable"}})
     text = "\n".join(lines)
     assert "20 days !" in text and "mysql/restant-db (production's)" in text and "61 days" in text
     assert (
         "not deployed" in text and "old (!): restant-feature-xyz" in text and "dokku-2: not read: unreachable" in text
     )
-    assert dokku_features.lines({"dokku-1": {"features": []}}) == ["no feature apps"]
+    assert features.lines({"dokku-1": {"features": []}}) == ["no feature apps"]

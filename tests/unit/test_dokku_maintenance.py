@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import items
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import report as dokku_maintenance_report
-from ansible_collections.ops.runbook.plugins.module_utils.host import log_archive
-from ansible_collections.ops.runbook.plugins.module_utils.host import safety_review as host_review
+from ansible_collections.ops.runbook.plugins.module_utils.host import log_archive, safety_review
 from ansible_collections.ops.runbook.plugins.module_utils.text import log_errors
 
 WEDNESDAY = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
@@ -156,7 +155,7 @@ libssl3t64/stable-updates,stable-security 3.5.1-1+deb13u1 amd64 [upgradable from
 
 
 def test_security_updates_are_told_from_others() -> None:
-    found = host_review.upgrades(APT)
+    found = safety_review.upgrades(APT)
     assert [(one.name, one.security) for one in found] == [
         ("openssl", True),
         ("tzdata", False),
@@ -179,10 +178,10 @@ TCP6 = """\
 
 @pytest.mark.skipif(__import__("sys").byteorder != "little", reason="the kernel prints words as it has them in memory")
 def test_what_listens_to_the_outside() -> None:
-    sockets = host_review.listening(TCP, 4) + host_review.listening(TCP6, 6)
+    sockets = safety_review.listening(TCP, 4) + safety_review.listening(TCP6, 6)
     assert ("127.0.0.1", 3306) in sockets
     assert ("::1", 8080) in sockets
-    assert host_review.open_ports(sockets) == [22, 80]
+    assert safety_review.open_ports(sockets) == [22, 80]
 
 
 PASSWD = """\
@@ -196,8 +195,8 @@ GROUP = "root:x:0:\nsudo:x:27:admin\ndocker:x:999:dokku,deploy\ndeploy:x:1000:\n
 
 
 def test_who_may_log_in_and_who_is_as_good_as_root() -> None:
-    assert host_review.logins(PASSWD) == ["deploy", "dokku", "root", "toor"]
-    assert host_review.as_good_as_root(PASSWD, GROUP) == {
+    assert safety_review.logins(PASSWD) == ["deploy", "dokku", "root", "toor"]
+    assert safety_review.as_good_as_root(PASSWD, GROUP) == {
         "root": ["toor"],
         "sudo": ["admin"],
         "docker": ["deploy", "dokku"],
@@ -213,7 +212,7 @@ def test_the_keys_of_an_account_are_those_that_sshd_reads() -> None:
         "unread": ["/k can't be read"],
         "notes": ["AuthorizedKeysCommand gives keys too"],
     }
-    assert host_review.keys(account) == [
+    assert safety_review.keys(account) == [
         "ssh-ed25519 SHA256:a ann@example.com",
         "ssh-rsa SHA256:b (no comment), lets nobody in: it expired",
         "not read: /k can't be read",

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import operation as dokku_operation
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check, operation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
 
@@ -53,13 +52,13 @@ ANSWERS: dict[str, tuple[int, str, str, Broken | None]] = {
 @pytest.mark.parametrize("case", ANSWERS.values(), ids=ANSWERS)
 def test_what_nginx_refuses(case: tuple[int, str, str, Broken | None]) -> None:
     rc, out, err, broken = case
-    assert dokku_nginx_check.judge(Answer(("nginx:validate-config",), rc, out, err)) == broken
+    assert nginx_check.judge(Answer(("nginx:validate-config",), rc, out, err)) == broken
 
 
 def test_the_refusal_names_whose_file_it_is_and_what_mends_it() -> None:
     broken = ANSWERS["a file that was dropped beside another app's"][3]
     assert broken is not None
-    refusal = dokku_nginx_check.refusal(broken, "shop")
+    refusal = nginx_check.refusal(broken, "shop")
     assert "the file of other" in refusal.text and "directive invalid value" in refusal.text
     assert f"sudo mv {DROPPED} {DROPPED}.broken" in [way for way, _ in refusal.ways]
 
@@ -74,20 +73,20 @@ def test_the_refusal_names_whose_file_it_is_and_what_mends_it() -> None:
     ],
 )
 def test_an_app_without_nginx_needs_none(report: dict[str, str], proxied: bool) -> None:
-    assert dokku_nginx_check.proxied(report) is proxied
+    assert nginx_check.proxied(report) is proxied
 
 
 #: Procedures that start no container of an app, so that Dokku asks nginx nothing.
 STARTS_NOTHING = {"backup", "maintenance"}
 
 
-@pytest.mark.parametrize("name", sorted({*dokku_operation.PROCEDURES} - STARTS_NOTHING))
+@pytest.mark.parametrize("name", sorted({*operation.PROCEDURES} - STARTS_NOTHING))
 def test_each_procedure_that_starts_an_app_asks_nginx_in_its_plan(name: str) -> None:
     """Dokku asks last; a new procedure that does not ask first is found here."""
-    tree = ast.parse(Path(str(dokku_operation.PROCEDURES[name]().__file__)).read_text())
+    tree = ast.parse(Path(str(operation.PROCEDURES[name]().__file__)).read_text())
     asked = {
         node.attr
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "dokku_nginx_check"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "nginx_check"
     }
     assert asked & {"must_be_taken", "refusal"}, f"the plan of {name} does not ask whether nginx takes the host"

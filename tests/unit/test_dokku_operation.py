@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import client as dokku_client
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.console import report
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import client, health
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
@@ -102,7 +101,7 @@ class Stand:
         program = folder / "dokku"
         program.write_text(PROGRAM.format(python=sys.executable, state=str(self.state)))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        self.description = Description("web", command=str(program), user=dokku_client._user_name(), disk_reserve=0)
+        self.description = Description("web", command=str(program), user=client._user_name(), disk_reserve=0)
         self.number = 0
         self.set(releases=[], latest="", branch="", broken=False, builds=[], calls=[], refs={})
         self.set(nginx="", proxy="nginx", strays=[], under_way="", old_plugin=False)
@@ -336,10 +335,10 @@ def test_an_app_that_was_given_the_id_of_the_tag_is_the_release_all_the_same(pri
     private.set(branch_says=COMMIT, git_rev=OTHER)
     result = private.run("deploy", to="v1")
     to = result["closed"]["record"]["to"]
-    assert outcome(result) == "succeeded" and dokku_health.reported(to) == (COMMIT, OTHER), result
+    assert outcome(result) == "succeeded" and health.reported(to) == (COMMIT, OTHER), result
     private.set(git_rev="")
     private.run("deploy", to="acme/app:2")
-    assert dokku_health.reported(private.plan("rollback", to="2", check=True)["plan"]["to"]) == (COMMIT, OTHER)
+    assert health.reported(private.plan("rollback", to="2", check=True)["plan"]["to"]) == (COMMIT, OTHER)
 
 
 @pytest.mark.parametrize(("way", "live"), [("resume", COMMIT), ("undo", "acme/app:1")])
@@ -378,7 +377,7 @@ def test_an_image_that_is_live_by_its_name_may_have_been_moved_since(stand: Stan
 def test_what_a_first_deploy_leaves_is_said(stand: Stand) -> None:
     planned = stand.plan("deploy", to="acme/app:broken")
     result = stand.apply(planned)
-    told = operation_report.trouble_lines(
+    told = report.trouble_lines(
         {"d1": {"outcome": "reverted", "planned": planned, "record": result["closed"]["record"], "verified": None}}
     )
     assert "web is stopped" in told[1] and "as it was before" not in "".join(told), told
@@ -389,7 +388,7 @@ def test_what_was_not_asked_is_not_called_verified(stand: Stand) -> None:
     planned = stand.plan("deploy", to="acme/app:broken")
     result = stand.apply(planned)
     ended = {"outcome": "reverted", "planned": planned, "record": result["closed"]["record"]}
-    told = operation_report.trouble_lines({"d1": {**ended, "verified": result["verified"]}})
+    told = report.trouble_lines({"d1": {**ended, "verified": result["verified"]}})
     assert "no endpoint was asked" in told[1] and "verified" not in told[1], told
 
 

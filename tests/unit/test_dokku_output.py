@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import output as dokku_output
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import output
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, DokkuError, error_of
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import (
     Command,
@@ -96,7 +96,7 @@ CASES: dict[str, tuple[int, str, str, str, tuple[str, ...]]] = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_what_is_quoted_holds_the_cause(case: tuple[int, str, str, str, tuple[str, ...]]) -> None:
     rc, out, err, first, more = case
-    found = dokku_output.quoted(rc, out, err)
+    found = output.quoted(rc, out, err)
     assert found.startswith(first), found
     assert all(text in found for text in more), found
     assert len(found.split(" | ")) <= 16
@@ -119,9 +119,7 @@ def test_a_kind_of_error_is_told_by_dokku_s_own_lines() -> None:
 def test_a_secret_is_masked_before_its_line_is_cut() -> None:
     err = " !     " + "x" * 300 + "hunter2222" + "y" * 300 + "\n"
     for width in range(0, 300, 7):
-        found = dokku_output.quoted(
-            1, "", err.replace("x" * 300, "x" * width), lambda text: text.replace("hunter2222", "*")
-        )
+        found = output.quoted(1, "", err.replace("x" * 300, "x" * width), lambda text: text.replace("hunter2222", "*"))
         assert "hunter" not in found and "2222" not in found
 
 

@@ -11,11 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy as dokku_deploy
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy, health, release_steps, rollback
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import release_steps as dokku_change
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import rollback as dokku_rollback
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Code, Situation, choose, parse
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
@@ -184,7 +181,7 @@ REPORTED: dict[str, tuple[dict[str, Any] | None, tuple[str, ...]]] = {
 @pytest.mark.parametrize("case", REPORTED.values(), ids=REPORTED)
 def test_what_endpoints_must_report(case: tuple[dict[str, Any] | None, tuple[str, ...]]) -> None:
     release, ids = case
-    assert dokku_health.reported(release) == ids
+    assert health.reported(release) == ids
 
 
 def test_a_beginning_of_a_commit_is_that_commit_and_a_beginning_of_an_image_is_not() -> None:
@@ -226,7 +223,7 @@ def test_the_way_back_leaves_alone_what_was_never_touched(drift: str, branch: st
     found = situation(*THREE, **{"config-drift": drift})
     found = Situation(found.app, found.releases, found.report, found.ps, git={"sha": branch})
     live = found.live
-    assert live is not None and dokku_change.is_back(found, live, keep) is back
+    assert live is not None and release_steps.is_back(found, live, keep) is back
 
 
 PROCESSES: dict[str, tuple[dict[str, str], list[str]]] = {
@@ -276,13 +273,13 @@ LATEST = {
 def test_what_a_restart_would_start_is_told_as_it_is(case: tuple[dict[str, str], str]) -> None:
     report, text = case
     release = parse([{"number": 1, "state": "held"}])[0]
-    (line,) = dokku_rollback._situation_warnings(release, Situation("x", report=report))
+    (line,) = rollback._situation_warnings(release, Situation("x", report=report))
     assert text in line
 
 
 def test_a_service_that_is_down_is_named_with_what_starts_it() -> None:
-    assert dokku_rollback.services_down({"services_down": []}, "x") is None
-    refusal = dokku_rollback.services_down({"services_down": ["dokku.mysql.restant-db"]}, "x")
+    assert rollback.services_down({"services_down": []}, "x") is None
+    refusal = rollback.services_down({"services_down": ["dokku.mysql.restant-db"]}, "x")
     assert refusal is not None and refusal.code == "service_down"
     assert refusal.ways == (("dokku mysql:start restant-db", "on the host, starts it"),)
 
@@ -291,7 +288,7 @@ def test_a_service_that_is_down_is_named_with_what_starts_it() -> None:
 
 
 def test_inputs_are_taken_as_people_type_them() -> None:
-    wish = dokku_rollback.wish_of({"to": "", "keep": "API_KEY, DB_PASSWORD,API_KEY", "restore": ["scale"]})
+    wish = rollback.wish_of({"to": "", "keep": "API_KEY, DB_PASSWORD,API_KEY", "restore": ["scale"]})
     assert (wish.to, wish.keep, wish.restore) == ("previous", ("API_KEY", "DB_PASSWORD"), ("scale",))
     assert wish.options == ["--keep", "API_KEY", "--keep", "DB_PASSWORD", "--restore-scale"]
 
@@ -299,17 +296,17 @@ def test_inputs_are_taken_as_people_type_them() -> None:
 @pytest.mark.parametrize(("inputs", "code"), [({"keep": "A=b"}, "bad_key"), ({"restore": "config"}, "bad_restore")])
 def test_a_wrong_input_is_refused(inputs: dict[str, str], code: str) -> None:
     with pytest.raises(Refused) as caught:
-        dokku_rollback.wish_of(inputs)
+        rollback.wish_of(inputs)
     assert caught.value.refusal.code == code
 
 
 def test_a_rollback_that_had_ended_is_not_done_again() -> None:
     done = situation(listed(4, "live", B, source="rollback", rollback_to=2), *THREE)
-    assert (dokku_rollback.rolled_back(done, 2, 3) or done.releases[1]).number == 4
-    assert dokku_rollback.rolled_back(done, 2, 4) is None
-    assert dokku_rollback.rolled_back(done, 1, 3) is None
+    assert (rollback.rolled_back(done, 2, 3) or done.releases[1]).number == 4
+    assert rollback.rolled_back(done, 2, 4) is None
+    assert rollback.rolled_back(done, 1, 3) is None
     half = situation(listed(4, "live", B, source="rollback", rollback_to=2), *THREE, **{"pending-rollback": "2"})
-    assert dokku_rollback.rolled_back(half, 2, 3) is None
+    assert rollback.rolled_back(half, 2, 3) is None
 
 
 IS_THERE: dict[str, tuple[int, Situation, bool]] = {
@@ -325,7 +322,7 @@ IS_THERE: dict[str, tuple[int, Situation, bool]] = {
 def test_what_is_there_needs_no_rollback(case: tuple[int, Situation, bool]) -> None:
     number, found, there = case
     release = found.find(number)
-    assert release is not None and dokku_rollback.is_there(release, found) is there
+    assert release is not None and rollback.is_there(release, found) is there
 
 
 @pytest.mark.parametrize(
@@ -339,7 +336,7 @@ def test_what_is_there_needs_no_rollback(case: tuple[int, Situation, bool]) -> N
     ],
 )
 def test_a_second_run_does_what_the_first_one_left(shown: dict[str, Any], restore: list[str], nothing: bool) -> None:
-    assert dokku_rollback.nothing_changes(shown, restore) is nothing
+    assert rollback.nothing_changes(shown, restore) is nothing
 
 
 def test_a_plan_shows_names_and_no_value() -> None:
@@ -351,20 +348,20 @@ def test_a_plan_shows_names_and_no_value() -> None:
             {"what": "ports", "now": "http:80:5000", "recorded": ""},
         ],
     }
-    assert dokku_rollback.config_lines(shown, ["API_KEY"]) == [
+    assert rollback.config_lines(shown, ["API_KEY"]) == [
         ["config", ["put back: OLD", "dropped: NEW", "changed: MODE", "kept as now: API_KEY"]],
         ["files", ["Procfile of that release is put back"]],
     ]
-    assert dokku_rollback.diff_lines(shown) == ["+ OLD", "- NEW", "~ MODE"]
-    assert dokku_rollback.drift_lines(shown, ["scale"]) == ["ports stays http:80:5000; it was empty"]
-    assert "restore=scale" in dokku_rollback.drift_lines(shown, [])[0]
+    assert rollback.diff_lines(shown) == ["+ OLD", "- NEW", "~ MODE"]
+    assert rollback.drift_lines(shown, ["scale"]) == ["ports stays http:80:5000; it was empty"]
+    assert "restore=scale" in rollback.drift_lines(shown, [])[0]
 
 
 # -- the deploy's own rules ----------------------------------------------------------------------
 
 
-def staging(seen: Any, required: bool = True, hotfix: bool = False) -> dokku_deploy.StagingWish:
-    return dokku_deploy.StagingWish("restant-staging", seen, required, hotfix)
+def staging(seen: Any, required: bool = True, hotfix: bool = False) -> deploy.StagingWish:
+    return deploy.StagingWish("restant-staging", seen, required, hotfix)
 
 
 WELL = {"live": {"id": A}, "problems": []}
@@ -382,36 +379,36 @@ STAGING: dict[str, tuple[Any, str]] = {
 def test_staging_that_proves_nothing_refuses_or_warns(case: tuple[Any, str]) -> None:
     seen, text = case
     with pytest.raises(Refused) as caught:
-        dokku_deploy.judge_staging(staging(seen), Source("git", A, A), "restant-main")
+        deploy.judge_staging(staging(seen), Source("git", A, A), "restant-main")
     assert text in caught.value.refusal.text
     assert ("hotfix=true", "goes to production without staging; the ledger says so") in caught.value.refusal.ways
-    _, warnings = dokku_deploy.judge_staging(staging(seen, required=False), Source("git", A, A), "restant-main")
+    _, warnings = deploy.judge_staging(staging(seen, required=False), Source("git", A, A), "restant-main")
     assert text in warnings[0]
 
 
 def test_staging_that_is_well_is_said() -> None:
-    line, warnings = dokku_deploy.judge_staging(staging(WELL), Source("git", A[:9], A[:9]), "restant-main")
+    line, warnings = deploy.judge_staging(staging(WELL), Source("git", A[:9], A[:9]), "restant-main")
     assert ("restant-staging" in line, warnings) == (True, [])
 
 
 def test_a_hotfix_bypasses_staging_and_says_so() -> None:
-    line, warnings = dokku_deploy.judge_staging(staging(None, hotfix=True), Source("git", A, A), "restant-main")
+    line, warnings = deploy.judge_staging(staging(None, hotfix=True), Source("git", A, A), "restant-main")
     assert line == "" and warnings[0].startswith("hotfix=true: restant-staging was not asked")
 
 
 def test_the_staging_app_itself_asks_nobody() -> None:
-    assert dokku_deploy.judge_staging(staging(None), Source("git", A, A), "restant-staging") == ("", [])
+    assert deploy.judge_staging(staging(None), Source("git", A, A), "restant-staging") == ("", [])
 
 
 def test_a_deploy_that_had_ended_is_not_done_again() -> None:
     found = situation(*THREE)
-    assert (dokku_deploy.deployed(found, Code(C), 2) or found.releases[1]).number == 3
-    assert dokku_deploy.deployed(found, Code(C), 3) is None
-    assert dokku_deploy.deployed(found, Code(A), 2) is None
-    assert dokku_deploy.deployed(situation(*THREE, **{"latest-is-live": "false"}), Code(C), 2) is None
+    assert (deploy.deployed(found, Code(C), 2) or found.releases[1]).number == 3
+    assert deploy.deployed(found, Code(C), 3) is None
+    assert deploy.deployed(found, Code(A), 2) is None
+    assert deploy.deployed(situation(*THREE, **{"latest-is-live": "false"}), Code(C), 2) is None
 
 
 def test_checks_that_are_off_are_said() -> None:
     found = situation(*THREE)
     off = Situation(found.app, found.releases, found.report, found.ps, checks={"disabled-list": "web"})
-    assert "switched off for web" in dokku_deploy.situation_warnings(off)[0]
+    assert "switched off for web" in deploy.situation_warnings(off)[0]

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import renewal as dokku_renewal
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import renewal
 
 
 def ends_in(days: float) -> str:
@@ -33,7 +33,7 @@ def ends_in(days: float) -> str:
     ],
 )
 def test_a_certificate_is_due_within_its_grace_period(report: dict[str, str], days: int | str, due: bool) -> None:
-    assert (dokku_renewal.days_left(report), dokku_renewal.is_due(report)) == (days, due)
+    assert (renewal.days_left(report), renewal.is_due(report)) == (days, due)
 
 
 def test_each_app_gets_the_reason_that_stands_below_its_name() -> None:
@@ -42,8 +42,8 @@ def test_each_app_gets_the_reason_that_stands_below_its_name() -> None:
         "       shop-two needs renewal\n !     rate limited\n       blog still has 60d\n-----> Finished auto-renewal\n"
     )
     answer = Answer((), 1, said, "")
-    assert dokku_renewal.reasons(answer, ["shop", "shop-two"]) == (
+    assert renewal.reasons(answer, ["shop", "shop-two"]) == (
         "shop: !     shop.example.com: no such host",
         "shop-two: !     rate limited",
     )
-    assert dokku_renewal.reasons(answer, ["other"]) == (answer.said,)
+    assert renewal.reasons(answer, ["other"]) == (answer.said,)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy as dokku_deploy
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import (
     Source,
     ask,
@@ -121,6 +121,6 @@ def test_a_repository_that_only_dokku_may_read_is_fetched_by_dokku(tmp_path: Pat
 
 def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
     with pytest.raises(Refused) as caught:
-        dokku_deploy._source("main", "https://dev:hunter2222@git.example.com/app.git")
+        deploy._source("main", "https://dev:hunter2222@git.example.com/app.git")
     refusal = caught.value.refusal
     assert refusal.code == "secret_in_repository" and "hunter2222" not in str(refusal.to_dict())

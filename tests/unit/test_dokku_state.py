@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.module import failure
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import (
     ConfigPresent,
@@ -209,7 +209,7 @@ def test_a_configuration_is_brought_to_what_is_wanted_and_nothing_else_moves(
     for key, value in before.items():
         if is_own(key) or service_of(value) or (not purge and key not in values and key not in absent):
             assert after[key] == value
-    shown = repr(plan) + json.dumps(dokku_state.diff(plan.changes, "shop"))
+    shown = repr(plan) + json.dumps(part.diff(plan.changes, "shop"))
     assert not [value for value in (*before.values(), *values.values()) if len(value) > 8 and value in shown]
 
 
@@ -703,14 +703,14 @@ class Deaf(State[int]):
 
 def test_that_dokku_said_0_is_no_proof() -> None:
     with pytest.raises(NotPossible) as found:
-        dokku_state.bring(Dokku(), Deaf())
+        part.bring(Dokku(), Deaf())
     assert found.value.code == "not_taken" and "answer: 0 -> 42" in str(found.value)
     assert "Nothing was changed" not in found.value.paragraph()
-    assert dokku_state.bring(Dokku(), Deaf(), check_mode=True).changed
+    assert part.bring(Dokku(), Deaf(), check_mode=True).changed
 
 
 def test_a_difference_has_only_what_is_there() -> None:
-    found = dokku_state.diff([Change("a", "", "x"), Change("b", "y", "")], "shop")
+    found = part.diff([Change("a", "", "x"), Change("b", "y", "")], "shop")
     assert found == {"before": "b: y\n", "after": "a: x\n", "before_header": "shop", "after_header": "shop"}
 
 

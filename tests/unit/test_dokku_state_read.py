@@ -13,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features as dokku_features
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import ps as dokku_state_ps
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part, ps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import DomainsState
@@ -98,7 +96,7 @@ def test_an_app_and_one_that_is_missing(host: Host) -> None:
         PsState("nope"),
     ],
 )
-def test_a_missing_app_is_an_error_of_every_part(host: Host, state: dokku_state.State[object]) -> None:
+def test_a_missing_app_is_an_error_of_every_part(host: Host, state: part.State[object]) -> None:
     calls = ("config:export", "domains:report", "nginx:report", "resource:report", "ps:report")
     dokku = host({f"{call} nope --format json": MISSING for call in calls})
     with pytest.raises(AppMissing):
@@ -125,7 +123,7 @@ def test_a_configuration_goes_over_standard_input(host: Host, tmp_path: Path) ->
     )
     assert state.read(dokku).values == {"KEY": "old", "QUOTE": "quote'single", "LINES": "line1\nline2"}
     with pytest.raises(NotPossible) as failed:
-        dokku_state.bring(dokku, state)
+        part.bring(dokku, state)
     assert failed.value.touched and "canary" not in failed.value.paragraph()
     assert "Y2FuYXJ5" not in failed.value.paragraph()
     assert '"KEY": "canary-value"' in (tmp_path / "calls.stdin").read_text()
@@ -208,7 +206,7 @@ def test_processes_that_do_not_come_up_are_named(host: Host) -> None:
         }
     )
     with pytest.raises(NotPossible) as failed:
-        dokku_state.bring(dokku, PsState("web", "restarted", deadline=0.0))
+        part.bring(dokku, PsState("web", "restarted", deadline=0.0))
     assert failed.value.code == "not_settled" and "web.2 is exited" in str(failed.value)
 
 
@@ -228,7 +226,7 @@ def test_nginx_that_refuses_has_what_was_set_before_again(host: Host, tmp_path: 
         }
     )
     with pytest.raises(NotPossible) as failed:
-        dokku_state.bring(dokku, NginxState("store", {"access-log-format": "nosuch", "hsts": "false"}))
+        part.bring(dokku, NginxState("store", {"access-log-format": "nosuch", "hsts": "false"}))
     assert failed.value.code == "nginx_refuses" and "unknown log format" in str(failed.value)
     assert asked(tmp_path)[-4:] == [
         "nginx:set store access-log-format",
@@ -246,7 +244,7 @@ def test_nginx_that_refuses_already_is_left_alone(host: Host, tmp_path: Path) ->
         }
     )
     with pytest.raises(NotPossible) as failed:
-        dokku_state.bring(dokku, NginxState("store", {"hsts": "false"}))
+        part.bring(dokku, NginxState("store", {"hsts": "false"}))
     assert failed.value.code == "nginx_broken" and not failed.value.touched
     assert asked(tmp_path)[-1] == "nginx:validate-config"
 
@@ -259,14 +257,14 @@ def test_an_app_that_exists_although_its_creation_failed(host: Host) -> None:
         }
     )
     with pytest.raises(NotPossible) as failed:
-        dokku_state.bring(dokku, AppState("blog"))
+        part.bring(dokku, AppState("blog"))
     assert failed.value.touched and "blog does not exist" in str(failed.value)
 
 
 def test_nothing_is_destroyed_by_a_client_that_may_not(host: Host, tmp_path: Path) -> None:
     dokku = host({"apps:report blog --format json": '{"locked":"false"}'})
     with pytest.raises((NotPossible, DokkuError)):
-        dokku_state.bring(dokku, AppState("blog", "absent", "blog"))
+        part.bring(dokku, AppState("blog", "absent", "blog"))
     assert not [call for call in asked(tmp_path) if "destroy" in call]
 
 
@@ -282,7 +280,7 @@ def test_the_feature_apps_of_a_host(host: Host) -> None:
             f"letsencrypt:report {app} --format json": '{"active":"true","expiration":"2000000"}',
         }
     now = 1000000.0 + 20 * 86400
-    (found,) = dokku_features.find(host(made), "restant-", ["restant-main", "gone"], now, 14)
+    (found,) = features.find(host(made), "restant-", ["restant-main", "gone"], now, 14)
     assert (found.app, found.age, found.old) == ("restant-feature-xyz", 20 * 86400, True)
     assert found.services == found.shared == ("mysql/restant-db",)
     assert found.certificate_days == (2000000 - int(now)) // 86400
@@ -300,7 +298,7 @@ CALL = {"app": "web", "user": getpass.getuser(), "timeout": 60.0, "deadline": 0.
 
 def settled(dokku: Dokku, check_mode: bool = False) -> dict[str, object]:
     params = {**CALL, "command": dokku.command}
-    return dokku_module.settle(params, lambda _params: ConfigState("web", {"A": "1"}), check_mode)
+    return module.settle(params, lambda _params: ConfigState("web", {"A": "1"}), check_mode)
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -323,5 +321,5 @@ def test_a_restart_that_fails_says_that_the_rest_is_done(host: Host, tmp_path: P
     # The answers do not change by what is set: what is read back is not what this is about.
     dokku = host({**answers, "config:export web --format json": '{"A":"1"}'})
     with pytest.raises(NotPossible) as failed:
-        dokku_state_ps.restart(dokku, "web", 0.0)
+        ps.restart(dokku, "web", 0.0)
     assert failed.value.code == "restart_failed" and failed.value.touched and "failed checks" in str(failed.value)

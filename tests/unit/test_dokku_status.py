@@ -20,9 +20,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.container_usage
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, StillRuns
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge as dokku_status
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, outside
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look as dokku_look
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import outside as dokku_outside
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen as dokku_screen
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading import (
     PRODUCTION,
@@ -35,7 +34,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading i
     Usage,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Disk
 from ansible_collections.ops.runbook.plugins.module_utils.text import log_errors
 from ansible_collections.ops.runbook.plugins.module_utils.text.log_errors import Found
@@ -84,7 +83,7 @@ APP = App(
 GOOD = Reading(
     apps=(APP, replace(APP, name="restant-staging", role=STAGING)),
     services=(Service("mysql", "restant-db", "running", True, 12.0),),
-    endpoints=(health.Result("health", "https://restant.example.com/health", True, 200, 0.1, tls_days=60),),
+    endpoints=(gate.Result("health", "https://restant.example.com/health", True, 200, 0.1, tls_days=60),),
     disks=(Disk(("/",), 20.0, 2**35, 3.0),),
     history={"records": [], "lease": None},
     now=NOW,
@@ -97,22 +96,22 @@ def with_app(**changes: Any) -> Reading:
 
 def levels(reading: Reading) -> dict[str, str]:
     """What is not well, by topic."""
-    return {row.topic: row.level for row in dokku_status.judge(reading, Limits()) if row.level != "ok"}
+    return {row.topic: row.level for row in judge.judge(reading, Limits()) if row.level != "ok"}
 
 
 def test_a_host_whose_nginx_refuses_a_file_is_bad_though_every_app_answers() -> None:
     broken = Broken(
         "[emerg] invalid value in /home/dokku/other/nginx.conf:3", "/home/dokku/other/nginx.conf", ("other",)
     )
-    (row,) = [row for row in dokku_status.judge(replace(GOOD, nginx=broken), Limits()) if row.level != "ok"]
+    (row,) = [row for row in judge.judge(replace(GOOD, nginx=broken), Limits()) if row.level != "ok"]
     assert (row.topic, row.level) == ("nginx", "bad") and "the file of other" in row.text and "[emerg]" in row.text
     assert any("nginx:validate-config" in line for line in row.ways)
 
 
 def test_an_app_that_is_well_has_nothing_to_say() -> None:
-    rows = dokku_status.judge(GOOD, Limits())
+    rows = judge.judge(GOOD, Limits())
     assert levels(GOOD) == {}
-    assert dokku_status.verdict(rows)["text"] == "all is well"
+    assert judge.verdict(rows)["text"] == "all is well"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +200,7 @@ def test_staging_that_is_down_is_no_alarm() -> None:
 
 def test_a_host_on_which_dokku_cannot_be_called_still_has_a_screen() -> None:
     reading = replace(GOOD, apps=(), services=(), call_problem="ops may not call dokku", way="echo rule")
-    rows = dokku_status.judge(reading, Limits())
+    rows = judge.judge(reading, Limits())
     assert (rows[0].level, rows[0].details) == ("bad", ("echo rule",))
     assert {"disk", "endpoint health", "lease"} <= {row.topic for row in rows}
 
@@ -218,7 +217,7 @@ def test_a_lock_during_an_operation_of_ours_is_no_news() -> None:
 def test_maintenance_that_is_late_or_failed_is_said(days: int, outcome: str, level: str) -> None:
     finished = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(NOW - days * 86400 - 60))
     record = {"procedure": "maintenance", "outcome": outcome, "finished": finished, "facts": {"cadence": "weekly"}}
-    rows = dokku_status.judge(replace(GOOD, history={"records": [record]}), Limits())
+    rows = judge.judge(replace(GOOD, history={"records": [record]}), Limits())
     assert next(row.level for row in rows if row.topic == "maintenance") == level
 
 
@@ -230,7 +229,7 @@ def test_maintenance_that_is_late_or_failed_is_said(days: int, outcome: str, lev
     [("512m", 2**29), ("1g", 2**30), ("2048M", 2**31), ("512", 2**29), ("1.5g", 3 * 2**29), ("lots", None), ("", None)],
 )
 def test_a_memory_limit_is_read_as_docker_has_it(text: str, found: int | None) -> None:
-    assert dokku_status.memory_bytes(text) == found
+    assert judge.memory_bytes(text) == found
 
 
 @pytest.mark.parametrize(
@@ -245,7 +244,7 @@ def test_a_memory_limit_is_read_as_docker_has_it(text: str, found: int | None) -
     ],
 )
 def test_what_docker_will_refuse_is_named_before_the_next_deploy(key: str, value: str, refused: bool) -> None:
-    assert bool(dokku_status.refused_limits({key: value})) == refused
+    assert bool(judge.refused_limits({key: value})) == refused
 
 
 # -- holds ---------------------------------------------------------------------------------------
@@ -439,7 +438,7 @@ def test_what_a_busy_host_did_not_tell_in_time_is_not_asked_again_in_a_dearer_wa
     app = dokku_look.read_app(LateWithTheState(known.command, known.user), "app", PRODUCTION, Limits())
     asked = {line.partition(" ")[0] for line in (tmp_path / "calls").read_text().splitlines()}
     assert asked.isdisjoint({"releases", "releases:report", "ps:report", "builds:list"})
-    rows = {row.topic: row.text for row in dokku_status.judge(Reading(apps=(app,), now=NOW), Limits())}
+    rows = {row.topic: row.text for row in judge.judge(Reading(apps=(app,), now=NOW), Limits())}
     assert "did not end within 30 s" in rows["app release"] and "did not end within 30 s" in rows["app processes"]
 
 
@@ -473,13 +472,13 @@ def test_a_change_that_goes_on_is_told_and_no_repair(whose: str) -> None:
     """Somebody on call reads this in the middle of a colleague's deploy."""
     half = {**HALF_DONE, "report": dict(HALF_DONE["report"])}
     reading = with_app(**half)
-    assert any(row.ways for row in dokku_status.judge(reading, Limits()) if row.topic.startswith("restant-main"))
+    assert any(row.ways for row in judge.judge(reading, Limits()) if row.topic.startswith("restant-main"))
     if whose == "of Dokku":
         half["report"]["under-way"] = "a rollback to release 3 since 2026-11-21T03:15:00Z"
         reading = with_app(**half)
     else:
         reading = replace(reading, history={"records": [], "lease": LEASE})
-    rows = [row for row in dokku_status.judge(reading, Limits()) if row.topic.startswith("restant-main")]
+    rows = [row for row in judge.judge(reading, Limits()) if row.topic.startswith("restant-main")]
     (told,) = [row for row in rows if row.topic == "restant-main release"]
     assert told.text.startswith("under way: ") and "rollback" in told.text and "2026-11-21" in told.text
     assert not any(row.level == "bad" or row.ways or "dokku " in row.text for row in rows), rows
@@ -511,11 +510,11 @@ NGINX = {
 def test_what_nginx_does_with_requests_is_named_with_what_mends_it(case: tuple[dict[str, str], str, str, str]) -> None:
     """The endpoint may answer well all the same: it is another app that answers."""
     report, running, text, way = case
-    rows = dokku_status.judge(with_app(report={**REPORT, **report}, running=running), Limits())
+    rows = judge.judge(with_app(report={**REPORT, **report}, running=running), Limits())
     (row,) = [row for row in rows if row.topic == "restant-main nginx"]
     assert row.level == "bad" and text in row.text and row.ways[0].startswith(f"dokku {way} restant-main ")
     under_way = {**REPORT, **report, "under-way": "git-hook since 2026-11-21T03:15:00Z"}
-    rows = dokku_status.judge(with_app(report=under_way), Limits())
+    rows = judge.judge(with_app(report=under_way), Limits())
     assert not [row for row in rows if row.topic == "restant-main nginx"]
 
 
@@ -534,10 +533,10 @@ def test_an_operation_that_was_cut_off_has_one_advice() -> None:
     """By hand the rollback ends too, and the journal still calls it interrupted."""
     cut = {"procedure": "rollback", "operation": "1", "text": "cut off in a step", "ways": ["resume"]}
     reading = replace(with_app(report={**REPORT, "pending-rollback": "3"}), history={"records": [], "interrupted": cut})
-    lines = [line for row in dokku_status.judge(reading, Limits()) for line in (*row.details, *row.ways)]
+    lines = [line for row in judge.judge(reading, Limits()) for line in (*row.details, *row.ways)]
     assert [line for line in lines if "rollback" in line] == ["dokku_rollback with -e interrupted=resume"]
     alone = with_app(report={**REPORT, "pending-rollback": "3"})
-    assert any("finishes it" in line for row in dokku_status.judge(alone, Limits()) for line in row.ways)
+    assert any("finishes it" in line for row in judge.judge(alone, Limits()) for line in row.ways)
 
 
 def test_no_value_of_the_configuration_leaves_the_host(tmp_path: Path) -> None:
@@ -587,15 +586,15 @@ def test_the_end_of_a_certificate(text: str, found: float | None) -> None:
     ],
 )
 def test_an_address_of_the_host_itself_is_not_asked_from_elsewhere(check: dict[str, str], asked: bool) -> None:
-    assert bool(dokku_outside.checks([{"name": "health", **check}], True)) == asked
-    assert not dokku_outside.checks([{"name": "health", **check}], "false")
+    assert bool(outside.checks([{"name": "health", **check}], True)) == asked
+    assert not outside.checks([{"name": "health", **check}], "false")
 
 
 def test_what_the_controller_sees_counts_too() -> None:
-    rows = [row.document() for row in dokku_status.judge(GOOD, Limits())]
-    found = {"rows": rows, "facts": dokku_status.facts(GOOD), "verdict": {"level": "ok"}}
-    seen = [health.Result("health", "https://restant.example.com/health", False, None, reason="refused")]
-    joined = dokku_outside.joined(found, seen, {})
+    rows = [row.document() for row in judge.judge(GOOD, Limits())]
+    found = {"rows": rows, "facts": judge.facts(GOOD), "verdict": {"level": "ok"}}
+    seen = [gate.Result("health", "https://restant.example.com/health", False, None, reason="refused")]
+    joined = outside.joined(found, seen, {})
     assert joined["verdict"]["bad"] == ["endpoint health"]
     assert joined["facts"]["endpoints"]["controller"][0]["reason"] == "refused"
 
@@ -604,11 +603,11 @@ def test_what_the_controller_sees_counts_too() -> None:
 
 
 def screen(reading: Reading) -> list[str]:
-    rows = dokku_status.judge(reading, Limits())
+    rows = judge.judge(reading, Limits())
     result = {
-        "verdict": dokku_status.verdict(rows),
+        "verdict": judge.verdict(rows),
         "rows": [row.document() for row in rows],
-        "facts": dokku_status.facts(reading),
+        "facts": judge.facts(reading),
     }
     return dokku_screen.status_lines({"dokku1": result})
 

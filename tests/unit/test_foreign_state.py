@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
+from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, lease, ledger, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
@@ -56,10 +56,10 @@ FIELDS = [name for name in GOOD if name not in ("schema",)]
 FACTS = ["rows", "keys", "image", "variables", "links", "views", "routines", "events", "server"]
 
 
-def either(content: bytes) -> backup_manifest.Manifest | None:
+def either(content: bytes) -> manifest.Manifest | None:
     try:
-        found = backup_manifest.parse(content)
-    except backup_manifest.BadManifest as error:
+        found = manifest.parse(content)
+    except manifest.BadManifest as error:
         assert str(error).isprintable() and len(str(error)) < 1000
         return None
     json.dumps(found.to_dict())

@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker import image_re
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import log as laravel_log
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
-from ansible_collections.ops.runbook.plugins.module_utils.security import dependencies as dependency_audit
+from ansible_collections.ops.runbook.plugins.module_utils.security import dependencies
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_options
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
 from ansible_collections.ops.runbook.plugins.module_utils.text import log_errors, yaml_spans
@@ -103,8 +103,8 @@ SHAPED = st.recursive(VALUES, lambda inner: st.dictionaries(KEYS, inner, max_siz
 
 @given(SHAPED, st.integers(0, 2))
 def test_an_audit_of_any_answer_is_judged(body: Any, code: int) -> None:
-    for tool in dependency_audit.TOOLS:
-        dependency_audit.judged(tool, json.dumps(body), code, json.dumps(body), "")
+    for tool in dependencies.TOOLS:
+        dependencies.judged(tool, json.dumps(body), code, json.dumps(body), "")
 
 
 # -- time ----------------------------------------------------------------------------------------

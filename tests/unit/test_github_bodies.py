@@ -10,7 +10,7 @@ import github_bodies
 import pytest
 from github_fake import REPO_PATH, ROUTES
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import branch_protection as protection
+from ansible_collections.ops.runbook.plugins.module_utils.github import branch_protection
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTECTION = f"{REPO_PATH}/branches/main/protection"
@@ -39,8 +39,8 @@ def test_required_checks_are_named_in_one_of_two_ways(checks: Any, said: str) ->
 
 @pytest.mark.parametrize("names", [[], ["test"], ["build", "test"]])
 def test_the_protection_names_its_checks_once(names: list[str]) -> None:
-    values = {**protection.NOTHING, "checks": names, "strict": True}
-    body = protection.body_of(values, protection.ProtectionPresent())
+    values = {**branch_protection.NOTHING, "checks": names, "strict": True}
+    body = branch_protection.body_of(values, branch_protection.ProtectionPresent())
     assert {*body["required_status_checks"]} == {"strict", "checks"}
     assert github_bodies.problem("PUT", PROTECTION, body) == ""
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.public import PrivateKey, SealedBox
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import seal as github_seal
+from ansible_collections.ops.runbook.plugins.module_utils.github import seal
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import (
     GitHub,
     GitHubError,
@@ -386,23 +386,23 @@ def test_what_is_no_token_is_refused_without_showing_it(value: str | None) -> No
 @given(st.text(max_size=200))
 def test_a_sealed_box_is_opened_by_its_key_alone(value: str) -> None:
     key = PrivateKey.generate()
-    sealed = github_seal.seal(value, base64.b64encode(bytes(key.public_key)).decode())
+    sealed = seal.seal(value, base64.b64encode(bytes(key.public_key)).decode())
     assert SealedBox(key).decrypt(base64.b64decode(sealed)).decode() == value
 
 
 @pytest.mark.parametrize("key", ["", "!!", "AAAA"])
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(GitHubError, match="32 bytes"):
-        github_seal.seal("x", key)
+        seal.seal("x", key)
 
 
 def test_without_pynacl_the_rules_load_and_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise ImportError(f"No module named {name!r}")
 
-    importlib.reload(github_seal)
+    importlib.reload(seal)
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(GitHubError) as caught:
-        github_seal.seal("x", "AAAA")
+        seal.seal("x", "AAAA")
     assert caught.value.code == "pynacl_missing"
     assert "pip install" in caught.value.paragraph()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import hints as github_hints
+from ansible_collections.ops.runbook.plugins.module_utils.github import hints
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import (
     GitHub,
     GitHubError,
@@ -182,7 +182,7 @@ def test_a_refusal_names_its_cause(
     ],
 )
 def test_a_person_is_sent_to_github_alone(header: str, expected: str) -> None:
-    assert github_hints.sso_address(header) == expected
+    assert hints.sso_address(header) == expected
     found = refusal("GET", PATH, Reply(403, {"x-github-sso": header}, b'{"message": "SAML"}'))
     assert found.code == "sso_needed"
     assert all(what.startswith("https://github.com/") for what, _effect in found.ways)
@@ -221,13 +221,13 @@ def test_a_limit_is_of_the_hour_or_of_too_many_at_once(
     status: int, headers: dict[str, str], message: str, kind: str
 ) -> None:
     reply = Reply(status, headers, json.dumps({"message": message}).encode())
-    assert github_hints.limit(status, headers, reply.text()) == kind
+    assert hints.limit(status, headers, reply.text()) == kind
     assert limited(reply) is bool(kind)
 
 
 def test_each_rule_has_a_case() -> None:
     """A cause that is added comes with the words that GitHub has for it."""
-    for rule in github_hints.RULES:
+    for rule in hints.RULES:
         assert any(rule.fits(case[0], case[1]) and case[3] == rule.code for case in CASES), rule.code
 
 

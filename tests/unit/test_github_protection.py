@@ -8,7 +8,7 @@ import pytest
 from github_fake import REPO_PATH, FakeGitHub
 from github_run import Run, hub, run
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
+from ansible_collections.ops.runbook.plugins.module_utils.github import report
 
 MODULE = "github_protection"
 MOMENT = "2026-11-01T00:00:00Z"
@@ -39,7 +39,7 @@ def test_an_audit_shows_everything_and_writes_nothing(hub: FakeGitHub, run: Run)
         ("secret", "token"): "same",
     }
     assert found["counts"] == {"same": 1, "differs": 4, "missing": 1, "unknown": 0, "note": 0}
-    text = "\n".join(github_report.protection_lines({"localhost": found}))
+    text = "\n".join(report.protection_lines({"localhost": found}))
     assert (
         "branch main" in text
         and "enforce_admins" in text
@@ -87,8 +87,8 @@ def test_an_audit_goes_on_after_what_it_may_not_read(hub: FakeGitHub, run: Run) 
     assert levels(found)["ruleset", "tags"] == "unknown" and levels(found)["branch", "main"] == "differs"
     (row,) = [row for row in found["rows"] if row["level"] == "unknown"]
     assert row["code"] == "forbidden" and "administration=read" in str(row["ways"])
-    assert github_report.protection_verdict({"x": found}, [])["failing"] == ["unread"]
-    assert github_report.protection_verdict({"x": {"msg": "gone"}}, [])["unread"] == ["x: gone"]
+    assert report.protection_verdict({"x": found}, [])["failing"] == ["unread"]
+    assert report.protection_verdict({"x": {"msg": "gone"}}, [])["unread"] == ["x: gone"]
 
 
 def test_an_error_in_the_midst_says_what_is_done_and_what_is_not(hub: FakeGitHub, run: Run) -> None:
@@ -111,4 +111,4 @@ def test_reviewers_that_are_there_will_do(hub: FakeGitHub, run: Run) -> None:
 @pytest.mark.parametrize(("fail_on", "failing"), [([], []), (["difference"], ["difference"]), (["secret"], ["secret"])])
 def test_what_an_audit_fails_for(hub: FakeGitHub, run: Run, fail_on: list[str], failing: list[str]) -> None:
     found = run(MODULE, check=True, **WHOLE)
-    assert github_report.protection_verdict({"x": found}, fail_on)["failing"] == failing
+    assert report.protection_verdict({"x": found}, fail_on)["failing"] == failing

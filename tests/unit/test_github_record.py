@@ -12,9 +12,9 @@ from github_fake import FakeGitHub
 from github_run import Run, disguises, hub, run
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import record as github_record
-from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 VALUE = f'canary-{secrets.token_hex(8)} "$#'
 BRANCH: dict[str, Any] = {"branch": "main", "required_approvals": 1, "required_signatures": True}
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, owner: str = "example/shop") -> Path:
 
 
 def records(tmp_path: Path, owner: str = "example/shop") -> list[dict[str, Any]]:
-    found = operation_history.read(Guard(str(folder(tmp_path, owner))))
+    found = history.read(Guard(str(folder(tmp_path, owner))))
     assert found["chain"]["ok"] and found["lease"] is None
     return list(found["records"])
 
@@ -86,7 +86,7 @@ def test_what_was_refused_is_recorded_as_such(hub: FakeGitHub, run: Run, tmp_pat
     assert record["outcome"] == "refused" and record["error"].startswith("forbidden: the token may not do this")
     assert "protection: 403, REQ:" in record["error"]
     # Nothing is left to go on with.
-    assert operation_history.read(Guard(str(folder(tmp_path))))["interrupted"] is None
+    assert history.read(Guard(str(folder(tmp_path))))["interrupted"] is None
 
 
 def test_a_change_that_stopped_halfway_is_recorded_and_is_no_obstacle(
@@ -116,7 +116,7 @@ def test_a_run_that_was_killed_is_recorded_by_the_next_one(hub: FakeGitHub, run:
 
 def test_two_do_not_change_one_repository_at_once(hub: FakeGitHub, run: Run, tmp_path: Path) -> None:
     guard = Guard(str(folder(tmp_path)))
-    operation = moment.operation_id(moment.now())
+    operation = clock.operation_id(clock.now())
     guard.open(Request(operation, "github/example/shop", "protect", actor={"user": "anna"}))
     found = run("github_branch_protection", record_dir=str(tmp_path), failing=True, **BRANCH)
     assert found["code"] == "lease_held" and "protect by anna" in found["msg"] and hub.writes() == []

@@ -11,8 +11,7 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import report as github_report
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github import report, workflow
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Evidence, Found
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_verdict import Demand, hours_since, judge
 
@@ -53,7 +52,7 @@ def test_both_are_green(hub: FakeGitHub, run: Run) -> None:
     found = run(MODULE, **ASKED)
     assert found["green"] and codes(found) == ["", ""]
     assert [one["line"] for one in found["runs"][1]["evidence"]] == [1, 2]
-    assert github_report.run_lines(found)[-1] == "2 of 2 green"
+    assert report.run_lines(found)[-1] == "2 of 2 green"
     assert all("authorization" not in headers for headers in hub.store_requests)
 
 
@@ -73,7 +72,7 @@ def test_one_is_not_green(hub: FakeGitHub, run: Run, conclusion: str | None, log
     ran(hub, "deploy.yml", conclusion, log)
     found = run(MODULE, **ASKED)
     assert not found["green"] and codes(found) == ["", code]
-    assert "NOT GREEN" in "\n".join(github_report.run_lines(found))
+    assert "NOT GREEN" in "\n".join(report.run_lines(found))
 
 
 def test_a_run_of_another_commit_does_not_count(hub: FakeGitHub, run: Run) -> None:
@@ -154,7 +153,7 @@ def test_green_means_ended_well_young_and_proven(
     status: str, conclusion: str, found: Evidence, created: str, max_age: float
 ) -> None:
     body = {"id": 1, "status": status, "conclusion": conclusion, "created_at": created}
-    run = github_workflow.run_of("example/shop", body)
+    run = workflow.run_of("example/shop", body)
     verdict = judge(Demand("ci.yml", max_age=max_age), run, (), found, 10 * 3600)
     young = not max_age or created == "1970-01-01T09:00:00Z"
     assert verdict.ok is (status == "completed" and conclusion == "success" and found.good and young)

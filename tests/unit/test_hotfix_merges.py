@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import hotfix as compose_hotfix
 from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
-from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import hotfix as dokku_hotfix
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import source as dokku_source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
@@ -499,11 +499,11 @@ def test_a_merge_is_a_command(repository: str, hotfix: Hotfix, expected: str) ->
 def test_the_result_closes_with_the_merges() -> None:
     facts = hotfix_merges.facts("a" * 40, "hotfix/x", merges("", Hotfix("a" * 40, "hotfix/x"), INTO, INTO))
     result = {"host1": {"outcome": "succeeded", "record": record(facts)}}
-    said = operation_report.summary_lines(result)
+    said = report.summary_lines(result)
     assert any(line.startswith("to merge") and "into main: git fetch" in line for line in said), said
     assert any("into staging: git fetch" in line for line in said)
     reverted = {"host1": {"outcome": "reverted", "record": record(facts, outcome="reverted")}}
-    assert not any("to merge" in line for line in operation_report.summary_lines(reverted))
+    assert not any("to merge" in line for line in report.summary_lines(reverted))
 
 
 def test_nothing_is_said_of_a_hotfix_that_is_everywhere() -> None:

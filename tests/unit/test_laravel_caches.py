@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import caches as laravel_caches
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import caches
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
 
 DEFAULT, OTHER, THIRD = "/srv/app/bootstrap/cache/config.php", "/srv/app/storage/config.php", "/var/cache/app.php"
@@ -39,15 +39,13 @@ IN_FORCE = {
 
 @pytest.mark.parametrize(("process", "dotenv", "there", "found"), IN_FORCE.values(), ids=IN_FORCE)
 def test_the_configuration_in_force(process: str, dotenv: str, there: set[str], found: str) -> None:
-    assert laravel_caches.in_force("/srv/app", NAMED[process], NAMED[dotenv], there.__contains__) == found
+    assert caches.in_force("/srv/app", NAMED[process], NAMED[dotenv], there.__contains__) == found
 
 
 def test_each_cache_has_a_file_of_its_own() -> None:
-    found = {laravel_caches.path("/srv/app", name, {}) for name in laravel_caches.FILES}
+    found = {caches.path("/srv/app", name, {}) for name in caches.FILES}
     assert len(found) == 5 and {path.rpartition("/")[0] for path in found} == {"/srv/app/bootstrap/cache"}
-    assert (
-        laravel_caches.path("/srv/app", "APP_EVENTS_CACHE", {}, {"APP_EVENTS_CACHE": "x/e.php"}) == "/srv/app/x/e.php"
-    )
+    assert caches.path("/srv/app", "APP_EVENTS_CACHE", {}, {"APP_EVENTS_CACHE": "x/e.php"}) == "/srv/app/x/e.php"
 
 
 WORDS = {
@@ -60,14 +58,14 @@ WORDS = {
 
 @pytest.mark.parametrize(("found", "words"), WORDS.values(), ids=WORDS)
 def test_what_the_command_of_php_sets(found: dict[str, str], words: str) -> None:
-    assert laravel_caches.of_words(words.split()) == found
+    assert caches.of_words(words.split()) == found
 
 
 def test_of_many_pools_only_what_lies_in_the_folder_of_the_service_counts() -> None:
     one, two = {"APP_CONFIG_CACHE": THIRD, "HOME": "/"}, {"APP_CONFIG_CACHE": "storage/config.php"}
-    assert laravel_caches.ours("/srv/app", {"www": one}) == {"www": {"APP_CONFIG_CACHE": THIRD}}
-    assert laravel_caches.ours("/srv/app", {"other": one, "www": two, "plain": {"HOME": "/"}}) == {"www": two}
-    assert laravel_caches.ours("/srv/app", {"a": {"APP_CONFIG_CACHE": "/srv/app2/x.php"}, "b": {}}) == {}
+    assert caches.ours("/srv/app", {"www": one}) == {"www": {"APP_CONFIG_CACHE": THIRD}}
+    assert caches.ours("/srv/app", {"other": one, "www": two, "plain": {"HOME": "/"}}) == {"www": two}
+    assert caches.ours("/srv/app", {"a": {"APP_CONFIG_CACHE": "/srv/app2/x.php"}, "b": {}}) == {}
 
 
 def test_a_plan_says_what_to_type() -> None:

@@ -15,8 +15,7 @@ import pytest
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert as laravel_convert
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import layout as laravel_layout
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert, layout
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.convert import ConvertSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 
@@ -40,15 +39,15 @@ def test_exchange_that_is_cut_off_loses_nothing(tmp_path: Path, monkeypatch: pyt
         done += 1
         rename(source, target)
 
-    monkeypatch.setattr(laravel_convert, "exchange", lambda *_names: False)
+    monkeypatch.setattr(convert, "exchange", lambda *_names: False)
     with monkeypatch.context() as killed:
-        killed.setattr(laravel_convert.os, "rename", cut)
+        killed.setattr(convert.os, "rename", cut)
         if renames < 3:
             with pytest.raises(Killed):
-                laravel_convert._swap(str(waiting), str(here))
+                convert._swap(str(waiting), str(here))
         else:
-            laravel_convert._swap(str(waiting), str(here))
-    laravel_convert._mend(str(waiting), str(here))
+            convert._swap(str(waiting), str(here))
+    convert._mend(str(waiting), str(here))
     # Either as before or as wanted, and never a third thing.
     assert here.is_symlink() is (renames >= 2)
     folder = waiting if renames >= 2 else here
@@ -74,7 +73,7 @@ def steps(tmp_path: Path) -> ConvertSteps:
 
 
 def way(steps: ConvertSteps, path: str = "storage") -> tuple[Step, Step]:
-    was = laravel_layout.standing(os.path.join(steps.service.description.path, path))
+    was = layout.standing(os.path.join(steps.service.description.path, path))
     data = {"path": path, "was": was}
     return Step(f"share:{path}", "", data=data), Step(f"unshare:{path}", "", data=data)
 
@@ -170,12 +169,12 @@ def test_what_a_conversion_would_lose_sight_of_is_refused(tmp_path: Path, name: 
         ["sh", "-ec", f"git init -q && git add artisan && {git} commit -qm x && {change}"], cwd=app, check=True
     )
     service = LaravelService(Description("vertex", str(app), strategy="releases", shared=tuple(shared)), str(tmp_path))
-    refusal = laravel_layout.strange(service, "releases")
+    refusal = layout.strange(service, "releases")
     assert (refusal.code if refusal else "") == code
     assert refusal is None or all(typed and effect for typed, effect in refusal.ways)
 
 
-@pytest.mark.parametrize("ways", [laravel_convert._there, laravel_convert._back])
+@pytest.mark.parametrize("ways", [convert._there, convert._back])
 def test_every_way_knows_what_each_shared_path_was(ways: Callable[..., tuple[list[Step], list[Step]]]) -> None:
     was = {".env": {"kind": "link", "to": "/etc/app.env"}, "storage": {"kind": "folder"}}
     description = Description("vertex", "/srv/app", shared=tuple(was), reload_commands=(("true",),))

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands, CommandTimedOut, Output
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial as laravel_try
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial
 
 MARK, END = "@@ops-runbook-answer@@", "@@ops-runbook-end@@"
 ANSWER = f'{MARK}{{"php": "8.4.1"}}{END}'
@@ -40,15 +40,15 @@ PRINTED: dict[str, tuple[str, object]] = {
 @pytest.mark.parametrize("name", PRINTED)
 def test_an_answer_is_read_out_of_whatever_is_printed_around_it(name: str) -> None:
     printed, php = PRINTED[name]
-    answer = laravel_probe.parse(printed)
+    answer = probe.parse(printed)
     assert (answer["php"] if answer else None) == php
 
 
 @given(st.text(), st.text())
 def test_no_output_is_a_crash(before: str, after: str) -> None:
-    laravel_probe.parse(before + MARK + after)
-    laravel_probe.parse(before + END + after)
-    assert laravel_probe.parse(before.replace("@", "") + ANSWER + after.replace("@", "")) == {"php": "8.4.1"}
+    probe.parse(before + MARK + after)
+    probe.parse(before + END + after)
+    assert probe.parse(before.replace("@", "") + ANSWER + after.replace("@", "")) == {"php": "8.4.1"}
 
 
 @dataclass
@@ -69,14 +69,14 @@ BARE = {"php": "8.4.1", "database": {"applied": ["a"]}}
 
 def test_a_slow_application_is_not_one_that_does_not_boot(tmp_path: Path) -> None:
     commands = Spoken(str(tmp_path), says=[CommandTimedOut("php did not end within 60 s and was stopped"), BARE])
-    answer = laravel_probe.ask(commands, ["php"], {"migrations": True})
+    answer = probe.ask(commands, ["php"], {"migrations": True})
     assert "boot_error" not in answer
     assert answer == {**BARE, "unanswered": "PHP gave no answer within 60 s"}
 
 
 def test_a_fatal_error_is_one(tmp_path: Path) -> None:
     commands = Spoken(str(tmp_path), says=["PHP Parse error: x", BARE])
-    answer = laravel_probe.ask(commands, ["php"], {"migrations": True})
+    answer = probe.ask(commands, ["php"], {"migrations": True})
     assert "Parse error" in answer["boot_error"] and "unanswered" not in answer
     assert answer["database"] == BARE["database"]
 
@@ -93,12 +93,12 @@ TRIED: dict[str, tuple[Any, str, str]] = {
 @pytest.mark.parametrize("name", TRIED)
 def test_only_a_migration_that_was_run_to_its_end_counts_as_tried(tmp_path: Path, name: str) -> None:
     said, kind, why = TRIED[name]
-    found = laravel_try.attempt(Spoken(str(tmp_path), says=[said]), ["php"], "/x.php", "up")
+    found = trial.attempt(Spoken(str(tmp_path), says=[said]), ["php"], "/x.php", "up")
     assert found["kind"] == kind
     assert why in found["error"]
 
 
 def test_a_process_that_does_not_end_is_stopped_in_its_time(tmp_path: Path) -> None:
     script = "import time; time.sleep(60)"
-    with pytest.raises(laravel_probe.NoAnswerInTime):
-        laravel_probe.run(Commands(str(tmp_path)), [sys.executable, "-c", script], "<?php", {}, 0.5)
+    with pytest.raises(probe.NoAnswerInTime):
+        probe.run(Commands(str(tmp_path)), [sys.executable, "-c", script], "<?php", {}, 0.5)

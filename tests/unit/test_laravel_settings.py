@@ -13,8 +13,7 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import history
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import php_fpm
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import settings as laravel_settings
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import php_fpm, settings
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, settings_of
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 
@@ -39,27 +38,27 @@ def service(app: Path, strategy: str = "in_place") -> LaravelService:
 
 
 def test_caches_that_are_older_than_env_are_outdated(app: Path) -> None:
-    assert not laravel_settings.read(service(app)).outdated
+    assert not settings.read(service(app)).outdated
     os.utime(app / ".env")
     later = (app / "bootstrap/cache/config.php").stat().st_mtime + 1
     os.utime(app / ".env", (later, later))
-    assert laravel_settings.read(service(app)).outdated
+    assert settings.read(service(app)).outdated
 
 
 def test_what_a_link_leads_to_counts(app: Path) -> None:
     elsewhere = app.parent / "app.env"
     (app / ".env").rename(elsewhere)
     (app / ".env").symlink_to(elsewhere)
-    assert not laravel_settings.read(service(app)).outdated
+    assert not settings.read(service(app)).outdated
     later = (app / "bootstrap/cache/config.php").stat().st_mtime + 1
     os.utime(elsewhere, (later, later))
-    assert laravel_settings.read(service(app)).outdated
+    assert settings.read(service(app)).outdated
 
 
 @pytest.mark.parametrize("missing", [".env", "bootstrap/cache/config.php"])
 def test_without_one_of_them_nothing_is_outdated(app: Path, missing: str) -> None:
     (app / missing).unlink()
-    assert not laravel_settings.read(service(app)).outdated
+    assert not settings.read(service(app)).outdated
 
 
 def test_a_release_knows_by_its_mark_with_which_settings_it_was_built(app: Path) -> None:
@@ -71,10 +70,10 @@ def test_a_release_knows_by_its_mark_with_which_settings_it_was_built(app: Path)
     store = service(root, "releases").store
     store.seal(Mark("a" * 40, "op", "8.4.1", "", settings_of(b"APP_NAME=one\n"), 0, 0))
     os.utime(folder / ".env")
-    assert not laravel_settings.read(service(root, "releases")).outdated
+    assert not settings.read(service(root, "releases")).outdated
     (folder / ".env").write_text("APP_NAME=two\n")
     os.utime(folder / ".env", (1000, 1000))
-    assert laravel_settings.read(service(root, "releases")).outdated
+    assert settings.read(service(root, "releases")).outdated
 
 
 def elsewhere(app: Path, file: str) -> Path:
@@ -91,9 +90,9 @@ def elsewhere(app: Path, file: str) -> Path:
 def test_a_configuration_that_is_cached_where_env_says_may_be_outdated(app: Path) -> None:
     (app / ".env").write_text("APP_CONFIG_CACHE=storage/config.php\n")
     cached = elsewhere(app, "storage/config.php")
-    assert laravel_settings.read(service(app)).outdated
+    assert settings.read(service(app)).outdated
     os.utime(cached, (3000, 3000))
-    assert not laravel_settings.read(service(app)).outdated
+    assert not settings.read(service(app)).outdated
 
 
 def test_a_configuration_that_the_pool_of_php_fpm_names_may_be_outdated(
@@ -102,26 +101,26 @@ def test_a_configuration_that_the_pool_of_php_fpm_names_may_be_outdated(
     pools: dict[str, dict[str, str]] = {"www": {"APP_CONFIG_CACHE": "storage/config.php"}}
     monkeypatch.setattr(php_fpm, "pools", lambda _commands, _unit: pools)
     described = Description("vertex", str(app), php=("php", "-d", "x=y"), php_fpm_unit="php-fpm")
-    found = laravel_settings.read(LaravelService(described, str(app.parent / "state")))
+    found = settings.read(LaravelService(described, str(app.parent / "state")))
     assert not found.outdated and "env[APP_CONFIG_CACHE] of the pool www" in found.apart
     assert found.way == "laravel_php: env APP_CONFIG_CACHE=storage/config.php php -d x=y"
     assert found.apart in found.warnings()[0]
     elsewhere(app, "storage/config.php")
-    assert laravel_settings.read(LaravelService(described, str(app.parent / "state"))).outdated
+    assert settings.read(LaravelService(described, str(app.parent / "state"))).outdated
     # The way that is shown is one that works.
     mended = replace(described, php=("env", "APP_CONFIG_CACHE=storage/config.php", "php"))
-    assert not laravel_settings.read(LaravelService(mended, str(app.parent / "state"))).apart
+    assert not settings.read(LaravelService(mended, str(app.parent / "state"))).apart
     pools["www"] = {}
-    assert not laravel_settings.read(LaravelService(described, str(app.parent / "state"))).apart
+    assert not settings.read(LaravelService(described, str(app.parent / "state"))).apart
 
 
 def test_caches_that_lie_elsewhere_come_back_too(app: Path, tmp_path: Path) -> None:
     (app / ".env").write_text("APP_CONFIG_CACHE=storage/config.php\nAPP_EVENTS_CACHE=storage/events.php\n")
     cached, kept = elsewhere(app, "storage/config.php"), tmp_path / "state" / "caches" / "op2"
-    laravel_settings.keep_caches(service(app), str(kept), [])
+    settings.keep_caches(service(app), str(kept), [])
     cached.write_text("<?php // another\n")
     (app / "storage/events.php").write_text("<?php\n")
-    laravel_settings.put_back_caches(service(app), str(kept))
+    settings.put_back_caches(service(app), str(kept))
     assert cached.read_text() == "<?php // elsewhere\n" and not (app / "storage/events.php").exists()
     assert (app / "bootstrap/cache/routes-v7.php").read_text() == "<?php // routes-v7.php\n"
 
@@ -130,14 +129,14 @@ def test_caches_come_back_as_they_were(app: Path, tmp_path: Path) -> None:
     cache, kept = app / "bootstrap" / "cache", tmp_path / "state" / "caches" / "op2"
     (kept.parent / "op1").mkdir(parents=True)
     for _ in range(2):
-        laravel_settings.keep_caches(service(app), str(kept), ["op1"])
+        settings.keep_caches(service(app), str(kept), ["op1"])
     assert [path.name for path in kept.parent.iterdir()] == ["op2"]
     assert kept.stat().st_mode & 0o077 == 0
     (cache / "config.php").write_text("<?php // another\n")
     (cache / "routes-v7.php").unlink()
     (cache / "events.php").write_text("<?php\n")
     for _ in range(2):
-        laravel_settings.put_back_caches(service(app), str(kept))
+        settings.put_back_caches(service(app), str(kept))
     assert sorted(path.name for path in cache.iterdir()) == [".gitignore", "config.php", "routes-v7.php"]
     assert (cache / "config.php").read_text() == "<?php // config.php\n"
     assert (cache / "config.php").stat().st_mode & 0o777 == 0o640
@@ -145,7 +144,7 @@ def test_caches_come_back_as_they_were(app: Path, tmp_path: Path) -> None:
 
 def test_caches_that_were_not_kept_are_not_taken_for_none(app: Path, tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="can't be put back"):
-        laravel_settings.put_back_caches(service(app), str(tmp_path / "none"))
+        settings.put_back_caches(service(app), str(tmp_path / "none"))
     assert (app / "bootstrap" / "cache" / "config.php").exists()
 
 

@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Dis
 from ansible_collections.ops.runbook.plugins.module_utils.host.systemd_units import UnitState
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import judge as status
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import judge
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import log as laravel_log
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Log, Reading, Release
 
@@ -69,7 +69,7 @@ GOOD = Reading(
 
 
 def seen(reading: Reading, description: Description = SERVICE, limits: Limits = LIMITS) -> list[Row]:
-    return status.judge(description, reading, limits)
+    return judge.judge(description, reading, limits)
 
 
 def by_topic(rows: list[Row]) -> dict[str, str]:
@@ -190,8 +190,8 @@ def test_a_change_that_goes_on_is_told_and_no_repair(whose: str) -> None:
 
 def test_a_package_migration_is_not_unknown_to_an_application_that_does_not_boot() -> None:
     reading = app(boot_error="x", database={"applied": ["m1", "package"], "files": {}})
-    assert status.facts(reading)["unknown_migrations"] == []
-    assert status.facts(replace(reading, working_tree=("m1", "m2")))["pending_migrations"] == ["m2"]
+    assert judge.facts(reading)["unknown_migrations"] == []
+    assert judge.facts(replace(reading, working_tree=("m1", "m2")))["pending_migrations"] == ["m2"]
 
 
 def test_a_timer_schedules() -> None:
@@ -317,7 +317,7 @@ def test_disks_are_told_once(tmp_path: Path) -> None:
 def result(reading: Reading) -> dict[str, Any]:
     rows = seen(reading)
     plain = [{"topic": row.topic, "level": row.level, "text": row.text, "details": row.details} for row in rows]
-    return {"verdict": status_rows.verdict(rows), "rows": plain, "facts": status.facts(reading)}
+    return {"verdict": status_rows.verdict(rows), "rows": plain, "facts": judge.facts(reading)}
 
 
 SICK = replace(GOOD, health=(UNHEALTHY,), log=Log(files=("laravel.log",), counts={"ERROR": 1}, minutes=60))

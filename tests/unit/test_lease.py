@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import lease
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.clock import Now, later
 
 START = Now(utc=1_700_000_000.0, boot="boot-1", uptime=1000.0)
@@ -85,13 +85,13 @@ def test_a_moment_is_written_in_utc_with_milliseconds() -> None:
 
 
 def test_ids_of_operations_sort_by_time_and_differ() -> None:
-    first, second, next_second = (moment.operation_id(now) for now in (START, START, later(START, 1)))
+    first, second, next_second = (clock.operation_id(now) for now in (START, START, later(START, 1)))
     assert first != second
     assert max(first, second) < next_second
     assert first.startswith("20231114T221320Z-") and len(first) == 23
 
 
 def test_now_is_now() -> None:
-    first, second = moment.now(), moment.now()
+    first, second = clock.now(), clock.now()
     assert first.boot == second.boot != ""
     assert first.uptime <= second.uptime

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_ledger import TAMPERING, THREE, written
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
 from ansible_collections.ops.runbook.plugins.module_utils.guard import (
+    history,
     ledger,
     ledger_book,
     ledger_index,
@@ -125,7 +125,7 @@ def answers(book: ledger.Answers) -> dict[str, Any]:
     }.items():
         found[kind] = [book.find(kind, name) for name in names]
     found["several"] = book.of((ledger_keys.RELEASE, name) for name in RELEASES)
-    found["shown"] = operation_history.picture(book, None, "free", None, operation_history.Wanted(limit=3))
+    found["shown"] = history.picture(book, None, "free", None, history.Wanted(limit=3))
     found["shown"]["chain"].pop("verified")
     return found
 
@@ -289,8 +289,8 @@ def test_all_of_it_is_read_where_that_is_asked_for(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(ledger_index.OpenFile, "read", lambda _self, start, end: content[start:end])
     assert Book(str(path)).problems == ()
     assert Book(str(path), verify=True).problems
-    asked = operation_history.Wanted(verify=True)
-    assert not operation_history.read(Guard(str(tmp_path)), asked)["chain"]["ok"]
+    asked = history.Wanted(verify=True)
+    assert not history.read(Guard(str(tmp_path)), asked)["chain"]["ok"]
 
 
 def test_an_operation_opens_over_no_edited_ledger(tmp_path: Path) -> None:
@@ -402,10 +402,8 @@ def test_an_operation_and_the_history_cost_the_same_at_a_hundred_and_at_a_hundre
         cost[count] = {}
         for what, act in {
             "operation": lambda folder=folder: operation(folder, "third"),
-            "history": lambda folder=folder: operation_history.read(
-                Guard(str(folder)), operation_history.Wanted(limit=20)
-            ),
-            "status": lambda folder=folder: operation_history.read(Guard(str(folder)), operation_history.LATELY),
+            "history": lambda folder=folder: history.read(Guard(str(folder)), history.Wanted(limit=20)),
+            "status": lambda folder=folder: history.read(Guard(str(folder)), history.LATELY),
         }.items():
             counted.read, before = 0, len(counted.lines)
             act()

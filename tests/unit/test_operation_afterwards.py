@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import t
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work, carry_out
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 PLAN: dict[str, Any] = {
     "procedure": "deploy",
@@ -75,7 +75,7 @@ def test_what_is_not_well_is_not_followed_by_it(tmp_path: Path) -> None:
     ],
 )
 def test_the_moment_of_a_container(text: str, seconds: float | None) -> None:
-    assert moment.seconds(text) == seconds
+    assert clock.seconds(text) == seconds
 
 
 def test_a_release_of_images_is_typed_so_that_every_host_knows_it() -> None:

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
-from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
-from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history, journal, ledger
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import append
@@ -98,7 +97,7 @@ def releases(found: dict[str, Any]) -> dict[str, list[str]]:
 def test_releases_are_marked(
     records: list[dict[str, Any]], marks: dict[str, list[str]], previous: str | None, why: str, tmp_path: Path
 ) -> None:
-    found = operation_history.picture(book(records, tmp_path), None, "free", None)
+    found = history.picture(book(records, tmp_path), None, "free", None)
     assert releases(found) == marks
     assert found["previous"]["id"] == previous
     assert why in found["previous"]["why_none"]
@@ -106,7 +105,7 @@ def test_releases_are_marked(
 
 def test_a_damaged_ledger_sends_no_rollback_anywhere(tmp_path: Path) -> None:
     content = b"\n".join(json.dumps(entry).encode() for entry in DEPLOYS) + b"\n"
-    found = operation_history.picture(ledger.parse(content), None, "free", None)
+    found = history.picture(ledger.parse(content), None, "free", None)
     assert not found["chain"]["ok"]
     assert found["previous"]["id"] is None
     assert "set_aside_ledger=true" in found["previous"]["why_none"]
@@ -116,7 +115,7 @@ def test_a_damaged_ledger_sends_no_rollback_anywhere(tmp_path: Path) -> None:
 
 
 def test_the_table_marks_where_a_rollback_goes_and_what_it_never_goes_to(tmp_path: Path) -> None:
-    found = operation_history.picture(book(ROLLED_BACK, tmp_path), None, "free", None)
+    found = history.picture(book(ROLLED_BACK, tmp_path), None, "free", None)
     lines = {line.split()[0]: line for line in status_report.history_lines({"web1": found}) if line.startswith("v")}
     assert lines["va"].endswith("good  previous: a rollback goes here")
     assert lines["vb"].endswith("good  current")
@@ -127,7 +126,7 @@ def test_a_torn_line_is_told_and_is_no_problem(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     book(DEPLOYS, tmp_path)
     path.write_bytes(path.read_bytes() + b'{"half')
-    found = operation_history.picture(ledger.read(str(path)), None, "free", None)
+    found = history.picture(ledger.read(str(path)), None, "free", None)
     assert found["chain"] == {"ok": True, "problems": [], "torn": '{"half', "verified": ""}
     assert "cut short" in "\n".join(status_report.history_lines({"web1": found}))
 
@@ -136,7 +135,7 @@ def test_a_torn_line_is_told_and_is_no_problem(tmp_path: Path) -> None:
     ("standing", "seen"), [("running", False), ("waiting", False), ("died", True), ("expired", True), ("free", True)]
 )
 def test_only_an_abandoned_operation_is_called_interrupted(standing: str, seen: bool) -> None:
-    found = operation_history.interrupted(CUT, standing)
+    found = history.interrupted(CUT, standing)
     assert (found is not None) is seen
     if found:
         assert found["verdict"] == "resumable"
@@ -145,8 +144,8 @@ def test_only_an_abandoned_operation_is_called_interrupted(standing: str, seen: 
 
 
 def test_an_operation_that_changed_nothing_is_not_interrupted() -> None:
-    assert operation_history.interrupted(progress(), "died") is None
-    assert operation_history.interrupted(None, "free") is None
+    assert history.interrupted(progress(), "died") is None
+    assert history.interrupted(None, "free") is None
 
 
 @pytest.mark.parametrize(
@@ -159,14 +158,14 @@ def test_an_operation_that_changed_nothing_is_not_interrupted() -> None:
     ],
 )
 def test_a_lease_is_shown_with_its_holder(standing: str, words: str) -> None:
-    found = operation_history.picture(ledger.Ledger(), lease(), standing, None)
+    found = history.picture(ledger.Ledger(), lease(), standing, None)
     text = "\n".join(status_report.history_lines({"web1": found}))
     assert "op9 (deploy by ana from bastion" in text
     assert words in text
 
 
 def test_the_ways_out_of_an_interruption_are_shown_as_they_are_typed(tmp_path: Path) -> None:
-    found = operation_history.picture(book(DEPLOYS, tmp_path), lease(), "died", CUT)
+    found = history.picture(book(DEPLOYS, tmp_path), lease(), "died", CUT)
     text = "\n".join(status_report.history_lines({"web1": found}))
     assert "-e interrupted=resume or -e interrupted=undo or -e interrupted=accept" in text
 
@@ -183,16 +182,16 @@ def test_the_ways_out_of_an_interruption_are_shown_as_they_are_typed(tmp_path: P
     ],
 )
 def test_records_are_selected(limit: int, procedure: str, outcome: str, ids: list[str]) -> None:
-    wanted = operation_history.Wanted(limit=limit, procedure=procedure, outcome=outcome)
-    found = operation_history.picture(whole(ROLLED_BACK), None, "free", None, wanted)
+    wanted = history.Wanted(limit=limit, procedure=procedure, outcome=outcome)
+    found = history.picture(whole(ROLLED_BACK), None, "free", None, wanted)
     assert [entry["id"] for entry in found["records"]] == ids
 
 
 @given(st.lists(st.sampled_from(["deploy", "rollback", "adopt"])), st.integers(0, 30))
 def test_a_limit_keeps_the_newest_in_their_order(procedures: list[str], limit: int) -> None:
     records = [{"id": number, "procedure": procedure} for number, procedure in enumerate(procedures)]
-    wanted = operation_history.Wanted(limit=limit, procedure="deploy")
-    found = operation_history.picture(whole(records), None, "free", None, wanted)
+    wanted = history.Wanted(limit=limit, procedure="deploy")
+    found = history.picture(whole(records), None, "free", None, wanted)
     matching = [entry for entry in records if entry["procedure"] == "deploy"]
     assert found["records"] == (matching if limit == 0 else matching[-limit:])
 
@@ -207,8 +206,8 @@ def many(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("limit", [1, 5, 20])
 def test_a_limit_holds_for_the_releases_too_and_the_screen_says_what_it_left_out(limit: int, tmp_path: Path) -> None:
     """Two thousand deployments once filled as many lines, whatever the limit was."""
-    wanted = operation_history.Wanted(limit=limit)
-    found = operation_history.picture(whole(many(300)), None, "free", None, wanted)
+    wanted = history.Wanted(limit=limit)
+    found = history.picture(whole(many(300)), None, "free", None, wanted)
     # The one that a rollback goes to is shown, however few they are.
     shown = max(limit, 2)
     assert (len(found["records"]), len(found["releases"])) == (limit, shown)
@@ -221,14 +220,14 @@ def test_a_limit_holds_for_the_releases_too_and_the_screen_says_what_it_left_out
 
 
 def test_what_a_limit_leaves_out_of_one_procedure_is_not_counted(tmp_path: Path) -> None:
-    wanted = operation_history.Wanted(limit=1, procedure="deploy")
-    found = operation_history.picture(whole(ROLLED_BACK), None, "free", None, wanted)
+    wanted = history.Wanted(limit=1, procedure="deploy")
+    found = history.picture(whole(ROLLED_BACK), None, "free", None, wanted)
     assert found["left_out"]["records"] is None
     assert "there may be older ones; -e limit=0 shows all" in status_report.history_lines({"web1": found})
 
 
 def test_without_a_limit_nothing_is_left_out(tmp_path: Path) -> None:
-    found = operation_history.picture(whole(many(300)), None, "free", None)
+    found = history.picture(whole(many(300)), None, "free", None)
     assert found["left_out"] == {"records": 0, "releases": 0, "never": 0}
     assert "not shown" not in "\n".join(status_report.history_lines({"web1": found}))
 
@@ -236,7 +235,7 @@ def test_without_a_limit_nothing_is_left_out(tmp_path: Path) -> None:
 def test_what_is_passed_over_has_an_end_on_the_screen() -> None:
     failed = [record(number, "deploy", "reverted", C, f"{number:040x}") for number in range(4, 54)]
     broken = [{**entry, "error": "step 'caches': failed"} for entry in failed]
-    found = operation_history.picture(whole([*DEPLOYS, *broken]), None, "free", None)
+    found = history.picture(whole([*DEPLOYS, *broken]), None, "free", None)
     assert len(found["previous"]["passed_over"]) == 50
     assert "  and 30 more" in status_report.history_lines({"web1": found})
 
@@ -244,13 +243,13 @@ def test_what_is_passed_over_has_an_end_on_the_screen() -> None:
 def test_a_status_sees_the_last_operation_behind_refusals_and_the_last_maintenance(tmp_path: Path) -> None:
     refused = [record(number, "deploy", "refused", C, A) for number in range(10, 40)]
     records = [record(1, "maintenance", "succeeded", C, C), *many(40), *refused]
-    found = operation_history.picture(whole(records), None, "free", None, operation_history.LATELY)
+    found = history.picture(whole(records), None, "free", None, history.LATELY)
     shown = [(entry["procedure"], entry["outcome"]) for entry in found["records"]]
     assert shown == [("maintenance", "succeeded"), ("deploy", "succeeded"), *[("deploy", "refused")] * 20]
 
 
 def test_records_that_came_packed_are_shown_alike(tmp_path: Path) -> None:
-    found = operation_history.picture(whole(ROLLED_BACK), None, "free", None)
+    found = history.picture(whole(ROLLED_BACK), None, "free", None)
     lists = ("records", "releases", "never")
     packed = {name: value for name, value in found.items() if name not in lists}
     packed["packed"] = json.dumps({name: found[name] for name in lists})
@@ -260,7 +259,7 @@ def test_records_that_came_packed_are_shown_alike(tmp_path: Path) -> None:
 
 def test_a_host_without_a_state_folder_has_no_history(tmp_path: Path) -> None:
     folder = tmp_path / "vertex"
-    found = operation_history.read(Guard(str(folder)))
+    found = history.read(Guard(str(folder)))
     assert not found["exists"]
     assert found["chain"]["ok"]
     assert status_report.history_lines({"web1": found}) == ["web1: no operation was ever recorded here"]
@@ -270,7 +269,7 @@ def test_a_host_without_a_state_folder_has_no_history(tmp_path: Path) -> None:
 def test_reading_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     book(ROLLED_BACK, tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
-    found = operation_history.read(Guard(str(tmp_path)))
+    found = history.read(Guard(str(tmp_path)))
     assert found["total"] == 4
     assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == before
 
@@ -278,12 +277,12 @@ def test_reading_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
 def test_what_is_no_folder_is_not_called_empty(tmp_path: Path) -> None:
     file = tmp_path / "vertex"
     file.write_text("")
-    with pytest.raises(operation_history.StateUnreadable, match="Not a directory"):
-        operation_history.read(Guard(str(file)))
+    with pytest.raises(history.StateUnreadable, match="Not a directory"):
+        history.read(Guard(str(file)))
 
 
 def test_the_document_is_json_and_names_hosts_that_were_not_read(tmp_path: Path) -> None:
-    found = {**operation_history.picture(book(ROLLED_BACK, tmp_path), lease(), "died", CUT), "invocation": {}}
+    found = {**history.picture(book(ROLLED_BACK, tmp_path), lease(), "died", CUT), "invocation": {}}
     document = json.loads(
         json.dumps(status_report.history_document({"web1": found, "web2": {"unreachable": True, "msg": "no route"}}))
     )

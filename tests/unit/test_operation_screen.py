@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.console.screen import (
     BAD,
     GOOD,
@@ -153,9 +153,7 @@ LONG = [
 @pytest.mark.parametrize("ways", [LONG, LONG[1:2], LONG[:1], LONG[2:]])
 def test_what_is_to_be_typed_is_one_line_that_can_be_copied(width: int, ways: list[tuple[str, str]]) -> None:
     refusal = {"code": "x", "text": "no", "ways": [{"input": way, "effect": effect} for way, effect in ways]}
-    lines = [
-        line.text for line in block("\n".join(operation_report.refusal_lines({"web1": {"refusal": refusal}})), width)
-    ]
+    lines = [line.text for line in block("\n".join(report.refusal_lines({"web1": {"refusal": refusal}})), width)]
     for way, effect in ways:
         whole = f"    {typed(way, effect)}"
         assert any(line == whole or line.startswith(f"{whole}  ") for line in lines), (whole, lines)

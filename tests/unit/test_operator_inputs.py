@@ -12,8 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
-from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import inputs, own_procedures
 from ansible_collections.ops.runbook.plugins.module_utils.console.inputs import actor
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Taken
 
@@ -36,8 +35,8 @@ SLIPS = (
 
 
 def refusals(taken: Taken, **typed: Any) -> str:
-    names = operator_inputs.unknown(typed, taken)
-    return " ".join(operator_inputs.name_refusals(typed, names, taken, lambda: EVERYTHING))
+    names = inputs.unknown(typed, taken)
+    return " ".join(inputs.name_refusals(typed, names, taken, lambda: EVERYTHING))
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -63,7 +62,7 @@ def test_what_a_procedure_takes_passes(name: str) -> None:
         *taken.read,
         *("ansible_user", "ansible_become", "awx_job_id", "awx_user_name", "tower_user_name", "tower_job_id"),
     ]
-    assert operator_inputs.unknown(typed, taken) == []
+    assert inputs.unknown(typed, taken) == []
 
 
 NEAREST = {
@@ -146,14 +145,14 @@ def test_a_secret_that_was_typed_is_told_from_a_slip() -> None:
 
 
 def test_names_of_ones_own_pass_by_their_pattern() -> None:
-    assert operator_inputs.unknown(["acme_region", "region", "env"], ROLLBACK, ["acme_*", "env"]) == ["region"]
+    assert inputs.unknown(["acme_region", "region", "env"], ROLLBACK, ["acme_*", "env"]) == ["region"]
 
 
 def test_awx_is_told_from_the_job_that_configures_it() -> None:
     configure = TAKEN["awx_configure"]
     jobs = ["awx_job_template_name", "awx_user_last_name", "awx_schedule_id", "awx_project_scm_branch", "tower_job_id"]
-    assert operator_inputs.unknown(jobs, configure) == []
-    assert operator_inputs.unknown(["awx_organisation", "awx_schedule_zone"], configure) == [
+    assert inputs.unknown(jobs, configure) == []
+    assert inputs.unknown(["awx_organisation", "awx_schedule_zone"], configure) == [
         "awx_organisation",
         "awx_schedule_zone",
     ]
@@ -164,16 +163,16 @@ def test_awx_is_told_from_the_job_that_configures_it() -> None:
 
 def test_a_slip_of_the_inventory_is_noticed() -> None:
     names = ["laravel_paht", "laravel_servicez", "laravel_path", "operation_state_dri", "compose_servcie", "region"]
-    assert operator_inputs.misspelt(names, ROLLBACK) == ["laravel_paht", "laravel_servicez", "operation_state_dri"]
-    said, way = operator_inputs.inventory_refusals(["laravel_paht", "laravel_servers"], ROLLBACK)
+    assert inputs.misspelt(names, ROLLBACK) == ["laravel_paht", "laravel_servicez", "operation_state_dri"]
+    said, way = inputs.inventory_refusals(["laravel_paht", "laravel_servers"], ROLLBACK)
     assert "'laravel_paht' (did you mean 'laravel_path'?), 'laravel_servers'" in said
     assert "operation_extra_vars_allowed" in way
-    assert operator_inputs.misspelt(["laravel_servers"], ROLLBACK, ["laravel_servers"]) == []
+    assert inputs.misspelt(["laravel_servers"], ROLLBACK, ["laravel_servers"]) == []
 
 
 @pytest.mark.parametrize("name", [name for name, taken in TAKEN.items() if taken.procedure.guarded])
 def test_what_our_own_files_set_is_not_a_slip_of_the_inventory(name: str) -> None:
-    assert operator_inputs.misspelt([*TAKEN[name].own, *TAKEN[name].options], TAKEN[name]) == []
+    assert inputs.misspelt([*TAKEN[name].own, *TAKEN[name].options], TAKEN[name]) == []
     assert {"operation_planned", "operation_decision"} <= own_procedures.remembered(yaml.safe_load)
 
 
@@ -195,7 +194,7 @@ VALUES: dict[str, tuple[str, str, Any, str]] = {
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_that_can_not_be_is_named_with_what_it_may_be(name: str) -> None:
     procedure, one, value, said = VALUES[name]
-    (found,) = operator_inputs.value_refusals({one: value}, TAKEN[procedure])
+    (found,) = inputs.value_refusals({one: value}, TAKEN[procedure])
     assert found.startswith(f"{one} {said}") and "<class" not in found
 
 
@@ -214,11 +213,11 @@ def test_a_value_that_can_not_be_is_named_with_what_it_may_be(name: str) -> None
     ],
 )
 def test_a_value_that_an_input_takes_passes(procedure: str, typed: dict[str, Any]) -> None:
-    assert operator_inputs.value_refusals(typed, TAKEN[procedure]) == []
+    assert inputs.value_refusals(typed, TAKEN[procedure]) == []
 
 
 def test_the_value_of_a_secret_is_not_shown() -> None:
-    assert "canary" not in operator_inputs.value_problem("token", ["canary"], {"no_log": True})
+    assert "canary" not in inputs.value_problem("token", ["canary"], {"no_log": True})
 
 
 @pytest.mark.parametrize(
@@ -233,14 +232,14 @@ def test_the_value_of_a_secret_is_not_shown() -> None:
     ],
 )
 def test_what_is_missing_is_said_in_one_plain_sentence(procedure: str, name: str, said: str) -> None:
-    assert name in [one.name for one in operator_inputs.required(TAKEN[procedure])]
-    assert operator_inputs.not_given(name, TAKEN[procedure].spec(name)) == said
+    assert name in [one.name for one in inputs.required(TAKEN[procedure])]
+    assert inputs.not_given(name, TAKEN[procedure].spec(name)) == said
 
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_no_sentence_about_an_input_has_markup(name: str) -> None:
     taken = TAKEN[name]
-    said = [operator_inputs.not_given(one.name, taken.spec(one.name)) for one in taken.procedure.inputs]
+    said = [inputs.not_given(one.name, taken.spec(one.name)) for one in taken.procedure.inputs]
     assert not [text for text in said if "V(" in text or "C(" in text or "The input" in text]
 
 

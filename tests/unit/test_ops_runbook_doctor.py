@@ -16,7 +16,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.ops.runbook.plugins.module_utils.host import prerequisites as host_check
+from ansible_collections.ops.runbook.plugins.module_utils.host import prerequisites
 from ops_runbook import known
 from ops_runbook.doctor import ASKED, SKEW, ask, described, here, inventory, of_host, of_hosts, versions
 
@@ -43,23 +43,23 @@ VERSIONS = {
 @pytest.mark.parametrize("name", VERSIONS)
 def test_a_version_is_read(tmp_path: Path, name: str) -> None:
     text, expected = VERSIONS[name]
-    assert host_check.version([script(tmp_path, "tool", text), "--version"]) == expected
+    assert prerequisites.version([script(tmp_path, "tool", text), "--version"]) == expected
 
 
 def test_what_is_not_installed_has_no_version(tmp_path: Path) -> None:
-    assert host_check.version([str(tmp_path / "none"), "--version"]) is None
+    assert prerequisites.version([str(tmp_path / "none"), "--version"]) is None
 
 
 def test_a_tool_that_hangs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_check, "TIMEOUT", 0.2)
-    assert host_check.version([script(tmp_path, "tool", "exec sleep 60"), "--version"]) is None
+    monkeypatch.setattr(prerequisites, "TIMEOUT", 0.2)
+    assert prerequisites.version([script(tmp_path, "tool", "exec sleep 60"), "--version"]) is None
 
 
 def test_the_state_folder_is_looked_at_and_not_made(tmp_path: Path) -> None:
     there, missing = str(tmp_path), str(tmp_path / "vertex")
-    assert host_check.state_folder(there) == {"path": there, "present": True, "usable": True}
-    assert host_check.state_folder(missing) == {"path": missing, "present": False, "usable": True}
-    assert host_check.state_folder(str(tmp_path / "a/b"))["usable"] is False
+    assert prerequisites.state_folder(there) == {"path": there, "present": True, "usable": True}
+    assert prerequisites.state_folder(missing) == {"path": missing, "present": False, "usable": True}
+    assert prerequisites.state_folder(str(tmp_path / "a/b"))["usable"] is False
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,8 +67,8 @@ def test_sudo_is_asked_and_the_command_is_not_run(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     script(tmp_path, "sudo", f'printf "%s\\n" "$*" >> {tmp_path}/asked; [ "$5" = reload ]')
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert host_check.allowed(["systemctl", "reload", "php"]) is True
-    assert host_check.allowed(["systemctl", "stop", "php"]) is False
+    assert prerequisites.allowed(["systemctl", "reload", "php"]) is True
+    assert prerequisites.allowed(["systemctl", "stop", "php"]) is False
     assert (tmp_path / "asked").read_text().splitlines()[0] == "-n -l -- systemctl reload php"
 
 
@@ -77,13 +77,13 @@ def test_the_umask_of_the_login_is_looked_at(tmp_path: Path, mask: int, hides: b
     tmp_path.chmod(0o755)
     before = os.umask(mask)
     try:
-        found = host_check.look("", [], [], str(tmp_path))["umask"]
+        found = prerequisites.look("", [], [], str(tmp_path))["umask"]
     finally:
         os.umask(before)
     assert found == {"mask": f"{mask:03o}", "hides": hides}
     said = next(found for found in of_host("web1", answer(umask=found), 1000.0, 1000.1) if found.what == "umask")
     assert ("by hand" in said.seen) is hides
-    assert host_check.look("", [], [], str(tmp_path / "none"))["umask"] is None
+    assert prerequisites.look("", [], [], str(tmp_path / "none"))["umask"] is None
 
 
 def test_a_right_may_be_that_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,10 +91,10 @@ def test_a_right_may_be_that_of_another_user(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(getpass, "getuser", lambda: "deploy")
     script(tmp_path, "sudo", '[ "$*" = "-n -l --user=dokku -- /usr/bin/dokku" ]')
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert host_check.allowed(["-u", "dokku", "/usr/bin/dokku"]) is True
-    assert host_check.allowed(["-u", "root", "/usr/bin/dokku"]) is False
+    assert prerequisites.allowed(["-u", "dokku", "/usr/bin/dokku"]) is True
+    assert prerequisites.allowed(["-u", "root", "/usr/bin/dokku"]) is False
     monkeypatch.setattr(getpass, "getuser", lambda: "root")
-    assert host_check.allowed(["-u", "root", "/usr/bin/dokku"]) is True, "whoever connects as that user"
+    assert prerequisites.allowed(["-u", "root", "/usr/bin/dokku"]) is True, "whoever connects as that user"
 
 
 SERVICES: dict[str, tuple[dict[str, str], list[list[str]], list[list[str]]]] = {
@@ -139,7 +139,7 @@ def test_the_page_of_the_rights_has_what_a_host_is_asked_for() -> None:
 
 def test_a_look_names_two_tools_of_one_command(tmp_path: Path) -> None:
     docker = script(tmp_path, "docker", '[ "$1" = compose ] && echo 2.26.1 || echo 26.1.5')
-    found = host_check.look("", [[docker, "--version"], [docker, "compose", "version"]], [])
+    found = prerequisites.look("", [[docker, "--version"], [docker, "compose", "version"]], [])
     assert found["tools"] == {docker: "26.1.5", f"{docker} compose": "2.26.1"}
     assert found["state_dir"] is None
 

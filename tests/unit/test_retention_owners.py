@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import retention as backup_retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup import retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Keep, Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
@@ -311,7 +311,7 @@ def test_an_archive_of_a_wrong_clock_is_never_counted() -> None:
 def test_the_rules_are_those_of_the_newest_backups(tmp_path: Path) -> None:
     part = Part("config", "", "c", 1, "0" * 64)
     some = [Manifest(one, "web", "h", "", NOW, "requested", "", {}, {}, (part,)) for one in Owned(1, 4).operations]
-    assert backup_retention.expired(some, Keep(2, 0, 0, 0), Owner("web", [one.id for one in some], NOW)) == [
+    assert retention.expired(some, Keep(2, 0, 0, 0), Owner("web", [one.id for one in some], NOW)) == [
         some[0].id,
         some[1].id,
     ]

@@ -16,7 +16,7 @@ import pytest
 import real_sshd
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_book
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import report as ssh_key_report
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import report
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.audit import Policy
@@ -203,14 +203,14 @@ def outcome(*lines: str, unread: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def test_a_key_on_several_hosts_names_the_others() -> None:
     shared = line(1, "ci 2026-11-01")
-    text = "\n".join(ssh_key_report.lines({"a1": outcome(shared), "a2": outcome(shared, line(2, "anna"))}))
+    text = "\n".join(report.lines({"a1": outcome(shared), "a2": outcome(shared, line(2, "anna"))}))
     assert "also on a2:deploy" in text and "also on a1:deploy" in text
     assert "OVERDUE (age unknown)" in text and line(1).split()[1] not in text
     assert text.endswith("2 keys in 3 lines: 1 overdue, 0 weak, 1 in several places")
 
 
 def test_a_key_twice_in_an_account_is_told_from_one_on_two_hosts() -> None:
-    text = "\n".join(ssh_key_report.lines({"a1": outcome(line(1), line(1))}))
+    text = "\n".join(report.lines({"a1": outcome(line(1), line(1))}))
     assert "2 times in this account" in text and "also on" not in text
 
 
@@ -228,7 +228,7 @@ def test_a_key_twice_in_an_account_is_told_from_one_on_two_hosts() -> None:
     ],
 )
 def test_what_an_audit_fails_for(outcomes: dict[str, Any], fail_on: list[str], failing: list[str]) -> None:
-    assert ssh_key_report.verdict(outcomes, fail_on)["failing"] == failing
+    assert report.verdict(outcomes, fail_on)["failing"] == failing
 
 
 # -- as a person runs it ---------------------------------------------------------------------------

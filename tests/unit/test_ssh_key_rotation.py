@@ -13,9 +13,8 @@ import pytest
 from github_fake import running, start_run
 from rotation_world import ADMIN, Task, World, install, place
 
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation, rotation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation as key_rotation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.course import Run, absent, closing
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
 
@@ -454,15 +453,15 @@ def test_the_secret_is_put_only_where_every_host_let_the_key_in() -> None:
 
 
 def test_no_old_key_is_removed_out_of_turn() -> None:
-    step = key_rotation.Step(key_rotation.REMOVE_OLD, "b")
+    step = rotation.Step(rotation.REMOVE_OLD, "b")
     good = {"let_in": IN, "announced": TOLD, "put": {"ok": True}, "proven": {"ok": True}}
-    key_rotation.must_follow(step, run(**good, removed={"a": {"ok": True}}).progress)
+    rotation.must_follow(step, run(**good, removed={"a": {"ok": True}}).progress)
     for missing in (*good, "removed"):
         given = {**good, "removed": {"a": {"ok": True}}}
         if missing != "announced":
             del given[missing]
-            with pytest.raises(key_rotation.OutOfOrder):
-                key_rotation.must_follow(step, run(**given).progress)
+            with pytest.raises(rotation.OutOfOrder):
+                rotation.must_follow(step, run(**given).progress)
 
 
 def test_no_host_loses_the_new_key_where_ci_may_have_it_alone() -> None:
@@ -596,8 +595,8 @@ def test_a_run_of_somebody_elses_branch_or_pull_request_is_not_asked(world: Worl
 
 
 def test_the_plan_says_whose_key_is_taken_out_and_what_the_new_one_may_do(world: World) -> None:
-    wish = ssh_key_operation.Wish(used=world.old.fingerprint, where="run 1", trusted=True)
-    plan = ssh_key_operation.planned(wish, world.hosts["web1"].places(), "op", datetime.now(UTC))
+    wish = operation.Wish(used=world.old.fingerprint, where="run 1", trusted=True)
+    plan = operation.planned(wish, world.hosts["web1"].places(), "op", datetime.now(UTC))
     also = {title: " ".join(entries) for title, entries in plan["also"]}
     assert world.old.fingerprint in also["takes out"] and "ci deploy" in also["takes out"]
     assert 'from="192.0.2.1"' in also["takes out"] and 'from="192.0.2.1"' in also["lets in"]

@@ -13,8 +13,7 @@ import key_lines
 import pytest
 import real_sshd
 
-from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
-from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, files
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.files import Account, Fact, NotRead
 
 DEPLOY = Account("deploy", 1000, "/home/deploy", "/srv/home/deploy")
@@ -35,32 +34,32 @@ needs_sshd = pytest.mark.skipif(real_sshd.MISSING, reason="sshd is not there")
     ],
 )
 def test_a_pattern_means_a_path(pattern: str, path: str) -> None:
-    assert sshd_files.expand(pattern, DEPLOY) == path
+    assert files.expand(pattern, DEPLOY) == path
 
 
 @pytest.mark.parametrize("pattern", ["/keys/%x", "/keys/%"])
 def test_a_token_that_sshd_does_not_know_is_refused(pattern: str) -> None:
     with pytest.raises(NotRead, match="does not know"):
-        sshd_files.expand(pattern, DEPLOY)
+        files.expand(pattern, DEPLOY)
 
 
 def test_an_answer_is_read() -> None:
-    read = sshd_files.parse(
+    read = files.parse(
         "port 22\nstrictmodes no\npubkeyauthentication yes\nauthorizedkeysfile .ssh/a /etc/b/%u .ssh/a\n"
         "authorizedkeyscommand /usr/bin/keys %u\ntrustedusercakeys /etc/ssh/ca.pub\n"
     )
-    assert sshd_files.paths(read, DEPLOY) == ["/home/deploy/.ssh/a", "/etc/b/deploy"]
+    assert files.paths(read, DEPLOY) == ["/home/deploy/.ssh/a", "/etc/b/deploy"]
     assert (read.command, read.strict, read.authorities) == ("/usr/bin/keys %u", False, "/etc/ssh/ca.pub")
 
 
 def test_none_is_no_file() -> None:
-    read = sshd_files.parse("authorizedkeysfile none\nauthorizedkeyscommand none\ntrustedusercakeys none\n")
+    read = files.parse("authorizedkeysfile none\nauthorizedkeyscommand none\ntrustedusercakeys none\n")
     assert (read.files, read.command, read.authorities, read.strict) == ((), "", "", True)
 
 
 def test_an_answer_without_the_file_is_none() -> None:
     with pytest.raises(NotRead):
-        sshd_files.parse("port 22\n")
+        files.parse("port 22\n")
 
 
 STRICT = {
@@ -81,7 +80,7 @@ STRICT = {
 
 @pytest.mark.parametrize(("walk", "said"), STRICT.values(), ids=STRICT)
 def test_what_strictmodes_refuses_is_said(walk: list[tuple[str, int, int]], said: list[str]) -> None:
-    found = sshd_files.strict_problems([Fact(*one) for one in walk], DEPLOY, debian=False)
+    found = files.strict_problems([Fact(*one) for one in walk], DEPLOY, debian=False)
     assert len(found) == len(said)
     assert all(part in text for part, text in zip(said, found, strict=True))
 
@@ -90,7 +89,7 @@ def test_the_walk_follows_links(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(mode=0o750)
     (tmp_path / "real/keys").touch(0o640)
     (tmp_path / "link").symlink_to("real")
-    walk = sshd_files.facts(str(tmp_path / "link/keys"), sshd_files.account(ME))
+    walk = files.facts(str(tmp_path / "link/keys"), files.account(ME))
     assert [fact.path for fact in walk[:3]] == [str(tmp_path / "real/keys"), str(tmp_path / "real"), str(tmp_path)]
     assert walk[-1].path == "/"
 
@@ -100,15 +99,15 @@ def failing(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
 
 
 def test_where_sshd_does_not_answer_its_defaults_are_taken_and_that_is_said() -> None:
-    read = sshd_files.ask("deploy", FROM, sshd="/usr/sbin/sshd", run=failing)
-    assert not read.known and read.files == sshd_files.DEFAULT_FILES
+    read = files.ask("deploy", FROM, sshd="/usr/sbin/sshd", run=failing)
+    assert not read.known and read.files == files.DEFAULT_FILES
     assert "is not known" in read.doubts[0]
-    assert sshd_files.ask("deploy", FROM, sshd="/nowhere/sshd").known is False
+    assert files.ask("deploy", FROM, sshd="/nowhere/sshd").known is False
 
 
 def test_an_account_that_is_not_there_is_named() -> None:
     with pytest.raises(NotRead, match="no account nobody-here"):
-        sshd_files.account("nobody-here")
+        files.account("nobody-here")
 
 
 @needs_sshd
@@ -121,12 +120,12 @@ def test_sshd_itself_says_which_files_it_reads_for_whom_and_from_where(tmp_path:
     )
     if os.geteuid() == 0:
         real_sshd.PRIVSEP.mkdir(mode=0o755, exist_ok=True)
-    me = sshd_files.account(ME)
-    near = sshd_files.ask(ME, {}, config=str(config))
-    far = sshd_files.ask(ME, FROM, config=str(config))
+    me = files.account(ME)
+    near = files.ask(ME, {}, config=str(config))
+    far = files.ask(ME, FROM, config=str(config))
     assert near.known, near.doubts
-    assert sshd_files.paths(near, me) == [f"{me.home}/.ssh/authorized_keys", f"/etc/ssh/keys/{ME}"]
-    assert sshd_files.paths(far, me) == [f"{me.home}/far"]
+    assert files.paths(near, me) == [f"{me.home}/.ssh/authorized_keys", f"/etc/ssh/keys/{ME}"]
+    assert files.paths(far, me) == [f"{me.home}/far"]
     assert "127.0.0.1" in near.doubts[0] and far.doubts == ()
 
 
@@ -151,7 +150,7 @@ TAKEN = {
 def test_a_key_that_this_sshd_does_not_take_is_told(line: str, version: str, why: str) -> None:
     said = f"unknown option -- V\nOpenSSH_{version}p1 Debian-1, OpenSSL 3.0.2\nusage: sshd" if version else ""
     [(_, key)] = authorized_keys.keys(line.encode())
-    refused = sshd_files.parse(DUMP, said).refuses(key)
+    refused = files.parse(DUMP, said).refuses(key)
     assert why in refused and bool(refused) is bool(why)
 
 
@@ -160,7 +159,7 @@ ROOTS = {"no": (False, False), "forced-commands-only": (False, True), "without-p
 
 @pytest.mark.parametrize(("setting", "taken"), ROOTS.items(), ids=ROOTS)
 def test_what_permitrootlogin_refuses_is_told_of_roots_keys_alone(setting: str, taken: tuple[bool, bool]) -> None:
-    read = sshd_files.parse(f"authorizedkeysfile .ssh/a\npermitrootlogin {setting}\n", "OpenSSH_10.0p2")
+    read = files.parse(f"authorizedkeysfile .ssh/a\npermitrootlogin {setting}\n", "OpenSSH_10.0p2")
     text = f'{key_lines.ed25519("1")}\ncommand="" {key_lines.ed25519("2")}\n'
     keys = [key for _, key in authorized_keys.keys(text.encode())]
     assert [not replace(read, is_root=True).refuses(key) for key in keys] == list(taken)
@@ -178,7 +177,7 @@ def test_what_permitrootlogin_refuses_is_told_of_roots_keys_alone(setting: str, 
     ],
 )
 def test_what_decides_beside_the_key_is_said(dump: str, said: str) -> None:
-    found = " ".join(sshd_files.parse(f"authorizedkeysfile .ssh/a\n{dump}").besides)
+    found = " ".join(files.parse(f"authorizedkeysfile .ssh/a\n{dump}").besides)
     assert said in found and bool(found) is bool(said)
 
 
@@ -196,7 +195,7 @@ def test_blocks_on_the_address_port_and_routing_domain_of_the_host_do_not_keep_s
     if os.geteuid() == 0:
         real_sshd.PRIVSEP.mkdir(mode=0o755, exist_ok=True)
     for environment in ({}, FROM):
-        read = sshd_files.ask(ME, environment, config=str(config))
+        read = files.ask(ME, environment, config=str(config))
         assert read.known and read.files == ("%h/near",), read
         assert read.version >= (8, 0) and "ssh-ed25519" in read.algorithms
 
@@ -229,19 +228,19 @@ def test_a_wildcard_means_the_files_that_are_there(tmp_path: Path, pattern: str,
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     deploy = Account("deploy", os.geteuid(), str(tmp_path), str(tmp_path))
-    read = sshd_files.parse(f"authorizedkeysfile {pattern}\n", "OpenSSH_10.0p2")
-    assert sshd_files.paths(read, deploy) == [str(tmp_path / name) for name in names]
+    read = files.parse(f"authorizedkeysfile {pattern}\n", "OpenSSH_10.0p2")
+    assert files.paths(read, deploy) == [str(tmp_path / name) for name in names]
 
 
 def test_an_older_sshd_takes_a_wildcard_for_a_letter() -> None:
-    read = sshd_files.parse("authorizedkeysfile /etc/ssh/keys/%u_*\n", "OpenSSH_9.6p1 Ubuntu-3ubuntu13")
-    assert sshd_files.paths(read, DEPLOY) == ["/etc/ssh/keys/deploy_*"]
+    read = files.parse("authorizedkeysfile /etc/ssh/keys/%u_*\n", "OpenSSH_9.6p1 Ubuntu-3ubuntu13")
+    assert files.paths(read, DEPLOY) == ["/etc/ssh/keys/deploy_*"]
 
 
 def test_debians_sshd_lets_the_accounts_own_group_write() -> None:
     walk = [Fact("/srv/home/deploy/.ssh/a", 1000, 0o660, alone=True), Fact("/srv/home/deploy/.ssh", 1000, 0o777, True)]
-    assert len(sshd_files.strict_problems(walk, DEPLOY, debian=False)) == 2
-    [said] = sshd_files.strict_problems(walk, DEPLOY, debian=True)
+    assert len(files.strict_problems(walk, DEPLOY, debian=False)) == 2
+    [said] = files.strict_problems(walk, DEPLOY, debian=True)
     assert said == "folder /srv/home/deploy/.ssh has mode 0777: everybody may write"
 
 
@@ -250,8 +249,8 @@ def test_debians_sshd_lets_the_accounts_own_group_write() -> None:
 
 def revoked(path: str, *lines: str) -> tuple[list[bool], str]:
     keys = [key for _, key in authorized_keys.keys("".join(f"{line}\n" for line in lines).encode())]
-    read = sshd_files.with_revocations(
-        sshd_files.parse(f"authorizedkeysfile .ssh/a\nrevokedkeys {path}\n", "OpenSSH_10.0p2"), keys
+    read = files.with_revocations(
+        files.parse(f"authorizedkeysfile .ssh/a\nrevokedkeys {path}\n", "OpenSSH_10.0p2"), keys
     )
     return [bool(read.refuses(key)) for key in keys], " ".join(read.doubts)
 

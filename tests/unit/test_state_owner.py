@@ -29,8 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import R
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, WARN
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
-from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock, durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import key_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +64,7 @@ def refused(act: Callable[[], object]) -> Refusal:
 def child(act: Callable[[], object], user: int = SOMEBODY) -> str:
     """The code of the refusal, or `done`, of what another user does."""
     # What Python loads late, from a folder that the other user may not read.
-    moment.now()
+    clock.now()
     reading, writing = os.pipe()
     process = os.fork()
     if process == 0:

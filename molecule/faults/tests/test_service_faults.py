@@ -101,7 +101,7 @@ def test_php_fpm_dies_of_its_reload(php: Lab, row: Callable[..., None]) -> None:
         holds="the run says that it is down, and does not claim to be back",
         outcome="failed, the site answers 502; refused (interrupted); reverted, v1.0.0",
         command="`laravel_deploy` -e interrupted=undo, once php-fpm runs",
-        mutation="the units and the answers are not looked at (`laravel_health.verify`)",
+        mutation="the units and the answers are not looked at (`laravel/health.verify`)",
     )
 
 
@@ -147,5 +147,5 @@ def test_health_that_flaps(lab: Lab, flapping: dict[str, object], row: Callable[
         holds="one good answer proves nothing: several in a row are asked for",
         outcome="reverted, v1.0.0; once it is steady: succeeded, v1.1.0",
         command="`laravel_deploy` -e to=v1.1.0",
-        mutation="one good round is enough (`health.gate`)",
+        mutation="one good round is enough (`gate.gate`)",
     )

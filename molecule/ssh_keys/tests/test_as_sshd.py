@@ -23,8 +23,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized
 READER = f"""
 import json, sys, time
 sys.path.insert(0, {PLACE!r})
-from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
-found = ssh_key_audit.read_account(sys.argv[1], ssh_key_audit.Policy(time.time()), {{}}, "")
+from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit
+found = audit.read_account(sys.argv[1], audit.Policy(time.time()), {{}}, "")
 print(json.dumps(found))
 """
 #: So many keys are offered in one connection.

@@ -150,12 +150,12 @@ FILES: dict[str, tuple[str, str, str, str]] = {
 ASK = """
 import json, sys
 sys.path.insert(0, "/opt/ops-runbook")
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial as laravel_try
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial
 commands = Commands("{app}")
 # A busy machine may need more to boot PHP than a plan would wait.
-laravel_try.SECONDS = 300
-print(json.dumps({{name: laravel_try.attempt(commands, ["php"], file, method, seconds)
+trial.SECONDS = 300
+print(json.dumps({{name: trial.attempt(commands, ["php"], file, method, seconds)
                   for name, file, method, seconds in json.load(sys.stdin)}}))
 """
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 SCHEMA = 1
@@ -145,7 +145,7 @@ def parse(content: bytes) -> Manifest:
         raise BadManifest(f"{NAME}: id is no id of an operation: {texts['id']!r}")
     if not SAFE_NAME.fullmatch(texts["app"]):
         raise BadManifest(f"{NAME}: app is no name of an app: {texts['app']!r}")
-    if moment.seconds(texts["made"]) is None:
+    if clock.seconds(texts["made"]) is None:
         raise BadManifest(f"{NAME}: made is no time: {texts['made']!r}")
     if texts["recipient"] and not _SHA256.fullmatch(texts["recipient"]):
         raise BadManifest(f"{NAME}: recipient is no fingerprint: {texts['recipient']!r}")

@@ -17,7 +17,7 @@ from datetime import date
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Named
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 #: Seconds. The clocks of two hosts differ by less; a backup that claims a later time was made by a wrong clock.
 CLOCK_MARGIN = 3600.0
@@ -73,8 +73,8 @@ def operation_of(identity: str) -> str:
 
 def ahead(manifests: Iterable[Manifest], owner: Owner) -> list[Manifest]:
     """The backups of this app that claim to be of the future: a clock was wrong, or is wrong now."""
-    limit = (moment.seconds(owner.now) or 0.0) + CLOCK_MARGIN
-    return [one for one in manifests if one.app == owner.app and (moment.seconds(one.made) or 0.0) > limit]
+    limit = (clock.seconds(owner.now) or 0.0) + CLOCK_MARGIN
+    return [one for one in manifests if one.app == owner.app and (clock.seconds(one.made) or 0.0) > limit]
 
 
 def ahead_lines(manifests: Iterable[Manifest], owner: Owner) -> list[str]:
@@ -135,8 +135,8 @@ def expired(manifests: Iterable[Manifest], keep: Keep, owner: Owner, protected: 
     # Days are counted up to the newest backup that was there before this operation: a clock that is wrong just now
     # makes nothing old.
     newest = next((one.made for one in requested if one.id not in spared), "")
-    limit = (moment.seconds(newest) or 0.0) - keep.before_restore * 86400
-    staying |= {one.id for one in own if one.reason == "before_restore" and (moment.seconds(one.made) or 0.0) >= limit}
+    limit = (clock.seconds(newest) or 0.0) - keep.before_restore * 86400
+    staying |= {one.id for one in own if one.reason == "before_restore" and (clock.seconds(one.made) or 0.0) >= limit}
     return [one.id for one in own if one.id not in staying]
 
 

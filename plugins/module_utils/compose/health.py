@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
-from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect as compose_inspect
-from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import signs as compose_signs
+from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import signs
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import digest_in
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import images_of
@@ -22,11 +22,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.service import
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineError, EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
-from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
@@ -217,7 +216,7 @@ def container_problems(
     """
     containers = compose_before.ours(before, containers)
     found = {name: f"{name} has no container" for name in images if not any(c.service == name for c in containers)}
-    now = moment.now().utc
+    now = clock.now().utc
     for container in containers:
         if container.service in left_down and container.state != "running":
             continue
@@ -295,7 +294,7 @@ def _of_another_image(container: Container, wanted: Reference | None, verb: str)
 
 
 def _seconds_up(container: Container, now: float) -> float | None:
-    started = moment.seconds(container.started)
+    started = clock.seconds(container.started)
     return None if started is None else now - started
 
 
@@ -310,9 +309,9 @@ def behind_the_proxy(service: ComposeService, project: str, results: Sequence[he
         listed = service.engine.containers([f"com.docker.compose.project={project}"])
     except (EngineError, EngineUnreachable):
         return ""
-    addresses = compose_inspect.addresses(listed)
+    addresses = inspect.addresses(listed)
     for container in listed:
-        name = compose_inspect.service_of(container)
+        name = inspect.service_of(container)
         if not any(port.get("PublicPort") for port in container.get("Ports") or ()):
             continue
         found = service.compose(
@@ -320,9 +319,9 @@ def behind_the_proxy(service: ComposeService, project: str, results: Sequence[he
             check=False,
             timeout=20.0,
         )
-        error = compose_signs.upstream_error([*bounded.lines_of(found.stdout), *bounded.lines_of(found.stderr)])
+        error = signs.upstream_error([*bounded.lines_of(found.stdout), *bounded.lines_of(found.stderr)])
         if error is not None:
-            return ". ".join(compose_signs.explained(name, error, set(addresses.values()), addresses, {}))
+            return ". ".join(signs.explained(name, error, set(addresses.values()), addresses, {}))
     return ""
 
 
@@ -354,7 +353,7 @@ def ask_inside(service: ComposeService, check: InsideCheck) -> Inside:
 
 
 def _inside_name(check: InsideCheck) -> str:
-    return f"inside {check.service} {health_endpoint.display_url(check.url)}"
+    return f"inside {check.service} {endpoint.display_url(check.url)}"
 
 
 def _asked_inside(service: ComposeService, deadline: float, gate: GateSettings) -> dict[str, str]:

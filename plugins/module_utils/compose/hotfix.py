@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import SOURCE
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import source as hotfix_source
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import Hotfix, Standing
 
@@ -41,14 +41,14 @@ def planned(
     commit = revision if _COMMIT.match(revision) else ""
     this = Hotfix(commit, branch if branch not in into else "")
     found, warnings, earlier = hotfix_source.due(repository, this, into, known)
-    facts = hotfix_merges.facts(commit, branch, found, earlier)
+    facts = merges.facts(commit, branch, found, earlier)
     if not commit:
         text = "the images name no commit, so whether the hotfix was merged can't be told by their commit"
         facts, warnings = {**facts, "merges_unknown": text}, [text]
     return {
         **plan,
         "facts": {**plan.get("facts", {}), **facts},
-        "also": [*plan.get("also", []), *hotfix_merges.told(found)],
+        "also": [*plan.get("also", []), *merges.told(found)],
         "warnings": [*plan["warnings"], *warnings],
     }
 
@@ -59,7 +59,7 @@ def follows(plan: Mapping[str, Any], newest: Iterable[Mapping[str, Any]]) -> lis
     newest: records of the ledger, the newest first.
     """
     last = next((one for one in newest if one.get("outcome") == "succeeded" and one.get("to")), None)
-    known = hotfix_merges.deployed([last]) if last else ()
+    known = merges.deployed([last]) if last else ()
     revision = str(plan["to"].get("revision") or "")
     if not known or known[0].commit == revision:
         return []
@@ -70,5 +70,5 @@ def follows(plan: Mapping[str, Any], newest: Iterable[Mapping[str, Any]]) -> lis
 
 def standings(history: Mapping[str, Any], repository: str, into: Sequence[str]) -> tuple[Standing, ...]:
     """How the branches of the source repository stand to the hotfixes of the ledger; unknown where it can't be read."""
-    found = hotfix_merges.deployed(history.get("records") or (), hotfix_merges.condemned(history))
+    found = merges.deployed(history.get("records") or (), merges.condemned(history))
     return hotfix_source.standings(repository, found, into) if found and into else ()

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 _SERVICE = "com.docker.compose.service"
 _SELF = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
@@ -71,8 +71,8 @@ def signs_since(container: Raw, broken: Sequence[Raw], now: float, window: float
     What it said before it was started again may be mended, and before the containers that are broken were made it
     was said to others. broken: those containers. window: seconds back from now beyond which nothing is a sign.
     """
-    started = moment.seconds(str((container.get("State") or {}).get("StartedAt") or "")) or 0.0
-    made = [moment.seconds(str(one.get("Created") or "")) or 0.0 for one in broken]
+    started = clock.seconds(str((container.get("State") or {}).get("StartedAt") or "")) or 0.0
+    made = [clock.seconds(str(one.get("Created") or "")) or 0.0 for one in broken]
     return max(now - window, started, min(made, default=0.0))
 
 

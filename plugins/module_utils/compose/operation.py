@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import health as compose_health
-from ansible_collections.ops.runbook.plugins.module_utils.compose import hotfix as compose_hotfix
-from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
+from ansible_collections.ops.runbook.plugins.module_utils.compose import health, hotfix, release
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose.plan import ComposePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.plan import SecretsPlanner, SecretsWish
@@ -26,7 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 
 
 def open_and_plan(
@@ -79,7 +77,7 @@ def carry_out(
     migrations: str = "",
     logins: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Do what remains of an operation on a Compose service; see operation_change.carry_out.
+    """Do what remains of an operation on a Compose service; see guard/carry_out.py.
 
     password, logins: of registries; see ImageStore. values: new ones for keys of .env, where that is what the operation
     is about. migrations: the operator's input of that name, by which they decide about migrations that going back would
@@ -102,8 +100,8 @@ def carry_out(
         guard,
         Work(
             executor,
-            lambda plan, direction: compose_health.verify(service_of(plan), plan, direction, gate),
-            lambda plan: compose_health.before(service_of(plan), plan, gate),
+            lambda plan, direction: health.verify(service_of(plan), plan, direction, gate),
+            lambda plan: health.before(service_of(plan), plan, gate),
         ),
         orders,
     )
@@ -114,12 +112,12 @@ def _with_hotfix(
 ) -> dict[str, Any]:
     """The plan of a deploy with the merges of a hotfix, and with a word about one that it follows."""
     if not wish.hotfix:
-        return {**plan, "warnings": [*plan["warnings"], *compose_hotfix.follows(plan, ledger.backwards())]}
-    images = compose_release.images_of(plan["to"]).values()
-    source = compose_hotfix.source_of(description.source, [store.labels(image) for image in images])
-    branch = wish.to if compose_release.names_branch(wish.to, description.images) else ""
-    known = hotfix_merges.of_ledger(ledger)
-    return compose_hotfix.planned(plan, branch, source, description.hotfix_into, known)
+        return {**plan, "warnings": [*plan["warnings"], *hotfix.follows(plan, ledger.backwards())]}
+    images = release.images_of(plan["to"]).values()
+    source = hotfix.source_of(description.source, [store.labels(image) for image in images])
+    branch = wish.to if release.names_branch(wish.to, description.images) else ""
+    known = merges.of_ledger(ledger)
+    return hotfix.planned(plan, branch, source, description.hotfix_into, known)
 
 
 def _secrets_wish(options: Mapping[str, Any]) -> SecretsWish:

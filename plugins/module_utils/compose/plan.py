@@ -17,16 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic as alembic_position
-from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
-from ansible_collections.ops.runbook.plugins.module_utils.compose import image_architecture
+from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic, before, image_architecture
 from ansible_collections.ops.runbook.plugins.module_utils.compose import images as compose_images
 from ansible_collections.ops.runbook.plugins.module_utils.compose import once as compose_once
 from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
 from ansible_collections.ops.runbook.plugins.module_utils.compose import staging as compose_staging
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.schema import Schema, SchemaPlanner
-from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files
 from ansible_collections.ops.runbook.plugins.module_utils.compose.present import Present, PresentReader
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, Container
 from ansible_collections.ops.runbook.plugins.module_utils.compose.target import TargetChoice, Wish
@@ -82,7 +80,7 @@ class ComposePlanner:
         schema = planner.schema(wish, present.images, choice.images, goal, bool(missing))
         downs = planner.down_targets(schema) if schema.migrations is not None and schema.migrations.undoes else ()
         unnamed = self._unnamed(config, wish, schema, goal)
-        pins = compose_pins.prepare(self.service, config, choice.images)
+        pins = files.prepare(self.service, config, choice.images)
         return {
             "procedure": wish.procedure,
             "asked": wish.to,
@@ -98,7 +96,7 @@ class ComposePlanner:
                 self._retention(goal).to_dict(),
             ],
             "migrations": migration_plan.record(schema.migrations) if schema.migrations else None,
-            "before": compose_before.to_dict(present.before),
+            "before": before.to_dict(present.before),
             "facts": {"pin": self.service.description.pin, "files": {**self.service.hashes(), **pins.hashes}, **proof},
             "also": [
                 ["images", self._image_lines(choice.images, missing)],
@@ -110,7 +108,7 @@ class ComposePlanner:
             "warnings": [
                 *present.warnings,
                 *([self.store.login_warning] if self.store.login_warning else []),
-                *compose_before.warnings(present.before, wish.procedure),
+                *before.warnings(present.before, wish.procedure),
                 *self._of_another_file(config, containers),
                 *unnamed,
                 *self._history_warnings(present, goal),
@@ -154,7 +152,7 @@ class ComposePlanner:
             "steps": [one.to_dict() for one in steps],
             "undo": [],
             "migrations": None,
-            "before": compose_before.to_dict(present.before),
+            "before": before.to_dict(present.before),
             "facts": {"pin": self.service.description.pin, "files": self.service.hashes()},
             "also": [["images", self._image_lines(present.images, [])]],
             "warnings": [*present.warnings, *found[1]],
@@ -192,7 +190,7 @@ class ComposePlanner:
             "steps": [],
             "undo": [],
             "migrations": None,
-            "before": compose_before.to_dict(present.before),
+            "before": before.to_dict(present.before),
             "warnings": list(present.warnings),
         }
 
@@ -272,7 +270,7 @@ class ComposePlanner:
                 continue
             if name in description.images or image.canonical not in own:
                 continue
-            place = compose_pins.place_of(self.service, name)
+            place = files.place_of(self.service, name)
             lines.append(
                 f"{name} ({place}) uses {image.text}, an image of this service's repositories, and compose_images does "
                 f"not name it: it stays at that image beside {label(goal)}"
@@ -307,14 +305,14 @@ class ComposePlanner:
         images: Mapping[str, Reference],
         schema: Schema,
         downs: Sequence[str],
-        pins: compose_pins.Pins,
+        pins: files.Pins,
     ) -> list[Step]:
         texts = {service: image.text for service, image in images.items()}
         steps = [Step("images", "prove the images by their digests", data={"images": texts})]
         migrations = schema.migrations
         if migrations is not None and migrations.undoes:
             newer = present.images[self.service.description.migration_service]
-            applied = alembic_position.applied(schema.known, schema.heads or ())
+            applied = alembic.applied(schema.known, schema.heads or ())
             steps.append(
                 Step(
                     "migrate_down",
@@ -331,7 +329,7 @@ class ComposePlanner:
                 )
             )
         elif migrations is not None and (migrations.runs or (schema.unseen and wish.migrations == "run")):
-            several = len(alembic_position.heads(schema.known)) > 1
+            several = len(alembic.heads(schema.known)) > 1
             steps.append(
                 Step(
                     "migrate",
@@ -359,7 +357,7 @@ class ComposePlanner:
         present: Present,
         images: Mapping[str, Reference],
         schema: Schema,
-        pins: compose_pins.Pins,
+        pins: files.Pins,
     ) -> list[Step]:
         """The way back, service by service: what ran comes up again, and only what did not is stopped."""
         result: list[Step] = []
@@ -383,11 +381,11 @@ class ComposePlanner:
         result.append(
             Step("unpin", f"put {', '.join(pins.names)} back", data={"files": pins.to_dict(), "after": "pin"})
         )
-        stop, start = compose_before.to_stop(present.before), compose_before.to_start(present.before)
+        stop, start = before.to_stop(present.before), before.to_start(present.before)
         if stop:
             result.append(Step("stop", f"stop {', '.join(stop)}, which did not run before", data={"after": "up"}))
         if start:
-            names = "" if compose_before.all_run(present.before) else f" {' '.join(start)}"
+            names = "" if before.all_run(present.before) else f" {' '.join(start)}"
             result.append(Step("up", f"docker compose up -d --wait{names}", data={"after": "pin"}))
         return result
 
@@ -429,7 +427,7 @@ class ComposePlanner:
         )
 
 
-def _pin_diff(pins: compose_pins.Pins) -> list[str]:
+def _pin_diff(pins: files.Pins) -> list[str]:
     """The lines that change, and none around them: other lines of the file may hold secrets."""
     lines: list[str] = []
     for file in pins.files:

@@ -12,15 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic as alembic_position
+from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic, health, release
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
-from ansible_collections.ops.runbook.plugins.module_utils.compose import health as compose_health
-from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
-from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
-from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import undo as compose_undo_migrations
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe, undo
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer, ProbeFailed
-from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
+from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
@@ -76,7 +73,7 @@ class ComposeSteps:
         answer = self._migrate(step, ("upgrade", step.data["to"]))
         left = set(answer.graph) - set(answer.applied)
         if left:
-            names = ", ".join(alembic_position.ordered(answer.graph, left))
+            names = ", ".join(alembic.ordered(answer.graph, left))
             raise CommandFailed(f"alembic upgrade ended with 0, but {names} is not in the database")
         return {"ran": step.data["migrations"]}
 
@@ -109,12 +106,12 @@ class ComposeSteps:
         alembic_probe.settle(self.service, str(self.plan["project"]))
         try:
             known = self.store.graph(image) or alembic_probe.ask(self.service, image, database=False).graph
-            had = alembic_position.applied(known, data["heads"])
+            had = alembic.applied(known, data["heads"])
             answer = alembic_probe.ask(self.service, image, known=had)
             if answer.heads is None:
                 raise ProbeFailed(answer.database_error)
-            found = compose_undo_migrations.new(known, data["heads"], answer)
-            itself = compose_undo_migrations.by_itself(found, data.get("planned"), data["itself"])
+            found = undo.new(known, data["heads"], answer)
+            itself = undo.by_itself(found, data.get("planned"), data["itself"])
             counts = alembic_probe.count(self.service, image, found.losses) if found.losses else {}
         except ProbeFailed as error:
             if data["itself"] and "migrate" in begun and self.migrations != "keep":
@@ -124,7 +121,7 @@ class ComposeSteps:
                     "goes back without a look at it"
                 ) from error
             return {"unseen": str(error)}
-        decision = compose_undo_migrations.decide(found, counts, itself, bool(data["shared"]), self.migrations)
+        decision = undo.decide(found, counts, itself, bool(data["shared"]), self.migrations)
         if decision.kind == "hold":
             raise CommandFailed(decision.why)
         if decision.kind == "leave":
@@ -172,14 +169,14 @@ class ComposeSteps:
     # -- files and containers --------------------------------------------------------------------
 
     def _do_pin(self, step: Step) -> object:
-        compose_pins.write(self.service, step.data["pins"], step.data["files"], self._kept)
+        files.write(self.service, step.data["pins"], step.data["files"], self._kept)
         return None
 
     def _do_unpin(self, step: Step) -> object:
         if self.service.description.migration_service:
             # What was killed with its module may still change the database of what comes up next.
             alembic_probe.settle(self.service, str(self.plan["project"]))
-        compose_pins.put_back(self.service, step.data["files"], self._kept)
+        files.put_back(self.service, step.data["files"], self._kept)
         return None
 
     def _do_up(self, step: Step) -> object:
@@ -216,7 +213,7 @@ class ComposeSteps:
             troubled = self._unwell(back)
         if not troubled and patient:
             return {"said": said}
-        causes = compose_health.causes(troubled, self.service.containers(str(self.plan["project"])))
+        causes = health.causes(troubled, self.service.containers(str(self.plan["project"])))
         raise CommandFailed("; ".join([*self._logs(causes), f"docker compose up ended with {found.code}: {said}"]))
 
     @property
@@ -232,27 +229,27 @@ class ComposeSteps:
         if progress is None or "up" in progress.ever_begun or not (self.plan["from"] or self._before):
             return False
         containers = self.service.containers(str(self.plan["project"]))
-        images = compose_release.images_of(self.plan["from"] or {})
+        images = release.images_of(self.plan["from"] or {})
         before = self._before
         if before is None:
-            return not any(compose_health.container_problems(self.service, containers, images).values())
+            return not any(health.container_problems(self.service, containers, images).values())
         down = compose_before.to_stop(before)
         images = {name: image for name, image in images.items() if name not in down}
-        problems = compose_health.container_problems(self.service, containers, images, before, down)
+        problems = health.container_problems(self.service, containers, images, before, down)
         different = compose_before.differences(before, containers, self.service.description.images)
         return not different and not any(problems.values())
 
     def _troubled(self) -> list[str]:
         """The containers that are not well, each with the last lines of its log."""
         containers = self.service.containers(str(self.plan["project"]))
-        return self._logs(compose_health.causes(self._unwell(False), containers))
+        return self._logs(health.causes(self._unwell(False), containers))
 
     def _unwell(self, back: bool) -> dict[str, str]:
         """What is wrong, by service; with no container of it known, nothing can be said to be well."""
         before = self._before
         down = compose_before.to_stop(before) if back and before is not None else []
         containers = compose_before.ours(before, self.service.containers(str(self.plan["project"])))
-        problems = compose_health.container_problems(self.service, containers, {}, before, down)
+        problems = health.container_problems(self.service, containers, {}, before, down)
         found = {one.service: problems[one.name] for one in containers if problems.get(one.name)}
         wanted = set(compose_before.to_start(before)) if back and before is not None else set()
         wanted = wanted or set(self.service.description.images)
@@ -311,7 +308,7 @@ class ComposeSteps:
             raise CommandFailed(str(error)) from error
         if answer.heads is None:
             raise CommandFailed(f"the database can't be read: {answer.database_error}")
-        return compose_undo_migrations.moved(answer.graph, step.data["heads"], answer.heads)
+        return undo.moved(answer.graph, step.data["heads"], answer.heads)
 
     def _do_retention(self, step: Step) -> object:
         """Remove the images of these repositories that neither a kept release nor a container needs."""
@@ -320,15 +317,15 @@ class ComposeSteps:
         this = {key: self.plan[key] for key in ("procedure", "from", "to")}
         this |= {"outcome": "succeeded", "left": self.plan["to"], "steps": [{"step": "up"}]}
         book = self.guard.ledger()
-        wanted = compose_release.needed(book, this, current, description.keep_releases)
+        wanted = release.needed(book, this, current, description.keep_releases)
         # It may still be asked to go back, by what becomes of another host.
         if self.plan["from"]:
-            wanted |= {image.digest for image in compose_release.images_of(self.plan["from"]).values()}
+            wanted |= {image.digest for image in release.images_of(self.plan["from"]).values()}
         used = {str(container["ImageID"]) for container in self.service.engine.containers([])}
         used |= {image for was in (self._before or {}).values() for image in was.images}
-        ours = compose_release.Brought(book, this)
+        ours = release.Brought(book, this)
         images = self.service.engine.images()
-        found = compose_release.removable(images, description.images.values(), wanted, used, ours)
+        found = release.removable(images, description.images.values(), wanted, used, ours)
         stays = [problem for problem in (self.store.remove(identity, some) for identity, some in found) if problem]
         self.store.forget_graphs(ours, wanted)
         self._forget_files(step)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
+from ansible_collections.ops.runbook.plugins.module_utils.compose import release
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import Choice, Wanted
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
@@ -51,13 +51,13 @@ class TargetChoice:
         # Why each newer release is not the one that `previous` means.
         self.over: list[str] = []
         self.past = ledger.history()
-        self.recorded = compose_release.Recorded(ledger)
+        self.recorded = release.Recorded(ledger)
 
     def choose(self, wish: Wish, present: Mapping[str, Any] | None) -> tuple[Choice, str]:
         description = self.service.description
         try:
-            wanted = compose_release.wanted(wish.to, description.images, description.tag_prefix, wish.hotfix)
-        except compose_release.NotMeant as error:
+            wanted = release.wanted(wish.to, description.images, description.tag_prefix, wish.hotfix)
+        except release.NotMeant as error:
             ways = (("to=<tag or commit>", "names a release"), ("to=<name@sha256:...>", "names its images"))
             raise Refused(Refusal(error.code, str(error), ways, tuple(self.recent()))) from error
         if wanted.kind == "previous":
@@ -77,7 +77,7 @@ class TargetChoice:
                 ways += (("compose_adopt", "records the present state, if it is good, as a release"),)
             raise Refused(Refusal(none.code, str(none), ways, (*none.details, *self.recent()))) from none
         recorded = self.recorded.get(entry.id)
-        if recorded is None or compose_release.for_services(recorded, self.service.description.images) is None:
+        if recorded is None or release.for_services(recorded, self.service.description.images) is None:
             text = f"the previous release {label({'id': entry.id, 'name': entry.name})} was of other services than now"
             raise Refused(Refusal("release_gone", text, (("to=<tag>", "names another release"),)))
         self.over = release_choice.passed_over(self.past, current, entry)
@@ -96,8 +96,8 @@ class TargetChoice:
 
     def _from_ledger(self, recorded: Mapping[str, Any], tag_matters: bool) -> Choice:
         """A release that was good here. Present by digest, or still in the registry by digest."""
-        known = compose_release.for_services(recorded, self.service.description.images)
-        images = compose_release.images_of(recorded) if known is None else known
+        known = release.for_services(recorded, self.service.description.images)
+        images = release.images_of(recorded) if known is None else known
         absent = {name: image for name, image in images.items() if not self.store.has(image)}
         warnings: list[str] = []
         with ThreadPoolExecutor(max_workers=4) as pool:
@@ -118,11 +118,11 @@ class TargetChoice:
                         f"whether {images[name].by_tag} was moved can't be told: {answer.registry}: {answer.text}"
                     )
             if moved:
-                raise Refused(compose_release.tag_moved(recorded, moved))
+                raise Refused(release.tag_moved(recorded, moved))
             for name, answer in ((name, future.result()) for name, future in by_digest.items()):
                 if not answer.digest:
                     ways = (("to=<another release>", "whose images are on this host; operation_history lists them"),)
-                    raise Refused(compose_release.registry_refusal(answer, images[name].text, ways))
+                    raise Refused(release.registry_refusal(answer, images[name].text, ways))
         how = "its images are on this host, by digest" if not absent else "by digest in the registry"
         return Choice(images, how, tuple(warnings))
 
@@ -136,11 +136,9 @@ class TargetChoice:
             with ThreadPoolExecutor(max_workers=4) as pool:
                 asked = dict(zip(repositories, pool.map(self.store.ask, names)))
             recorded = self.recorded.under(tag)
-            held = {
-                image.by_digest for image in compose_release.images_of(recorded or {}).values() if self.store.has(image)
-            }
+            held = {image.by_digest for image in release.images_of(recorded or {}).values() if self.store.has(image)}
             here = {name: digest for name in repositories if (digest := self.store.digest_of_tag(name, tag))}
-            found = compose_release.choose_tag(procedure, tag, images, asked, recorded, held, here)
+            found = release.choose_tag(procedure, tag, images, asked, recorded, held, here)
             if isinstance(found, Choice):
                 return found
             first = first or found
@@ -159,17 +157,15 @@ class TargetChoice:
         missing = [name for name in dict.fromkeys(images.values()) if name not in wanted.digests]
         given = {image.canonical: image.digest for image in wanted.digests.values()}
         for known in self.recorded if all(map(self.recorded.has_image, given.values())) else ():
-            recorded = compose_release.images_of(known)
+            recorded = release.images_of(known)
             digests = {image.canonical: image.digest for image in recorded.values()}
             if set(recorded) == set(images) and all(digests.get(name) == digest for name, digest in given.items()):
                 return self._from_ledger(known, tag_matters=False)
         found = dict(wanted.digests)
         for image in found.values():
-            answer = (
-                compose_release.Asked(image.digest) if self.store.has(image) else self.store.ask(replace(image, tag=""))
-            )
+            answer = release.Asked(image.digest) if self.store.has(image) else self.store.ask(replace(image, tag=""))
             if not answer.digest:
-                raise Refused(compose_release.registry_refusal(answer, image.text, _ANOTHER))
+                raise Refused(release.registry_refusal(answer, image.text, _ANOTHER))
         if missing:
             found.update(self._siblings(next(iter(found.values())), missing))
         return Choice({service: found[name] for service, name in images.items()}, "by digest")
@@ -178,7 +174,7 @@ class TargetChoice:
         """The images of other repositories that were built with this one."""
         self.fetch({"": image})
         labels = self.store.labels(image)
-        revision, version = labels.get(compose_release.REVISION, ""), labels.get("org.opencontainers.image.version", "")
+        revision, version = labels.get(release.REVISION, ""), labels.get("org.opencontainers.image.version", "")
         prefix = self.service.description.tag_prefix
         tags = [f"{prefix}{revision[:7]}", f"{prefix}{revision}"] if revision else []
         for tag in [*tags, *([version] if version else [])]:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import report as operation_report
+from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results, label, typed
 
 GOOD, BAD, WARNING, HEAD, PLAIN = "good", "bad", "warning", "head", ""
@@ -107,7 +107,7 @@ def plan_screen(results: Results, width: int) -> list[Line]:
     groups: list[tuple[list[str], list[str]]] = []
     for host, result in planned.items():
         # The first two lines name the operation and how its target was chosen, which the table has.
-        details = operation_report.plan_details(result)[2:]
+        details = report.plan_details(result)[2:]
         same = next((hosts for hosts, known in groups if known == details), None)
         if same is None:
             groups.append(([host], details))
@@ -167,9 +167,9 @@ def summary_screen(outcomes: Results, width: int) -> list[Line]:
     rows = [
         (
             host,
-            operation_report.outcome_of(result),
-            operation_report.seconds_of(result),
-            ", ".join(operation_report.request_ids(result)) or "-",
+            report.outcome_of(result),
+            report.seconds_of(result),
+            ", ".join(report.request_ids(result)) or "-",
             str((result.get("record") or {}).get("id") or "-"),
         )
         for host, result in outcomes.items()
@@ -177,8 +177,8 @@ def summary_screen(outcomes: Results, width: int) -> list[Line]:
     (head, *shown) = fitted(header, rows, width)
     lines = [Line(text, HEAD) for text in head]
     for result, (first, *more) in zip(outcomes.values(), shown):
-        lines += [Line(first, outcome_tone(operation_report.outcome_of(result))), *map(Line, more)]
-    return lines + [Line(text) for text in folded(operation_report.notes(outcomes), width)]
+        lines += [Line(first, outcome_tone(report.outcome_of(result))), *map(Line, more)]
+    return lines + [Line(text) for text in folded(report.notes(outcomes), width)]
 
 
 def settled(planned: Results) -> str | None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive.commands import argv_problem
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import output as dokku_output
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import output
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine, await_end, file_in_memory
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded, foreign_json
 
@@ -92,24 +92,24 @@ class Answer:
     @property
     def problems(self) -> tuple[str, ...]:
         """The lines that Dokku marks as errors, without the mark."""
-        return dokku_output.problems(self.err) or dokku_output.problems(self.out)
+        return output.problems(self.err) or output.problems(self.out)
 
     @property
     def said(self) -> str:
         """What to quote of a failed call, with its cause, whoever said it."""
-        return dokku_output.quoted(self.rc, self.out, self.err)
+        return output.quoted(self.rc, self.out, self.err)
 
 
 def error_of(answer: Answer, redact: Callable[[str], str] = str) -> DokkuError | None:
     """Why a call failed; None where it did not. Pure."""
     if answer.rc == 0:
         return None
-    said = dokku_output.quoted(answer.rc, answer.out, answer.err, redact)
+    said = output.quoted(answer.rc, answer.out, answer.err, redact)
     # By Dokku's own lines: what it passes on may say the same of something else.
     own = " | ".join(answer.problems) or said
     ended = f"was killed by signal {-answer.rc}" if answer.rc < 0 else f"ended with {answer.rc}"
     text = f"{redact('dokku ' + shlex.join(answer.args))} {ended}: {said}"
-    image = dokku_output.missing_image(answer.rc, answer.out, answer.err)
+    image = output.missing_image(answer.rc, answer.out, answer.err)
     text += f". It needs the image {image}, which is not on the host: docker pull {image}" if image else ""
     command = next((word for word in answer.args if not word.startswith("--")), "")
     if answer.rc == 20 and (command not in _PASSES_ON or "does not exist" in own):
@@ -265,7 +265,7 @@ class Dokku:
             raise DokkuError(self.redact(text))
 
     def _must_have_been_called(self, answer: Answer) -> None:
-        refused = next((line for line in dokku_output.plain(answer.err).splitlines() if line.startswith("sudo: ")), "")
+        refused = next((line for line in output.plain(answer.err).splitlines() if line.startswith("sudo: ")), "")
         if answer.rc == 1 and refused and not answer.out:
             caller = _user_name()
             rule = f"{caller} ALL=({self.user}) NOPASSWD: {self._path()}"

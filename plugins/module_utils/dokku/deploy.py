@@ -16,11 +16,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check, release, release_steps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import hotfix as dokku_hotfix
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import release_steps as dokku_change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import source as dokku_source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import ending
@@ -34,7 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import R
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import display_url
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import passwords_in_addresses
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
@@ -46,17 +43,17 @@ def plan(context: Context) -> dict[str, Any]:
     service, inputs = context.service, context.inputs
     service.must_have_a_name()
     description = service.description
-    situation = dokku_health.situation(service, "releases", "report", "ps", "git", "checks", "builds", "nginx")
-    _refuse(dokku_release.refuse_running(situation))
+    situation = health.situation(service, "releases", "report", "ps", "git", "checks", "builds", "nginx")
+    _refuse(release.refuse_running(situation))
     source = _source(str(inputs.get("to") or ""), description.repository)
-    present = dokku_release.present(situation)
+    present = release.present(situation)
     target: dict[str, Any] = {"id": source.ref, "name": source.name if source.name != source.ref else ""}
     target["kind"] = source.kind
     target["revision"] = source.ref if source.kind == "git" and re.fullmatch("[0-9a-f]{40}", source.ref) else ""
     if source.unresolved:
         target[journal.UNRESOLVED] = True
     chosen = f"to={inputs.get('to')}"
-    same = present is not None and source.code is not None and dokku_release.is_code(str(present["id"]), source.code)
+    same = present is not None and source.code is not None and release.is_code(str(present["id"]), source.code)
     if present is not None and same and _is_well(situation):
         return _unchanged(present, chosen, source)
     staging = StagingWish(
@@ -68,21 +65,21 @@ def plan(context: Context) -> dict[str, Any]:
     tried, unproven = judge_staging(staging, source, service.app)
     _refuse(_no_room(service.app, description.disk_reserve))
     if situation.nginx is not None:
-        raise Refused(dokku_nginx_check.refusal(situation.nginx, service.app))
+        raise Refused(nginx_check.refusal(situation.nginx, service.app))
     step = deploy_step(source, description.repository, situation)
     hotfix: dict[str, Any] = {}
     if staging.hotfix:
-        known = hotfix_merges.of_ledger(context.guard.ledger())
+        known = merges.of_ledger(context.guard.ledger())
         hotfix = dokku_hotfix.planned(source, description.repository, description.hotfix_into, known)
     return {
         "from": present,
         "to": target,
         "chosen": chosen,
         "proven": source.proven or "not proven before it is fetched",
-        "steps": [one.to_dict() for one in [*dokku_change.record_step(situation), step]],
-        "undo": [dokku_change.back_step("deploy", situation).to_dict()],
+        "steps": [one.to_dict() for one in [*release_steps.record_step(situation), step]],
+        "undo": [release_steps.back_step("deploy", situation).to_dict()],
         **({} if present is not None else {"left_over": _left_over(service.app)}),
-        "afterwards": [one.to_dict() for one in dokku_change.afterwards(context, situation)],
+        "afterwards": [one.to_dict() for one in release_steps.afterwards(context, situation)],
         "facts": hotfix.get("facts", {}),
         "also": [*([["staging", [tried]]] if tried else []), *hotfix.get("also", [])],
         "warnings": [*unproven, *hotfix.get("warnings", []), *source.warnings, *situation_warnings(situation)],
@@ -109,7 +106,7 @@ def _source(to: str, repository: str) -> Source:
 
 def _is_well(situation: Situation) -> bool:
     """Whether what is live would still be after a restart or a rebuild; else the same release is deployed again."""
-    return situation.settled and not dokku_release.process_problems(situation.ps) and not situation.pending_rollback
+    return situation.settled and not release.process_problems(situation.ps) and not situation.pending_rollback
 
 
 def _unchanged(present: Mapping[str, Any], chosen: str, source: Source) -> dict[str, Any]:
@@ -195,7 +192,7 @@ def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, lis
         live = str(((wish.seen or {}).get("live") or {}).get("id") or "")
         first = f"brings it to {wish.app} first, with `target` as the inventory's host that describes that app"
         ways.append((f"dokku_deploy with to={source.ref}", first))
-        if live and (source.code is None or not dokku_release.is_code(live, source.code)):
+        if live and (source.code is None or not release.is_code(live, source.code)):
             ways.append((f"to={live}", f"deploys what is live on {wish.app}"))
         ways.append(("hotfix=true", "goes to production without staging; the ledger says so"))
         raise Refused(Refusal("not_on_staging", problem, tuple(ways)))
@@ -215,7 +212,7 @@ def _staging_problem(wish: StagingWish, source: Source) -> str:
             f"{wish.app} runs {str(live['id'])[:40]}; which commit {wanted} is, is not known before Dokku has fetched "
             "it, so the two can't be compared"
         )
-    if not dokku_release.is_code(str(live["id"]), source.code):
+    if not release.is_code(str(live["id"]), source.code):
         return f"{wish.app} runs {str(live['id'])[:40]}, and not {wanted[:40]}"
     problems = [str(problem) for problem in seen.get("problems") or []]
     return f"{wish.app} runs the same release and is not well: {'; '.join(problems)}" if problems else ""
@@ -224,17 +221,17 @@ def _staging_problem(wish: StagingWish, source: Source) -> str:
 # -- apply and verify --------------------------------------------------------------------------------
 
 
-class DeploySteps(dokku_change.Change):
+class DeploySteps(release_steps.Change):
     """The steps of a deploy."""
 
     def deploy(self, step: Step) -> object:
         newest = self._newest(step)
-        code = dokku_release.code_asked({**step.data, "id": step.data["ref"]})
+        code = release.code_asked({**step.data, "id": step.data["ref"]})
         unresolved = code is None
         # The deploy branch tells the commit of a name that only Dokku could resolve.
         parts = ("releases", "report", "ps", *(("git",) if unresolved else ()))
         if self.was_begun(step):
-            found = dokku_health.situation(self.service, *parts)
+            found = health.situation(self.service, *parts)
             done = made_since(found, newest) if code is None else deployed(found, code, newest)
             if done is not None:
                 note = resolved(found, done) if unresolved else {}
@@ -251,7 +248,7 @@ class DeploySteps(dokku_change.Change):
             answer = error.answer
             said = self.service.redact(ending(answer.out)) if answer and answer.problems else ""
             raise CommandFailed(f"{error}. Before that: {said}" if said else str(error)) from error
-        found = dokku_health.situation(self.service, *parts)
+        found = health.situation(self.service, *parts)
         if found.live is None or (unresolved and made_since(found, newest) is None):
             # The plugin's trigger never fails a deploy; what it could not write down can't be gone back to.
             raise CommandFailed(f"{self.app} was deployed, and the release was not recorded: dokku releases {self.app}")
@@ -278,12 +275,12 @@ class DeploySteps(dokku_change.Change):
             self.dokku.run("ps:rebuild", self.app, tell=True)
 
 
-def deployed(found: Situation, code: dokku_release.Code, newest: int) -> Release | None:
+def deployed(found: Situation, code: release.Code, newest: int) -> Release | None:
     """The release that this deploy made, where it had ended before its journal said so."""
     live = found.live
     if live is None or live.number <= newest or not found.restart_is_safe:
         return None
-    return live if dokku_release.is_code(dokku_release.code_of(live, found.releases), code) else None
+    return live if release.is_code(release.code_of(live, found.releases), code) else None
 
 
 def made_since(found: Situation, newest: int) -> Release | None:
@@ -329,12 +326,12 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
     wanted = plan["from"] if back else plan["to"]
     try:
         if wanted is None:
-            return dokku_health.verify(context.service, gate, stopped=True)
-        return dokku_health.verify(
+            return health.verify(context.service, gate, stopped=True)
+        return health.verify(
             context.service,
             gate,
-            dokku_health.live_problems(plan, direction),
-            revision=dokku_health.reported(wanted),
+            health.live_problems(plan, direction),
+            revision=health.reported(wanted),
             before=plan.get("just_before"),
             probe_queue=not back and bool(plan["steps"]),
         )

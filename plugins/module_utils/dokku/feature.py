@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features as dokku_features
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, NotDeployed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
@@ -162,7 +161,7 @@ def plan(context: Context) -> dict[str, Any]:
         found = _destroy(context, wanted, app) if wanted.state == "absent" else _create(context, wanted, app)
         if found["steps"]:
             # Dokku makes an app and says that it failed, or leaves it where it was to go.
-            dokku_nginx_check.must_be_taken(context.service.dokku, wanted.app)
+            nginx_check.must_be_taken(context.service.dokku, wanted.app)
         return found
     except NotPossible as error:
         raise dokku_parts.refused(error) from error
@@ -377,7 +376,7 @@ def _plan_service_end(dokku: Dokku, wanted: Wish, service: Service, draft: _Draf
 
 
 def _what_is_lost(dokku: Dokku, app: str, present: AppPresent) -> list[str]:
-    lines = [f"made {dokku_features.age(int(time.time()) - present.created)} ago"] if present.created else []
+    lines = [f"made {features.age(int(time.time()) - present.created)} ago"] if present.created else []
     domains = text_of(dokku.report(app, "domains"), "app-vhosts").split()
     lines += [f"domains {listed(domains)}"] if domains else []
     names = sorted(dokku.json("config:export", app))

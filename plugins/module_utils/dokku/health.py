@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Situation
@@ -43,7 +43,7 @@ def situation(service: DokkuService, *parts: str) -> Situation:
         "git": lambda: dokku.report(app, "git"),
         "checks": lambda: dokku.report(app, "checks"),
         "builds": lambda: dokku.json("builds:list", app),
-        "nginx": lambda: dokku_nginx_check.look(dokku, app),
+        "nginx": lambda: nginx_check.look(dokku, app),
     }
     if service.tells_state and len(set(_IN_ONE_CALL).intersection(parts)) > 1:
         others = [part for part in parts if part not in _IN_ONE_CALL]

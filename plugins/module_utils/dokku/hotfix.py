@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import source as hotfix_source
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import Hotfix, Standing
 
@@ -23,21 +23,21 @@ def planned(source: Source, repository: str, into: Sequence[str], known: Sequenc
     """What a hotfix adds to the plan: facts, also and warnings. known: the earlier hotfixes of the ledger."""
     if source.kind != "git":
         text = f"which commit {source.ref} was built from is not known here, so which merges are due can't be told"
-        facts = {**hotfix_merges.facts("", "", [], known), "merges_unknown": text}
+        facts = {**merges.facts("", "", [], known), "merges_unknown": text}
         return {"facts": facts, "also": [], "warnings": [text]}
     proven = source.code is not None and re.fullmatch(r"[0-9a-f]{40}", source.ref)
     branch = source.branch or (source.name if source.code is None else "")
     commit = source.ref if proven else ""
     this = Hotfix(commit, branch if branch not in into else "")
     found, warnings, earlier = hotfix_source.due(repository, this, into, known)
-    facts = hotfix_merges.facts(commit, branch, found, earlier)
+    facts = merges.facts(commit, branch, found, earlier)
     if not commit:
         text = f"which of {', '.join(into)} have {source.ref} already is not known before Dokku has fetched it"
         facts, warnings = {**facts, "merges_unknown": text}, [text]
-    return {"facts": facts, "also": hotfix_merges.told(found), "warnings": warnings}
+    return {"facts": facts, "also": merges.told(found), "warnings": warnings}
 
 
 def standings(repository: str, into: Sequence[str], history: Mapping[str, Any]) -> tuple[Standing, ...]:
     """How the branches of the source repository stand to the hotfixes of the ledger."""
-    found = hotfix_merges.deployed(history.get("records") or (), hotfix_merges.condemned(history))
+    found = merges.deployed(history.get("records") or (), merges.condemned(history))
     return hotfix_source.standings(repository, found, into) if found and into else ()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
-from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict as migration_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Position, Undoing
 
@@ -81,7 +81,7 @@ def judge(
             "unknown", error=f"no operation wrote down which migrations {target} has, and only its own code can tell"
         )
     else:
-        found = migration_verdict.compare(Position(status.ran, status.known, known))
+        found = verdict.compare(Position(status.ran, status.known, known))
         # What the target brings and the database lacks was pending before, too.
         comparison = Comparison("ahead" if found.ahead else "same", found.ahead, foreign=found.foreign)
     irreversible = dict.fromkeys(comparison.ahead, _NOT_UNDONE)

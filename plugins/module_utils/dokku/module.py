@@ -16,8 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     DokkuError,
     NotACommand,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import ps as dokku_state_ps
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part, ps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, State
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
@@ -65,14 +64,14 @@ def settle(
 
     def beforehand() -> object:
         # What must not be restarted is told while nothing is changed.
-        return params.get("redeploy") and dokku_state_ps.may_restart(dokku, params["app"])
+        return params.get("redeploy") and ps.may_restart(dokku, params["app"])
 
-    brought = dokku_state.bring(dokku, state, check_mode, beforehand)
-    found = dokku_state.result(brought, f"{params['app']} on this host")
+    brought = part.bring(dokku, state, check_mode, beforehand)
+    found = part.result(brought, f"{params['app']} on this host")
     if "redeploy" in params:
         restarted = False
         if brought.changed and params["redeploy"] and not check_mode:
-            restarted = dokku_state_ps.restart(dokku, params["app"], params["deadline"])
+            restarted = ps.restart(dokku, params["app"], params["deadline"])
         found["restarted"] = restarted
         found["restart_needed"] = brought.changed and not params["redeploy"]
     return {**found, **describe(brought.after)}

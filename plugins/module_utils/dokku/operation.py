@@ -5,7 +5,7 @@
 """An operation on an app of Dokku: both its phases, on the guard that all systems share.
 
 A procedure is a module of PROCEDURES. It offers three functions; lease, journal, ledger, recovery and close are not its
-business. Context is in dokku_procedure. To add one: a loader and its line in PROCEDURES here, its name in
+business. Context is in procedure.py. To add one: a loader and its line in PROCEDURES here, its name in
 the choices of the module's option `procedure`, its entry point in the role's argument specs, `tasks/<procedure>.yml`
 that imports plan.yml, and its inputs in the role's vars (`__dokku_inputs`), which arrive as context.inputs.
 
@@ -22,7 +22,7 @@ refusal by itself (DokkuService.refusal). The keys that the guard and the report
     undo         [Step.to_dict(), ...]: the way back. A step whose data has `after: <id>` runs only if that forward step
                  was begun; all others always run.
     afterwards   [Step.to_dict(), ...]: what follows a good verification; its failure changes nothing of the result
-    migrations   the record of migration_plan, or None
+    migrations   the record of migrations/plan.py, or None
     also         [[title, [line, ...]], ...] to show; warnings, [line, ...]
     facts        whatever the ledger is to keep     diffstat    [line, ...] for --diff
 
@@ -63,51 +63,51 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import gate as 
 
 
 def _deploy() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy as dokku_deploy
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku import deploy
 
-    return dokku_deploy
+    return deploy
 
 
 def _rollback() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku import rollback as dokku_rollback
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku import rollback
 
-    return dokku_rollback
+    return rollback
 
 
 def _feature() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku import feature as dokku_feature
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku import feature
 
-    return dokku_feature
+    return feature
 
 
 def _tune() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku import tune as dokku_tune
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku import tune
 
-    return dokku_tune
+    return tune
 
 
 def _maintenance() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import procedure as dokku_maintenance
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import procedure
 
-    return dokku_maintenance
+    return procedure
 
 
 def _backup() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make
 
-    return dokku_backup
+    return make
 
 
 def _restore() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import restore as dokku_restore
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import restore
 
-    return dokku_restore
+    return restore
 
 
 def _rebuild() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import rebuild as dokku_rebuild
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import rebuild
 
-    return dokku_rebuild
+    return rebuild
 
 
 PROCEDURES: dict[str, Callable[[], ModuleType]] = {
@@ -154,7 +154,7 @@ def carry_out(
     orders: Orders,
     secrets: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Do what remains of an operation on an app; see operation_change.carry_out."""
+    """Do what remains of an operation on an app; see guard/carry_out.py."""
 
     def context() -> Context:
         return Context(DokkuService(description, guard.inherited, guard.state_dir), guard, {}, secrets)

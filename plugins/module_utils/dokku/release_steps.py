@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import migrations as dokku_migrations
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Situation
@@ -33,7 +32,7 @@ def record_step(situation: Situation) -> list[Step]:
 
 def back_step(after: str, situation: Situation) -> Step:
     """The way back to what ran before; where nothing did, the app is stopped."""
-    app, present = situation.app, dokku_release.present(situation)
+    app, present = situation.app, release.present(situation)
     if present is None:
         return Step("stop", f"stop {app}, which ran nothing before", data={"after": after})
     # What was set and not yet taken over by a restart is not what this operation did.
@@ -42,13 +41,13 @@ def back_step(after: str, situation: Situation) -> Step:
     return Step("back", f"dokku releases:rollback {app} to {present['name']}", data=data)
 
 
-def is_back(found: Situation, wanted: dokku_release.Release, keep: Sequence[str]) -> bool:
+def is_back(found: Situation, wanted: release.Release, keep: Sequence[str]) -> bool:
     """Whether nothing is left of what was tried: a failed build moves branch, image and revision all the same."""
     live = found.live
     if live is None or live.image != wanted.image or found.pending_rollback:
         return False
     report = {**found.report, "config-drift": " ".join(key for key in found.config_drift if key not in keep)}
-    return replace(found, report=report).settled and not dokku_release.process_problems(found.ps)
+    return replace(found, report=report).settled and not release.process_problems(found.ps)
 
 
 class Change:
@@ -77,7 +76,7 @@ class Change:
     # -- before and back -------------------------------------------------------------------------
 
     def record(self, _step: Step) -> object:
-        found = dokku_health.situation(self.service, "releases", "report", "ps")
+        found = health.situation(self.service, "releases", "report", "ps")
         if found.live is not None:
             return {"number": found.live.number}
         return {"number": self.dokku.json("releases:record", self.app).get("number")}
@@ -95,7 +94,7 @@ class Change:
     def back(self, step: Step) -> object:
         """Nothing but what ran before is left: image, configuration, and the branch that a rebuild would build."""
         number = self.number_before(step)
-        found = dokku_health.situation(self.service, "releases", "report", "ps", "git")
+        found = health.situation(self.service, "releases", "report", "ps", "git")
         wanted = found.find(number)
         keep = [str(key) for key in step.data.get("keep") or []]
         if wanted is not None and is_back(found, wanted, keep):

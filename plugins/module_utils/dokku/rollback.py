@@ -15,11 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check, release_steps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import migrations as dokku_migrations
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import release_steps as dokku_change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Release, Situation
@@ -85,7 +83,7 @@ def plan(context: Context) -> dict[str, Any]:
     service = context.service
     service.must_have_a_name()
     parts = ("releases", "report", "ps", "nginx", *(() if wish.emergency else ("builds",)))
-    situation = dokku_health.situation(service, *parts)
+    situation = health.situation(service, *parts)
     choice = dokku_release.choose(wish.to, situation)
     # In an emergency what seems to go on may be what hangs; Dokku's own lock decides then.
     refusal = None if wish.emergency else dokku_release.refuse_running(situation)
@@ -102,9 +100,9 @@ def plan(context: Context) -> dict[str, Any]:
     broken = situation.nginx
     if broken is not None and not wish.emergency:
         anyway = ("emergency=true", "rolls back all the same, and fails at its end where nginx still refuses")
-        raise Refused(dokku_nginx_check.refusal(broken, service.app, (anyway,)))
+        raise Refused(nginx_check.refusal(broken, service.app, (anyway,)))
     migrations, warned = _migrations(context, wish, choice, target)
-    warned += [dokku_nginx_check.warning(broken)] if broken is not None else []
+    warned += [nginx_check.warning(broken)] if broken is not None else []
     # Nobody reads in an emergency what stays as it is, and only a newer plugin can leave that out.
     brief = ["--brief"] if wish.emergency and service.tells_state else []
     data = {
@@ -119,9 +117,9 @@ def plan(context: Context) -> dict[str, Any]:
         "chosen": choice.chosen,
         "proven": f"its image is on this host ({choice.release.state}), recorded {choice.release.recorded_at} "
         f"by {choice.release.by}",
-        "steps": [one.to_dict() for one in [*dokku_change.record_step(situation), step]],
-        "undo": [dokku_change.back_step("rollback", situation).to_dict()],
-        "afterwards": [] if wish.emergency else [one.to_dict() for one in dokku_change.afterwards(context, situation)],
+        "steps": [one.to_dict() for one in [*release_steps.record_step(situation), step]],
+        "undo": [release_steps.back_step("rollback", situation).to_dict()],
+        "afterwards": [] if wish.emergency else [one.to_dict() for one in release_steps.afterwards(context, situation)],
         "migrations": migrations,
         "emergency": wish.emergency,
         "facts": {"release": choice.release.number, **({"emergency": True} if wish.emergency else {})},
@@ -188,7 +186,7 @@ def _migrations(
     if wish.emergency:
         text = "emergency=true: nobody looked at the database, and its content stays as it is"
         return dokku_migrations.skipped("keep", text, str(target["name"]), number), [text]
-    status, error = dokku_change.migration_status(context)
+    status, error = release_steps.migration_status(context)
     known = dokku_migrations.known_by(
         context.guard.ledger().of([(ledger_keys.MIGRATIONS, str(target["id"]))]), str(target["id"])
     )
@@ -252,12 +250,12 @@ def _situation_warnings(release: Release, situation: Situation) -> list[str]:
 # -- apply and verify ------------------------------------------------------------------------------
 
 
-class RollbackSteps(dokku_change.Change):
+class RollbackSteps(release_steps.Change):
     """The steps of a rollback."""
 
     def rollback(self, step: Step) -> object:
         if self.was_begun(step):
-            found = dokku_health.situation(self.service, "releases", "report", "ps")
+            found = health.situation(self.service, "releases", "report", "ps")
             done = rolled_back(found, int(step.data["number"]), int(step.data["newest"]))
             if done is not None:
                 return {"release": done.number, "rollback_to": step.data["number"], **self.clear_strays(found)}
@@ -291,11 +289,11 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
         gate = GateSettings(gate.checks, min(gate.deadline, _SHORT_GATE), gate.interval, 1)
     wanted = plan["from"] if direction == "back" else plan["to"]
     try:
-        return dokku_health.verify(
+        return health.verify(
             context.service,
             gate,
-            dokku_health.live_problems(plan, direction),
-            revision=dokku_health.reported(wanted),
+            health.live_problems(plan, direction),
+            revision=health.reported(wanted),
             before=plan.get("just_before"),
         )
     except DokkuError as error:

@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
@@ -75,7 +74,7 @@ def plan(context: Context) -> dict[str, Any]:
     except NotPossible as error:
         raise dokku_parts.refused(error) from error
     if draft.steps:
-        dokku_nginx_check.must_be_taken(service.dokku, service.app)
+        nginx_check.must_be_taken(service.dokku, service.app)
     release = _release(context)
     certificate = dokku_state.text_of(service.dokku.report(service.app, "certs"), "enabled") == "true"
     seen = _seen(context)
@@ -179,7 +178,7 @@ def _plan_restart(context: Context, draft: _Draft) -> None:
 
 def _release(context: Context) -> dict[str, Any] | None:
     try:
-        return dokku_release.present(dokku_health.situation(context.service, "releases", "report", "ps"))
+        return dokku_release.present(health.situation(context.service, "releases", "report", "ps"))
     except DokkuError:
         return {"id": "unknown", "name": "what runs"}
 
@@ -279,7 +278,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
     problems += dokku_parts.config_problems(service.config(), side, back)
     ps = service.dokku.report(service.app, "ps")
     if ps.get("deployed") == "true" and ps.get("running") != "false":
-        found = dokku_health.verify(service, gate)
+        found = health.verify(service, gate)
     else:
         found = blame.answer(note=f"{service.app} does not run: it takes this when it does")
     return blame.beside(found, problems)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import hints as github_hints
+from ansible_collections.ops.runbook.plugins.module_utils.github import hints
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
@@ -38,8 +38,8 @@ LONGEST = 64 * 1024 * 1024
 
 #: What was reached, by the kind of limit.
 LIMITS = {
-    github_hints.PRIMARY: "GitHub's limit of requests is reached, that of an hour for this token",
-    github_hints.SECONDARY: "GitHub's limit of requests is reached, the secondary one: too many at once",
+    hints.PRIMARY: "GitHub's limit of requests is reached, that of an hour for this token",
+    hints.SECONDARY: "GitHub's limit of requests is reached, the secondary one: too many at once",
 }
 
 Json = Any
@@ -137,7 +137,7 @@ def next_page(headers: Mapping[str, str]) -> str | None:
 
 def limited(reply: Reply) -> bool:
     """Whether the answer is a limit, which means that the request was not carried out."""
-    return reply.status in (403, 429) and bool(github_hints.limit(reply.status, reply.headers, reply.text()))
+    return reply.status in (403, 429) and bool(hints.limit(reply.status, reply.headers, reply.text()))
 
 
 def pause(reply: Reply | None, attempt: int, moment: float) -> float:
@@ -192,7 +192,7 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
     call = f"{method} {path}"
     needs = permission(reply.headers)
     status = reply.status
-    known = github_hints.hint(status, reply.headers, said, path, reply.json())
+    known = hints.hint(status, reply.headers, said, path, reply.json())
     if known:
         return GitHubError(known.code, f"{known.cause}: {call} answered {status}, {said}", *known.ways, status=status)
     if status == 401:
@@ -307,7 +307,7 @@ class GitHub:
                 following = next_page(reply.headers)
             except ValueError as error:
                 raise GitHubError("list_cut", f"GET {path}: {error}, so more may follow than was given") from None
-            if github_hints.withheld(reply.headers) or following is None and given < total:
+            if hints.withheld(reply.headers) or following is None and given < total:
                 raise _part_of(path, given, total)
             if following is None:
                 return
@@ -354,7 +354,7 @@ class GitHub:
         if limited(reply):
             raise GitHubError(
                 "rate_limited",
-                f"{LIMITS[github_hints.limit(reply.status, reply.headers, reply.text())]}: {method} {path} answered "
+                f"{LIMITS[hints.limit(reply.status, reply.headers, reply.text())]}: {method} {path} answered "
                 f"{reply.status}, {self.hide(complaint(reply.json()))}",
                 ("the same later", f"{pause(reply, 0, self._clock()):.0f} s from now it may work"),
                 status=reply.status,
@@ -454,7 +454,7 @@ class GitHub:
 def _nothing(reply: Reply, path: str) -> bool:
     """Whether there is nothing, and no cause that hides it from the token."""
     body = reply.json() if reply.status == 404 else None
-    return reply.status == 404 and github_hints.hint(404, reply.headers, complaint(body), path, body) is None
+    return reply.status == 404 and hints.hint(404, reply.headers, complaint(body), path, body) is None
 
 
 def total_of(body: Json) -> int:

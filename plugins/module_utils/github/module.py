@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import record as github_record
+from ansible_collections.ops.runbook.plugins.module_utils.github import record
 from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, Open, part
 from ansible_collections.ops.runbook.plugins.module_utils.github.state import Present, State
@@ -30,7 +30,7 @@ CALL: dict[str, Any] = {
 
 REPOSITORY: dict[str, Any] = {**CALL, "repository": {"type": "str", "required": True}}
 #: Of a module that changes a repository.
-CHANGE: dict[str, Any] = {**REPOSITORY, **github_record.RECORD}
+CHANGE: dict[str, Any] = {**REPOSITORY, **record.RECORD}
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*)/[A-Za-z0-9._-]+\Z")
 
@@ -100,7 +100,7 @@ def settle(
     state = make(params)
     github = connect(params, open_url, environ)
     owner = params.get("organization") or params["repository"]
-    keep = github_record.keeper(params, environ, github, owner, procedure)
+    keep = record.keeper(params, environ, github, owner, procedure)
     brought = github_state.bring(github, state, check_mode, keep)
     return {**github_state.result(brought, state.what), **describe(brought.after)}
 

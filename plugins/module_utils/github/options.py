@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import branch_protection as github_branch_protection
+from ansible_collections.ops.runbook.plugins.module_utils.github import branch_protection
 from ansible_collections.ops.runbook.plugins.module_utils.github import environment as github_environment
 from ansible_collections.ops.runbook.plugins.module_utils.github import ruleset as github_ruleset
 from ansible_collections.ops.runbook.plugins.module_utils.github import security as github_security
@@ -105,7 +105,7 @@ def protection(params: Mapping[str, Any]) -> Protection:
     elif params["restrict_pushes"] is False:
         values["pushers"] = None
     return Protection(
-        github_branch_protection.Wanted(params["repository"], params["branch"], params["state"] == "present", values)
+        branch_protection.Wanted(params["repository"], params["branch"], params["state"] == "present", values)
     )
 
 

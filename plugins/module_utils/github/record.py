@@ -19,14 +19,14 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils.console import inputs
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed, Untouched
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 #: Options of a module that changes something; the doc fragment `github.record` describes them.
 RECORD: dict[str, Any] = {
@@ -60,11 +60,11 @@ def keeper(
     guard = Guard(os.path.join(params["record_dir"], "github", *owner.split("/")))
     user = environ.get("SUDO_USER") or _user()
     request = Request(
-        operation=moment.operation_id(moment.now()),
+        operation=clock.operation_id(clock.now()),
         service=f"github/{owner}",
         procedure=procedure,
         reason=params["reason"],
-        actor=operator_inputs.actor(environ, params["launched_by"], user, socket.gethostname()),
+        actor=inputs.actor(environ, params["launched_by"], user, socket.gethostname()),
         subject=Subject("github", owner),
         lock_wait=WAIT,
         interrupted="accept",

@@ -12,14 +12,14 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Progress, Step
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 
 
 @dataclass(frozen=True)
 class GateSettings:
     """deadline and interval in seconds; successes: rounds in a row that must be good."""
 
-    checks: tuple[health_endpoint.Check, ...]
+    checks: tuple[endpoint.Check, ...]
     deadline: float
     interval: float
     successes: int
@@ -27,12 +27,12 @@ class GateSettings:
     @property
     def patience(self) -> float:
         """The deadline as this machine needs it now: with more work than processors everything takes longer."""
-        return self.deadline * health_endpoint.busy()
+        return self.deadline * endpoint.busy()
 
     @property
-    def asked(self) -> tuple[health_endpoint.Check, ...]:
+    def asked(self) -> tuple[endpoint.Check, ...]:
         """The checks, each with the time for one answer that this machine needs now."""
-        return tuple(replace(check, timeout=check.timeout * health_endpoint.busy()) for check in self.checks)
+        return tuple(replace(check, timeout=check.timeout * endpoint.busy()) for check in self.checks)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import An
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_index import Identity, Index, OpenFile
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_mark import Mark
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import Course, History, TooOld
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
-from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock, durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 #: Bytes that are read at once from the end, and of one line.
@@ -204,7 +203,7 @@ class Book(Answers):
         found, course, places = self._read
         if found.count and not (found.problems or found.torn) and found.ends_with_newline:
             index = Index(self._folder, recent=dict(places))
-            self._save(index, course, found.head, found.last, found.count, moment.now().text)
+            self._save(index, course, found.head, found.last, found.count, clock.now().text)
 
     def append(self, record: dict[str, Any]) -> dict[str, Any]:
         """Append a record, chained to the last one, and sync it. Returns the record as written.
@@ -231,7 +230,7 @@ class Book(Answers):
         """Write the next mark. Where that fails the one before it does not fit any more, and all is read again."""
         course: Course | None = None
         if self._mark is None:
-            index, course, verified = Index(self._folder, recent=dict(self._read[2])), self._read[1], moment.now().text
+            index, course, verified = Index(self._folder, recent=dict(self._read[2])), self._read[1], clock.now().text
         else:
             index, verified = self._index(self._mark), self._mark.verified
             with contextlib.suppress(TypeError, KeyError, ValueError):

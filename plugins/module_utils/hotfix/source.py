@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands, Output
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import Git, Hotfix, Standing
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import passwords_in_addresses
 
@@ -56,13 +56,13 @@ def standings(repository: str, hotfixes: Sequence[Hotfix], into: Sequence[str]) 
     try:
         names = dict.fromkeys([*into, *(one.branch for one in hotfixes if one.branch)])
         with history_of(repository, list(names)) as (git, tips):
-            return tuple(hotfix_merges.standing(git, one, into, tips) for one in hotfixes)
+            return tuple(merges.standing(git, one, into, tips) for one in hotfixes)
     except (CommandFailed, OSError) as error:
         return _unknown(hotfixes, into, f"{error}")
 
 
 def _unknown(hotfixes: Sequence[Hotfix], into: Sequence[str], why: str) -> tuple[Standing, ...]:
-    return tuple(hotfix_merges.unknown(one, into, why) for one in hotfixes)
+    return tuple(merges.unknown(one, into, why) for one in hotfixes)
 
 
 def due(
@@ -73,8 +73,8 @@ def due(
     known: the earlier hotfixes of the ledger.
     """
     if not hotfix.commit:
-        return (hotfix_merges.merges(repository, hotfix, into, into) if hotfix.branch else []), [], tuple(known)
+        return (merges.merges(repository, hotfix, into, into) if hotfix.branch else []), [], tuple(known)
     one, *others = standings(repository, [hotfix, *known], into)
-    names = one.those(hotfix_merges.LACKS, hotfix_merges.UNKNOWN)
+    names = one.those(merges.LACKS, merges.UNKNOWN)
     warnings = [f"whether {' and '.join(names)} have the hotfix already can't be told: {one.why}"] if one.why else []
-    return hotfix_merges.merges(repository, hotfix, names, into), warnings, hotfix_merges.due_still(others)
+    return merges.merges(repository, hotfix, names, into), warnings, merges.due_still(others)

@@ -13,20 +13,20 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard import carry_out as operation_change
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import health as laravel_health
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import health
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
 
 
 def carry_out(guard: Guard, description: Description, gate: GateSettings, orders: Orders) -> dict[str, Any]:
-    """Do what remains of a Laravel operation; see operation_change.carry_out."""
+    """Do what remains of a Laravel operation; see guard/carry_out.py."""
     return operation_change.carry_out(
         guard,
         Work(
             lambda plan: _executor(guard, description, plan, gate, orders),
-            lambda plan, direction: laravel_health.verify(_service(guard, description, plan), plan, direction, gate),
-            lambda plan: laravel_health.before(
+            lambda plan, direction: health.verify(_service(guard, description, plan), plan, direction, gate),
+            lambda plan: health.before(
                 _service(guard, description, plan), gate, str(plan.get("maintenance_driver") or "")
             ),
             # Checkout, vendor tree and caches; kept vendor trees and saved changes lie in the state folder.

@@ -23,10 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import R
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, durable_tree, held_path
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.host.rename_exchange import exchange
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import layout as laravel_layout
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import release_folders as release_store
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import reload as laravel_reload
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import layout, probe, release_folders, reload
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.layout import ASIDE, FACES, OURS, Was, old, standing
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import (
@@ -59,7 +56,7 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
     differ = f"{len(changes)} files differ from {label(present)}: what runs is not that commit"
     refusal = None if there else local_changes(changes, differ, commit_ways(service.app))
     if refusal is None and not there:
-        refusal = laravel_layout.strange(service, state)
+        refusal = layout.strange(service, state)
     extra = _untracked(service) if state == "releases" and not there else []
     if refusal is None and extra and not leave:
         refusal = Refusal(
@@ -84,15 +81,15 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
             f"{service.description.path} has no .git any more, so there is no checkout to go back to",
             (("git clone", "on the host, to another folder, makes a new one"),),
         )
-    size, files = release_store.size_of(service.app) if not there else (0, 0)
+    size, files = release_folders.size_of(service.app) if not there else (0, 0)
     problem = room_problem(room_in(service.description.path, size, files, service.description.disk_reserve), present)
     if refusal is None and not there:
         refusal = problem
     if refusal is not None:
         raise Refused(refusal)
     try:
-        answer = laravel_probe.ask(service.commands, service.description.php, {})
-    except laravel_probe.ProbeFailed as error:
+        answer = probe.ask(service.commands, service.description.php, {})
+    except probe.ProbeFailed as error:
         raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
     was = {path: standing(old(service, path.rstrip("/"))) for path in service.description.shared}
     steps, undo = ([], []) if there else (_there, _back)[state == "in_place"](service.description, present, was)
@@ -232,7 +229,7 @@ def _unshare(description: Description, was: Was, after: bool = False) -> list[St
 def _reload(description: Description, present: Mapping[str, str], old: bool = False) -> list[Step]:
     """Let what runs find the code where it is now; old: in the checkout in place."""
     verb, unit = "old_reload" if old else "reload", description.php_fpm_unit
-    result = laravel_reload.steps(description.reload_commands, present["id"], verb)
+    result = reload.steps(description.reload_commands, present["id"], verb)
     return [*result, *([Step("reload_php", f"reload {unit}", data={"unit": unit})] if unit else [])]
 
 

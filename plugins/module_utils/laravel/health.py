@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RE
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import gate as migration_gate
 
@@ -84,8 +84,8 @@ def _migrations(service: LaravelService, plan: Mapping[str, Any], direction: str
     if procedure not in ("deploy", "rollback"):
         return migration_gate.Judged()
     try:
-        answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
-    except laravel_probe.ProbeFailed as error:
+        answer = probe.ask(service.commands, service.description.php, {"migrations": True})
+    except probe.ProbeFailed as error:
         answer = {"error": str(error)}
     return migration_gate.judge(migration_gate.found(answer), plan.get("migrations"), procedure, direction)
 
@@ -192,8 +192,8 @@ def is_down(service: LaravelService, driver: str = "file") -> bool:
     Only what the driver `file` keeps can be seen from outside (operations that were planned before name no driver).
     """
     if driver not in ("", "file"):
-        with contextlib.suppress(laravel_probe.ProbeFailed):
-            answer = laravel_probe.ask(service.commands, service.description.php, {})
+        with contextlib.suppress(probe.ProbeFailed):
+            answer = probe.ask(service.commands, service.description.php, {})
             if "boot_error" not in answer:
                 return bool(answer.get("down"))
     return os.path.exists(service.file("storage", "framework", "down"))
@@ -202,8 +202,8 @@ def is_down(service: LaravelService, driver: str = "file") -> bool:
 def bypass_cookie(service: LaravelService) -> str:
     """The cookie that looks behind the maintenance page, made by Laravel itself; empty without a secret."""
     try:
-        answer = laravel_probe.ask(service.commands, service.description.php, {"bypass": True})
-    except laravel_probe.ProbeFailed:
+        answer = probe.ask(service.commands, service.description.php, {"bypass": True})
+    except probe.ProbeFailed:
         return ""
     cookie = answer.get("bypass")
     return cookie if isinstance(cookie, str) else ""

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import Hotfix, Standing
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
@@ -30,29 +30,29 @@ def planned(
     branch: the branch that was named; empty for a tag or a commit.
     """
     commit, git = str(plan["to"]["id"]), service.checkout.run
-    known = hotfix_merges.of_ledger(ledger)
-    warnings = hotfix_merges.lost(git, known, commit, label(plan["to"]))
+    known = merges.of_ledger(ledger)
+    warnings = merges.lost(git, known, commit, label(plan["to"]))
     if not hotfix:
         return {**plan, "warnings": [*plan["warnings"], *warnings]}
     into = service.description.hotfix_into
     this = Hotfix(commit, branch if branch not in into else "")
     tips, problem = service.checkout.heads(into)
-    due = hotfix_merges.standing(git, this, into, tips).those(hotfix_merges.LACKS, hotfix_merges.UNKNOWN)
-    earlier = hotfix_merges.due_still(hotfix_merges.standing(git, one, into, tips) for one in known)
+    due = merges.standing(git, this, into, tips).those(merges.LACKS, merges.UNKNOWN)
+    earlier = merges.due_still(merges.standing(git, one, into, tips) for one in known)
     if problem:
         warnings.append(f"the remote can't be asked ({problem}): the merges that are due are as of the last fetch")
-    found = hotfix_merges.merges(service.checkout.repository(), this, due, into)
+    found = merges.merges(service.checkout.repository(), this, due, into)
     return {
         **plan,
-        "facts": {**plan.get("facts", {}), **hotfix_merges.facts(commit, branch, found, earlier)},
-        "also": [*plan.get("also", []), *hotfix_merges.told(found)],
+        "facts": {**plan.get("facts", {}), **merges.facts(commit, branch, found, earlier)},
+        "also": [*plan.get("also", []), *merges.told(found)],
         "warnings": [*plan["warnings"], *warnings],
     }
 
 
 def standings(service: LaravelService, history: Mapping[str, Any]) -> tuple[Standing, ...]:
     """How the branches of the remote stand to the hotfixes of the ledger. What is fetched for it is thrown away."""
-    found = hotfix_merges.deployed(history.get("records") or (), hotfix_merges.condemned(history))
+    found = merges.deployed(history.get("records") or (), merges.condemned(history))
     into = service.description.hotfix_into
     if not found or not into:
         return ()
@@ -61,7 +61,7 @@ def standings(service: LaravelService, history: Mapping[str, Any]) -> tuple[Stan
         try:
             tips, problem = checkout.heads(into)
             if problem and not tips:
-                return tuple(hotfix_merges.unknown(one, into, f"the remote can't be asked: {problem}") for one in found)
-            return tuple(hotfix_merges.standing(checkout.run, one, into, tips) for one in found)
+                return tuple(merges.unknown(one, into, f"the remote can't be asked: {problem}") for one in found)
+            return tuple(merges.standing(checkout.run, one, into, tips) for one in found)
         except (CommandFailed, OSError) as error:
-            return tuple(hotfix_merges.unknown(one, into, str(error)) for one in found)
+            return tuple(merges.unknown(one, into, str(error)) for one in found)

@@ -16,11 +16,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import health as laravel_health
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix as laravel_hotfix
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import release as laravel_release
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import schema as laravel_schema
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import health, hotfix, probe, release
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import schema
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 
@@ -64,13 +61,13 @@ def _plan(
         planner = ReleasePlanner(service, guard.ledger())
         plan = planner.plan(wish, head)
         if wish.procedure == "deploy":
-            plan = laravel_hotfix.planned(service, guard.ledger(), plan, planner.branch, bool(options.get("hotfix")))
+            plan = hotfix.planned(service, guard.ledger(), plan, planner.branch, bool(options.get("hotfix")))
     elif request.procedure == "adopt":
         plan = _plan_adopt(guard, service, head, bool(options.get("set_aside_ledger")))
     elif converting:
-        from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert as laravel_convert
+        from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert
 
-        plan = laravel_convert.plan(
+        plan = convert.plan(
             service, head, guard.ledger(), options["state"] or "releases", options["discard_local_changes"]
         )
     else:
@@ -84,15 +81,15 @@ def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: boo
     planner = ReleasePlanner(service, guard.ledger())
     present = {"id": head, "name": planner.release_name(head)}
     changes = service.checkout.changes()
-    differ = f"{len(changes)} files differ from {laravel_release.label(present)}: what runs is not that commit"
-    refusal = laravel_release.local_changes(changes, differ, laravel_release.commit_ways(service.app))
+    differ = f"{len(changes)} files differ from {release.label(present)}: what runs is not that commit"
+    refusal = release.local_changes(changes, differ, release.commit_ways(service.app))
     if refusal is not None:
         raise Refused(refusal)
     try:
-        answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
-    except laravel_probe.ProbeFailed as error:
+        answer = probe.ask(service.commands, service.description.php, {"migrations": True})
+    except probe.ProbeFailed as error:
         raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
-    adopt = Step("adopt", f"record {laravel_release.label(present)}", data={"commit": head})
+    adopt = Step("adopt", f"record {release.label(present)}", data={"commit": head})
     steps = operation_plan.adoption_steps(guard.ledger(), planner.past, adopt, head, set_aside)
     return {
         "procedure": "adopt",
@@ -107,8 +104,8 @@ def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: boo
         "maintenance": bool(answer.get("down")),
         "maintenance_driver": str(answer.get("maintenance_driver") or ""),
         "warnings": [
-            *([laravel_schema.unbooted(answer)] if laravel_schema.unbooted(answer) else []),
-            *(f"{text}: an adoption proves what runs, and fails with it" for text in laravel_health.idle(service)),
+            *([schema.unbooted(answer)] if schema.unbooted(answer) else []),
+            *(f"{text}: an adoption proves what runs, and fails with it" for text in health.idle(service)),
         ],
     }
 
@@ -118,8 +115,8 @@ def _plan_maintenance(service: LaravelService, head: str, options: Mapping[str, 
     state = options["state"]
     present = {"id": head, "name": (service.checkout.tags_at(head) or [""])[0]}
     try:
-        answer = laravel_probe.ask(service.commands, service.description.php, {})
-    except laravel_probe.ProbeFailed as error:
+        answer = probe.ask(service.commands, service.description.php, {})
+    except probe.ProbeFailed as error:
         raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
     if answer.get("unanswered"):
         way = ("the same command again", "when the host is less busy, or the database answers")

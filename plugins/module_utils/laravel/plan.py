@@ -18,20 +18,23 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem, Resolved
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import health as laravel_health
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import php_fpm, vendor_store
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import (
+    health,
+    php_fpm,
+    probe,
+    release_folders,
+    reload,
+    settings,
+    vendor_store,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import release as laravel_release
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import release_folders as release_store
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import reload as laravel_reload
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import settings as laravel_settings
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import schema as laravel_schema
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.schema import Schema, SchemaReader
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import Facts, label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import in_git, live_key
-from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict as migration_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,9 @@ class ReleasePlanner:
             "warnings": [
                 *self._warnings(facts, answer, schema),
                 *([abrupt] if abrupt and any(step.id == "reload_php" for step in steps) else []),
-                *laravel_settings.read(self.service).warnings(),
+                *settings.read(self.service).warnings(),
                 *self._edited(facts, picture["changes"]),
-                *laravel_reload.warnings(facts.extra_commands, facts.reload_commands, facts.reload, facts.in_releases),
+                *reload.warnings(facts.extra_commands, facts.reload_commands, facts.reload, facts.in_releases),
                 *idle.result(),
                 *self._low_disk(wish),
             ],
@@ -128,7 +131,7 @@ class ReleasePlanner:
 
         A refusal would keep a release away that mends a worker, and a rollback at night.
         """
-        return [f"{text}: it was so before, so the gate passes over it" for text in laravel_health.idle(self.service)]
+        return [f"{text}: it was so before, so the gate passes over it" for text in health.idle(self.service)]
 
     def _refuse_full_disk(self, wish: Wish) -> None:
         """Before a fetch fills the disk to its end. A rollback brings nothing, and frees what it can."""
@@ -228,11 +231,11 @@ class ReleasePlanner:
         """
         answer = self._ask()
         waiting = laravel_schema.pending(answer) if wish.procedure == "deploy" else ()
-        schema = Schema(migration_verdict.Comparison("same"), migration_verdict.Undoing((), {}, {}, ()))
+        schema = Schema(verdict.Comparison("same"), verdict.Undoing((), {}, {}, ()))
         if waiting:
             schema = SchemaReader(self.service, source["id"], answer).read(wish.procedure, wish.migrations)
             schema = replace(schema, comparison=replace(schema.comparison, verdict="behind", behind=waiting))
-        description, caches = self.service.description, laravel_settings.read(self.service)
+        description, caches = self.service.description, settings.read(self.service)
         facts = Facts(
             procedure=wish.procedure,
             source=source,
@@ -346,8 +349,8 @@ class ReleasePlanner:
     def _ask(self) -> dict[str, Any]:
         """One PHP process: where the database stands, and what the present release brings."""
         try:
-            return laravel_probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
-        except laravel_probe.ProbeFailed as error:
+            return probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
+        except probe.ProbeFailed as error:
             raise Refused(
                 Refusal(
                     "php_failed",
@@ -389,7 +392,7 @@ class ReleasePlanner:
             elsewhere=schema.elsewhere,
             in_releases=description.in_releases,
             made=mark is not None,
-            warm=mark is not None and release_store.same_settings(mark.settings, self.service.settings()),
+            warm=mark is not None and release_folders.same_settings(mark.settings, self.service.settings()),
             migrate_here=wish.migrate_here,
             room=self._room(vendor),
             realpath_root=description.realpath_root,
@@ -408,11 +411,11 @@ class ReleasePlanner:
         folders: tuple[str, ...] = (description.path,)
         if not description.in_releases:
             # What is replaced is kept beside the ledger.
-            size, files = release_store.size_of(service.vendor.live)
+            size, files = release_folders.size_of(service.vendor.live)
             folders = (description.path, service.state_dir)
         else:
             mark = service.store.mark(service.app)
-            size, files = (mark.size, mark.files) if mark else release_store.size_of(service.app)
+            size, files = (mark.size, mark.files) if mark else release_folders.size_of(service.app)
         return min((room_in(folder, size, files, description.disk_reserve) for folder in folders), key=_spare)
 
     def _abrupt_reload(self) -> str:
@@ -441,7 +444,7 @@ class ReleasePlanner:
         if not lost or facts.undoing.irreversible:
             return facts
         request = {"count": [{"table": loss.table, "column": loss.column} for loss in lost]}
-        answer = laravel_probe.ask(self.service.commands, self.service.description.php, request)
+        answer = probe.ask(self.service.commands, self.service.description.php, request)
         counts: dict[str, str] = {}
         for loss, count in zip(lost, answer.get("counts") or []):
             if isinstance(count, int):

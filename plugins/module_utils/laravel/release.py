@@ -35,7 +35,7 @@ class Facts:
     in_releases: each release has a folder of its own. made: the target's folder is whole. warm: its caches were built
     with the present settings. migrate_here: migrations are run and undone on this host.
     room: what will be made, see Room. realpath_root: the web server passes the real path of the code.
-    pending and unasked: see migration_plan.Migrations. elsewhere: see laravel_migrations.Known.
+    pending and unasked: see Migrations of migrations/plan.py. elsewhere: see Known of migrations/compare.py.
     reload_commands: run after the switch. settings_changed: the caches were built with another .env.
     """
 

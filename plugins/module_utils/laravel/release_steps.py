@@ -11,10 +11,9 @@ import os
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, durable_tree, held_path
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import release_folders as release_store
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor_store
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import release_folders, vendor_store
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
@@ -105,7 +104,7 @@ class ReleaseSteps(LaravelSteps):
         self.store.remove_views(commit)
         os.makedirs(views)
         _let_in(views, os.path.dirname(views))
-        settings = release_store.settings_of(place.settings())
+        settings = release_folders.settings_of(place.settings())
         note = self._rebuild(place, step.data["commands"], views)
         mark = self.store.whole(commit)
         if mark is not None:
@@ -114,14 +113,14 @@ class ReleaseSteps(LaravelSteps):
 
     def _do_seal(self, step: Step) -> object:
         commit, place = step.data["commit"], self._place(step)
-        size, files = release_store.size_of(place.app)
+        size, files = release_folders.size_of(place.app)
         self.store.seal(
             Mark(
                 commit=commit,
                 operation=self.plan["saved_as"],
                 php=self.plan["php"],
                 vendor=vendor_store.key(place.checkout.show(commit, "composer.lock"), self.plan["php"]),
-                settings=release_store.settings_of(place.settings()),
+                settings=release_folders.settings_of(place.settings()),
                 size=size,
                 files=files,
             )
@@ -144,7 +143,7 @@ class ReleaseSteps(LaravelSteps):
         asked = [check for check in self.checks if check.release]
         if mark is None or not asked:
             return False
-        return all(health.probe(check, mark.commit).ok for check in (*asked, *asked))
+        return all(gate.probe(check, mark.commit).ok for check in (*asked, *asked))
 
     def _do_adopt(self, step: Step) -> object:
         """Keep the present release as the first one that a rollback may go to."""

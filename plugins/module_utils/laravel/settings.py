@@ -18,9 +18,7 @@ from collections.abc import Container
 
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_tree, held_path, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import caches as laravel_caches
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import php_fpm
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import release_folders as release_store
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import caches, php_fpm, release_folders
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import parse_dotenv
@@ -31,14 +29,14 @@ _CACHES = os.path.join("bootstrap", "cache")
 def read(service: LaravelService) -> Caches:
     """Look at the caches by the environments of artisan, of the pools of php-fpm, and of .env."""
     dotenv = parse_dotenv(service.settings().decode("utf-8", "replace"))
-    unit, name = service.description.php_fpm_unit, laravel_caches.CONFIGURATION
-    pools = laravel_caches.ours(service.description.path, php_fpm.pools(service.commands, unit)) if unit else {}
+    unit, name = service.description.php_fpm_unit, caches.CONFIGURATION
+    pools = caches.ours(service.description.path, php_fpm.pools(service.commands, unit)) if unit else {}
     own = _own_environment(service)
-    files = {laravel_caches.in_force(service.app, one, dotenv) for one in (own, *pools.values())} - {""}
+    files = {caches.in_force(service.app, one, dotenv) for one in (own, *pools.values())} - {""}
     outdated = any(_is_outdated(service, file) for file in sorted(files))
-    written = laravel_caches.path(service.app, name, own, dotenv)
+    written = caches.path(service.app, name, own, dotenv)
     for pool, environment in pools.items():
-        asked = laravel_caches.path(service.app, name, environment, dotenv)
+        asked = caches.path(service.app, name, environment, dotenv)
         if asked != written:
             command = ["env", f"{name}={environment.get(name, '')}", *service.description.php]
             return Caches(
@@ -53,7 +51,7 @@ def read(service: LaravelService) -> Caches:
 def _is_outdated(service: LaravelService, cached: str) -> bool:
     mark = service.store.mark(service.app) if service.description.in_releases else None
     if mark is not None:
-        return not release_store.same_settings(mark.settings, service.settings())
+        return not release_folders.same_settings(mark.settings, service.settings())
     try:
         # What .env leads to counts, where it is a link.
         return os.stat(service.file(".env")).st_mtime > os.stat(cached).st_mtime
@@ -63,7 +61,7 @@ def _is_outdated(service: LaravelService, cached: str) -> bool:
 
 def _own_environment(service: LaravelService) -> dict[str, str]:
     """Of the artisan that this run starts."""
-    return {**os.environ, **laravel_caches.of_words(service.description.php)}
+    return {**os.environ, **caches.of_words(service.description.php)}
 
 
 def keep_caches(service: LaravelService, folder: str, ended: Container[str]) -> None:
@@ -104,16 +102,16 @@ def _cached(service: LaravelService) -> dict[str, str]:
     """The files that are there, each by the name under which it is kept."""
     found = sorted(glob.glob(os.path.join(glob.escape(service.file(_CACHES)), "*.php")))
     there = {os.path.basename(path): path for path in found}
-    elsewhere = {name: _place(service, name) for name in laravel_caches.FILES}
+    elsewhere = {name: _place(service, name) for name in caches.FILES}
     there |= {name: path for name, path in elsewhere.items() if path not in found and os.path.isfile(path)}
-    mark = service.file(release_store.MARK)
+    mark = service.file(release_folders.MARK)
     # A release's mark says with which settings its caches were built.
-    return {**there, release_store.MARK: mark} if service.description.in_releases and os.path.isfile(mark) else there
+    return {**there, release_folders.MARK: mark} if service.description.in_releases and os.path.isfile(mark) else there
 
 
 def _place(service: LaravelService, name: str) -> str:
     """Where a kept file belongs. One that artisan writes elsewhere is kept by the name of its variable."""
-    if name in laravel_caches.FILES:
+    if name in caches.FILES:
         dotenv = parse_dotenv(service.settings().decode("utf-8", "replace"))
-        return laravel_caches.path(service.app, name, _own_environment(service), dotenv)
-    return service.file(name) if name == release_store.MARK else service.file(_CACHES, name)
+        return caches.path(service.app, name, _own_environment(service), dotenv)
+    return service.file(name) if name == release_folders.MARK else service.file(_CACHES, name)

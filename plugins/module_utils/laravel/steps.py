@@ -14,12 +14,10 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.host.serving_umask import as_served
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import settings as laravel_settings
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor_store
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe, settings, vendor_store
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import (
     FROM_GIT,
@@ -40,7 +38,7 @@ class LaravelSteps:
         guard: Guard,
         plan: dict[str, Any],
         secret: str = "",
-        checks: Sequence[health_endpoint.Check] = (),
+        checks: Sequence[endpoint.Check] = (),
     ) -> None:
         self.service = service
         self.guard = guard
@@ -139,8 +137,8 @@ class LaravelSteps:
     def _database(service: LaravelService) -> dict[str, Any]:
         """What the application says of its migrations now; empty where it can't be asked."""
         try:
-            answer = laravel_probe.ask(service.commands, service.description.php, {"migrations": True})
-        except laravel_probe.ProbeFailed:
+            answer = probe.ask(service.commands, service.description.php, {"migrations": True})
+        except probe.ProbeFailed:
             return {}
         return dict(answer.get("database") or {})
 
@@ -198,17 +196,15 @@ class LaravelSteps:
         """Build what the framework caches, in one process where that can be. Returns a note, or None."""
         php = service.description.php
         try:
-            notes = laravel_probe.rebuild(service.commands, php, names, views, self._optional)
+            notes = probe.rebuild(service.commands, php, names, views, self._optional)
             if notes is None:
                 # The old caches lie where a process that has booted can't get rid of them.
-                notes = [
-                    note for name in names for note in laravel_probe.call(service.commands, php, [name], self._optional)
-                ]
+                notes = [note for name in names for note in probe.call(service.commands, php, [name], self._optional)]
                 if views:
                     notes.append(
                         "the application keeps its caches elsewhere (APP_CONFIG_CACHE): they are not of one release"
                     )
-        except laravel_probe.ProbeFailed as error:
+        except probe.ProbeFailed as error:
             raise CommandFailed(str(error)) from error
         return "; ".join(notes) or None
 
@@ -219,20 +215,18 @@ class LaravelSteps:
         if not commands:
             return None
         try:
-            notes = laravel_probe.call(
-                place.commands, place.description.php, commands, optional=[*optional, *self._optional]
-            )
-        except laravel_probe.ProbeFailed as error:
+            notes = probe.call(place.commands, place.description.php, commands, optional=[*optional, *self._optional])
+        except probe.ProbeFailed as error:
             raise CommandFailed(str(error)) from error
         return "; ".join(notes) or None
 
     def _do_keep_caches(self, _step: Step) -> object:
         ended = self.guard.ledger().named(ledger_keys.OPERATION)
-        laravel_settings.keep_caches(self.service, self._kept_caches, ended)
+        settings.keep_caches(self.service, self._kept_caches, ended)
         return None
 
     def _do_put_back_caches(self, _step: Step) -> object:
-        laravel_settings.put_back_caches(self.service, self._kept_caches)
+        settings.put_back_caches(self.service, self._kept_caches)
         return None
 
     @property
@@ -256,7 +250,7 @@ class LaravelSteps:
         # Without a secret nobody, the health gate included, could look behind the maintenance page.
         secret = self._secret or secrets.token_hex(16)
         request = {"maintenance": {**step.data, "secret": secret}}
-        answer = laravel_probe.ask(self.service.commands, self.service.description.php, request)
+        answer = probe.ask(self.service.commands, self.service.description.php, request)
         result = answer.get("maintenance") or {}
         problem = answer.get("boot_error") or answer.get("unanswered") or result.get("error")
         if problem or result.get("code") != 0:

@@ -51,7 +51,7 @@ class Judged:
 
 
 def found(answer: Mapping[str, Any]) -> Found:
-    """What an application answered about its migrations, see laravel_probe.ask."""
+    """What an application answered about its migrations, see ask() of laravel/probe.py."""
     database = answer.get("database") or {}
     why = answer.get("boot_error") or answer.get("unanswered") or database.get("error") or answer.get("error")
     files = database.get("files")

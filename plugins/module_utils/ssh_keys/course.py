@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation as key_rotation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.rotation import (
     AUTHORISE,
     BEGUN,
@@ -65,7 +65,7 @@ class Run:
 
     @property
     def progress(self) -> Progress:
-        """What is done, as key_rotation has it. This run proved it: what an earlier one saw is not in it."""
+        """What is done, as rotation.py has it. This run proved it: what an earlier one saw is not in it."""
         steps = []
         if self.made.get("ok"):
             steps += [Step(GENERATE), Step(KEEP)]
@@ -79,11 +79,11 @@ class Run:
         for host in hosts:
             if (self.removed.get(host) or {}).get("ok"):
                 steps += [Step(REMOVE_OLD, host), Step(PROVE_REMOVED, host)]
-        return key_rotation.fold(hosts, [Event(kind, step) for step in steps for kind in (BEGUN, DONE)])
+        return rotation.fold(hosts, [Event(kind, step) for step in steps for kind in (BEGUN, DONE)])
 
     def may_put(self) -> bool:
         announced = all((self.announced.get(host) or {}).get("ok") for host in self.working)
-        return bool(self.working) and announced and key_rotation.following(self.progress) == Step(PUT_SECRET)
+        return bool(self.working) and announced and rotation.following(self.progress) == Step(PUT_SECRET)
 
 
 def _old(planned: Result) -> str:

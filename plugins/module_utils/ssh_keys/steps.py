@@ -25,17 +25,17 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation as key_rotation
+from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.place import Place, Places, dead
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_file
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 #: What the controller does and reports.
 REPORTED = (
-    key_rotation.PROVE_LOGIN,
-    key_rotation.PUT_SECRET,
-    key_rotation.PROVE_CI,
-    key_rotation.PROVE_REMOVED,
+    rotation.PROVE_LOGIN,
+    rotation.PUT_SECRET,
+    rotation.PROVE_CI,
+    rotation.PROVE_REMOVED,
 )
 
 
@@ -84,7 +84,7 @@ class KeySteps:
         if report["ok"]:
             return report.get("note")
         error = str(report["error"])
-        if step == key_rotation.PROVE_REMOVED:
+        if step == rotation.PROVE_REMOVED:
             error += f"; {self._put_back()}"
         if report.get("untouched"):
             raise Untouched(error)

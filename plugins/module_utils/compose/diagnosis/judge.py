@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import next_steps as compose_next
-from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import signs as compose_signs
+from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import next_steps, signs
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Row
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 
@@ -285,7 +284,7 @@ def _of_service(facts: Facts, service: str, text: str) -> Finding:
     last = next((seen.log[-1] for seen in mine if seen.log), "")
     more = f"; its log ends with: {cut(last, 200)}" if last and last not in text else ""
     seen = next((seen for seen in mine if _state(seen, service in facts.once)), None)
-    step = compose_next.of_container(service, seen, service in facts.once, service in facts.builds)
+    step = next_steps.of_container(service, seen, service in facts.once, service in facts.builds)
     return Finding(BAD, service, f"{service} {text}{more}", step, (service,))
 
 
@@ -305,7 +304,7 @@ def _closed(facts: Facts, broken: Mapping[str, str]) -> list[Finding]:
             if one.service != seen.service
             for line in (*one.checks, *one.recent, *one.log)
         )
-        line, step = compose_signs.refusal(seen.recent, others)
+        line, step = signs.refusal(seen.recent, others)
         if line:
             text = f"{seen.service} runs, and turns its clients away: {cut(line, 300)}"
             found.append(Finding(BAD, seen.service, text, step, (seen.service,)))
@@ -344,8 +343,8 @@ def _why(facts: Facts, answer: Answer) -> tuple[str, str]:
         for one in behind:
             ports.setdefault(one.service, set()).add(one.port)
         log = [line for seen in facts.containers if seen.service == proxy for line in seen.recent]
-        error = compose_signs.upstream_error(log)
-        return compose_signs.explained(proxy, error, facts.services, facts.addresses, ports)
+        error = signs.upstream_error(log)
+        return signs.explained(proxy, error, facts.services, facts.addresses, ports)
     if answer.where == "host" and inside and not any(one.problem for one in inside):
         look = "look at the published port, the firewall, and what else listens there (ss -ltnp)"
         return "inside all is well", look
@@ -372,7 +371,7 @@ def _words(facts: Facts, broken: Mapping[str, str]) -> Iterator[Finding]:
     for row in (*facts.records, *facts.hotfixes):
         yield Finding(WARN, row.topic, row.text, next(iter((*row.details, *row.ways)), ""))
     for name, text in facts.builds.items():
-        yield Finding(WARN, name, f"{name} is of {text}", compose_next.NAME_IT.format(name=name))
+        yield Finding(WARN, name, f"{name} is of {text}", next_steps.NAME_IT.format(name=name))
     if facts.busy:
         yield Finding(WARN, "lease", f"{facts.busy}: what is seen may be a moment in its midst")
     if not facts.answers:

@@ -19,10 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
-from ansible_collections.ops.runbook.plugins.module_utils.compose import hotfix as compose_hotfix
-from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect as compose_inspect
-from ansible_collections.ops.runbook.plugins.module_utils.compose import once as compose_once
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file, hotfix, inspect, once
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle as compose_bundle
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judge import (
     BAD,
@@ -39,13 +36,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import E
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint as health_endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import WARN, Row
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
-from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, work_by_hand
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock, durable_file, work_by_hand
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut, excerpt
@@ -88,7 +83,7 @@ class Limits:
 def look(
     service: ComposeService,
     guard: Guard,
-    checks: Sequence[health_endpoint.Check],
+    checks: Sequence[endpoint.Check],
     limits: Limits,
     bundle: bool,
     environment: str = "",
@@ -108,14 +103,14 @@ class _Look:
         self.environment = environment
         self.raw: list[dict[str, Any]] = []
 
-    def at(self, checks: Sequence[health_endpoint.Check], bundle: bool) -> dict[str, Any]:
+    def at(self, checks: Sequence[endpoint.Check], bundle: bool) -> dict[str, Any]:
         started = time.monotonic()
         self._hide_settings()
         engine_problem = self._read_containers()
         config, files_problem = self._read_config()
         with ThreadPoolExecutor(max_workers=8) as pool:
-            outside = [pool.submit(health.probe, check) for check in checks]
-            published = compose_inspect.published(self.raw)
+            outside = [pool.submit(gate.probe, check) for check in checks]
+            published = inspect.published(self.raw)
             inside = [pool.submit(self._ask_inside, *check) for check in self._inside_checks()]
             seen = list(pool.map(self._seen, self.raw))
             hotfixes = pool.submit(self._hotfixes)
@@ -126,7 +121,7 @@ class _Look:
                     result.name,
                     result.status,
                     self.service.redact(result.reason),
-                    *compose_inspect.answerer(check.url, published),
+                    *inspect.answerer(check.url, published),
                 )
                 for check, result in zip(checks, results)
             ]
@@ -145,8 +140,8 @@ class _Look:
             busy=self._busy(history),
             records=untold,
             hotfixes=tuple(hotfixes.result()),
-            addresses=compose_inspect.addresses(self.raw),
-            builds=compose_inspect.other_builds(self.raw, config, self.service.description.images),
+            addresses=inspect.addresses(self.raw),
+            builds=inspect.other_builds(self.raw, config, self.service.description.images),
             disk_warn=self.limits.disk_warn,
             disk_bad=self.limits.disk_bad,
         )
@@ -218,10 +213,10 @@ class _Look:
         state = raw.get("State") or {}
         status = str(state.get("Status") or "")
         checked = (state.get("Health") or {}).get("Log") or []
-        started = moment.seconds(str(state.get("StartedAt") or ""))
+        started = clock.seconds(str(state.get("StartedAt") or ""))
         return Seen(
             name=str(raw.get("Name") or "").lstrip("/"),
-            service=compose_inspect.service_of(raw),
+            service=inspect.service_of(raw),
             state=status,
             health=str((state.get("Health") or {}).get("Status") or "").replace("none", ""),
             exit_code=int(state.get("ExitCode") or 0),
@@ -266,8 +261,8 @@ class _Look:
     def _signs(self, seen: Seen, broken: Collection[str]) -> list[str]:
         """What a container has said lately, and to those that are broken now."""
         mine = next(raw for raw in self.raw if str(raw.get("Name") or "").lstrip("/") == seen.name)
-        others = [raw for raw in self.raw if compose_inspect.service_of(raw) in broken]
-        since = compose_inspect.signs_since(mine, others, time.time(), _SIGNS_SECONDS)
+        others = [raw for raw in self.raw if inspect.service_of(raw) in broken]
+        since = inspect.signs_since(mine, others, time.time(), _SIGNS_SECONDS)
         return self._log(seen.name, _SIGNS_LINES, "--since", f"{since:.6f}")
 
     def _log(self, container: str, lines: int, *options: str) -> list[str]:
@@ -295,7 +290,7 @@ class _Look:
 
     def _services(self, config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         """Each service with what it depends on."""
-        return {name: tuple(compose_once.dependencies(body)) for name, body in self._bodies(config).items()}
+        return {name: tuple(once.dependencies(body)) for name, body in self._bodies(config).items()}
 
     def _bodies(self, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """The services as the files have them; as far as their containers tell, where the files can't be read."""
@@ -305,8 +300,8 @@ class _Look:
         for raw in self.raw:
             given, host = raw.get("Config") or {}, raw.get("HostConfig") or {}
             policy = str((host.get("RestartPolicy") or {}).get("Name") or "")
-            found[compose_inspect.service_of(raw)] = {
-                "depends_on": compose_once.from_label(str((given.get("Labels") or {}).get(_DEPENDS) or "")),
+            found[inspect.service_of(raw)] = {
+                "depends_on": once.from_label(str((given.get("Labels") or {}).get(_DEPENDS) or "")),
                 # Of a container "no" may be what was written, or nothing.
                 "restart": "" if policy == "no" else policy,
                 "ports": host.get("PortBindings") or {},
@@ -315,14 +310,14 @@ class _Look:
 
     def _once(self, config: Mapping[str, Any]) -> frozenset[str]:
         """Services that have one thing to do and end."""
-        checked = {compose_inspect.service_of(raw) for raw in self.raw if (raw.get("State") or {}).get("Health")}
-        return compose_once.one_shots(self._bodies(config), self.service.description.images, checked)
+        checked = {inspect.service_of(raw) for raw in self.raw if (raw.get("State") or {}).get("Health")}
+        return once.one_shots(self._bodies(config), self.service.description.images, checked)
 
     def _drift(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Where what runs is not what the files pin, by digest."""
         found: dict[str, str] = {}
         for raw in self.raw:
-            name = compose_inspect.service_of(raw)
+            name = inspect.service_of(raw)
             wanted = str(((config.get("services") or {}).get(name) or {}).get("image") or "")
             if not wanted or _status(raw) != "running":
                 continue
@@ -347,13 +342,13 @@ class _Look:
 
     def _inside_checks(self) -> list[tuple[str, InsideCheck]]:
         """Each check, with the running container in which it is asked."""
-        alive = {compose_inspect.service_of(raw): str(raw["Id"]) for raw in self.raw if _status(raw) == "running"}
+        alive = {inspect.service_of(raw): str(raw["Id"]) for raw in self.raw if _status(raw) == "running"}
         checks = self.service.description.inside_health
         return [(alive[check.service], check) for check in checks if check.service in alive]
 
     def _ask_inside(self, container: str, check: InsideCheck) -> Answer:
         """Ask from inside a container, by its id: the compose files may be what is broken."""
-        name = health_endpoint.display_url(check.url)
+        name = endpoint.display_url(check.url)
         try:
             found = self._docker("exec", container, "sh", "-c", _ASK, "sh", check.url)
         except CommandFailed as error:
@@ -361,7 +356,7 @@ class _Look:
         codes = re.findall(r"\bHTTP(?:/[\d.]+)? (\d{3})\b", f"{found.stdout[-40:]}\n{found.stderr}")
         status = int(codes[-1]) if codes else None
         problem = ""
-        service, port = compose_inspect.answerer_inside(check.url, check.service, self.raw)
+        service, port = inspect.answerer_inside(check.url, check.service, self.raw)
         if status is not None and status >= 400:
             problem = f"answers {status}"
         elif found.code != 0:
@@ -394,8 +389,8 @@ class _Look:
         history, _ = records(self.guard, self._subject)
         description = self.service.description
         labels = [dict((raw.get("Config") or {}).get("Labels") or {}) for raw in self.raw]
-        source, into = compose_hotfix.source_of(description.source, labels), description.hotfix_into
-        return hotfix_merges.rows(compose_hotfix.standings(history, source, into), source, into)
+        source, into = hotfix.source_of(description.source, labels), description.hotfix_into
+        return merges.rows(hotfix.standings(history, source, into), source, into)
 
     # -- what is handed over ---------------------------------------------------------------------
 
@@ -415,7 +410,7 @@ class _Look:
     def _images(self) -> list[dict[str, str]]:
         return [
             {
-                "service": compose_inspect.service_of(raw),
+                "service": inspect.service_of(raw),
                 "reference": str((raw.get("Config") or {}).get("Image") or ""),
                 "id": str(raw.get("Image") or ""),
             }

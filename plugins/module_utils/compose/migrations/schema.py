@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic as alembic_position
+from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import (
@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker import image_re
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
-from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict as migration_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison
 
@@ -40,7 +40,7 @@ class Schema:
 
     migrations: Migrations | None = None
     heads: tuple[str, ...] | None = None
-    known: alembic_position.Graph = field(default_factory=dict)
+    known: alembic.Graph = field(default_factory=dict)
     transactional: bool = True
     unseen: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -121,7 +121,7 @@ class SchemaPlanner:
             target=label(goal),
             typed=typed(goal),
             comparison=comparison,
-            undoing=more.pop("undoing", None) or migration_verdict.undoing(Comparison("same"), {}),
+            undoing=more.pop("undoing", None) or verdict.undoing(Comparison("same"), {}),
             here=wish.migrate_here,
             **more,
         )
@@ -156,11 +156,11 @@ class SchemaPlanner:
             self._keep_graph(target, known)
         answer = self._ask(newer, known=sorted(known))
         self._must_reach_database(wish, answer)
-        position = alembic_position.position(
+        position = alembic.position(
             answer.heads, answer.database_error, answer.graph, known, f"the present image {newer.text}"
         )
-        comparison = self._ordered(migration_verdict.compare(position), {**known, **answer.graph})
-        undoing = self._tried(wish, comparison, migration_verdict.undoing(comparison, answer.downs), answer)
+        comparison = self._ordered(verdict.compare(position), {**known, **answer.graph})
+        undoing = self._tried(wish, comparison, verdict.undoing(comparison, answer.downs), answer)
         question = self._question(wish, goal, comparison, undoing=undoing, row_counts=self._rows(wish, newer, undoing))
         refusal = migration_plan.refuse(question)
         if refusal is not None:
@@ -170,20 +170,18 @@ class SchemaPlanner:
             self.down_targets(schema)
         return schema
 
-    def _tried(
-        self, wish: Wish, comparison: Comparison, undoing: migration_verdict.Undoing, answer: Answer
-    ) -> migration_verdict.Undoing:
+    def _tried(self, wish: Wish, comparison: Comparison, undoing: verdict.Undoing, answer: Answer) -> verdict.Undoing:
         """migrations=down is offered only where it was tried on the graph; a refused one says its own reason."""
         if comparison.verdict != "ahead" or undoing.irreversible or wish.migrations == "down":
             return undoing
         try:
-            alembic_position.downgrade_targets(answer.graph, answer.heads or (), comparison.ahead)
-        except alembic_position.NotExact as error:
+            alembic.downgrade_targets(answer.graph, answer.heads or (), comparison.ahead)
+        except alembic.NotExact as error:
             why = f"alembic downgrade can't undo exactly these migrations: {error}"
             return replace(undoing, irreversible=dict.fromkeys(comparison.ahead, why))
         return undoing
 
-    def _rows(self, wish: Wish, newer: Reference, undoing: migration_verdict.Undoing) -> dict[str, str]:
+    def _rows(self, wish: Wish, newer: Reference, undoing: verdict.Undoing) -> dict[str, str]:
         """How many rows each loss concerns, where the way down is open; one that can't be counted holds up nothing."""
         if not undoing.losses or undoing.irreversible or wish.migrations == "keep":
             return {}
@@ -203,9 +201,9 @@ class SchemaPlanner:
         newer = present.get(self.service.description.migration_service)
         if newer is not None and set(answer.heads or ()) - set(answer.graph):
             current = self.store.graph(newer) or self._ask(newer, database=False).graph
-        position = alembic_position.position(answer.heads, answer.database_error, current, answer.graph)
+        position = alembic.position(answer.heads, answer.database_error, current, answer.graph)
         every = {**(current or {}), **answer.graph}
-        comparison = self._ordered(migration_verdict.compare(position), every)
+        comparison = self._ordered(verdict.compare(position), every)
         ups = {name: up.get("sql") or () for name, up in answer.ups.items()}
         question = self._question(wish, goal, comparison, ups=ups)
         refusal = migration_plan.refuse(question)
@@ -216,7 +214,7 @@ class SchemaPlanner:
             up = answer.ups.get(name) or {}
             if up.get("error"):
                 warnings.append(f"the SQL of migration {name} can't be shown: {self.service.redact(str(up['error']))}")
-            for loss in migration_verdict.losses(up.get("sql") or ()):
+            for loss in verdict.losses(up.get("sql") or ()):
                 warnings.append(f"migration {name} destroys {loss.text}: going back can't restore it")
         itself = next((text for text in entry if "alembic" in text), "") or next(iter(answer.entry), "")
         found = Schema(question, answer.heads, answer.graph, answer.transactional, warnings=warnings, itself=itself)
@@ -259,10 +257,10 @@ class SchemaPlanner:
         config = (self.store.image(image.by_digest) or {}).get("Config") or {}
         return list(dict.fromkeys([*words, *_words(config.get("Entrypoint")), *_words(config.get("Cmd"))]))
 
-    def _ordered(self, comparison: Comparison, known: alembic_position.Graph) -> Comparison:
-        return replace(comparison, behind=alembic_position.behind_in_order(known, comparison.behind))
+    def _ordered(self, comparison: Comparison, known: alembic.Graph) -> Comparison:
+        return replace(comparison, behind=alembic.behind_in_order(known, comparison.behind))
 
-    def _keep_graph(self, image: Reference, known: alembic_position.Graph) -> None:
+    def _keep_graph(self, image: Reference, known: alembic.Graph) -> None:
         if not self.check_mode:
             self.store.keep_graph(image, known)
 
@@ -284,8 +282,8 @@ class SchemaPlanner:
     def down_targets(self, schema: Schema) -> tuple[str, ...]:
         migrations = cast(Migrations, schema.migrations)
         try:
-            return alembic_position.downgrade_targets(schema.known, schema.heads or (), migrations.undoes)
-        except alembic_position.NotExact as error:
+            return alembic.downgrade_targets(schema.known, schema.heads or (), migrations.undoes)
+        except alembic.NotExact as error:
             way = ("migrations=keep", f"you assert that {migrations.target} works with the newer schema")
             text = f"exactly these migrations can't be undone by alembic downgrade: {error}"
             raise Refused(Refusal("migrations_not_exact", text, (way,), tuple(migrations.undoes))) from error

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic as alembic_position
+from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer
-from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict as migration_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison
 
 
@@ -31,37 +31,37 @@ class New:
     targets: tuple[str, ...] = ()
     stays: tuple[str, ...] = ()
     why_not: str = ""
-    losses: tuple[migration_verdict.Loss, ...] = ()
+    losses: tuple[verdict.Loss, ...] = ()
 
 
-def new(known: alembic_position.Graph, before: Sequence[str], answer: Answer) -> New:
+def new(known: alembic.Graph, before: Sequence[str], answer: Answer) -> New:
     """Compare the database's position now with the one before. before: the heads that it had."""
     heads = answer.heads or ()
-    now = alembic_position.applied(known, heads)
+    now = alembic.applied(known, heads)
     names = newer(known, before, heads)
     if not names:
         return New()
     strange = [name for name in heads if name not in known]
     if strange:
         return New(names, why_not=f"the database is at {', '.join(strange)}, which the new image does not know")
-    undoing = migration_verdict.undoing(Comparison("ahead", names), answer.downs)
+    undoing = verdict.undoing(Comparison("ahead", names), answer.downs)
     if undoing.irreversible:
         reasons = "; ".join(f"{name}: {why}" for name, why in undoing.irreversible.items())
         return New(names, why_not=f"can't be undone: {reasons}")
     try:
-        targets = alembic_position.downgrade_targets(known, heads, names)
-    except alembic_position.NotExact as error:
+        targets = alembic.downgrade_targets(known, heads, names)
+    except alembic.NotExact as error:
         return New(names, why_not=f"alembic downgrade can't undo exactly these: {error}")
     return New(names, targets, tuple(sorted(set(now) - set(names))), "", tuple(undoing.losses))
 
 
-def newer(known: alembic_position.Graph, before: Sequence[str], heads: Sequence[str]) -> tuple[str, ...]:
+def newer(known: alembic.Graph, before: Sequence[str], heads: Sequence[str]) -> tuple[str, ...]:
     """The migrations that the database has at its heads now, and had not at those before; newest first."""
-    had = set(alembic_position.applied(known, before))
-    return tuple(name for name in reversed(alembic_position.applied(known, heads)) if name not in had)
+    had = set(alembic.applied(known, before))
+    return tuple(name for name in reversed(alembic.applied(known, heads)) if name not in had)
 
 
-def moved(known: alembic_position.Graph, before: Sequence[str], heads: Sequence[str]) -> dict[str, list[str]] | None:
+def moved(known: alembic.Graph, before: Sequence[str], heads: Sequence[str]) -> dict[str, list[str]] | None:
     """The note of an operation that ran no migration, and whose database moved all the same; None where it did not.
 
     Keys: by_itself (the migrations, oldest first), before and heads (the positions).

@@ -21,11 +21,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
-from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose import before, env_file
 from ansible_collections.ops.runbook.plugins.module_utils.compose.env_file import Setting
 from ansible_collections.ops.runbook.plugins.module_utils.compose.plan import ComposePlanner
-from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import usage as compose_usage
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import usage
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value as secret_value
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.usage import MOUNTED, Use
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
@@ -133,7 +132,7 @@ class SecretsPlanner:
             "chosen": f"rotate={','.join(wish.keys)}",
             "proven": "",
             "project": str(config["name"]),
-            "before": compose_before.to_dict(present.before),
+            "before": before.to_dict(present.before),
             "env": {"before": sha256(read(self.path)), "mode": mode, "keys": list(wish.keys)},
             "steps": [
                 Step("keep_env", f"keep {self.path} as it is, 0600, until the new values are verified").to_dict(),
@@ -218,7 +217,7 @@ class SecretsPlanner:
     def _uses(
         self, keys: Sequence[str], config: Mapping[str, Any], literals: Mapping[str, str]
     ) -> tuple[dict[str, list[Use]], Mapping[str, Any], dict[str, str]]:
-        marks = compose_usage.marks(keys, f"ops{secrets.token_hex(6)}")
+        marks = usage.marks(keys, f"ops{secrets.token_hex(6)}")
         try:
             # What the caller's environment sets comes before .env, so nothing has to be written to see the effect.
             answer = self.service.compose("config", "--format", "json", env=marks, timeout=60.0)
@@ -228,9 +227,9 @@ class SecretsPlanner:
             text = f"{', '.join(keys)} can't have just any value: {error}"
             raise Refused(Refusal("not_a_secret", text, (way,))) from error
         real = os.path.realpath(self.path)
-        found = compose_usage.uses(config, marked, marks, literals, self.path)
+        found = usage.uses(config, marked, marks, literals, self.path)
         if real != self.path:
-            linked = compose_usage.uses(config, marked, marks, literals, real)
+            linked = usage.uses(config, marked, marks, literals, real)
             found = {key: list(dict.fromkeys([*some, *linked[key]])) for key, some in found.items()}
         return found, marked, marks
 
@@ -248,7 +247,7 @@ class SecretsPlanner:
         marked: Mapping[str, Any],
         marks: Mapping[str, str],
     ) -> list[str]:
-        places = {key: compose_usage.kept_elsewhere(key, found[key], marked, marks[key]) for key in wish.keys}
+        places = {key: usage.kept_elsewhere(key, found[key], marked, marks[key]) for key in wish.keys}
         kept = {key: some for key, some in places.items() if some}
         if not kept:
             return []

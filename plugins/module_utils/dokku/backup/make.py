@@ -33,7 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 HELPER = "/usr/local/sbin/dokku-parts"
 
@@ -172,7 +172,7 @@ def pieces_in(plan: Mapping[str, Any], what: str = "part") -> list[Piece]:
 def owner_of(context: Context, *running: str) -> Owner:
     """This service, with its ledger. running: operations that are not in the ledger yet."""
     recorded = context.guard.ledger().named(ledger_keys.OPERATION)
-    return Owner(context.service.app, recorded, moment.now().text, running)
+    return Owner(context.service.app, recorded, clock.now().text, running)
 
 
 def retain(store: Store, backup: Mapping[str, Any], current: str, owner: Owner) -> dict[str, Any]:

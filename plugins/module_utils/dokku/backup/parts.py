@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import differences as restore_changes
-from ansible_collections.ops.runbook.plugins.module_utils.backup import sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils.backup import differences, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import database as dokku_database
@@ -25,7 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import D
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
@@ -234,7 +233,7 @@ class Maker:
         facts = database.export(take)
         address = database.address()
         config = self.service.config()
-        variables = [key for key, value in config.items() if restore_changes.leads_to(value, address)]
+        variables = [key for key, value in config.items() if differences.leads_to(value, address)]
         return {**facts, "image": database.image(), "variables": sorted(variables), "links": database.links()}
 
     def _settings(self) -> dict[str, Any]:
@@ -260,7 +259,7 @@ class Maker:
                 app=self.service.app,
                 host=platform.node(),
                 environment=facts["environment"],
-                made=moment.now().text,
+                made=clock.now().text,
                 reason=facts["reason"],
                 recipient=sealed_file.fingerprint(self.public_key) if self.public_key else "",
                 versions=facts["versions"],

@@ -12,15 +12,12 @@ import tarfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import differences as restore_changes
-from ansible_collections.ops.runbook.plugins.module_utils.backup import retention as backup_retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup import differences, retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make, rebuild_changes
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import parts as dokku_backup_parts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import rebuild_changes
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.database import Database
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts import Piece, Survey
@@ -42,9 +39,9 @@ _LIB = "/var/lib/dokku"
 def plan(context: Context) -> dict[str, Any]:
     """What is made on this host, from which backup, and what is left to a person."""
     service = context.service
-    backup = dokku_backup.settings(context)
+    backup = make.settings(context)
     store = Store(backup["folder"])
-    owner = dokku_backup.owner_of(context)
+    owner = make.owner_of(context)
     manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), owner)
     source = Source(store, manifest, str(context.secrets.get("backup_private_key") or ""))
     source.must_open()
@@ -52,8 +49,8 @@ def plan(context: Context) -> dict[str, Any]:
     code = _code_of(manifest)
     parts = Parts(backup["helper"], context.guard.inherited)
     dokku_backup_parts.must_be_called(parts, [Piece(part.kind, part.name) for part in manifest.parts])
-    dokku_nginx_check.must_be_taken(service.dokku, service.app)
-    notes = [*backup_retention.ahead_lines(store.look()[0], owner), *_must_be_new(context, manifest)]
+    nginx_check.must_be_taken(service.dokku, service.app)
+    notes = [*retention.ahead_lines(store.look()[0], owner), *_must_be_new(context, manifest)]
     reserve = service.description.disk_reserve
     room = disk_room.room_in(_LIB, 4 * manifest.size, 2000, reserve)
     refusal = disk_room.refuse(room, "the app and its services", (("df -h", "on the host, shows what is full"),))
@@ -261,8 +258,8 @@ class _Doing:
             for variable in part.facts.get("variables") or []:
                 # A query that the app added to the address stays.
                 wanted = rebuild_changes.readdressed(wanted, _bare(old.get(variable, "")), address)
-        staying = [key for key in restore_changes.kept_keys(present, kept) if key not in wanted]
-        merged = {**restore_changes.merged_config(present, wanted, staying)}
+        staying = [key for key in differences.kept_keys(present, kept) if key not in wanted]
+        merged = {**differences.merged_config(present, wanted, staying)}
         if merged and merged != present:
             self.service.hide(merged.values())
             words = ("--replace", "--no-restart", "--format", "json", self.app, "-")
@@ -381,6 +378,6 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
         return blame.answer(reason, note="nothing of it is left")
     if not any(raw["id"] == "code" for raw in plan["steps"]):
         return blame.answer(note="; ".join(plan["left_to_do"]))
-    found = dokku_health.verify(context.service, gate)
+    found = health.verify(context.service, gate)
     notes = [str(found.get("note") or ""), *plan["left_to_do"]]
     return {**found, "note": "; ".join(note for note in notes if note)}

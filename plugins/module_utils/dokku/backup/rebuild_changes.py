@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import differences as restore_changes
+from ansible_collections.ops.runbook.plugins.module_utils.backup import differences
 
 #: What the report of a plugin has beside the settings of the app.
 _NOT_SET = ("computed-", "global-")
@@ -100,10 +100,10 @@ def readdressed(config: Mapping[str, str], old: str, new: str) -> dict[str, str]
     What the app put before and behind the address stays: its own scheme, and a query.
     """
     before, after = _password(old), _password(new)
-    was, now = restore_changes.behind_scheme(old), restore_changes.behind_scheme(new)
+    was, now = differences.behind_scheme(old), differences.behind_scheme(new)
 
     def changed(value: str) -> str:
-        if restore_changes.leads_to(value, old):
+        if differences.leads_to(value, old):
             return value.replace(was, now, 1)
         return after if before and value == before else value
 

@@ -10,14 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import differences as restore_changes
-from ansible_collections.ops.runbook.plugins.module_utils.backup import retention as backup_retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup import differences, retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import database as dokku_database
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import parts as dokku_backup_parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.database import Database
@@ -51,9 +49,9 @@ class _Planner:
     def plan(self) -> dict[str, Any]:
         context, service = self.context, self.service
         service.must_exist()
-        backup = dokku_backup.settings(context)
+        backup = make.settings(context)
         store = Store(backup["folder"])
-        owner = dokku_backup.owner_of(context)
+        owner = make.owner_of(context)
         manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), owner)
         source = Source(store, manifest, self.private_key)
         parts = self._parts(source)
@@ -65,11 +63,11 @@ class _Planner:
         databases = [self._database(part) for part in parts if part.kind == "database"]
         apps = sorted({service.app, *(app for database in databases for app in database.links())})
         self._must_be_confirmed(apps)
-        release = dokku_backup.live(survey)
+        release = make.live(survey)
         running = [] if self.drill else [app for app in apps if _running(context, app)]
         if running:
             # They are stopped for the import, and could not be started again.
-            dokku_nginx_check.must_be_taken(service.dokku, service.app)
+            nginx_check.must_be_taken(service.dokku, service.app)
         pieces = [] if self.drill else [Piece(part.kind, part.name) for part in parts]
         dokku_backup_parts.must_be_called(survey.parts, pieces)
         self._must_have_room(store, survey, pieces, parts)
@@ -93,7 +91,7 @@ class _Planner:
             "warnings": [
                 *self._warnings(parts, apps, running),
                 *source.warnings(),
-                *backup_retention.ahead_lines(store.look()[0], owner),
+                *retention.ahead_lines(store.look()[0], owner),
             ],
             "backup": backup,
             "drill": self.drill,
@@ -111,7 +109,7 @@ class _Planner:
     # -- what may not go on ----------------------------------------------------------------------
 
     def _parts(self, source: Source) -> list[Part]:
-        kinds = dokku_backup.kinds_of(self.context, KINDS, KINDS)
+        kinds = make.kinds_of(self.context, KINDS, KINDS)
         if self.drill:
             kinds = tuple(kind for kind in kinds if kind == "database") or kinds
         found = source.manifest.of(*kinds)
@@ -237,7 +235,7 @@ class _Planner:
         tables = [
             line
             for database in databases
-            for line in restore_changes.table_changes(database.title, database.present(), facts[database.title])
+            for line in differences.table_changes(database.title, database.present(), facts[database.title])
         ]
         if tables:
             shown.append(["compared to now" if self.drill else "overwrites", tables])
@@ -246,8 +244,8 @@ class _Planner:
         for part in parts:
             if part.kind == "config":
                 present = self.service.config()
-                wanted = restore_changes.merged_config(present, source.config(), _kept(self.context, present))
-                shown.append(["configuration", restore_changes.config_changes(present, wanted) or ["nothing changes"]])
+                wanted = differences.merged_config(present, source.config(), _kept(self.context, present))
+                shown.append(["configuration", differences.config_changes(present, wanted) or ["nothing changes"]])
             elif part.kind == "storage":
                 files = source.members(part)
                 now = survey.parts.run("size", "storage", part.name).split()
@@ -272,7 +270,7 @@ class _Planner:
 
 def _kept(context: Context, present: Mapping[str, str]) -> list[str]:
     addresses = [database.address() for database in dokku_database.linked(context.service)]
-    return restore_changes.kept_keys(present, addresses)
+    return differences.kept_keys(present, addresses)
 
 
 def _running(context: Context, app: str) -> bool:
@@ -309,7 +307,7 @@ class _Doing:
         self.context, self.plan, self.service = context, plan, context.service
         self.operation = str(plan["saved_as"])
         self.private_key = str(context.secrets.get("backup_private_key") or "")
-        self.maker = dokku_backup.maker_of(context, plan, self.before)
+        self.maker = make.maker_of(context, plan, self.before)
 
     @property
     def before(self) -> str:
@@ -372,7 +370,7 @@ class _Doing:
         return self.maker.make(piece_of(step))
 
     def keep_seal(self, _step: Step) -> object:
-        return self.maker.seal(dokku_backup.pieces_in(self.plan, "keep"), self.plan["making"])
+        return self.maker.seal(make.pieces_in(self.plan, "keep"), self.plan["making"])
 
     def load(self, step: Step) -> object:
         return self._load(self._source(), step)
@@ -387,8 +385,8 @@ class _Doing:
 
     def config(self, _step: Step) -> object:
         present = self.service.config()
-        wanted = restore_changes.merged_config(present, self._source().config(), _kept(self.context, present))
-        return {"changed": restore_changes.config_changes(present, self._import(wanted, present))}
+        wanted = differences.merged_config(present, self._source().config(), _kept(self.context, present))
+        return {"changed": differences.config_changes(present, self._import(wanted, present))}
 
     def _import(self, wanted: dict[str, str], present: Mapping[str, str]) -> dict[str, str]:
         if wanted and wanted != present:
@@ -424,7 +422,7 @@ class _Doing:
 
     def config_back(self, _step: Step) -> object:
         present = self.service.config()
-        return {"changed": restore_changes.config_changes(present, self._import(self._present().config(), present))}
+        return {"changed": differences.config_changes(present, self._import(self._present().config(), present))}
 
     def storage_back(self, step: Step) -> object:
         self.maker.parts.run("back", "storage", str(step.data["name"]), self.operation)
@@ -442,7 +440,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
         return blame.answer(left, note=note)
     if not plan["stopped"]:
         return blame.answer(note=f"the app did not run before, and was not started. {kept}")
-    found = dokku_health.verify(context.service, gate)
+    found = health.verify(context.service, gate)
     if not found["ok"]:
         found["reason"] = f"{found['reason']} ({kept})"
     return {**found, "note": "; ".join(filter(None, [str(found.get("note") or ""), kept]))}

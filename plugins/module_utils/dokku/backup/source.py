@@ -10,14 +10,13 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, cast
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import database_dump, sealed_file
+from ansible_collections.ops.runbook.plugins.module_utils.backup import database_dump, retention, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
-from ansible_collections.ops.runbook.plugins.module_utils.backup import retention as backup_retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup import store as backup_store
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import database as dokku_database
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import database
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
@@ -29,12 +28,12 @@ def choose(store: Store, wanted: str, owner: Owner) -> Manifest:
     """The backup that is asked for. Raises Refused, naming what there is."""
     here, bad = store.look()
     app = owner.app
-    found = backup_retention.choose(here, wanted, owner)
+    found = retention.choose(here, wanted, owner)
     if found is not None:
         return found
     known = tuple(f"{one.id}  {one.made}  of {one.app}  {one.reason}" for one in here)
     details = known + tuple(f"{name} is no backup: {why}" for name, why in bad.items())
-    details += tuple(backup_retention.ahead_lines(here, owner))
+    details += tuple(retention.ahead_lines(here, owner))
     own = [one for one in here if one.app == app]
     ways = tuple((f"backup={one.id}", f"made {one.made} ({one.reason})") for one in own[-3:])
     make = ("dokku_backup", "makes one")
@@ -128,7 +127,7 @@ class Source:
         wanted = name.replace("-", "_").replace(".", "_")
         if contents.database and contents.database.replace("-", "_") != wanted:
             return f"it is a dump of the database {contents.database}, and {name} has the database {wanted}"
-        return dokku_database.proven(contents, part.facts)
+        return database.proven(contents, part.facts)
 
     # -- reading ---------------------------------------------------------------------------------
 

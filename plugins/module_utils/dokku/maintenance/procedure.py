@@ -18,10 +18,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import items
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.work import Settings, Work
@@ -30,7 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 
 def plan(context: Context) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def plan(context: Context) -> dict[str, Any]:
     cadence = _cadence(str(inputs.get("cadence") or ""))
     service.must_exist()
     left_out = _left_out(inputs.get("maintenance_without") or ())
-    now = datetime.fromtimestamp(moment.now().utc, timezone.utc)
+    now = datetime.fromtimestamp(clock.now().utc, timezone.utc)
     settings = Settings.of(inputs, service.description)
     mark = _mark(settings, left_out)
     before = {} if inputs.get("again") else items.settled(context.guard.ledger().of(items.keys(now)), now, mark)
@@ -85,7 +84,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
 
 def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
     """Whether every item went well, and the app is as well as it has to be."""
-    found = dokku_health.verify(context.service, gate)
+    found = health.verify(context.service, gate)
     progress = context.guard.progress()
     entries = items.entries(plan["cadence"], plan["before"], progress.notes if progress else {})
     ok, reason = (True, "") if direction == BACK else items.verdict(entries)
@@ -130,7 +129,7 @@ def _present(context: Context) -> dict[str, Any]:
     """What runs; the maintenance goes on where that can't be told."""
     found = None
     with contextlib.suppress(DokkuError):
-        found = dokku_release.present(dokku_health.situation(context.service, "releases", "report", "ps"))
+        found = release.present(health.situation(context.service, "releases", "report", "ps"))
     return found or {"id": "unknown", "name": "not recorded", "number": None, "revision": "", "image": ""}
 
 
@@ -182,7 +181,7 @@ def _backup(context: Context, item: str) -> dict[str, Any]:
     if item == "backup" and not context.service.description.databases:
         return {"nothing": "no database is described (dokku_databases)"}
     try:
-        planned = dokku_backup.plan(replace(context, inputs=inputs))
+        planned = make.plan(replace(context, inputs=inputs))
         if [raw["id"] for raw in planned["steps"]] == ["seal"]:
             # A seal on nothing is no backup, whatever the procedure itself makes of it.
             return {"refused": "; ".join(["there is nothing to back up", *planned.get("warnings", ())])}
@@ -201,7 +200,7 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
     if "refused" in step.data:
         return items.Outcome(items.FAILED, str(step.data["refused"]))
     inner = {**step.data["backup_plan"], "saved_as": outer["saved_as"], "procedure": "backup"}
-    acts = dokku_backup.steps(context, inner)
+    acts = make.steps(context, inner)
 
     def act(raw: Mapping[str, Any]) -> object:
         one = Step(str(raw["id"]), str(raw["title"]), data=dict(raw.get("data") or {}))
@@ -210,7 +209,7 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
     try:
         for raw in inner["steps"]:
             act(raw)
-        found = dokku_backup.verify(context, inner, "forward", GateSettings((), 0, 0, 1))
+        found = make.verify(context, inner, "forward", GateSettings((), 0, 0, 1))
         if not found["ok"]:
             raise OSError(str(found["reason"]))
     except Exception as error:

@@ -13,19 +13,19 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look as dokku_look
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut, excerpt
 
 
 def days_left(report: Mapping[str, Any]) -> int | str:
     """The days that a certificate has by letsencrypt:report."""
-    end = dokku_look.certificate_end(str(report.get("expiration") or ""))
+    end = look.certificate_end(str(report.get("expiration") or ""))
     return "unknown" if end is None else int((end - time.time()) // 86400)
 
 
 def is_due(report: Mapping[str, Any]) -> bool:
     """Whether letsencrypt would renew a certificate: so many seconds before its end it begins to."""
-    end = dokku_look.certificate_end(str(report.get("expiration") or ""))
+    end = look.certificate_end(str(report.get("expiration") or ""))
     grace = str(report.get("computed-graceperiod") or "2592000")
     return end is not None and end - (int(grace) if grace.isdigit() else 2592000) < time.time()
 

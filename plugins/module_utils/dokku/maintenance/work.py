@@ -33,13 +33,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.rene
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge as dokku_status
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look as dokku_look
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import reading as dokku_reading
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, look, reading
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
-from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
-from ansible_collections.ops.runbook.plugins.module_utils.host import log_archive
-from ansible_collections.ops.runbook.plugins.module_utils.host import safety_review as host_review
+from ansible_collections.ops.runbook.plugins.module_utils.health import rows
+from ansible_collections.ops.runbook.plugins.module_utils.host import log_archive, safety_review
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.audit import Policy
@@ -128,7 +125,7 @@ class Work:
         for app in self.dokku.json("apps:list"):
             listed = self.dokku.json("releases", app)
             if listed:
-                found.append(dokku_holds.judge(app, listed, dokku_look.texts(self.dokku.json("releases:report", app))))
+                found.append(dokku_holds.judge(app, listed, look.texts(self.dokku.json("releases:report", app))))
         return found
 
     def _do_holds(self) -> Outcome:
@@ -188,7 +185,7 @@ class Work:
             return Outcome(FAILED, "it took what was held", (*lost, *loose))
         kept = sum(len(one.images) for one in before)
         gained = max(_free() - free, 0)
-        text = f"{status_rows.size(gained)} more are free; {kept} images of releases were there before and are still"
+        text = f"{rows.size(gained)} more are free; {kept} images of releases were there before and are still"
         return Outcome(DONE, text, data={"bytes": gained, "images": kept})
 
     # -- certificates ----------------------------------------------------------------------------
@@ -290,7 +287,7 @@ class Work:
         for app in self.apps:
             try:
                 # Without the values to mask nothing is written down.
-                clean = dokku_look.redactor(self.dokku, app)
+                clean = look.redactor(self.dokku, app)
                 answer = self.dokku.run("logs", app, "-n", str(self.settings.log_lines), timeout=_AUDIT)
                 text = list(log_errors.masked(plain(answer.out), clean))
                 path = log_archive.write(self.archive, app, _today(), text)
@@ -307,13 +304,13 @@ class Work:
     # -- reviews -----------------------------------------------------------------------------------
 
     def _do_resources(self) -> Outcome:
-        limits = dokku_reading.Limits(memory_warn=self.settings.memory_warn)
+        limits = reading.Limits(memory_warn=self.settings.memory_warn)
         lines, attention = [], False
         for name in self.apps:
-            role = dokku_reading.PRODUCTION if name == self.app else dokku_reading.STAGING
-            app = dokku_look.read_app(self.dokku, name, role, limits)
-            for row in dokku_status.resource_rows(app, limits):
-                attention = attention or row.level != status_rows.OK
+            role = reading.PRODUCTION if name == self.app else reading.STAGING
+            app = look.read_app(self.dokku, name, role, limits)
+            for row in judge.resource_rows(app, limits):
+                attention = attention or row.level != rows.OK
                 lines += [f"{name}: {row.text}", *row.details]
         return Outcome(DONE, f"{len(self.apps)} apps looked at", tuple(lines), attention)
 
@@ -324,7 +321,7 @@ class Work:
             if "not installed" in str(error):
                 return Outcome(SKIPPED, "this host has no apt")
             raise
-        found = host_review.upgrades(listed.stdout)
+        found = safety_review.upgrades(listed.stdout)
         security = [one for one in found if one.security]
         lines = [f"{one.name} {one.old} -> {one.new}" for one in security[:_LINES]]
         lines += [f"and {len(security) - _LINES} more"] if len(security) > _LINES else []
@@ -384,7 +381,7 @@ class Work:
         return answer
 
     def _running(self) -> list[str]:
-        states = dokku_look.processes_of(self.dokku.report(self.app, "ps"))
+        states = look.processes_of(self.dokku.report(self.app, "ps"))
         return [name for name, state in states.items() if state == "running"]
 
     # -- the quarter -------------------------------------------------------------------------------
@@ -423,10 +420,12 @@ class Work:
         return Outcome(DONE, f"{len(self.apps)} apps looked at", tuple(lines), attention)
 
     def _do_firewall(self) -> Outcome:
-        sockets = host_review.listening(_text("/proc/net/tcp"), 4) + host_review.listening(_text("/proc/net/tcp6"), 6)
-        ports = host_review.open_ports(sockets)
+        sockets = safety_review.listening(_text("/proc/net/tcp"), 4) + safety_review.listening(
+            _text("/proc/net/tcp6"), 6
+        )
+        ports = safety_review.open_ports(sockets)
         others = [port for port in ports if port not in _EXPECTED_PORTS]
-        ufw = host_review.settings(_text("/etc/ufw/ufw.conf")).get("ENABLED", "")
+        ufw = safety_review.settings(_text("/etc/ufw/ufw.conf")).get("ENABLED", "")
         lines = [f"listening to the outside: {' '.join(map(str, ports)) or 'nothing'}"]
         lines += [f"beyond 22, 80 and 443: {' '.join(map(str, others))}"] if others else []
         lines.append(
@@ -437,7 +436,7 @@ class Work:
 
     def _do_users(self) -> Outcome:
         passwd, group = _text("/etc/passwd"), _text("/etc/group")
-        logins, power = host_review.logins(passwd), host_review.as_good_as_root(passwd, group)
+        logins, power = safety_review.logins(passwd), safety_review.as_good_as_root(passwd, group)
         lines = [f"may log in: {', '.join(logins)}"]
         lines += [f"as good as root through {name}: {', '.join(who)}" for name, who in power.items()]
         twins = power.get("uid 0", [])
@@ -451,7 +450,7 @@ class Work:
         else:
             lines.append(f"who deploys was not listed: {answer.said}")
         own = ssh_key_audit.read_account(ssh_key_audit.names(())[0], Policy(time.time()), os.environ, "")
-        lines += [f"logs in as this user: {line}" for line in host_review.keys(own)]
+        lines += [f"logs in as this user: {line}" for line in safety_review.keys(own)]
         return Outcome(DONE, f"{len(lines)} keys", tuple(lines), answer.rc != 0 and "is empty" not in answer.said)
 
 
@@ -486,7 +485,7 @@ def _today() -> str:
 
 def _free() -> int:
     """What is free where the engine keeps its images."""
-    return sum(disk.free_bytes for disk in status_rows.disks(("/var/lib/docker",)))
+    return sum(disk.free_bytes for disk in rows.disks(("/var/lib/docker",)))
 
 
 def _lists_age(now: float) -> float | None:

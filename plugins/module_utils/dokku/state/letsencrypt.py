@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import output as dokku_output
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import output
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
     Change,
@@ -165,13 +165,13 @@ class LetsencryptState(State[LetsencryptPresent]):
 def _ways(error: DokkuError) -> tuple[tuple[str, str], ...]:
     """What to do about a certificate that was not issued: Let's Encrypt was only asked where Docker ran its client."""
     answer = error.answer
-    image = dokku_output.missing_image(answer.rc, answer.out, answer.err) if answer else ""
+    image = output.missing_image(answer.rc, answer.out, answer.err) if answer else ""
     if image:
         return (
             (f"docker pull {image}", "on the host, shows why Docker can't fetch the image of the client"),
             ("the same again", "asks Let's Encrypt once the image is there"),
         )
-    if answer is not None and dokku_output.is_dockers(answer.rc, answer.out, answer.err):
+    if answer is not None and output.is_dockers(answer.rc, answer.out, answer.err):
         return (
             ("docker info", "on the host, shows how the engine is: it could not start the client of Let's Encrypt"),
             ("the same again", "asks Let's Encrypt once the engine starts it"),

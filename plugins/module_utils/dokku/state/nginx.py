@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
     Change,
@@ -182,9 +182,9 @@ class NginxState(State[NginxPresent]):
     def apply(self, dokku: Dokku, plan: Plan, present: NginxPresent) -> None:
         before = dokku.run("nginx:validate-config", check=False)
         if before.rc != 0:
-            broken = dokku_nginx_check.judge(before)
+            broken = nginx_check.judge(before)
             if broken is not None:
-                raise NotPossible("nginx_broken", broken.text, *dokku_nginx_check.ways(broken))
+                raise NotPossible("nginx_broken", broken.text, *nginx_check.ways(broken))
             text = f"nginx refuses the configuration of this host as it is now: {before.said}"
             raise NotPossible("nginx_broken", text, ("dokku nginx:validate-config", "on the host, shows it again"))
         try:
@@ -241,7 +241,7 @@ class NginxState(State[NginxPresent]):
 
 def _why(answer: Answer) -> str:
     """What nginx itself said, which stands among the lines of the whole configuration, or else what Dokku marks."""
-    return dokku_nginx_check.cause(answer) or answer.said
+    return nginx_check.cause(answer) or answer.said
 
 
 def _bytes(text: str) -> int:

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading import (
     PRODUCTION,
     App,
@@ -22,10 +22,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading i
     Service,
     Usage,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, OK, WARN, Row
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 
 #: What Docker takes for --cpus. Dokku takes any text, and the next deploy fails.
 _CPUS = re.compile(r"\d+(?:\.\d+)?|\.\d+|\d+/[1-9]\d*")
@@ -43,7 +43,7 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
         rows.append(Row("dokku", BAD, reading.call_problem, (reading.way,) if reading.way else ()))
     if reading.nginx is not None:
         text = f"{reading.nginx.text}. The next deploy, restart or rollback of any app fails at its end"
-        ways = tuple(f"{command}   {effect}" for command, effect in dokku_nginx_check.ways(reading.nginx))
+        ways = tuple(f"{command}   {effect}" for command, effect in nginx_check.ways(reading.nginx))
         rows.append(Row("nginx", BAD, text, ways=ways))
     for app in reading.apps:
         # Staging that is down stops no visitor: it is worth a word, and no alarm.
@@ -53,7 +53,7 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
     rows += [_service_row(service) for service in reading.services]
     rows += [status_rows.disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks]
     rows += status_rows.operation_rows("dokku", reading.history, reading.history_problem)
-    rows += hotfix_merges.rows(reading.hotfixes, reading.repository, reading.hotfix_into)
+    rows += merges.rows(reading.hotfixes, reading.repository, reading.hotfix_into)
     rows += _maintenance_rows(reading, limits)
     return rows
 
@@ -68,7 +68,7 @@ def _order(level: str) -> int:
     return status_rows.ORDER.index(level)
 
 
-def outside_rows(results: Sequence[health.Result], limits: Limits) -> list[Row]:
+def outside_rows(results: Sequence[gate.Result], limits: Limits) -> list[Row]:
     """The same endpoints, as the controller saw them."""
     return list(_endpoint_rows("controller", results, limits, False))
 
@@ -356,7 +356,7 @@ def _log_row(app: App, limits: Limits) -> Row:
 # -- around the apps -----------------------------------------------------------------------------
 
 
-def _endpoint_rows(where: str, results: Sequence[health.Result], limits: Limits, wanted: bool) -> Iterator[Row]:
+def _endpoint_rows(where: str, results: Sequence[gate.Result], limits: Limits, wanted: bool) -> Iterator[Row]:
     if not results and wanted:
         yield Row("endpoints", WARN, "no health check is described (dokku_health): the answers are not seen")
     for result in results:

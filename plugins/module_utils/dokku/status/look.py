@@ -19,8 +19,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils.docker import container_usage
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import hotfix as dokku_hotfix
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check as dokku_nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import hotfix, nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     AppMissing,
     CannotCall,
@@ -30,7 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     NotDeployed,
     StillRuns,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge as dokku_status
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import reading as dokku_reading
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading import (
     App,
@@ -43,7 +42,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading i
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
@@ -87,11 +86,11 @@ def status(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], li
     """The whole screen as data: verdict, rows, facts, seconds. A broken host gives a screen too."""
     started = time.monotonic()
     reading = read(dokku, scope, guard, checks, limits)
-    rows = dokku_status.judge(reading, limits)
+    rows = judge.judge(reading, limits)
     return {
-        "verdict": dokku_status.verdict(rows),
+        "verdict": judge.verdict(rows),
         "rows": [row.document() for row in rows],
-        "facts": dokku_status.facts(reading),
+        "facts": judge.facts(reading),
         "seconds": round(time.monotonic() - started, 3),
     }
 
@@ -114,9 +113,9 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
     except DokkuError as error:
         problem = str(error)
     with ThreadPoolExecutor(max_workers=_AT_ONCE + 2) as pool:
-        nginx = None if problem else pool.submit(dokku_nginx_check.ask, dokku)
-        hotfixes = pool.submit(dokku_hotfix.standings, scope.repository, scope.hotfix_into, history)
-        asked = [pool.submit(health.probe, check) for check in checks]
+        nginx = None if problem else pool.submit(nginx_check.ask, dokku)
+        hotfixes = pool.submit(hotfix.standings, scope.repository, scope.hotfix_into, history)
+        asked = [pool.submit(gate.probe, check) for check in checks]
         services = [] if problem else [pool.submit(read_service, dokku, scope.app, *one) for one in scope.services]
         apps = [] if problem else [pool.submit(read_app, dokku, name, role, limits) for name, role in names]
         return Reading(
@@ -206,7 +205,7 @@ def read_app(dokku: Dokku, name: str, role: str, limits: Limits) -> App:
 
 
 def _proxied(dokku: Dokku, app: str) -> bool:
-    return dokku_nginx_check.proxied(dokku.report(app, "proxy"))
+    return nginx_check.proxied(dokku.report(app, "proxy"))
 
 
 def texts(report: Mapping[str, Any]) -> dict[str, str]:

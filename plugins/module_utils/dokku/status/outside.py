@@ -12,9 +12,8 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge as dokku_status
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import reading as dokku_reading
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, reading
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check, parse_checks, split_host_port
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Row
 
@@ -39,21 +38,21 @@ def is_own_address(check: Check) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def joined(found: Mapping[str, Any], seen: Sequence[health.Result], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def joined(found: Mapping[str, Any], seen: Sequence[gate.Result], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What the module returned, with the rows of the controller below those of the host, and the verdict on both."""
     result = dict(found)
     if "rows" not in found or not seen:
         return result
-    defaults = dokku_reading.Limits()
-    limits = dokku_reading.Limits(
+    defaults = reading.Limits()
+    limits = reading.Limits(
         certificate_warn=int(arguments.get("certificate_warn", defaults.certificate_warn)),
         certificate_critical=int(arguments.get("certificate_critical", defaults.certificate_critical)),
     )
     rows = [Row(row["topic"], row["level"], row["text"], tuple(row["details"])) for row in found["rows"]]
     last = max((at for at, row in enumerate(rows) if row.topic.startswith("endpoint")), default=len(rows) - 1)
-    rows[last + 1 : last + 1] = dokku_status.outside_rows(seen, limits)
+    rows[last + 1 : last + 1] = judge.outside_rows(seen, limits)
     result["rows"] = [{**asdict(row), "details": list(row.details)} for row in rows]
-    result["verdict"] = dokku_status.verdict(rows)
+    result["verdict"] = judge.verdict(rows)
     endpoints = {**found["facts"]["endpoints"], "controller": [one.to_dict() for one in seen]}
     result["facts"] = {**found["facts"], "endpoints": endpoints}
     return result

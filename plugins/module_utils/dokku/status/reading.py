@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Disk
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import Standing
 from ansible_collections.ops.runbook.plugins.module_utils.text.log_errors import Found
@@ -111,7 +111,7 @@ class Reading:
 
     apps: tuple[App, ...] = ()
     services: tuple[Service, ...] = ()
-    endpoints: tuple[health.Result, ...] = ()
+    endpoints: tuple[gate.Result, ...] = ()
     disks: tuple[Disk, ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
     history_problem: str = ""

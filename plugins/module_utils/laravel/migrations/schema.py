@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor_store
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import compare as laravel_migrations
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial as laravel_try
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import compare, trial
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.compare import (
     Commit,
     Known,
@@ -25,7 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.com
 )
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import live_key
-from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict as migration_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Undoing
 
 #: Seconds in which all migrations of a plan are tried; what is left then is named as not tried.
@@ -34,10 +33,10 @@ _ALL_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Schema:
-    """What was found. ups: what trying each migration of a deploy said, by name, see laravel_try.
+    """What was found. ups: what trying each migration of a deploy said, by name, see trial.py.
 
     pending: migrations of the present release that the database lacks. unasked: what could not be asked, as sentences.
-    ran: the methods that were run to see their SQL. elsewhere: see laravel_migrations.Known.
+    ran: the methods that were run to see their SQL. elsewhere: see Known of compare.py.
     """
 
     comparison: Comparison
@@ -81,7 +80,7 @@ def warnings(schema: Schema, source: str) -> list[str]:
             found.append(f"migration {name} fails when it is only tried: {up['error']}")
         if up["kind"] == "untried":
             found.append(f"migration {name} was not tried, so its SQL is not known: {up['error']}")
-        for loss in migration_verdict.losses(up.get("sql") or ()):
+        for loss in verdict.losses(up.get("sql") or ()):
             found.append(f"migration {name} destroys {loss.text}: going back to {source} can't restore it")
     for name, why in schema.undoing.untried.items():
         found.append(f"down() of migration {name} was not tried, so what it destroys is not known: {why}")
@@ -100,7 +99,7 @@ class SchemaReader:
     def read(self, procedure: str, mode: str) -> Schema:
         """Everything, with each migration tried that would be run or undone."""
         known = self._known()
-        comparison = migration_verdict.compare(known.position)
+        comparison = verdict.compare(known.position)
         why = unbooted(self.answer)
         downs: dict[str, Mapping[str, Any]] = {}
         ups: dict[str, Mapping[str, Any]] = {}
@@ -115,7 +114,7 @@ class SchemaReader:
             ups = self._ups(comparison, known)
         return Schema(
             comparison=comparison,
-            undoing=migration_verdict.undoing(comparison, downs),
+            undoing=verdict.undoing(comparison, downs),
             ups=ups,
             pending=pending(self.answer),
             unasked=(*([f"{why}: of its packages and modules only files are known"] if why else ()), *known.unasked),
@@ -136,7 +135,7 @@ class SchemaReader:
         head = self._commit("HEAD")
         booted = not unbooted(self.answer)
         files: dict[str, str] = dict(self.database.get("files") or {})
-        folders: list[str] = list(self.database.get("folders") or [laravel_migrations.FOLDER])
+        folders: list[str] = list(self.database.get("folders") or [compare.FOLDER])
         searched = True
         if not booted:
             files, searched = self._search(head, applied or ())
@@ -150,18 +149,18 @@ class SchemaReader:
             in_place=not service.description.in_releases,
         )
         target = Target(self._commit(self.target), self._below if self._tree else None)
-        return laravel_migrations.known(applied, service.redact(str(self.database.get("error", ""))), present, target)
+        return compare.known(applied, service.redact(str(self.database.get("error", ""))), present, target)
 
     def _commit(self, commit: str) -> Commit:
         checkout = self.service.checkout
-        files, submodules = laravel_migrations.listed(checkout.tree(commit))
+        files, submodules = compare.listed(checkout.tree(commit))
         return Commit(files, submodules, checkout.show(commit, "composer.lock"))
 
     def _search(self, head: Commit, applied: Sequence[str]) -> tuple[dict[str, str], bool]:
         """The files of a release that does not boot: its own folder's, and those of what the database has, by name."""
         found = {}
-        for name in laravel_migrations.in_working_tree(self.service.app):
-            found[name] = f"{laravel_migrations.FOLDER}/{name}.php"
+        for name in compare.in_working_tree(self.service.app):
+            found[name] = f"{compare.FOLDER}/{name}.php"
         wanted = {f"{name}.php": name for name in applied if name not in found}
         for path in sorted(head.files):
             if os.path.basename(path) in wanted:
@@ -216,7 +215,7 @@ class SchemaReader:
             left = ends - time.monotonic()
             if left <= 1:
                 return {"kind": "untried", "sql": [], "error": f"the {_ALL_SECONDS:g} s for all of them were over"}
-            return laravel_try.attempt(service.commands, service.description.php, file, method, left)
+            return trial.attempt(service.commands, service.description.php, file, method, left)
 
         # Each has a PHP process of its own, and a small host has two cores.
         with ThreadPoolExecutor(max_workers=2) as pool:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 
 #: Seconds for one migration. One that loops over rows or asks an address takes longer; a plan does not wait for it.
 SECONDS = 20.0
@@ -190,7 +190,7 @@ try {
 }
 """
 
-_SCRIPT = laravel_probe.COMMON + _READ + laravel_probe.BOOT + _RUN
+_SCRIPT = probe.COMMON + _READ + probe.BOOT + _RUN
 
 
 def attempt(commands: Commands, php: Sequence[str], file: str, method: str, seconds: float = SECONDS) -> dict[str, Any]:
@@ -203,15 +203,15 @@ def attempt(commands: Commands, php: Sequence[str], file: str, method: str, seco
     limit = min(seconds, SECONDS)
     try:
         request = {"file": file, "method": method}
-        answer = laravel_probe.run(commands, [*php, *settings], _SCRIPT, request, limit)
-    except laravel_probe.NoAnswerInTime:
+        answer = probe.run(commands, [*php, *settings], _SCRIPT, request, limit)
+    except probe.NoAnswerInTime:
         return {
             "kind": "untried",
             "sql": [],
             "error": f"{method}() could not be tried within {limit:.0f} s",
             "ran": True,
         }
-    except laravel_probe.ProbeFailed as error:
+    except probe.ProbeFailed as error:
         return {"kind": "untried", "sql": [], "error": f"PHP ended while it was tried: {error}", "ran": True}
     if answer.get("boot_error"):
         why = commands.redact(

@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.rows import (
     who,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges as hotfix_merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Log, Reading
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
@@ -39,9 +39,7 @@ def judge(description: Description, reading: Reading, limits: Limits) -> list[Ro
         *moving([_app_row(reading), _maintenance_row(reading), *_unit_rows(reading, description.queue_unit)]),
         _scheduler_row(reading, description.scheduler),
         *moving([_release_row(reading, description), _previous_row(reading)]),
-        *hotfix_merges.rows(
-            reading.hotfixes, description.repository or reading.release.repository, description.hotfix_into
-        ),
+        *merges.rows(reading.hotfixes, description.repository or reading.release.repository, description.hotfix_into),
         *operation_rows("laravel", reading.history, reading.history_problem),
         *moving([_migration_row(reading), *_queue_rows(reading, limits)]),
         *(disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks),

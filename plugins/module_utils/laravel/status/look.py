@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import disks, verdict
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units, work_by_hand
@@ -26,11 +26,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.command import Co
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.host.systemd_units import UnitState
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import health as laravel_health
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix as laravel_hotfix
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe as laravel_probe
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import settings as laravel_settings
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix, probe, settings
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import compare as laravel_migrations
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import compare
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.judge import facts, judge
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.log import read_log
@@ -72,7 +70,7 @@ def read(
         history, history_problem = _history(
             guard, Subject("laravel", os.path.abspath(service.description.path), environment)
         )
-        hotfixes = pool.submit(laravel_hotfix.standings, service, history) if not path_problem else None
+        hotfixes = pool.submit(hotfix.standings, service, history) if not path_problem else None
         found_disks = disks((service.description.path, service.file("storage"), guard.state_dir, tempfile.gettempdir()))
         log = read_log(service.file("storage", "logs"), limits, time.time())
         # An application may keep its maintenance in a cache store, and only it can tell.
@@ -87,9 +85,9 @@ def read(
         stranger=_stranger(service.description.path),
         release=release.result(),
         app=app.result(),
-        working_tree=tuple(laravel_migrations.in_working_tree(service.app)),
+        working_tree=tuple(compare.in_working_tree(service.app)),
         down=down,
-        caches=Caches() if path_problem else laravel_settings.read(service),
+        caches=Caches() if path_problem else settings.read(service),
         units=tuple(state for state in states if state not in cron),
         units_problem=units_problem,
         cron=cron,
@@ -138,10 +136,8 @@ def _app(service: LaravelService, path_problem: str) -> Mapping[str, Any]:
     if path_problem:
         return {"error": path_problem}
     try:
-        return laravel_probe.ask(
-            service.commands, service.description.php, {"migrations": True, "queue": True, "bypass": True}
-        )
-    except (laravel_probe.ProbeFailed, OSError, ValueError) as error:
+        return probe.ask(service.commands, service.description.php, {"migrations": True, "queue": True, "bypass": True})
+    except (probe.ProbeFailed, OSError, ValueError) as error:
         return {"error": f"PHP can't be asked: {error}"}
 
 
@@ -178,7 +174,7 @@ def _scheduler(service: LaravelService, path_problem: str) -> str:
     return path_problem or laravel_health.scheduler_problem(service)
 
 
-def _endpoints(checks: Sequence[Check], commit: str, down: bool, cookie: object) -> tuple[list[health.Result], str]:
+def _endpoints(checks: Sequence[Check], commit: str, down: bool, cookie: object) -> tuple[list[gate.Result], str]:
     if not checks:
         return [], ""
     headers, note = None, ""
@@ -187,7 +183,7 @@ def _endpoints(checks: Sequence[Check], commit: str, down: bool, cookie: object)
     elif down:
         checks = [replace(check, status=(503,), json={}, contains=None, release=None) for check in checks]
         note = "the maintenance page"
-    return health.gate(checks, 0, 0, 1, commit or None, headers), note
+    return gate.gate(checks, 0, 0, 1, commit or None, headers), note
 
 
 def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
