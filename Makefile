@@ -61,8 +61,9 @@ test: venv ## Run every check: lint, types, unit, packaging, molecule
 	@$(BIN)/python tests/run.py
 
 .PHONY: lint
-lint: venv ## ruff, yamllint, ansible-lint, shellcheck, changelog, documentation of plugins and roles
+lint: venv ## ruff, imports, yamllint, ansible-lint, shellcheck, changelog, documentation of plugins and roles
 	@ruff check --quiet . && ruff format --quiet --check . && yamllint --strict . && ansible-lint -q
+	@cd collections && lint-imports ../pyproject.toml --no-cache > $(abspath $(VENV))/imports.log || { cat $(abspath $(VENV))/imports.log; exit 1; }
 	@antsibull-changelog lint
 	@antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .
 	@if command -v shellcheck >/dev/null; then git grep -lzE '^#!(/usr/bin/env bash|/bin/bash|/bin/sh)$$' -- ':!*.py' ':!*.md' | xargs -0 shellcheck -x; \
@@ -114,8 +115,9 @@ screens: venv engine ## Record the screens of docs/ops-runbook.md anew, on the d
 	@$(BIN)/python tests/screens/record.py
 
 .PHONY: docs
-docs: venv ## Write docs/inventory.md anew, and the reference of roles, modules and filters into dist/docs/html
+docs: venv ## Write docs/inventory.md and the picture of the architecture anew, and the reference of roles, modules and filters into dist/docs/html
 	@python tests/docs/inventory.py > docs/inventory.md
+	@python tests/docs/architecture.py
 	@rm -rf dist/docs && mkdir -p dist/docs/rst && chmod 700 dist/docs dist/docs/rst
 	@antsibull-docs collection --use-current --squash-hierarchy --dest-dir dist/docs/rst ops.runbook
 	@# What leads to Ansible's own pages leads nowhere here.

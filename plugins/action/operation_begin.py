@@ -26,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock, held_path
+from ansible_collections.ops.runbook.plugins.module_utils.host.actor import actor
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             changed=False,
             checked=sorted(options),
             operation=clock.operation_id(clock.now()),
-            actor=operator_inputs.actor(os.environ, variables, user, socket.gethostname()),
+            actor=actor(os.environ, variables, user, socket.gethostname()),
         )
         return result
 

@@ -25,7 +25,7 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci, course, login_probe, rotation, vault
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.ci import Place

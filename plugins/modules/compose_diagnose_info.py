@@ -135,8 +135,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import look
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
@@ -151,7 +151,7 @@ _LIMITS = {
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **argument_specs.COMPOSE,
+            **SERVICE,
             "state_dir": {"type": "path", "required": True},
             "environment": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},

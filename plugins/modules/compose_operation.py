@@ -314,20 +314,21 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.operation import carry_out, open_and_plan
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.docker import registry_login
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineError, EngineUnreachable
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
-    **argument_specs.OPEN,
-    **argument_specs.COMPOSE,
+    **OPEN,
+    **SERVICE,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
     "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "rotate_secrets"]},
     "to": {"type": "str", "default": ""},
@@ -370,7 +371,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
     """Open and plan; changed says, in check mode, what would be."""
     params = module.params
     description = describe(params["service"])
-    request = argument_specs.request(params, description.name, "compose", os.path.abspath(description.project_dir))
+    request = requested(params, description.name, "compose", os.path.abspath(description.project_dir))
     result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
     decided = result["plan"]
     if module._diff and decided and decided["steps"]:

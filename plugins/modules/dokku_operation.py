@@ -209,19 +209,20 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import PROCEDURES, carry_out, open_and_plan
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
-    **argument_specs.OPEN,
-    **argument_specs.DOKKU,
+    **OPEN,
+    **SERVICE,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
     "procedure": {"type": "str", "choices": list(PROCEDURES)},
     "inputs": {"type": "dict", "default": {}},
@@ -241,7 +242,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
     """Open and plan; changed says, in check mode, what would be."""
     params = module.params
     description = describe(params["service"])
-    request = argument_specs.request(params, description.app, "dokku", description.app)
+    request = requested(params, description.app, "dokku", description.app)
     guard = Guard(params["state_dir"])
     result = open_and_plan(guard, request, description, params["inputs"], params["secrets"], module.check_mode)
     decided = result["plan"]

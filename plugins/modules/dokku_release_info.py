@@ -114,13 +114,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health as dokku_health
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
-    **argument_specs.DOKKU,
+    **SERVICE,
     "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint.ENDPOINT_OPTIONS},
 }
 

@@ -182,9 +182,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look, reading
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
@@ -195,7 +195,7 @@ _LIMITS = {item.name: {"type": "int", "default": getattr(reading.Limits, item.na
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **argument_specs.DOKKU,
+            **SERVICE,
             "state_dir": {"type": "path", "required": True},
             "environment": {"type": "str", "default": ""},
             "staging_app": {"type": "str", "default": ""},

@@ -254,17 +254,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
-    **argument_specs.OPEN,
-    **argument_specs.LARAVEL,
+    **OPEN,
+    **SERVICE,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
     "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "maintenance", "convert"]},
     "to": {"type": "str", "default": ""},
@@ -295,7 +296,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     description = describe(params["service"])
-    request = argument_specs.request(params, description.name, "laravel", os.path.abspath(description.path))
+    request = requested(params, description.name, "laravel", os.path.abspath(description.path))
     result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
     decided = result["plan"]
     if module._diff and decided and decided["steps"]:

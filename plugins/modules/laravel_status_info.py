@@ -152,9 +152,9 @@ from dataclasses import fields, replace
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import look, reading
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
@@ -168,7 +168,7 @@ _LIMITS = {item.name: {"type": "int", "default": getattr(reading.Limits, item.na
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **argument_specs.LARAVEL,
+            **SERVICE,
             "state_dir": {"type": "path", "required": True},
             "environment": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},

@@ -193,17 +193,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.operation import Part, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 TEXT: dict[str, Any] = {"type": "str", "default": ""}
 OPTIONS: dict[str, Any] = {
-    **argument_specs.OPEN,
+    **OPEN,
     "phase": {"type": "str", "choices": ["plan", "step", "finish"], "required": True},
     "procedure": {"type": "str", "choices": ["rotate"], "default": "rotate"},
     "account": TEXT,
@@ -247,7 +247,7 @@ def carry_out(module: AnsibleModule) -> dict[str, Any]:
         expires=params["expires"],
     )
     if params["phase"] == "plan":
-        request = argument_specs.request(params, "ssh_key", "ssh_key")
+        request = requested(params, "ssh_key", "ssh_key")
         result = operation.open_and_plan(guard, request, wish, os.environ, module.check_mode)
         return {"changed": bool(module.check_mode and result["plan"]), **result}
     part = Part(

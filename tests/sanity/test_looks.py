@@ -18,7 +18,13 @@ CHEAP_LOOKS = {
     ),
     "without a unit there are workers too: a unit decides what is verified, and never what is done": (
         re.compile(r"\bqueue_unit\b"),
-        {"laravel/service.py", "guard/options.py", "laravel/health.py", "laravel/status/judge.py", "laravel/steps.py"},
+        {
+            "laravel/service.py",
+            "laravel/options.py",
+            "laravel/health.py",
+            "laravel/status/judge.py",
+            "laravel/steps.py",
+        },
     ),
     "a link may be a stranger's: held_path, laravel/layout and release_folders know which are ours": (
         re.compile(r"""islink\([^)]*\):\s*\n\s*return ["']was so already["']"""),

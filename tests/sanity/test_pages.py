@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import yaml
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "runner/README.md"])
+PAGES = sorted(path for path in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "runner/README.md"])
 FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}
 OPTIONS = {
     name
@@ -101,6 +102,14 @@ def test_the_inventory_page_says_nothing_that_is_not_so() -> None:
     ran = subprocess.run([sys.executable, ROOT / "tests/docs/inventory.py"], check=True, capture_output=True, text=True)
     written = (ROOT / "docs/inventory.md").read_text().splitlines()
     assert [line for line in written if line not in ran.stdout.splitlines()] == []
+
+
+def test_the_picture_of_the_packages_is_of_the_code() -> None:
+    """`make docs` draws it."""
+    picture = runpy.run_path(str(ROOT / "tests/docs/architecture.py"))
+    assert {*picture["arrows"]()} == {*picture["TITLES"]} == {name for floor in picture["floors"]() for name in floor}
+    text = (ROOT / "docs/develop/architecture.md").read_text()
+    assert picture["page"](text) == text
 
 
 def examples() -> dict[str, dict[str, Any]]:

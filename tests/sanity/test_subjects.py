@@ -29,8 +29,8 @@ def unnamed(source: str, name: str) -> list[str]:
         words = {word.arg: ast.unparse(word.value) for word in node.keywords}
         if function in ("Request", "guard.Request") and words.get("subject", "None") == "None":
             found.append(ast.unparse(node))
-        elif function in ("options.request", "Subject", "state_owner.Subject") and node.args:
-            system = node.args[2 if function.endswith("request") else 0]
+        elif function in ("requested", "Subject", "state_owner.Subject") and node.args:
+            system = node.args[2 if function == "requested" else 0]
             # A rule lies in the package of its system, and the name of a module begins with it.
             if isinstance(system, ast.Constant) and not name.removeprefix("modules/").startswith(
                 str(system.value) or "-"
@@ -51,7 +51,7 @@ def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> N
     source = path.read_text(encoding="utf-8")
     functions = {function for function, _node in calls(source)}
     opens = {function for function in functions if function.endswith(("open_and_plan", "guard.open"))}
-    assert not opens or "options.request" in functions
+    assert not opens or "requested" in functions
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> N
     [
         "Request(operation=a, service=b, procedure=c)",
         "Request('a', 'b', 'c', subject=None)",
-        "options.request(params, name, 'compose', place)",
+        "requested(params, name, 'compose', place)",
         "Subject('')",
         "history.read(guard, history.LATELY)",
     ],
@@ -69,7 +69,7 @@ def test_the_rule_finds_a_system_that_says_nothing(source: str) -> None:
 
 
 def test_the_rule_lets_a_system_through_that_does() -> None:
-    said = "options.request(params, name, 'laravel', place); Subject('laravel', path)"
+    said = "requested(params, name, 'laravel', place); Subject('laravel', path)"
     assert unnamed(said, "laravel/operation.py") == []
 
 

@@ -21,10 +21,10 @@ from github_fake import REPO, FakeGitHub, start_run
 from ansible_collections.ops.runbook.plugins.action import ssh_key_rotation as action
 from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import read as read_ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import requested
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
@@ -206,7 +206,7 @@ class Task(action.ActionModule):
     def _execute_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         guard, given = Guard(str(self._host.state)), module_args
         if module_name.endswith("operation_close"):
-            from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+            from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
             guard.refuse(given["operation"], Refusal(given["code"], given["refused"]))
             return {}
@@ -228,7 +228,7 @@ class Task(action.ActionModule):
         try:
             if given["phase"] == "plan":
                 defaults = {"environment": "", "reason": "", "actor": {}, "lock_wait": 0.0, "lease_ttl": 900.0}
-                request = argument_specs.request({**defaults, **given, "procedure": "rotate"}, "ssh_key", "ssh_key")
+                request = requested({**defaults, **given, "procedure": "rotate"}, "ssh_key", "ssh_key")
                 return ssh_key_operation.open_and_plan(guard, request, wish, {}, False)
             if given["phase"] == "step":
                 return ssh_key_operation.carry_out(guard, given["operation"], wish, part, {})

@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.backup.retention impor
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 
 NOW = "2026-11-21T12:00:00.000Z"
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)

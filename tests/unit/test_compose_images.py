@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.images import 
 from ansible_collections.ops.runbook.plugins.module_utils.docker import engine as docker_engine
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 
 MIB = 1024 * 1024
 IMAGE = Reference("registry.example.com/acme/backend", "0.2.0", f"sha256:{'b' * 64}")

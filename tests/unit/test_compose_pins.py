@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 
 API = "services:\n  api:\n    image: a/b:1\n"
 JOBS = API.replace("api", "jobs")

@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 )
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
 HUB = "registry.example.com/acme"
 IMAGES = {"backend": f"{HUB}/backend", "worker": f"{HUB}/worker"}

@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.sch
 from ansible_collections.ops.runbook.plugins.module_utils.compose.plan import ComposePlanner
 from ansible_collections.ops.runbook.plugins.module_utils.compose.target import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 
 IMAGE = Reference("registry.example.com/acme/api", "2", f"sha256:{'a' * 64}")

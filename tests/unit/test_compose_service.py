@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 from ansible_collections.ops.runbook.plugins.module_utils.compose.health import problem_of
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import (
     ComposeService,
@@ -23,8 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.service import
 )
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference, parse
-from ansible_collections.ops.runbook.plugins.module_utils.guard import options as argument_specs
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
 BACKEND = "registry.example.com/acme/backend"
@@ -91,7 +91,7 @@ def service(folder: Path, **more: Any) -> ComposeService:
 
 
 def test_every_key_of_the_option_is_read() -> None:
-    options = argument_specs.COMPOSE["service"]["options"]
+    options = SERVICE["service"]["options"]
     raw = {name: option.get("default") for name, option in options.items()}
     raw |= {"name": "shop", "project_dir": "/srv/shop/", "images": {"backend": BACKEND}}
     found = describe(raw)

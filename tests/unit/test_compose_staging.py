@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.staging import
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 
 
 def built(letter: str, tag: str = "1.0", services: tuple[str, ...] = ("backend", "worker")) -> dict[str, Any]:

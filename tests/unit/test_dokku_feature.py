@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, tune
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, features_screen, tune
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import (
     Service,
     Wish,
@@ -223,10 +223,12 @@ def test_the_list_of_feature_apps() -> None:
         True,
     )
     new = features.Feature("restant-feature-abc", 60, False, "false", (), (), (), None, False)
-    lines = features.lines({"dokku-1": {"features": [old.to_dict(), new.to_dict()]}, "dokku-2": {"msg": "unreachable"}})
+    lines = features_screen.lines(
+        {"dokku-1": {"features": [old.to_dict(), new.to_dict()]}, "dokku-2": {"msg": "unreachable"}}
+    )
     text = "\n".join(lines)
     assert "20 days !" in text and "mysql/restant-db (production's)" in text and "61 days" in text
     assert (
         "not deployed" in text and "old (!): restant-feature-xyz" in text and "dokku-2: not read: unreachable" in text
     )
-    assert features.lines({"dokku-1": {"features": []}}) == ["no feature apps"]
+    assert features_screen.lines({"dokku-1": {"features": []}}) == ["no feature apps"]

@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku import release a
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Code, Situation, choose, parse
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 UP = {"deployed": "true", "running": "true", "status-web.1": "running (CID: 0123456789a)"}

@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import (
     resolve,
     source_of,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 REPOSITORY = "https://git.example.com/restant/app.git"

@@ -22,12 +22,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import (
     course,
     decision,
     halted,
-    label,
     mix,
     split,
     standing,
-    typed,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label, typed
 
 OLD, NEW, OLDER = {"id": "a" * 40, "name": "v1"}, {"id": "b" * 40, "name": "v2"}, {"id": "c" * 40, "name": ""}
 STEPS = [{"id": "code", "title": "switch"}]

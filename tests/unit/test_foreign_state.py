@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, lease, ledger, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host.clock import Now
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 

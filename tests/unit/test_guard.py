@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands

@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.filter import operation_report as filters
 from ansible_collections.ops.runbook.plugins.module_utils.console.watch import Watch
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/screens"))

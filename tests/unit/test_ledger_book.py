@@ -29,7 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 Record = dict[str, Any]
@@ -294,7 +294,7 @@ def test_all_of_it_is_read_where_that_is_asked_for(tmp_path: Path, monkeypatch: 
 
 
 def test_an_operation_opens_over_no_edited_ledger(tmp_path: Path) -> None:
-    from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 
     for number in (1, 2):
         operation(tmp_path, f"op-{number}")

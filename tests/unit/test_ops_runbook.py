@@ -24,7 +24,7 @@ import yaml
 from test_operation_screen import CLOSE, FACT, ID, LARAVEL, applied, planned
 from typer.testing import CliRunner
 
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import typed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import typed
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import MASK
 from ops_runbook import known
 from ops_runbook.command_line import app, console, uncoloured

@@ -23,7 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import E
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.registry_login import BadLogin, Login
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json

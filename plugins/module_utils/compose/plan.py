@@ -28,13 +28,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import fi
 from ansible_collections.ops.runbook.plugins.module_utils.compose.present import Present, PresentReader
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, Container
 from ansible_collections.ops.runbook.plugins.module_utils.compose.target import TargetChoice, Wish
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import label
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.guard.open_and_plan import adoption_steps
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 
 

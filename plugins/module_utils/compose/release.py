@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker import image_re
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import BadReference, Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
 _RECORDED = re.compile(r"rel-[0-9a-f]{4,12}")
 _SHA = re.compile(r"[0-9a-f]{7,40}")

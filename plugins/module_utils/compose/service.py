@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine, EngineUnreachable, default_host
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, held_path, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine

@@ -17,11 +17,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.images import 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import Choice, Wanted
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.compose.staging import Staging
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import label
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import reason, understood
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import identity, label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 #: Results of one task by host name, in the order in which the hosts are worked on; empty for a host without one.
@@ -293,30 +294,6 @@ def ends(plans: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 # -- a release as text ---------------------------------------------------------------------------
-
-
-def label(release: Mapping[str, Any] | None) -> str:
-    """A release for people: its name and the beginning of its id."""
-    if not release or not release.get("id"):
-        return "-"
-    identity = str(release["id"])
-    # An image is known by its name, a commit by its beginning.
-    short = re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1", identity) if ":" in identity else identity[:10]
-    return f"{release['name']} ({short})" if release.get("name") else short
-
-
-def typed(release: Mapping[str, Any]) -> str:
-    """A release as it is typed: a name may be a branch that has moved since, an id means the same for good."""
-    identity = str(release["id"])
-    if release.get("images"):
-        # A host where it never ran does not know a release of images by its id.
-        images = (f"{image['reference']}@{image['digest']}" for image in release["images"].values())
-        return ",".join(dict.fromkeys(images))
-    return identity[:10] if re.fullmatch("[0-9a-f]{40}", identity) else identity
-
-
-def identity(release: Mapping[str, Any] | None) -> str:
-    return str((release or {}).get("id") or "")
 
 
 def _distinct(releases: Iterable[Mapping[str, Any] | None]) -> list[Mapping[str, Any]]:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results, label
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.guard import release_name
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import SURROUNDINGS
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
@@ -428,13 +430,13 @@ def _mix_lines(results: Results, system: str) -> list[str]:
     sure = len([release for release, _ in mix if release]) > 1
     lines = [f"THE HOSTS {'ARE' if sure else 'MAY BE'} ON DIFFERENT RELEASES:", *table(rows[0], rows[1:])]
     plans = [(result.get("planned") or {}).get("plan") or {} for result in results.values()]
-    targets = {fleet.identity(plan.get("to")) for plan in plans}
+    targets = {release_name.identity(plan.get("to")) for plan in plans}
     rollback = any(plan.get("procedure") == "rollback" for plan in plans)
     ways = []
     for release in fleet.ends(plans):
         # To the target the same way again; to where a host came from, the other way.
-        name = "rollback" if rollback is (fleet.identity(release) in targets) else "deploy"
-        command = f"ansible-playbook {system}_{name} -e target={','.join(results)} -e to={fleet.typed(release)}"
+        name = "rollback" if rollback is (release_name.identity(release) in targets) else "deploy"
+        command = f"ansible-playbook {system}_{name} -e target={','.join(results)} -e to={release_name.typed(release)}"
         ways.append((command, f"all of them to {label(release)}"))
     return [*lines, "  To bring them together, one of:", *_aligned(ways)]
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import report
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results, label, typed
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label, typed
 
 GOOD, BAD, WARNING, HEAD, PLAIN = "good", "bad", "warning", "head", ""
 

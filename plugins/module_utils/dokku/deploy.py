@@ -27,7 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import So
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room, journal
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import display_url
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed

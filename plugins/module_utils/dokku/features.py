@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
-from ansible_collections.ops.runbook.plugins.module_utils.console.report import table
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import service_of
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import text_of
@@ -99,36 +97,3 @@ def _certificate_days(dokku: Dokku, app: str, now: float) -> int | None:
     if text_of(report, "active") != "true" or not expires.isdigit():
         return None
     return (int(expires) - int(now)) // _DAY
-
-
-# -- what a person reads -------------------------------------------------------------------------
-
-
-def lines(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The feature apps of all hosts."""
-    rows: list[Sequence[str]] = []
-    problems: list[str] = []
-    for host, result in results.items():
-        if "features" not in result:
-            problems.append(f"{host}: not read: {unanswered.why(result)}")
-        rows += [_row(host, one) for one in result.get("features", [])]
-    shown = table(("host", "app", "age", "state", "services", "certificate", "domains"), rows) if rows else []
-    old = [str(row[1]) for row in rows if str(row[2]).endswith("!")]
-    if old:
-        shown += ["", f"old (!): {', '.join(old)}", "dokku_feature -e state=absent -e feature=<name> -e confirm=<app>"]
-    return [*(shown or ["no feature apps"]), *problems]
-
-
-def _row(host: str, one: Mapping[str, Any]) -> tuple[str, ...]:
-    state = {"true": "running", "false": "stopped", "mixed": "partly running"}.get(one["running"], one["running"])
-    services = [f"{name} (production's)" if name in one["shared"] else name for name in one["services"]]
-    days = one["certificate_days"]
-    return (
-        host,
-        one["app"],
-        age(one["age"]) + (" !" if one["old"] else ""),
-        state if one["deployed"] else "not deployed",
-        ", ".join(services) or "-",
-        f"{days} days" if days is not None else "none",
-        ", ".join(one["domains"]) or "-",
-    )

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 
 _COMMAND = "nginx:validate-config"
 _CAUSE = re.compile(r"(?:nginx: )?\[(?:emerg|crit|alert)\][^\n]*")

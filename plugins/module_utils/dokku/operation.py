@@ -56,7 +56,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 
 # A module is only sent along to the host where an import of it stands in the source.

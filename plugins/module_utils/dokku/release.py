@@ -18,7 +18,7 @@ from typing import Any, NewType
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 #: A commit, the beginning of one, or an image. A name whose commit nobody knows yet is none of them.

@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     NotACommand,
     NotDeployed,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor, secret_values

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Code, code_asked
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")

@@ -19,14 +19,14 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import inputs
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed, Untouched
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
+from ansible_collections.ops.runbook.plugins.module_utils.host.actor import actor
 
 #: Options of a module that changes something; the doc fragment `github.record` describes them.
 RECORD: dict[str, Any] = {
@@ -64,7 +64,7 @@ def keeper(
         service=f"github/{owner}",
         procedure=procedure,
         reason=params["reason"],
-        actor=inputs.actor(environ, params["launched_by"], user, socket.gethostname()),
+        actor=actor(environ, params["launched_by"], user, socket.gethostname()),
         subject=Subject("github", owner),
         lock_wait=WAIT,
         interrupted="accept",

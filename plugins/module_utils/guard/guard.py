@@ -36,7 +36,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import lease as 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import record as operation_record
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, Refusal, Refused, decide
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.running_lock import RunningLock
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment

@@ -19,7 +19,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Progress
 from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers, Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refused, describe_holder
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import describe_holder
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 

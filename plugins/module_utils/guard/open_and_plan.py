@@ -12,7 +12,8 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step, classify
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History
 
 

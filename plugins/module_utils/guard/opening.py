@@ -16,40 +16,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import (
     classify,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
 #: Allowed values of the operator input `interrupted`.
 INTERRUPTED = ("resume", "undo", "accept")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why an operation does not go on, before anything was changed.
-
-    code: stable, for programs. text: for a person. ways: each way forward as the input to give,
-    with what it does. details: lines to read before choosing.
-    """
-
-    code: str
-    text: str
-    ways: tuple[tuple[str, str], ...] = ()
-    details: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, object]:
-        return {
-            "code": self.code,
-            "text": shown(self.text),
-            "ways": [{"input": shown(way), "effect": shown(effect)} for way, effect in self.ways],
-            "details": [shown(detail) for detail in self.details],
-        }
-
-
-class Refused(Exception):
-    """Carries a refusal to where it is shown and recorded."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.text)
-        self.refusal = refusal
 
 
 @dataclass(frozen=True)

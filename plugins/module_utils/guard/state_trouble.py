@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Iterator
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 
 #: The disk takes nothing more, whoever asks.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_choice, write_rights
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room, room_in
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem, Resolved
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import (
     health,

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.rotation import (
     AUTHORISE,

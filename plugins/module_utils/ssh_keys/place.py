@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_file
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.authorized_keys import Key, Line

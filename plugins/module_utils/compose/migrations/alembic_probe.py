@@ -206,7 +206,7 @@ class ProbeFailed(Exception):
 class Answer:
     """What an image says. heads: of the database; None where it was not asked or can't be read.
 
-    downs and ups: by revision, as undoing() of migrations/verdict.py wants them, and the SQL of what an upgrade would run.
+    downs and ups: by revision, as migrations/verdict.py wants them, and the SQL of what an upgrade would run.
     failed: the command that did not end with 0, and what it said. counts: of what was to be counted; None where that
     failed, and 10001 for more than can be told quickly. entry: of the words that were given, the files of the image
     that name Alembic.

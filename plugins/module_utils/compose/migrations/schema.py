@@ -20,10 +20,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.ale
 )
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.compose.target import Wish
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import text as compose_pin
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 

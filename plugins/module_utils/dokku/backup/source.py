@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.backup.store import St
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import database
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 

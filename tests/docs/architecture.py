@@ -1,0 +1,75 @@
+"""Prints the picture of docs/develop/architecture.md: the packages by floors, and what each package imports."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "plugins/module_utils"
+PREFIX = "ansible_collections.ops.runbook.plugins.module_utils."
+BEGIN, END = "<!-- the packages: written by `make docs` -->", "<!-- the end of the packages -->"
+PAGE = ROOT / "docs/develop/architecture.md"
+
+#: What each package is for.
+TITLES = {
+    "secrets": "finds and masks secrets, by value, by name and by shape",
+    "text": "text from outside: bounded, shortened, read as JSON, made fit for a screen; how a way forward is written",
+    "destructive": "which commands destroy data, in which kinds of files",
+    "host": "a process on a machine: commands, files that survive a power cut, folders of others, git, systemd, time",
+    "health": "asks an endpoint, judges the answer, waits for it; what a failure is about; rows of a status",
+    "docker": "references of images, the engine's socket, a registry and its logins",
+    "guard": "lease, journal, ledger, refusals; opens, plans and carries out an operation; finds the previous release",
+    "migrations": "where a database stands against the code, and what going back may do about it",
+    "hotfix": "the merges that are due for a hotfix that went live from its own branch",
+    "backup": "manifest, store, sealing, retention, proof of a dump",
+    "sshd": "which keys let whom in, read as sshd reads them",
+    "console": "the controller's side of a run: decisions over all hosts, inputs, the catalogue of procedures, screens",
+    "laravel": "a Laravel service on a VM, in place or with releases side by side",
+    "compose": "a stack of Docker Compose, pinned by digest, with Alembic",
+    "dokku": "apps of a Dokku host",
+    "github": "settings, secrets, workflows and release tags of a repository",
+    "ssh_keys": "the rotation of the key that CI deploys with",
+    "security": "known holes of dependencies, open advisories, the weekly verdict",
+    "awx": "job templates, surveys and schedules of AWX",
+}
+
+
+def floors() -> list[list[str]]:
+    """The packages, the highest floor first, as import-linter holds them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (one["layers"] for one in settings["contracts"] if one.get("containers") == [PREFIX[:-1]])
+    return [layer.split(" | ") for layer in layers]
+
+
+def arrows() -> dict[str, set[str]]:
+    """The packages that each package imports."""
+    found: dict[str, set[str]] = {}
+    for path in RULES.rglob("*.py"):
+        package = path.relative_to(RULES).parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PREFIX):
+                found.setdefault(package, set()).add((node.module or "").removeprefix(PREFIX).partition(".")[0])
+    return {package: others - {package} for package, others in found.items()}
+
+
+def picture() -> str:
+    """The table between the marks of the page."""
+    found, order = arrows(), [name for floor in floors() for name in floor]
+    lines = ["| floor | package | what it is for | imports |", "|---|---|---|---|"]
+    for number, floor in zip(range(len(floors()), 0, -1), floors()):
+        for name in floor:
+            needs = ", ".join(one for one in order if one in found.get(name, ()))
+            lines.append(f"| {number} | `{name}` | {TITLES[name]} | {needs or '-'} |")
+    return "\n".join(lines)
+
+
+def page(text: str) -> str:
+    """A page with the picture as the code is now."""
+    before, _mark, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{picture()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text()))
