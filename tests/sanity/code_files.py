@@ -52,6 +52,6 @@ def own_names(source: str) -> ast.Module:
     return tree
 
 
-PLUGINS = python("plugins", 255)
-RULES = python("plugins/module_utils", 190)
+PLUGINS = python("plugins", 300)
+RULES = python("plugins/module_utils", 240)
 COMMAND = python("ops_runbook", 7)
