@@ -33,7 +33,7 @@ OTHERS = {
     "dokku/release_steps.Change.retention": "asks the plugin releases, whose records and holds have the app's name",
     "dokku/release_steps.Change.clear_strays": "asks the plugin releases; test_strays.py has other owners",
     "dokku/release.Situation.strays": "names of containers, and removes none",
-    "laravel/settings.outdated": "tells whether caches are older than .env, and removes nothing",
+    "laravel/settings._is_outdated": "tells whether a cache is older than .env, and removes nothing",
     "guard/ledger_index.Index.tidy": "removes files that are derived from the one ledger beside them",
     "ops_runbook/run.private_folder": "removes folders of dead processes, by the number in their names",
     "ssh_keys/steps.KeySteps._restore": "takes back what its own operation's folder names",

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import inputs, own_procedures
-from ansible_collections.ops.runbook.plugins.module_utils.console.inputs import actor
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Taken
+from ansible_collections.ops.runbook.plugins.module_utils.host.actor import actor
 
 EVERYTHING = own_procedures.everything(yaml.safe_load)
 TAKEN = {one.name: own_procedures.taken(one.name, yaml.safe_load) for one in EVERYTHING}

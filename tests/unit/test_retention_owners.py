@@ -153,8 +153,12 @@ def of_kept_files(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
 def of_kept_caches(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
     for one in (*mine.operations, *theirs.operations):
         (folder / "caches" / one).mkdir(parents=True)
-    in_place = SimpleNamespace(in_releases=False)
-    service: Any = SimpleNamespace(file=lambda *names: str(folder.joinpath("app", *names)), description=in_place)
+    service: Any = SimpleNamespace(
+        app=str(folder / "app"),
+        file=lambda *names: str(folder.joinpath("app", *names)),
+        settings=lambda: b"",
+        description=SimpleNamespace(in_releases=False, php="php"),
+    )
     ended = mine.book.named(ledger_keys.OPERATION)
     laravel_settings.keep_caches(service, str(folder / "caches" / mine.operations[-1]), ended)
     return os.listdir(folder / "caches")

@@ -430,7 +430,7 @@ def test_whoever_reads_records_says_of_which_environment_they_are() -> None:
                 and (not any(word.arg is None for word in node.keywords))
             ):
                 plain.append(path.stem)
-    assert plain == ["github_record"]
+    assert plain == ["record"]
 
 
 def test_a_diagnosis_says_whose_records_it_passes_over(tmp_path: Path) -> None:

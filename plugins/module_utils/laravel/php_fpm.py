@@ -80,7 +80,7 @@ def pools(commands: Commands, unit: str) -> dict[str, dict[str, str]]:
     file, inherited = _unit(commands, unit)
     try:
         contents = [_read(file)] if file else []
-        for pattern in re.findall(r"^\s*include\s*=\s*(\S+)", "\n".join(contents), re.M):
+        for pattern in re.findall(r"^[ \t]*include[ \t]*=[ \t]*(\S+)", "\n".join(contents), re.M):
             contents += [_read(path) for path in sorted(glob.glob(_value(pattern)))]
     except OSError:
         return {}
