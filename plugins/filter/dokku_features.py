@@ -16,7 +16,7 @@ def dokku_features(results: Any) -> str:
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"this filter takes results by host name, not {type(results).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku.features_screen import lines
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature.screen import lines
     from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined
 
     return joined(lines(results))

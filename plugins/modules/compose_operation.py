@@ -318,12 +318,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.options import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import describe
 from ansible_collections.ops.runbook.plugins.module_utils.docker import registry_login
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineError, EngineUnreachable
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
@@ -371,7 +372,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
     """Open and plan; changed says, in check mode, what would be."""
     params = module.params
     description = describe(params["service"])
-    request = requested(params, description.name, "compose", os.path.abspath(description.project_dir))
+    request = requested(params, description.name, "compose", os.path.abspath(description.project_dir), adopts=True)
     result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
     decided = result["plan"]
     if module._diff and decided and decided["steps"]:

@@ -211,12 +211,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Do
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import PROCEDURES, carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 

@@ -124,7 +124,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow, workflow_verdict
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_run, workflow_verdict
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_verdict import Demand
 
@@ -138,7 +138,7 @@ def demands(params: Mapping[str, Any]) -> list[Demand]:
         )
     for one in params["workflows"]:
         for name in ("required_lines", "forbidden_lines"):
-            workflow.patterns(one[name], name)
+            workflow_run.patterns(one[name], name)
     return [
         Demand(
             workflow=one["workflow"],

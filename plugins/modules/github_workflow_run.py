@@ -174,9 +174,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow, workflow_run
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Dispatch, Job, Run
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_run import Dispatch, Job, Run
 
 
 def dispatch(params: Mapping[str, Any]) -> Dispatch:
@@ -218,7 +218,7 @@ class WorkflowRun:
     def carry_out(self, github: GitHub) -> None:
         params = self._params
         for name in ("required_lines", "forbidden_lines"):
-            workflow.patterns(params[name], name)
+            workflow_run.patterns(params[name], name)
         run_id = params["run_id"] or self._start(github)
         self.result.setdefault("known_by", "run_id")
         if not run_id:
@@ -238,7 +238,7 @@ class WorkflowRun:
         self.warnings += started.warnings
         self.result.update(changed=True, known_by=started.known_by, commit=started.commit)
         self.result["run"] = {"id": started.run_id, "url": started.url}
-        if started.known_by == workflow.BY_ACTOR:
+        if started.known_by == workflow_run.BY_ACTOR:
             self._nonce = self.result["nonce"] = wanted.nonce
         return started.run_id
 
@@ -255,8 +255,8 @@ class WorkflowRun:
         )
         jobs = workflow.jobs_of(github, run)
         self.result.update(run=described(run), commit=run.commit, jobs=[_job(job) for job in jobs])
-        workflow.on_commit(run, params["commit"])
-        workflow.judged(run, jobs, params["conclusions"])
+        workflow_run.on_commit(run, params["commit"])
+        workflow_run.judged(run, jobs, params["conclusions"])
         self._prove(github, run, jobs)
 
     def _prove(self, github: GitHub, run: Run, jobs: Sequence[Job]) -> None:
@@ -265,14 +265,14 @@ class WorkflowRun:
         if not (required or forbidden or self._nonce):
             return
         logs = workflow.logs_of(github, run, jobs)
-        if self._nonce and not workflow.evidence(logs, [re.escape(self._nonce)]).good:
+        if self._nonce and not workflow_run.evidence(logs, [re.escape(self._nonce)]).good:
             raise GitHubError(
                 "not_ours",
                 f"{run.url} was taken for the run that was started, and its log does not have the nonce",
                 ("run-name:", f"let it show the input {self._params['nonce_input']}, so that the run is known by it"),
                 touched=True,
             )
-        found = workflow.proven(run, workflow.evidence(logs, required, forbidden))
+        found = workflow_run.proven(run, workflow_run.evidence(logs, required, forbidden))
         self.result["evidence"] = [asdict(one) for one in found.found]
 
 

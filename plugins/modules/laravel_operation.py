@@ -296,7 +296,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     description = describe(params["service"])
-    request = requested(params, description.name, "laravel", os.path.abspath(description.path))
+    request = requested(params, description.name, "laravel", os.path.abspath(description.path), adopts=True)
     result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
     decided = result["plan"]
     if module._diff and decided and decided["steps"]:
@@ -306,7 +306,8 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
 
 def apply(module: AnsibleModule) -> dict[str, Any]:
     """Carry out what the journal says."""
-    from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
+    from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
     from ansible_collections.ops.runbook.plugins.module_utils.laravel.change import carry_out
 
     params = module.params

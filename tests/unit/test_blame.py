@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_choice
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work, carry_out
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work, carry_out
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint, gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check, GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.health.fetch import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Result
 

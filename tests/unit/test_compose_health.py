@@ -15,8 +15,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container, InsideCheck
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Output
 
 BACKEND, WORKER = "registry.example.com/acme/backend", "registry.example.com/acme/worker"

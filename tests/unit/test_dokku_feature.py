@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, features_screen, tune
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import (
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import tune
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features, screen
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature.procedure import (
     Service,
     Wish,
     must_be_a_feature,
@@ -223,12 +224,10 @@ def test_the_list_of_feature_apps() -> None:
         True,
     )
     new = features.Feature("restant-feature-abc", 60, False, "false", (), (), (), None, False)
-    lines = features_screen.lines(
-        {"dokku-1": {"features": [old.to_dict(), new.to_dict()]}, "dokku-2": {"msg": "unreachable"}}
-    )
+    lines = screen.lines({"dokku-1": {"features": [old.to_dict(), new.to_dict()]}, "dokku-2": {"msg": "unreachable"}})
     text = "\n".join(lines)
     assert "20 days !" in text and "mysql/restant-db (production's)" in text and "61 days" in text
     assert (
         "not deployed" in text and "old (!): restant-feature-xyz" in text and "dokku-2: not read: unreachable" in text
     )
-    assert features_screen.lines({"dokku-1": {"features": []}}) == ["no feature apps"]
+    assert screen.lines({"dokku-1": {"features": []}}) == ["no feature apps"]

@@ -22,8 +22,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import client, health
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 PROGRAM = """#!{python}
 import fcntl, json, sys

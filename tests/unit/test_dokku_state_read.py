@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part, ps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigState

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_tree
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store import VendorStore

@@ -13,7 +13,8 @@ from github_run import Run, disguises, hub, run
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import record as github_record
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 VALUE = f'canary-{secrets.token_hex(8)} "$#'

@@ -10,9 +10,9 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow, workflow_run
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Dispatch, evidence
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_run import Dispatch, evidence
 
 MODULE = "github_workflow_run"
 MAIN = "a" * 40
@@ -290,7 +290,7 @@ TEXT = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), m
 @given(st.lists(TEXT, max_size=6), TEXT.filter(lambda text: text.strip()))
 def test_a_line_is_found_where_it_is_and_only_there(lines: list[str], wanted: str) -> None:
     log = "".join(f"2026-11-21T08:00:00.1234567Z {line}\n" for line in lines)
-    pattern = workflow.re.escape(wanted)
+    pattern = workflow_run.re.escape(wanted)
     found = evidence({"deploy": log}, [pattern], [pattern])
     there = [number for number, line in enumerate(lines, 1) if wanted in line.rstrip()]
     assert [one.line for one in found.found] == there[:1]
@@ -302,7 +302,7 @@ def test_a_line_is_found_where_it_is_and_only_there(lines: list[str], wanted: st
 def test_several_that_may_be_it_are_never_chosen_from(count: int, settled: bool, titled: bool) -> None:
     wanted = Dispatch("example/shop", "deploy.yml", nonce_input="nonce", nonce="n" * 12)
     mine = [
-        workflow.run_of(
+        workflow_run.run_of(
             "example/shop",
             {
                 "id": number,
@@ -313,7 +313,7 @@ def test_several_that_may_be_it_are_never_chosen_from(count: int, settled: bool,
         for number in range(count)
     ]
     try:
-        found = workflow.chosen(wanted, mine, settled)
+        found = workflow_run.chosen(wanted, mine, settled)
     except GitHubError:
         assert settled and count > 1 and not titled
         return

@@ -11,8 +11,8 @@ from github_run import Run, hub, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import report, workflow
-from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Evidence, Found
+from ansible_collections.ops.runbook.plugins.module_utils.github import report, workflow, workflow_run
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_run import Evidence, Found
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_verdict import Demand, hours_since, judge
 
 MODULE = "github_workflow_info"
@@ -153,7 +153,7 @@ def test_green_means_ended_well_young_and_proven(
     status: str, conclusion: str, found: Evidence, created: str, max_age: float
 ) -> None:
     body = {"id": 1, "status": status, "conclusion": conclusion, "created_at": created}
-    run = workflow.run_of("example/shop", body)
+    run = workflow_run.run_of("example/shop", body)
     verdict = judge(Demand("ci.yml", max_age=max_age), run, (), found, 10 * 3600)
     young = not max_age or created == "1970-01-01T09:00:00Z"
     assert verdict.ok is (status == "completed" and conclusion == "success" and found.good and young)

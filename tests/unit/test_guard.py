@@ -24,10 +24,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
@@ -843,7 +845,9 @@ def test_an_edited_ledger_stops_every_operation_until_it_is_set_aside(tmp_path: 
     for refusal in (refusal_of(lambda: host.guard.open(request("op-3"))), host.guard.look(request()).refusal):
         assert refusal is not None and refusal.code == "ledger_damaged"
         assert refusal.details == ("line 2 does not follow from the line before it",)
-        assert "set_aside_ledger=true" in refusal.ways[0][0]
+        assert refusal.ways[0][0] == f"mv -n {host.guard.path('ledger.jsonl')} {host.guard.path('ledger.damaged')}"
+    adopting = host.guard.look(request(subject=Subject("shop"), adopts=True)).refusal
+    assert adopting is not None and adopting.ways[0][0] == "shop_adopt set_aside_ledger=true"
     assert host.guard.lease() is None
     host.guard.open(request("op-3"), accept_damaged_ledger=True)
     kept = host.guard.set_aside_ledger()

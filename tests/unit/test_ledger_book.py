@@ -27,9 +27,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import (
     ledger_mark,
     release_choice,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 Record = dict[str, Any]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work, carry_out
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import typed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 PLAN: dict[str, Any] = {

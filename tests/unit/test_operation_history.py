@@ -108,7 +108,7 @@ def test_a_damaged_ledger_sends_no_rollback_anywhere(tmp_path: Path) -> None:
     found = history.picture(ledger.parse(content), None, "free", None)
     assert not found["chain"]["ok"]
     assert found["previous"]["id"] is None
-    assert "set_aside_ledger=true" in found["previous"]["why_none"]
+    assert "says what to type" in found["previous"]["why_none"]
     text = "\n".join(status_report.history_lines({"web1": found}))
     assert "EDITED OR IS INCOMPLETE" in text
     assert "previous: a rollback goes here" not in text

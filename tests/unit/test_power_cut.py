@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_tree
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, ledger, state_owner
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 
 RECORDED = sorted((Path(__file__).parent / "data/recorded").iterdir())
 EXPECTED: dict[str, dict[str, Any]] = {path.name: json.loads((path / "expected.json").read_text()) for path in RECORDED}

@@ -24,8 +24,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis impo
 from ansible_collections.ops.runbook.plugins.module_utils.console import status_report
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
 from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, WARN

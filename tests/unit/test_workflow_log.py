@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import evidence
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_log import output_of_commands, plain
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_run import evidence
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.ci import Seen
 

@@ -21,10 +21,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, Container, InsideCheck
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineError, EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded

@@ -21,9 +21,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import C
 from ansible_collections.ops.runbook.plugins.module_utils.compose.target import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.guard import carry_out as operation_change
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 
 

@@ -25,11 +25,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room, journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import display_url
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, display_url
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import passwords_in_addresses

@@ -18,10 +18,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku import release a
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

@@ -53,11 +53,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description, DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.guard import carry_out as operation_change
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 # A module is only sent along to the host where an import of it stands in the source.
 
@@ -75,9 +77,9 @@ def _rollback() -> ModuleType:
 
 
 def _feature() -> ModuleType:
-    from ansible_collections.ops.runbook.plugins.module_utils.dokku import feature
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import procedure
 
-    return feature
+    return procedure
 
 
 def _tune() -> ModuleType:

@@ -22,10 +22,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Do
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -28,9 +28,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx impo
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, listed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import DEFAULT, ResourceState
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 #: A line of `php --ri "Zend OPcache"`.
 _OPCACHE = re.compile(r"^opcache\.enable => (On|Off)\b", re.M)

@@ -20,10 +20,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed, Untouched
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed, Untouched
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.actor import actor

@@ -16,8 +16,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_run
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Evidence, Job, Run
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_run import Evidence, Job, Run
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Verdict:
     text: str
     run: Run | None = None
     age: float | None = None
-    evidence: tuple[github_workflow.Found, ...] = ()
+    evidence: tuple[workflow_run.Found, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -97,8 +98,8 @@ def judge(demand: Demand, run: Run | None, jobs: Sequence[Job], found: Evidence,
     if not run.done:
         return verdict("not_finished", run.state())
     try:
-        github_workflow.judged(run, jobs)
-        github_workflow.proven(run, found)
+        workflow_run.judged(run, jobs)
+        workflow_run.proven(run, found)
     except GitHubError as error:
         return verdict(error.code, str(error))
     if demand.max_age and (age is None or age > demand.max_age):
@@ -120,7 +121,7 @@ def wait_for_run(
     query = {"head_sha": demand.commit, "branch": demand.branch, "event": demand.event}
     while True:
         # The newest one stands first; a few more are read, since GitHub does not promise it.
-        run = github_workflow.newest(github_workflow.runs_of(github, repository, demand.workflow, 10, **query))
+        run = workflow_run.newest(github_workflow.runs_of(github, repository, demand.workflow, 10, **query))
         left = ends - clock()
         if run and (run.done or left <= 0):
             return run if run.done else github_workflow.look(github, repository, run.run_id)
@@ -153,5 +154,5 @@ def look(
                 if error.code != "logs_gone":
                     raise
                 return Verdict(demand.workflow, error.code, str(error), run, hours_since(run.created, time.time()))
-            found = github_workflow.evidence(logs, demand.required, demand.forbidden)
+            found = workflow_run.evidence(logs, demand.required, demand.forbidden)
     return judge(demand, run, jobs, found, time.time())

@@ -7,32 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Progress, Step
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
-
-
-@dataclass(frozen=True)
-class GateSettings:
-    """deadline and interval in seconds; successes: rounds in a row that must be good."""
-
-    checks: tuple[endpoint.Check, ...]
-    deadline: float
-    interval: float
-    successes: int
-
-    @property
-    def patience(self) -> float:
-        """The deadline as this machine needs it now: with more work than processors everything takes longer."""
-        return self.deadline * endpoint.busy()
-
-    @property
-    def asked(self) -> tuple[endpoint.Check, ...]:
-        """The checks, each with the time for one answer that this machine needs now."""
-        return tuple(replace(check, timeout=check.timeout * endpoint.busy()) for check in self.checks)
 
 
 @dataclass(frozen=True)

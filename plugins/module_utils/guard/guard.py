@@ -19,10 +19,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shlex
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import (
@@ -38,6 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import F
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.running_lock import RunningLock
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
@@ -55,27 +54,6 @@ class StepFailed(Exception):
 
 class Untouched(Exception):
     """A step failed, and it is known that it changed nothing: raised by what does a step."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What an operator asks for.
-
-    operation: the id for this run. subject: what the state folder has to be of. lock_wait: seconds to wait for the
-    lease. lease_ttl: seconds that the lease lasts between two phases.
-    """
-
-    operation: str
-    service: str
-    procedure: str
-    environment: str = ""
-    reason: str = ""
-    actor: dict[str, Any] = field(default_factory=dict)
-    subject: state_owner.Subject | None = None
-    lock_wait: float = 0.0
-    lock_takeover: str = ""
-    interrupted: str = ""
-    lease_ttl: float = 900.0
 
 
 class Guard:
@@ -108,19 +86,7 @@ class Guard:
         try:
             return journal.fold(journal.parse(durable_file.read_state(path)))
         except journal.JournalDamaged as error:
-            raise Refused(
-                Refusal(
-                    "journal_damaged",
-                    f"the journal {path} was edited or damaged: {error}. What its operation did can't be known from it",
-                    (
-                        (
-                            f"mv {shlex.quote(path)} {shlex.quote(path + '.damaged')}",
-                            "on the host, once a person has seen which release it serves and that it is whole, sets "
-                            "the journal aside; the same command again goes on without it",
-                        ),
-                    ),
-                )
-            ) from error
+            raise Refused(state_trouble.journal_damaged(path, error)) from error
 
     def ledger(self, verify: bool = False) -> Book:
         """The ledger as it is now. verify: all of it is read, whatever its mark says."""
@@ -153,7 +119,7 @@ class Guard:
         if other is not None:
             return Opening(refusal=other)
         opening = decide(self.lease(), self.standing(), self._unfinished(), request.interrupted, request.lock_takeover)
-        return opening if opening.refusal else self._check_ledger(opening)
+        return opening if opening.refusal else self._check_ledger(opening, request)
 
     def _unfinished(self) -> Progress | None:
         """The journal's operation, unless it is settled and recorded: then only its journal was left over."""
@@ -162,28 +128,12 @@ class Guard:
             return progress
         return None
 
-    def _check_ledger(self, opening: Opening) -> Opening:
-        book = self.ledger()
-        if not book.problems:
+    def _check_ledger(self, opening: Opening, request: Request) -> Opening:
+        problems = self.ledger().problems
+        if not problems:
             return opening
-        return Opening(
-            refusal=Refusal(
-                "ledger_damaged",
-                f"the ledger {self.path('ledger.jsonl')} was edited or is incomplete",
-                (
-                    (
-                        "set_aside_ledger=true",
-                        "given to laravel_adopt or compose_adopt, keeps the damaged ledger under another name, and "
-                        "records the present state as a release",
-                    ),
-                    (
-                        f"mv -n {shlex.quote(self.path('ledger.jsonl'))} {shlex.quote(self.path('ledger.damaged'))}",
-                        "on the host, where there is no procedure to adopt: the next operation begins a new ledger",
-                    ),
-                ),
-                book.problems,
-            )
-        )
+        system = request.subject.system if request.adopts and request.subject else ""
+        return Opening(refusal=state_trouble.ledger_damaged(self.path("ledger.jsonl"), problems, system))
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -254,7 +204,7 @@ class Guard:
         standing = "died" if taken else self.standing()
         opening = decide(lease, standing, progress, request.interrupted, request.lock_takeover)
         if opening.refusal is None and not accept_damaged_ledger:
-            opening = self._check_ledger(opening)
+            opening = self._check_ledger(opening, request)
         if opening.refusal is not None:
             if taken:
                 self._give_back(request.operation)

@@ -214,7 +214,7 @@ def _images(book: Answers, release: str) -> dict[str, Any]:
 
 def _previous(past: release_choice.History, damaged: bool) -> tuple[release_choice.Release | None, str]:
     if damaged:
-        return None, "the ledger is damaged; laravel_adopt with set_aside_ledger=true begins a new one"
+        return None, "the ledger is damaged; the next operation refuses, and says what to type"
     if past.order and past.left is None:
         return None, "the ledger does not say which release the last operation left"
     try:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step, classify
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 
 
 def open_and_plan(

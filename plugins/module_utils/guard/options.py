@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 
 OPERATION: dict[str, Any] = {
@@ -29,7 +29,7 @@ OPEN: dict[str, Any] = {
 }
 
 
-def requested(params: Mapping[str, Any], service: str, system: str, place: str = "") -> Request:
+def requested(params: Mapping[str, Any], service: str, system: str, place: str = "", adopts: bool = False) -> Request:
     """The request in a module's parameters. system and place: what the state folder has to be of."""
     return Request(
         operation=params["operation"],
@@ -39,6 +39,7 @@ def requested(params: Mapping[str, Any], service: str, system: str, place: str =
         reason=params["reason"],
         actor=params["actor"],
         subject=Subject(system, place, params["environment"]),
+        adopts=adopts,
         lock_wait=params["lock_wait"],
         lock_takeover=params["lock_takeover"],
         interrupted=params["interrupted"],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why a state folder can't be worked in, as a refusal that says what to type: the disk, or whose the folder is."""
+"""Why a state folder can't be worked in, as a refusal that says what to type: its disk, its owner or its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
@@ -57,3 +57,33 @@ def _mount_point(path: str) -> str:
     while not os.path.ismount(path) and os.path.dirname(path) != path:
         path = os.path.dirname(path)
     return path
+
+
+def journal_damaged(path: str, error: Exception) -> Refusal:
+    """Why nothing is known of an operation whose journal can't be read."""
+    return Refusal(
+        "journal_damaged",
+        f"the journal {path} was edited or damaged: {error}. What its operation did can't be known from it",
+        (
+            (
+                f"mv {shlex.quote(path)} {shlex.quote(path + '.damaged')}",
+                "on the host, once a person has seen which release it serves and that it is whole, sets the journal "
+                "aside; the same command again goes on without it",
+            ),
+        ),
+    )
+
+
+def ledger_damaged(path: str, problems: Sequence[str], system: str = "") -> Refusal:
+    """Why nothing is decided by a ledger that was edited. system: one with a procedure to adopt."""
+    if system:
+        way = (
+            f"{system}_adopt set_aside_ledger=true",
+            "keeps the damaged ledger under another name, and records the present state as a release",
+        )
+    else:
+        way = (
+            f"mv -n {shlex.quote(path)} {shlex.quote(path.replace('.jsonl', '.damaged'))}",
+            "on the host, keeps the damaged ledger under another name: the next operation begins a new one",
+        )
+    return Refusal("ledger_damaged", f"the ledger {path} was edited or is incomplete", (way,), tuple(problems))

@@ -9,7 +9,7 @@ import json as jsonlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -333,3 +333,23 @@ def encoded_body(body: Any) -> tuple[bytes | None, str]:
     if isinstance(body, str):
         return body.encode("utf-8"), "text/plain; charset=utf-8"
     return jsonlib.dumps(body).encode("utf-8"), "application/json"
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """How the health gate asks. deadline and interval: seconds; successes: rounds in a row that must be good."""
+
+    checks: tuple[Check, ...]
+    deadline: float
+    interval: float
+    successes: int
+
+    @property
+    def patience(self) -> float:
+        """The deadline as this machine needs it now: with more work than processors everything takes longer."""
+        return self.deadline * busy()
+
+    @property
+    def asked(self) -> tuple[Check, ...]:
+        """The checks, each with the time for one answer that this machine needs now."""
+        return tuple(replace(check, timeout=check.timeout * busy()) for check in self.checks)

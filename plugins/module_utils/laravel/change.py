@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import carry_out as operation_change
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings, Orders, Work
+from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import health
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_steps import ReleaseSteps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import health, hotfix, probe, release
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import schema
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner, Wish

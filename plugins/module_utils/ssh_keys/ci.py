@@ -24,10 +24,10 @@ from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
-from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_log
+from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_log, workflow_run
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.secret import Secret, Wanted
-from ansible_collections.ops.runbook.plugins.module_utils.github.workflow import Dispatch, Run
+from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_run import Dispatch, Run
 
 #: Earlier runs that are asked which key they had, the newest first.
 ASKED = 5
@@ -224,8 +224,8 @@ def prove(
     seen = said(github_workflow.logs_of(github, run, jobs).values())
     # A run with the old key may have failed for that; which key it had says more than how it ended.
     judge(place, run, seen, new, old, nonce)
-    github_workflow.judged(run, jobs)
-    github_workflow.on_commit(run, started.commit)
+    workflow_run.judged(run, jobs)
+    workflow_run.on_commit(run, started.commit)
     return {"run": run.url or str(run.run_id), "fingerprint": new, "known_by": started.known_by}
 
 

@@ -20,9 +20,10 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, Request, StepFailed
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import place as ssh_key_place

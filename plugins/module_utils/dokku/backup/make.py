@@ -29,10 +29,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts imp
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_helper import Parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 HELPER = "/usr/local/sbin/dokku-parts"

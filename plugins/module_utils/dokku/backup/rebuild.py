@@ -26,10 +26,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source im
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
 _NEEDED = ("config", "settings")

@@ -23,12 +23,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import items
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.work import Settings, Work
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.settings import Settings
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.work import Work
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 

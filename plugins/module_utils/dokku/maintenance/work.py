@@ -11,7 +11,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -30,9 +29,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.rene
     is_due,
     reasons,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.settings import Settings
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, look, reading
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows
@@ -57,40 +56,6 @@ _EXPECTED_PORTS = (22, 80, 443)
 
 #: How many lines of a finding are kept; the report says how many there were.
 _LINES = 12
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the items need to know, as the journal keeps it; nothing of it is secret.
-
-    databases: [plugin, name] each. bucket and schedule: of the daily backup. updates: command that lists upgrades.
-    """
-
-    staging: str = ""
-    databases: tuple[tuple[str, str], ...] = ()
-    log_lines: int = 10000
-    log_keep: int = 12
-    bucket: str = ""
-    schedule: str = "0 2 * * *"
-    use_iam: bool = False
-    certificate_warn: int = 14
-    memory_warn: int = 85
-
-    @classmethod
-    def of(cls, inputs: Mapping[str, Any], description: Description) -> Settings:
-        """From the inputs of the procedure."""
-        return cls(
-            staging=str(inputs.get("staging_app") or ""),
-            databases=tuple((one.plugin, one.name) for one in description.databases),
-            log_lines=int(inputs.get("maintenance_log_lines") or cls.log_lines),
-            log_keep=int(inputs.get("maintenance_log_keep") or cls.log_keep),
-            bucket=str(inputs.get("maintenance_bucket") or ""),
-            schedule=str(inputs.get("maintenance_schedule") or cls.schedule),
-            use_iam=bool(inputs.get("maintenance_use_iam")),
-        )
-
-    def document(self) -> dict[str, Any]:
-        return {**asdict(self), "databases": [list(one) for one in self.databases]}
 
 
 class Work:

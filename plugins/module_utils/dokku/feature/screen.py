@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.console.report import table
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
 
 
 def lines(results: Mapping[str, Mapping[str, Any]]) -> list[str]:

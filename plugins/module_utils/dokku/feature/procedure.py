@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import features, nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, NotDeployed
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import steps as dokku_parts
@@ -31,9 +32,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains im
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, listed, text_of
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourcePresent, ResourceState
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
