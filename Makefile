@@ -114,6 +114,10 @@ molecule: venv engine ## Procedures on real hosts
 screens: venv engine ## Record the screens of docs/ops-runbook.md anew, on the demo's host
 	@$(BIN)/python tests/screens/record.py
 
+.PHONY: generate
+generate: venv ## Write what follows from the argument specs of the roles: defaults, the modules' options and their documentation
+	@python tests/generate/service_options.py
+
 .PHONY: docs
 docs: venv ## Write docs/inventory.md and the picture of the architecture anew, and the reference of roles, modules and filters into dist/docs/html
 	@python tests/docs/inventory.py > docs/inventory.md

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The description of an app of Dokku, as the modules take it from the role."""
+"""The description of an app of Dokku. Written by `make generate` from the role's argument specs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   service:
     description:
-      - The app as the inventory describes it.
+      - An app of Dokku as the inventory describes it.
     type: dict
     required: true
     suboptions:
@@ -28,7 +28,8 @@ options:
         default: dokku
       user:
         description:
-          - User as whom C(dokku) is called. Anybody else calls it with C(sudo -n -u), which the host must allow.
+          - User as whom C(dokku) is called. Another user calls it through sudo, which the host must allow, as
+            C(deploy ALL=(dokku\) NOPASSWD) for C(/usr/bin/dokku).
         type: str
         default: dokku
       domains:
@@ -45,16 +46,20 @@ options:
         default: []
         suboptions:
           plugin:
-            description: The plugin of the service, such as V(mysql), V(redis) or V(postgres).
+            description:
+              - The plugin of the service, such as V(mysql), V(redis) or V(postgres).
             type: str
             required: true
           name:
-            description: Name of the service.
+            description:
+              - Name of the service.
             type: str
             required: true
       repository:
         description:
-          - Git address that the host fetches the code from. Empty where only images are deployed, or code is pushed.
+          - Git address that the host fetches the code from, without a password in it. A private one is read with
+            Dokku's own key (C(dokku git:public-key)) or with C(dokku git:auth); a plan then knows a commit, and not
+            the commit of a branch or tag.
         type: str
         default: ""
       deploy_branch:
@@ -64,29 +69,27 @@ options:
         default: ""
       hotfix_into:
         description:
-          - Branches that a hotfix must be merged into, the trunk first. One that the repository does not have needs no
-            merge.
+          - Branches that a hotfix must be merged into, the trunk first. The result of a deploy with V(hotfix=true)
+            names the merges that are due, and C(dokku_status) warns until they are done. One that the repository does
+            not have needs no merge.
         type: list
         elements: str
         default: [main, staging]
       migrations_command:
         description:
-          - Command in the app that lists migrations, such as C(php artisan migrate:status). Empty where there are none.
+          - Command in the app that lists migrations, such as C(php artisan migrate:status). Empty where there are
+            none.
         type: str
         default: ""
       queue_probe:
         description:
-          - Command in the app that ends with 0 where the queue can be worked on. Empty asks nothing.
+          - Command in the app that ends with 0 where the queue can be worked on, such as C(php artisan queue:work
+            --once --timeout=30), which takes one job. Empty asks nothing.
         type: str
         default: ""
-      settle:
-        description:
-          - Seconds that the processes must go on running after they were seen to run. Dokku's own checks come before.
-        type: float
-        default: 0
       keep_releases:
         description:
-          - How many images the plugin C(releases) holds.
+          - How many images the plugin C(releases) holds, so that they can be gone back to.
         type: int
         default: 5
       disk_reserve:
@@ -104,4 +107,9 @@ options:
           - Whether the data of the app may be lost. Only then do destructive commands run.
         type: bool
         default: false
+      settle:
+        description:
+          - Seconds that the processes must go on running, beyond what Dokku's own checks ask.
+        type: float
+        default: 0
 """

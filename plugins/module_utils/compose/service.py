@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine, EngineUnreachable, default_host
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, held_path, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands, Output
@@ -83,36 +84,7 @@ class Description:
 
 def describe(raw: Mapping[str, Any]) -> Description:
     """The description in a module's `service` option."""
-    return Description(
-        name=raw["name"],
-        project_dir=raw["project_dir"].rstrip("/") or "/",
-        images={str(service): str(repository) for service, repository in raw["images"].items()},
-        files=tuple(raw["files"] or ()),
-        project=raw["project"] or "",
-        pin=raw["pin"],
-        pin_file=raw["pin_file"],
-        tag_prefix=raw["tag_prefix"] or "",
-        source=raw["source"] or "",
-        hotfix_into=tuple(raw["hotfix_into"]),
-        migration_service=raw["migration_service"] or "",
-        alembic=tuple(shlex.split(raw["alembic"])),
-        alembic_config=raw["alembic_config"] or "",
-        python=tuple(shlex.split(raw["python"])),
-        inside_health=tuple(
-            InsideCheck(check["service"], check["url"], check["contains"] or "") for check in raw["inside_health"] or ()
-        ),
-        settle=raw["settle"],
-        wait_timeout=raw["wait_timeout"],
-        registry_user=raw["registry_user"] or "",
-        registry_host=raw["registry_host"] or "",
-        registry_timeout=raw["registry_timeout"],
-        keep_releases=raw["keep_releases"],
-        disk_reserve=raw["disk_reserve"],
-        command_timeout=raw["command_timeout"],
-        data_disposable=raw["data_disposable"],
-        docker=tuple(shlex.split(raw["docker"])),
-        env_file=raw["env_file"],
-    )
+    return described(Description, {**raw, "project_dir": raw["project_dir"].rstrip("/") or "/"})
 
 
 @dataclass(frozen=True)

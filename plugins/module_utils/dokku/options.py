@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that describe an app of Dokku; the doc fragment `dokku` describes them."""
+"""The options that describe an app of Dokku. Written by `make generate` from the role's argument specs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,18 @@ SERVICE: dict[str, Any] = {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {
-                    "plugin": {"type": "str", "required": True},
-                    "name": {"type": "str", "required": True},
-                },
+                "options": {"plugin": {"type": "str", "required": True}, "name": {"type": "str", "required": True}},
             },
             "repository": {"type": "str", "default": ""},
             "deploy_branch": {"type": "str", "default": ""},
             "hotfix_into": {"type": "list", "elements": "str", "default": ["main", "staging"]},
             "migrations_command": {"type": "str", "default": ""},
             "queue_probe": {"type": "str", "default": ""},
-            "settle": {"type": "float", "default": 0},
             "keep_releases": {"type": "int", "default": 5},
             "disk_reserve": {"type": "int", "default": 500},
             "command_timeout": {"type": "float", "default": 1800},
             "data_disposable": {"type": "bool", "default": False},
+            "settle": {"type": "float", "default": 0},
         },
-    }
+    },
 }

@@ -10,7 +10,6 @@ import contextlib
 import difflib
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     NotACommand,
     NotDeployed,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
@@ -65,23 +65,7 @@ class Description:
 
 def describe(raw: Mapping[str, Any]) -> Description:
     """The description in a module's `service` option."""
-    return Description(
-        app=raw["app"],
-        command=raw["command"],
-        user=raw["user"],
-        domains=tuple(raw["domains"] or ()),
-        databases=tuple(Database(entry["plugin"], entry["name"]) for entry in raw["databases"] or ()),
-        repository=raw["repository"] or "",
-        deploy_branch=raw["deploy_branch"] or "",
-        hotfix_into=tuple(raw["hotfix_into"]),
-        migrations_command=tuple(shlex.split(raw["migrations_command"] or "")),
-        queue_probe=tuple(shlex.split(raw["queue_probe"] or "")),
-        settle=raw["settle"],
-        keep_releases=raw["keep_releases"],
-        disk_reserve=raw["disk_reserve"],
-        command_timeout=raw["command_timeout"],
-        data_disposable=raw["data_disposable"],
-    )
+    return described(Description, raw)
 
 
 class DokkuService:

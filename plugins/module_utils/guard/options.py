@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
+
+Described = TypeVar("Described")
 
 OPERATION: dict[str, Any] = {
     "operation": {"type": "str", "required": True},
@@ -45,3 +49,25 @@ def requested(params: Mapping[str, Any], service: str, system: str, place: str =
         interrupted=params["interrupted"],
         lease_ttl=params["lease_ttl"],
     )
+
+
+def described(kind: type[Described], raw: Mapping[str, Any]) -> Described:
+    """A dataclass whose fields are the options in raw, which Ansible has checked.
+
+    A tuple is made of a list; a command in one text becomes its words.
+    """
+    hints = get_type_hints(kind)
+    return kind(**{one.name: _valued(hints[one.name], raw[one.name]) for one in fields(kind)})  # type: ignore[arg-type]
+
+
+def _valued(hint: Any, value: Any) -> Any:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return described(hint, value)
+    if hint is str:
+        return value or ""
+    if get_origin(hint) is tuple:
+        words = shlex.split(value) if isinstance(value, str) else value or ()
+        return tuple(_valued(get_args(hint)[0], one) for one in words)
+    if get_origin(hint) is Mapping:
+        return {str(key): str(one) for key, one in value.items()}
+    return value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that describe a Laravel service; the doc fragment `laravel` describes them."""
+"""The options that describe a Laravel service. Written by `make generate` from the role's argument specs."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ SERVICE: dict[str, Any] = {
             "realpath_root": {"type": "bool", "default": False},
             "hotfix_into": {"type": "list", "elements": "str", "default": ["main", "staging"]},
         },
-    }
+    },
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import (
     durable_file,
@@ -70,30 +71,7 @@ class Description:
 
 def describe(raw: Mapping[str, Any]) -> Description:
     """The description in a module's `service` option."""
-    return Description(
-        name=raw["name"],
-        path=raw["path"].rstrip("/") or "/",
-        repository=raw["repository"] or "",
-        remote=raw["remote"],
-        php=tuple(shlex.split(raw["php"])),
-        composer=tuple(shlex.split(raw["composer"])),
-        git=tuple(shlex.split(raw["git"])),
-        systemctl=raw["systemctl"],
-        php_fpm_unit=raw["php_fpm_unit"] or "",
-        queue_unit=raw["queue_unit"] or "",
-        units=tuple(raw["units"] or ()),
-        scheduler=raw["scheduler"],
-        keep_releases=raw["keep_releases"],
-        extra_commands=tuple(tuple(shlex.split(command)) for command in raw["extra_commands"] or ()),
-        reload_commands=tuple(tuple(shlex.split(command)) for command in raw["reload_commands"] or ()),
-        command_timeout=raw["command_timeout"],
-        data_disposable=raw["data_disposable"],
-        strategy=raw["strategy"],
-        shared=tuple(raw["shared"]),
-        disk_reserve=raw["disk_reserve"],
-        realpath_root=raw["realpath_root"],
-        hotfix_into=tuple(raw["hotfix_into"]),
-    )
+    return described(Description, {**raw, "path": raw["path"].rstrip("/") or "/"})
 
 
 class LaravelService:
