@@ -17,7 +17,10 @@ import yaml
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path for path in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "runner/README.md"])
+PAGES = sorted(
+    path
+    for path in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "runner/README.md"]
+)
 FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}
 OPTIONS = {
     name
