@@ -178,7 +178,9 @@ def test_broken_release_goes_back_by_itself(lab: ComposeLab, name: str) -> None:
     stands(lab, "good2")
     assert lab.file() == before
     again = lab.play("compose_rollback", "--check")
-    assert tag(name) not in again.text, "what was never good is no release to go back to"
+    assert again.green and tag("good") in again.text, again.text
+    target, passed_over, why = again.text.partition("passes over")
+    assert passed_over and tag(name) in why and tag(name) not in target, "the plan goes past what was never good"
 
 
 def test_broken_release_is_held_where_that_is_asked_for(lab: ComposeLab) -> None:
