@@ -16,7 +16,7 @@ from installation import INSTALLED, Installation
 
 PARTS = ("meta", "playbooks", "plugins", "roles")
 COMMAND = "ops_runbook"
-DOCUMENTS = {"CHANGELOG.rst", "LICENSE", "README.md"}
+DOCUMENTS = {"CHANGELOG.rst", "CONTRIBUTING.md", "LICENSE", "README.md"}
 
 
 def known_to_git(checkout: Path, *paths: str) -> set[str]:
