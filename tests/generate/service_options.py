@@ -39,8 +39,8 @@ SPEC = ("type", "elements", "required", "choices", "default", "options")
 class System:
     """A role whose service is handed to modules as one option.
 
-    what: the service in a sentence. apart: options of the block `&service` that are no part of it. beside: options
-    outside of that block that are. names: the modules' own names for options.
+    what: names the service in a sentence. apart: options of the block `&service` that modules do not take. beside:
+    options outside of that block that they take. names: the modules' own names for options.
     """
 
     what: str

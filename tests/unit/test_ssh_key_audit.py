@@ -180,7 +180,7 @@ def test_what_is_no_file_is_not_called_clean(tmp_path: Path) -> None:
     config = tmp_path / "sshd_config"
     config.write_text(f"HostKey {tmp_path / 'host_key'}\nAuthorizedKeysFile {tmp_path / 'keys'}\n")
     [found] = ssh_key_audit.read_accounts([ME], Policy(NOW), {}, str(config))
-    assert "no regular file" in found["unread"][0]
+    assert "not a regular file" in found["unread"][0]
 
 
 # -- the table -------------------------------------------------------------------------------------

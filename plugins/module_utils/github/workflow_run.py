@@ -147,7 +147,7 @@ def checked(wanted: Dispatch) -> Dispatch:
     if not re.fullmatch(r"[^\s/]+", wanted.workflow):
         raise GitHubError(
             "bad_input",
-            f"{wanted.workflow!r} is no workflow",
+            f"{wanted.workflow!r} is not the name of a workflow",
             ("workflow", "the name of its file, as in deploy.yml, or its number"),
         )
     if wanted.commit and not re.fullmatch(r"[0-9a-f]{40}", wanted.commit):
@@ -234,7 +234,7 @@ def patterns(texts: Iterable[str], name: str) -> list[re.Pattern[str]]:
             found.append(re.compile(text))
         except re.error as error:
             raise GitHubError(
-                "bad_input", f"{name} has {text!r}, which is no regular expression: {error}", (name, "mend it")
+                "bad_input", f"{name} has {text!r}, which is not a regular expression: {error}", (name, "mend it")
             ) from None
         if not text or found[-1].search(""):
             raise GitHubError("bad_input", f"{name} has {text!r}, which every line matches", (name, "say more"))

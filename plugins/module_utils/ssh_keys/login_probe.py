@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether one private key, and no other way in, is let into an account: asked with ssh itself.
+"""Asks with ssh itself whether sshd lets one private key into an account, by no other way in.
 
 Ansible's ping proves nothing about a key: the name of its ControlPath does not depend on the key, so a connection that
 another key has opened answers for it. This asks with a connection of its own, one key, and no agent.

@@ -33,7 +33,7 @@ def read(path: str, follow: bool = True) -> bytes:
     descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as handle:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is no regular file, and sshd takes nothing from it", path)
+            raise OSError(0, "it is not a regular file, and sshd reads no key from it", path)
         content = handle.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise OSError(0, "it is longer than any file of keys", path)
