@@ -111,7 +111,7 @@ molecule: venv engine ## Procedures on real hosts
 	@$(foreach scenario,$(filter $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s $(scenario) >/dev/null 2>&1 || true; molecule test -s $(scenario);)
 
 .PHONY: screens
-screens: venv engine ## Record the screens of docs/ops-runbook.md anew, on the demo's host
+screens: venv engine ## Record the screens of docs/reference/ops-runbook.md anew, on the demo's host
 	@$(BIN)/python tests/screens/record.py
 
 .PHONY: generate
@@ -119,8 +119,8 @@ generate: venv ## Write what follows from the argument specs of the roles: defau
 	@python tests/generate/service_options.py
 
 .PHONY: docs
-docs: venv ## Write docs/inventory.md and the picture of the architecture anew, and the reference of roles, modules and filters into dist/docs/html
-	@python tests/docs/inventory.py > docs/inventory.md
+docs: venv ## Write docs/reference/inventory.md and the picture of the architecture anew, and the reference of roles, modules and filters into dist/docs/html
+	@python tests/docs/inventory.py > docs/reference/inventory.md
 	@python tests/docs/architecture.py
 	@rm -rf dist/docs && mkdir -p dist/docs/rst && chmod 700 dist/docs dist/docs/rst
 	@antsibull-docs collection --use-current --squash-hierarchy --dest-dir dist/docs/rst ops.runbook

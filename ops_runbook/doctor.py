@@ -51,7 +51,7 @@ ASKED = {
         " }}"
     ),
     "served": "{{ laravel_path | default('') }}",
-    # As docs/sudo.md has them.
+    # As docs/reference/sudo.md has them.
     "rights": (
         "{{ ([[laravel_systemctl | default('/usr/bin/systemctl'), 'reload',"
         " laravel_php_fpm_unit | regex_replace('[.]service$', '') ~ '.service']]"

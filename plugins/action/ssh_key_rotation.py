@@ -252,7 +252,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 refusal = Refusal(
                     "not_kept",
                     str(error),
-                    (("ssh_key_keep", "in the inventory: vault, age or command (docs/ssh-keys.md)"),),
+                    (("ssh_key_keep", "in the inventory: vault, age or command (docs/systems/ssh-keys.md)"),),
                 )
         return {"refusal": refusal.to_dict()}
 

@@ -17,7 +17,7 @@ options:
     default: https://api.github.com
   token:
     description:
-      - A token with the permissions that C(docs/github.md) names for this module.
+      - A token with the permissions that C(docs/systems/github.md) names for this module.
       - Where it is not given, E(GITHUB_TOKEN) or E(GH_TOKEN) of the environment is taken. It is sent to the host of
         O(api_url) and to no other, also where GitHub redirects there.
     type: str

@@ -1,6 +1,6 @@
 """A rollback, side by side with what a person would do instead, in one run and in turn.
 
-Makes its hosts, measures, prints the tables, writes docs/performance.md, and removes the hosts.
+Makes its hosts, measures, prints the tables, writes docs/proof/performance.md, and removes the hosts.
 """
 
 from __future__ import annotations

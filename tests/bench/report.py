@@ -1,4 +1,4 @@
-"""The tables, and docs/performance.md around them."""
+"""The tables, and docs/proof/performance.md around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab import ROOT
 from rich.console import Console
 from rich.table import Table as RichTable
 
-PAGE = ROOT / "docs/performance.md"
+PAGE = ROOT / "docs/proof/performance.md"
 # What each part measured last: a part can be measured again without the others.
 KEPT = ROOT / ".cache/bench.json"
 LOAD = ROOT / ".cache/load.json"
@@ -160,7 +160,7 @@ HEADINGS = {
 
 
 def write_page() -> None:
-    """docs/performance.md, from what was measured last of each part."""
+    """docs/proof/performance.md, from what was measured last of each part."""
     parts = kept_parts()
     measured = {name: value for part in parts.values() for name, value in part["versions"].items()}
     lines = [

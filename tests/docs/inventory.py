@@ -1,4 +1,4 @@
-"""Prints docs/inventory.md: what an inventory says of a service, as the roles' argument specs have it."""
+"""Prints docs/reference/inventory.md: what an inventory says of a service, as the roles' argument specs have it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HEAD = """\
 # The inventory
 
 What an inventory says of a service. Each line is from the argument specs of the roles, by `make docs`; the same is
-shown by `ansible-doc -t role`. A worked example: [inventories/example](../inventories/example/hosts.yml). What is typed
-with `-e` is not here: those are inputs, and the page of each runbook has them.
+shown by `ansible-doc -t role`. A worked example: [inventories/example](../../inventories/example/hosts.yml).
+What is typed with `-e` is not here: those are inputs, and the page of each runbook has them.
 
 Variables that only some procedures read are named with them. **Required** ones have no default.
 """

@@ -41,7 +41,7 @@ def anchors(text: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     wrong = []
     for path, anchor in LINK.findall(page.read_text()):
@@ -51,7 +51,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_procedure_and_every_input_that_is_typed_is_there(page: Path) -> None:
     wrong = []
     for name, rest in CALL.findall(page.read_text()):
@@ -64,7 +64,7 @@ def test_every_procedure_and_every_input_that_is_typed_is_there(page: Path) -> N
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["README", "card"])
+@pytest.mark.parametrize("name", ["README", "reference/card"])
 def test_every_word_that_looks_like_a_procedure_is_one(name: str) -> None:
     systems = {one.partition("_")[0] for one in FOUND}
     words = re.findall(r"`([a-z]+_[a-z_]+)(?: [^`]*)?`", (ROOT / f"docs/{name}.md").read_text())
@@ -73,7 +73,7 @@ def test_every_word_that_looks_like_a_procedure_is_one(name: str) -> None:
 
 
 def test_the_settings_of_awx_that_a_page_shows_are_settings() -> None:
-    text = (ROOT / "docs/awx.md").read_text()
+    text = (ROOT / "docs/reference/awx.md").read_text()
     shown = {key for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S) for key in keys(block)}
     assert shown - {"awx_"} <= OPTIONS
 
@@ -94,7 +94,7 @@ def keys(block: str) -> set[str]:
 def test_the_schedules_of_the_page_are_the_calendar() -> None:
     from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import CALENDAR
 
-    text = (ROOT / "docs/awx.md").read_text()
+    text = (ROOT / "docs/reference/awx.md").read_text()
     for one in CALENDAR:
         (line,) = re.findall(rf"^\| {one.name} \|.*$", text, re.MULTILINE)
         assert f"`{one.procedure}`" in line and f"{one.hour:02}:00" in line
@@ -103,7 +103,7 @@ def test_the_schedules_of_the_page_are_the_calendar() -> None:
 def test_the_inventory_page_says_nothing_that_is_not_so() -> None:
     """What it does not say yet comes with `make docs`."""
     ran = subprocess.run([sys.executable, ROOT / "tests/docs/inventory.py"], check=True, capture_output=True, text=True)
-    written = (ROOT / "docs/inventory.md").read_text().splitlines()
+    written = (ROOT / "docs/reference/inventory.md").read_text().splitlines()
     assert [line for line in written if line not in ran.stdout.splitlines()] == []
 
 
@@ -116,7 +116,7 @@ def test_the_picture_of_the_packages_is_of_the_code() -> None:
 
 
 def examples() -> dict[str, dict[str, Any]]:
-    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/ci.md").read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/reference/ci.md").read_text(), re.MULTILINE | re.DOTALL)
     github, gitlab = (yaml.safe_load(block) for block in blocks)
     return {
         "github": {"script": github["jobs"]["rollback"]["steps"][1]["run"], "via": github},
@@ -124,7 +124,7 @@ def examples() -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("page", ["docs/ci.md", "runner/README.md"])
+@pytest.mark.parametrize("page", ["docs/reference/ci.md", "runner/README.md"])
 def test_no_line_leaves_its_inputs_to_the_next_run(page: str) -> None:
     """Behind the verb: ansible-runner forgets an option that stands before it."""
     calls = re.findall(r"ansible-runner (?:run|transmit) \S+ (\S+) ", (ROOT / page).read_text())
@@ -177,6 +177,17 @@ def test_the_workflow_leaves_no_right_and_no_token_on_a_machine_that_is_kept() -
     assert step["with"] == {"persist-credentials": False}
 
 
+def test_every_page_that_a_file_names_is_there() -> None:
+    """In messages, comments and the pages of roles, from the root of the repository."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    wrong = []
+    for path in (ROOT / name for name in listed.split() if not name.startswith(("tests/unit/", "collections/"))):
+        if path.suffix in {".py", ".yml", ".yaml", ".cfg", ".rst", ".md", ""} and path.is_file():
+            for page in re.findall(r"(?<![\w/])docs/[\w./-]+\.md\b", path.read_text()):
+                wrong += [f"{path.relative_to(ROOT)}: {page}"] if not (ROOT / page).is_file() else []
+    assert wrong == []
+
+
 # -- words and lines that hold for every page --------------------------------------------------------
 
 #: Words that a reader stumbles over, and what is written instead.
@@ -187,7 +198,7 @@ STUMBLES = {
     r"\bgoes? past staging\b": "skips staging",
     r"\b[Mm]end(s|ed|ing)?\b": "fix, repair",
     r"\b(himself|needs not be|belongs into)\b": "themselves, need not be, belongs in",
-    r"\bno procedure yet\b": "a row of roadmap.md",
+    r"\bno procedure yet\b": "a row of docs/reference/roadmap.md",
     r"ansible-playbook( -\S+( \S+)?)* playbooks/": "the full name, which everybody can type",
 }
 
@@ -208,9 +219,8 @@ def test_a_stumble_is_found() -> None:
 
 def test_the_page_of_operations_names_all_that_only_look() -> None:
     """The first paragraph after the phases: what takes no lease."""
-    text = (
-        (ROOT / "docs/operations.md").read_text().partition("can always be typed: ")[2].partition(". `ops-runbook")[0]
-    )
+    page = (ROOT / "docs/reference/operations.md").read_text()
+    text = page.partition("can always be typed: ")[2].partition(". `ops-runbook")[0]
     assert set(re.findall(r"`(\w+)`", text)) == {one.name for one in FOUND.values() if not one.changes}
 
 

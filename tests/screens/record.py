@@ -1,4 +1,4 @@
-"""Records the screens of docs/ops-runbook.md anew: real runs on a host of the lab, as `make screens`.
+"""Records the screens of docs/reference/ops-runbook.md anew: real runs on a host of the lab, as `make screens`.
 
 What names the person and the machine is replaced; everything else is as Ansible had it.
 """

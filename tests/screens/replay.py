@@ -20,8 +20,8 @@ from ansible_collections.ops.runbook.plugins.callback.operator import CallbackMo
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "tests/screens/recorded"
-PAGE = ROOT / "docs/ops-runbook.md"
-PICTURES = ROOT / "docs/screens"
+PAGE = ROOT / "docs/reference/ops-runbook.md"
+PICTURES = ROOT / "docs/reference/screens"
 WIDTH = 100
 #: Ansible's colours, as rich names them.
 STYLES = {"green": "green", "red": "red", "yellow": "yellow", "white": "bold"}

@@ -144,7 +144,7 @@ CASES: list[tuple[int, str, dict[str, str], str, str, str]] = [
         "the token may not do this",
         "the permission administration=write",
     ),
-    (403, "Resource not accessible by integration", {}, "forbidden", "the token may not do this", "docs/github.md"),
+    (403, "Resource not accessible by integration", {}, "forbidden", "the token may not do this", "systems/github.md"),
     (401, "Bad credentials", {}, "bad_token", "does not know the token", "neither expired"),
     (422, "Reference already exists", {}, "invalid", "Reference already exists", ""),
     (404, "Not Found", {}, "not_found", "does not exist", "includes this repository"),

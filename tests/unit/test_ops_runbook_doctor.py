@@ -131,7 +131,7 @@ def test_a_host_is_asked_for_what_its_services_need(name: str) -> None:
 
 
 def test_the_page_of_the_rights_has_what_a_host_is_asked_for() -> None:
-    page = (ROOT / "docs/sudo.md").read_text()
+    page = (ROOT / "docs/reference/sudo.md").read_text()
     assert "`deploy ALL=(root) NOPASSWD: /usr/bin/systemctl reload php8.3-fpm.service`" in page
     assert "`deploy ALL=(dokku) NOPASSWD: /usr/bin/dokku`" in page
     assert "`deploy ALL=(root) NOPASSWD: /usr/local/sbin/dokku-parts`" in page

@@ -66,7 +66,7 @@ def test_a_person_opens_it_with_openssl_alone(private: str, tmp_path: Path) -> N
     """As the docs say it: nothing of this program is needed to read a backup."""
     written(tmp_path / "part", sealed_file.public_of(private), b"content" * 1000)
     (tmp_path / "backup.pem").write_text(private)
-    docs = (Path(__file__).parents[2] / "docs" / "dokku-backup.md").read_text()
+    docs = (Path(__file__).parents[2] / "docs/systems/dokku/backups.md").read_text()
     commands = docs.partition("    openssl cms -decrypt")[2].partition("\n\n")[0]
     script = ("openssl cms -decrypt" + commands).replace("config.json.enc", "part")
     done = subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, check=False)

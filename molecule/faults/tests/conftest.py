@@ -115,4 +115,4 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["rows"] = [found.to_dict() for found in ROWS]
     elif exitstatus == 0 and ROWS and _is_whole(session.config):
-        write(ROOT / "docs/reliability.md", ROWS)
+        write(ROOT / "docs/proof/reliability.md", ROWS)

@@ -1,4 +1,4 @@
-"""The rows of docs/reliability.md: written by the tests that saw them, and only by a whole green run."""
+"""The rows of docs/proof/reliability.md: written by the tests that saw them, and only by a whole green run."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
             f"the token may not do this: {call} answered 403, {said}",
             (
                 "the token's settings",
-                f"give it {needs}" if needs else "docs/github.md says which permissions each module needs",
+                f"give it {needs}" if needs else "docs/systems/github.md says which permissions each module needs",
             ),
             status=status,
         )

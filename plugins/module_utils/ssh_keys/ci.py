@@ -4,7 +4,7 @@
 
 """CI's side of a rotation: which key its workflow has, the secret that gives it another, and the run that proves it.
 
-The workflow says which key it has in a line that it prints itself (docs/ssh-keys.md has the step):
+The workflow says which key it has in a line that it prints itself (docs/systems/ssh-keys.md has the step):
 
     ops-runbook-key SHA256:<fingerprint> ops-runbook-nonce <the input nonce, nothing where a push started the run>
 
@@ -237,7 +237,7 @@ def judge(place: Place, run: Run, seen: Iterable[Seen], new: str, old: Collectio
         raise GitHubError(
             "key_not_said",
             f"{where} {run.state()}, and its log does not say which key it had for this run's nonce",
-            ("docs/ssh-keys.md", f"has the step that {place.workflow} needs"),
+            ("docs/systems/ssh-keys.md", f"has the step that {place.workflow} needs"),
             touched=True,
         )
     other = [one for one in mine if one != new]

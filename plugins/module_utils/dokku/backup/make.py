@@ -53,7 +53,7 @@ def settings(context: Context) -> dict[str, Any]:
         found["recipient"] = sealed_file.fingerprint(public_key) if public_key else ""
         Keep(**{name: int(value) for name, value in found["keep"].items()})
     except (sealed_file.SealError, TypeError, ValueError) as error:
-        way = ("dokku_backup_public_key, dokku_backup_keep", "in the inventory; docs/dokku-backup.md has both")
+        way = ("dokku_backup_public_key, dokku_backup_keep", "in the inventory; docs/systems/dokku/backups.md has both")
         raise Refused(Refusal("bad_backup_settings", str(error), (way,))) from error
     return found
 

@@ -354,7 +354,7 @@ class Work:
     def _do_restore_drill(self) -> Outcome:
         good = [(ledger_keys.ENDED, f"{procedure}/succeeded") for procedure in ("restore", "rebuild")]
         records = self.context.guard.ledger().of(good)
-        way = "dokku_restore into a scratch service; docs/dokku-backup.md has the steps"
+        way = "dokku_restore into a scratch service; docs/systems/dokku/backups.md has the steps"
         if not records:
             return Outcome(
                 DONE, "no restore is in the ledger: nobody knows that the backups can be restored", (way,), True
