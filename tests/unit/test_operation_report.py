@@ -15,7 +15,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.report import 
     refusal_lines,
     seconds_of,
     summary_lines,
-    table,
     trouble_lines,
 )
 
@@ -75,18 +74,6 @@ def untouched(why: str = "web1 failed: status 500", **more: Any) -> dict[str, An
 
 def text(lines: list[str]) -> str:
     return "\n".join(lines)
-
-
-# -- pieces ----------------------------------------------------------------------------------------
-
-
-def test_a_table_is_aligned_and_has_no_blanks_at_the_end() -> None:
-    assert table(("host", "to"), [("web1.example.com", "v1"), ("db", "")]) == [
-        "host              to",
-        "web1.example.com  v1",
-        "db",
-    ]
-    assert table(("host", "to"), []) == ["host  to"]
 
 
 # -- the plan --------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.screen import 
     WARNING,
     block,
     duration,
-    fitted,
     folded,
     outcome_tone,
     plan_screen,
@@ -113,30 +112,6 @@ def test_the_first_word_of_a_task_is_its_file() -> None:
 
 
 # -- layout --------------------------------------------------------------------------------------
-
-WORDS = st.text("abc-", min_size=1, max_size=40)
-
-
-@given(st.integers(1, 6).flatmap(lambda n: st.lists(st.lists(WORDS, min_size=n, max_size=n), min_size=1, max_size=5)))
-def test_a_table_holds_every_cell_in_one_piece(rows: list[list[str]]) -> None:
-    header = [f"h{number}" for number in range(len(rows[0]))]
-    for width in (20, 80, 160):
-        shown = fitted(header, rows, width)
-        assert len(shown) == len(rows) + 1
-        for row, lines in zip(rows, shown[1:]):
-            words = " ".join(lines).split()
-            assert all(cell in words for cell in row)
-
-
-@given(st.lists(st.lists(st.text("abc", max_size=30), min_size=4, max_size=4), min_size=1, max_size=5))
-def test_a_table_is_no_wider_than_it_may_be(rows: list[list[str]]) -> None:
-    assert all(len(line) <= 80 for lines in fitted(["a", "b", "c", "d"], rows, 80) for line in lines)
-
-
-def test_the_host_leads_its_row_however_long_its_name_is() -> None:
-    name = "web" * 30
-    assert fitted(["host", "from"], [[name, "v1"]], 80)[1] == [name, "  from  v1"]
-
 
 LONG = [
     (

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import WIDEST, table
 
 _HEAD = ("host", "check", "status", "ms", "TLS", "release", "request id", "verdict")
-_WIDEST = 40
 
 
 def health_lines(outcomes: Mapping[str, Any]) -> list[str]:
     """A table of all hosts, and one line that says it all. A host without an outcome is not healthy."""
-    rows: list[Sequence[str]] = [_HEAD]
+    rows: list[Sequence[str]] = []
     bad = 0
     for host, outcome in outcomes.items():
         results = outcome.get("results") if isinstance(outcome, Mapping) else None
@@ -28,11 +28,10 @@ def health_lines(outcomes: Mapping[str, Any]) -> list[str]:
         for result in results:
             rows.append((host, *_row(result)))
             bad += not result["ok"]
-    if len(outcomes) == 1:
-        rows = [row[1:] for row in rows]
-    asked = len(rows) - 1
+    asked = len(rows)
     text = f"{bad} of {asked} unhealthy" if bad else f"{asked} of {asked} healthy" if asked else "nothing was asked"
-    return [*table(rows), text]
+    head, *rows = [row[1:] if len(outcomes) == 1 else row for row in (_HEAD, *rows)]
+    return [*table(head, rows, WIDEST), text]
 
 
 def _row(result: Mapping[str, Any]) -> tuple[str, ...]:
@@ -58,12 +57,6 @@ def _row(result: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _why(outcome: Any) -> str:
     return unanswered.why(outcome if isinstance(outcome, Mapping) else {})
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as they need to be; the last one runs free."""
-    widths = [max(min(len(row[column]), _WIDEST) for row in rows) for column in range(len(rows[0]) - 1)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip() for row in rows]
 
 
 def safety_lines(outcomes: Mapping[str, Any]) -> list[str]:

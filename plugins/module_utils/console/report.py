@@ -12,19 +12,12 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
 from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import table
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_name
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import SURROUNDINGS
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a plain table; the last column is not padded."""
-    lines = [tuple(header), *[tuple(row) for row in rows]]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]).rstrip() for line in lines]
-
 
 # -- the plan ------------------------------------------------------------------------------------
 

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import fitted, wrapped
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label, typed
 
 GOOD, BAD, WARNING, HEAD, PLAIN = "good", "bad", "warning", "head", ""
@@ -31,44 +31,6 @@ class Line(NamedTuple):
 # -- layout --------------------------------------------------------------------------------------
 
 
-def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """The lines of each row, the header's first. What does not fit stands below its row, under its own name.
-
-    A column is moved as a whole, the longest first, and never the first one: what is copied is not to be broken.
-    """
-    moved: list[int] = []
-
-    def columns() -> list[int]:
-        return [column for column in range(len(header)) if column not in moved]
-
-    def breadth(column: int) -> int:
-        return max(len(row[column]) for row in [header, *rows])
-
-    while len(columns()) > 1 and sum(breadth(column) + 2 for column in columns()) - 2 > width:
-        moved.append(max(columns()[1:], key=breadth))
-    kept = columns()
-    title = max((len(header[column]) for column in moved), default=0)
-    found = [[_row(header, kept, breadth)]]
-    for row in rows:
-        lines = [_row(row, kept, breadth)]
-        for column in sorted(moved):
-            hang = " " * (title + 4)
-            # A text may be folded between its words; an id that is too long is left to the terminal.
-            lines += _folded(f"  {header[column]:<{title}}  {row[column]}", width, hang)
-        found.append(lines)
-    return found
-
-
-def _row(row: Sequence[str], kept: Sequence[int], breadth: Any) -> str:
-    return "  ".join(row[column].ljust(breadth(column)) for column in kept).rstrip()
-
-
-def _folded(text: str, width: int, hang: str) -> list[str]:
-    return textwrap.wrap(
-        text, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    ) or [""]
-
-
 #: A way forward as operation_report prints it: what to type, and perhaps what that does.
 _WAY = re.compile(r"(?P<typed> {4}\S+(?: \S+)*)(?: {2,}(?P<effect>\S.*))?")
 
@@ -83,12 +45,12 @@ def folded(lines: Iterable[str], width: int) -> list[str]:
         way = _WAY.fullmatch(line) if len(line) > width else None
         if way and (not way["effect"] or len(way["typed"]) + 6 > width // 2):
             found.append(way["typed"])
-            found += _folded(f"      {way['effect']}", width, "      ") if way["effect"] else []
+            found += wrapped(f"      {way['effect']}", width, "      ") if way["effect"] else []
             continue
         # `title     text`, `  1. text` and `    -e input=  what it does` have their text after the last wide gap.
         gap = re.match(r"\s*(?:\S+(?: \S+)*?\s{2,})?(?:\d+\.\s)?", line)
         hang = min(len(gap.group()) if gap else 0, width // 2)
-        found += _folded(line, width, " " * hang) if len(line) > width else [line]
+        found += wrapped(line, width, " " * hang) if len(line) > width else [line]
     return found
 
 
@@ -157,7 +119,7 @@ def block(text: str, width: int) -> list[Line]:
     for line in text.split("\n"):
         tone = BAD if line and not line.startswith((" ", "Nothing was changed")) else PLAIN
         # A heading continues where its details stand.
-        parts = _folded(line, width, "  ") if tone and len(line) > width else folded([line], width)
+        parts = wrapped(line, width, "  ") if tone and len(line) > width else folded([line], width)
         lines += [Line(part, tone) for part in parts]
     return lines
 

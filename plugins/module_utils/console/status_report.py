@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
-from ansible_collections.ops.runbook.plugins.module_utils.console.report import table
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import table
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.console.health_report import table
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import WIDEST, table
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 Outcomes = Mapping[str, Any]
@@ -23,13 +23,13 @@ _LEVELS = {"differs": "DIFFERS", "missing": "MISSING", "unknown": "UNKNOWN", "no
 def protection_lines(outcomes: Outcomes) -> list[str]:
     """A line for each difference, what is not known, and what should be; then the verdict."""
     several = len(outcomes) > 1
-    head = ("repository",) if several else ()
-    rows: list[Sequence[str]] = [(*head, "what", "verdict", "setting", "is", "is to be")]
+    head = (*(("repository",) if several else ()), "what", "verdict", "setting", "is", "is to be")
+    rows: list[Sequence[str]] = []
     for host, outcome in outcomes.items():
         for row in _rows(outcome):
             cells = (f"{row['kind']} {row['name']}", _LEVELS[row["level"]], row["subject"], row["before"], row["after"])
             rows.append((*((host,) if several else ()), *(str(cell) for cell in cells)))
-    return [*(table(rows) if len(rows) > 1 else []), str(protection_verdict(outcomes, [])["text"])]
+    return [*(table(head, rows, WIDEST) if rows else []), str(protection_verdict(outcomes, [])["text"])]
 
 
 def protection_verdict(outcomes: Outcomes, fail_on: Sequence[str]) -> dict[str, Any]:
@@ -62,7 +62,8 @@ def run_lines(outcome: Any) -> list[str]:
     """A line for each workflow, where its lines were found, and a verdict."""
     if not isinstance(outcome, Mapping) or "runs" not in outcome:
         return [f"NOT READ: {_why(outcome)}"]
-    rows: list[Sequence[str]] = [("workflow", "verdict", "age", "commit", "started by", "what, and where")]
+    head = ("workflow", "verdict", "age", "commit", "started by", "what, and where")
+    rows: list[Sequence[str]] = []
     for run in outcome["runs"]:
         age = "-" if run["age_hours"] is None else f"{run['age_hours']:.0f} h"
         what = f"{run['text']}  {run['url']}" if run["url"] not in run["text"] else run["text"]
@@ -76,7 +77,7 @@ def run_lines(outcome: Any) -> list[str]:
                 what.strip(),
             )
         )
-    lines = table(rows)
+    lines = table(head, rows, WIDEST)
     for run in outcome["runs"]:
         lines += [
             f"{run['workflow']}: {found['pattern']!r} in line {found['line']} of job {found['job']}"

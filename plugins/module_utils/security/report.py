@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.console.health_report import table
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import WIDEST, table
 from ansible_collections.ops.runbook.plugins.module_utils.github.report import run_lines
 from ansible_collections.ops.runbook.plugins.module_utils.security.dependencies import SEVERITIES
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
@@ -31,12 +31,12 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     told = run_lines(found["runs"]) if "runs" in found else []
     listed = advisories(found)
     if listed:
-        rows: list[Sequence[str]] = [("severity", "package", "advisory", "from", "fixed in", "what")]
-        rows += [
+        rows = [
             tuple(str(one[key]) or "-" for key in ("severity", "package", "identifier", "origin", "fixed", "title"))
             for one in listed
         ]
-        told += ["", *table(rows)]
+        head = ("severity", "package", "advisory", "from", "fixed in", "what")
+        told += ["", *table(head, rows, WIDEST)]
     audits = (found.get("audits") or {}).get("audits") or ()
     if audits:
         told.append("")

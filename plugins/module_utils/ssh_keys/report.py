@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
-from ansible_collections.ops.runbook.plugins.module_utils.console.health_report import table
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import WIDEST, table
 
 #: What an audit may be asked to fail for.
 KINDS = ("overdue", "weak", "duplicate")
@@ -24,7 +24,7 @@ Outcomes = Mapping[str, Any]
 def lines(outcomes: Outcomes) -> list[str]:
     """A line for each key, then what could not be read or should be known, then the verdict."""
     others = elsewhere(outcomes)
-    rows: list[Sequence[str]] = [_HEAD]
+    rows: list[Sequence[str]] = []
     for host, key in _keys(outcomes):
         said = "; ".join(findings(host, key, others)) or "ok"
         rows.append(
@@ -39,7 +39,7 @@ def lines(outcomes: Outcomes) -> list[str]:
                 f"{key['fingerprint']}  {said}",
             )
         )
-    text = table(rows) if len(rows) > 1 else []
+    text = table(_HEAD, rows, WIDEST) if rows else []
     return [*text, *_remarks(outcomes), str(verdict(outcomes, [])["text"])]
 
 

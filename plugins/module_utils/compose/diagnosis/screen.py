@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
-from ansible_collections.ops.runbook.plugins.module_utils.console.report import table
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import table
 
 _MARKS = {"ok": "OK", "warn": "WARN", "bad": "BAD"}
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
-from ansible_collections.ops.runbook.plugins.module_utils.console.report import table
+from ansible_collections.ops.runbook.plugins.module_utils.console.table import table
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
 
 
