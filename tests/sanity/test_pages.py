@@ -188,6 +188,38 @@ def test_every_page_that_a_file_names_is_there() -> None:
     assert wrong == []
 
 
+#: Runbooks, as the playbooks name them before a section.
+RUNBOOKS = {name for one in FOUND.values() for name in re.findall(r"\b([a-z]+-[a-z]+) (?:\d|\")", one.section)}
+OF_A_RUNBOOK = sorted(ROOT.glob("docs/systems/**/*.md")) + [
+    ROOT / f"docs/{name}.md"
+    for name in ("incidents", "reference/backups", "reference/maintenance", "reference/checks-before-merge")
+]
+
+
+def runbook_line(text: str) -> str:
+    """The line below the title: the runbook and its sections that the page implements."""
+    found = re.match(r"# [^\n]+\n\nRunbook: ([^\n]+\.)\n\n", text)
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("page", OF_A_RUNBOOK, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_names_its_runbook_below_its_title(page: Path) -> None:
+    named = set(re.findall(r"\b(?:[a-z]+-[a-z]+)\b(?=,? (?:\d|\"|all sections))", runbook_line(page.read_text())))
+    assert named and named <= RUNBOOKS
+
+
+def test_every_runbook_of_a_procedure_has_a_page() -> None:
+    lines = " ".join(runbook_line(page.read_text()) for page in OF_A_RUNBOOK)
+    assert RUNBOOKS and [name for name in sorted(RUNBOOKS) if name not in lines] == []
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = ROOT / "docs/README.md"
+    linked = {(index.parent / path).resolve() for path, _anchor in LINK.findall(index.read_text()) if path}
+    pages = {*ROOT.glob("docs/**/*.md"), ROOT / "CONTRIBUTING.md"} - {index}
+    assert sorted(str(page.relative_to(ROOT)) for page in pages - linked) == []
+
+
 # -- words and lines that hold for every page --------------------------------------------------------
 
 #: Words that a reader stumbles over, and what is written instead.
