@@ -165,3 +165,108 @@ def test_a_message_that_is_not_read_as_lines_is_found() -> None:
     assert untold("why = str(result.get('msg') or '')") == ["result.get('msg')"]
     assert untold("why = f\"{(seen or {}).get('msg', '')}\"") == ["(seen or {}).get('msg', '')"]
     assert untold("why = str(told(result.get('msg')) or screen_text.told(other.get('msg')))") == []
+
+
+#: Opens a docstring that names no thing: "What a host holds" where "Files of a host" is meant.
+UNNAMED = re.compile(r"(What|Where|Who|Whose|Which|Whether)\b")
+#: "is no lease" is written "is not a lease"; "there is no lease" and "is no longer" are plain English.
+NEGATED = re.compile(r"(?<!\b[Tt]here )\b(?:is|are|was|were) (?:none\b|no\b(?! (?:longer|more)\b))", re.ASCII)
+SPEAKING = sorted(
+    path
+    for folder in ("plugins", "roles", "ops_runbook", "molecule", "tests")
+    for ending in ("*.py", "*.yml")
+    for path in (ROOT / folder).rglob(ending)
+    if path.is_file() and path != Path(__file__).resolve()
+)
+#: Folders whose English is not plain yet. This list only shrinks.
+NOT_YET_PLAIN = (
+    "molecule",
+    "ops_runbook",
+    "plugins/action",
+    "plugins/callback",
+    "plugins/doc_fragments",
+    "plugins/filter",
+    "plugins/lookup",
+    "plugins/module_utils/awx",
+    "plugins/module_utils/backup",
+    "plugins/module_utils/compose",
+    "plugins/module_utils/console",
+    "plugins/module_utils/docker",
+    "plugins/module_utils/dokku",
+    "plugins/module_utils/github",
+    "plugins/module_utils/guard",
+    "plugins/module_utils/health",
+    "plugins/module_utils/host",
+    "plugins/module_utils/hotfix",
+    "plugins/module_utils/laravel",
+    "plugins/module_utils/migrations",
+    "plugins/module_utils/secrets",
+    "plugins/module_utils/security",
+    "plugins/module_utils/ssh_keys",
+    "plugins/module_utils/sshd",
+    "plugins/module_utils/text",
+    "plugins/modules",
+    "plugins/plugin_utils",
+    "roles",
+    "tests",
+)
+
+
+def unclear(source: str, python: bool = True) -> list[str]:
+    """Docstrings and names of tests that name no thing, and each "is no", of a Python or a YAML file."""
+    if not python:
+        return NEGATED.findall(source)
+    found = []
+    nodes = list(ast.walk(ast.parse(source)))
+    for node in nodes:
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and UNNAMED.match(
+            ast.get_docstring(node) or ""
+        ):
+            found.append((ast.get_docstring(node) or "").partition("\n")[0])
+        if isinstance(node, ast.FunctionDef) and UNNAMED.match(
+            node.name.removeprefix("test_").partition("_")[0].title()
+        ):
+            found += [node.name] if node.name.startswith("test_") else []
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    comments = re.findall(r"(?m)^[ ]*#:?[ ](.*)$", source)
+    return found + [text for text in [*texts, *comments] if NEGATED.search(" ".join(text.split()))]
+
+
+def test_code_is_written_in_plain_english_and_a_folder_that_became_plain_leaves_the_list() -> None:
+    found: dict[str, list[str]] = {}
+    for path in SPEAKING:
+        name = path.relative_to(ROOT).as_posix()
+        texts = unclear(path.read_text(encoding="utf-8"), path.suffix == ".py")
+        folder = next((folder for folder in NOT_YET_PLAIN if name.startswith(f"{folder}/")), name)
+        if texts:
+            found.setdefault(folder, []).extend(texts)
+    assert {folder: texts for folder, texts in found.items() if folder not in NOT_YET_PLAIN} == {}
+    assert sorted(found) == list(NOT_YET_PLAIN)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What a host holds."""',
+        'def f() -> bool:\n    """Whether it is."""',
+        "def test_where_a_host_stands() -> None: ...",
+        "raise ValueError('a name that is none')",
+        "#: This is no lease.",
+    ],
+)
+def test_unclear_english_is_found(source: str) -> None:
+    assert len(unclear(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Files of a host. There is no other folder."""',
+        'def f() -> bool:\n    """True if it is no longer there, or None."""',
+        "def test_a_host_without_a_lease_is_free() -> None: ...",
+        "raise ValueError(f'{where}: invalid name: {value!r}')",
+        "def what_a_host_holds() -> None: ...",
+    ],
+)
+def test_plain_english_is_let_through(source: str) -> None:
+    assert unclear(source) == []

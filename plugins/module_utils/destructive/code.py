@@ -32,7 +32,7 @@ class _Literal(NamedTuple):
     after: str
 
 
-#: What begins a comment or a string.
+#: The beginning of a comment or a string.
 _OPENS = {
     "php": re.compile(r"//|#(?!\[)|/\*|[\"'`]"),
     "javascript": re.compile(r"//|/\*|[\"'`]"),
@@ -76,7 +76,7 @@ _CLASSES = {
     "ResetCommand": "laravel-migrate-reset",
     "WipeCommand": "laravel-db-wipe",
 }
-#: In lower-case letters, what the text has to hold; the expression; the rule.
+#: In lower-case letters, a text that the program must contain; the expression; the rule.
 _CODE_RULES = (
     (
         "schema::",
@@ -110,23 +110,23 @@ _CODE_RULES = (
         "rails-db-drop",
     ),
 )
-#: Between two words of a command, which may be what a function returns: C('php', base_path('artisan'), ...).
+#: The code between two words of a command, which may be the result of a function: C('php', base_path('artisan'), ...).
 _CONTINUES = re.compile(r"\s*(?:\)\s*)?,\s*(?:\[\s*)?(?:[\w\\]{1,40}\(\s*)?\Z")
-#: What only compares a name with others.
+#: Code before a name that only compares the name with others.
 _COMPARES = re.compile(
     r"(?:(?:in_array|array_search|contains|starts_?with|ends_?with|str_contains|includes|indexof|is|preg_match)\s{0,8}\("
     r"[^();]{0,100}|[=!]==?\s{0,8}|\bcase\s{1,8})\Z",
     re.I,
 )
-#: Of one statement, as many strings are looked at.
+#: Strings of one statement that are looked at.
 _MOST_STRINGS = 40
 
 
 def code_findings(text: str, language: str, application: bool = False) -> Iterator[tuple[int, str]]:
     """Line and rule of every destructive command of a program.
 
-    application: the program is no script of a deployment. Only what it hands to a function that runs commands counts,
-    and of statements only what drops a whole database.
+    application: the program is not a script of a deployment. Only strings that it hands to a function that runs
+    commands count, and only those SQL statements that drop a whole database.
     """
     literals, code, starts = _literals(text, language)
     near = -1
@@ -191,7 +191,7 @@ def _literal_problem(literals: Sequence[_Literal], position: int, language: str,
 
 
 def _is_compared(literals: Sequence[_Literal], position: int) -> bool:
-    """Whether a word, or the list that it is in, is only compared with something."""
+    """True if a word, or the list that it is in, is only compared with something."""
     return _COMPARES.search(literals[_first_of(literals, position)].before[-120:]) is not None
 
 
@@ -220,7 +220,7 @@ def _open_name(literal: _Literal) -> str | None:
 
 
 def _tokens(text: str, language: str) -> Iterator[tuple[int, int, int]]:
-    """Where comments and strings begin and end, with the letters of a string's mark; of a comment it is 0."""
+    """Start and end of each comment and string, and the length of the string's quote mark (0 for a comment)."""
     opens = _OPENS[language]
     one_line = language in ("python", "javascript", "groovy")
     never: dict[str, int] = {}
@@ -250,7 +250,7 @@ def _tokens(text: str, language: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _string_end(text: str, at: int, mark: str, one_line: bool, never: dict[str, int]) -> int:
-    """Where a string ends; -1 where it does not, and then up to where no other of its mark is looked for."""
+    """The end of a string; -1 if it is never closed. C(never): the place before which its mark does not occur again."""
     rest = _LINE_REST[mark] if one_line else _REST[mark]
     match = rest.match(text, at)
     end = match.end() if match else at
@@ -304,7 +304,7 @@ def _callee(before: str) -> str:
 
 
 def _begins_statement(before: str) -> bool:
-    """Whether nothing but spaces is between a text and the line, or the colon, before it."""
+    """True if only spaces are between a text and the line, or the colon, before it."""
     spaces = len(before) - len(before.rstrip())
     rest = before[: len(before) - spaces]
     return not rest or rest.endswith(":") or "\n" in before[len(rest) :]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which commands destroy data: the judgement of one command or one shell script."""
+"""Judges whether one command or one shell script destroys data."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ _MOST_INNER = 400
 
 
 def _judge_carried(name: str, arguments: Sequence[str], depth: int) -> str | None:
-    """What a program runs that is given a command: as words, or as a text."""
+    """The rule that a command breaks which a program is given to run, as words or as a text."""
     known_carrier = name in CARRIERS or is_reference(name)
     for position, word in enumerate(arguments[:_MOST_INNER]):
         before = arguments[position - 1] if position else ""
@@ -157,7 +157,7 @@ def _judge_carried(name: str, arguments: Sequence[str], depth: int) -> str | Non
 
 
 def _may_begin(inner: str, word: str, following: Sequence[str], known_carrier: bool) -> bool:
-    """Whether a command may begin at a word among the arguments of another."""
+    """True if a command may begin at a word among the arguments of another."""
     if inner in SHELLS:
         return True
     if is_reference(word):
@@ -316,10 +316,10 @@ _COMMON_WORDS = frozenset(
 
 
 class _Depth(int):
-    """How many scripts a script stands in, and how much may still be read for all of them.
+    """The nesting depth of a script, and how much may still be read for all nested scripts.
 
-    The words of a command are read as scripts, and so are those in them: without a bound, a text that is made for it
-    would be read over and over.
+    The words of a command are read as scripts, and so are those in them: without a bound, a text made for it would
+    be read over and over.
     """
 
     _left: list[int]
@@ -330,7 +330,7 @@ class _Depth(int):
         return self
 
     def may_read(self, text: str) -> bool:
-        """Whether a text may be read too; counts it."""
+        """Count one more text; False if it may not be read any more."""
         self._left[0] -= len(text)
         return self._left[0] >= 0
 
@@ -359,7 +359,7 @@ def script_findings(text: str, line: int, depth: int, names: Names | None = None
 
 
 def _receivers(commands: Sequence[Command]) -> list[Command | None]:
-    """What each command is piped into, by itself or with the group C({ ... }) around it."""
+    """The command that each command is piped into, by itself or with the group C({ ... }) around it."""
     found: list[Command | None] = []
     groups: list[int] = []
     for position, command in enumerate(commands):
@@ -384,7 +384,7 @@ def _printed_findings(receiver: Command, script: str, line: int, depth: int, nam
 
 
 def _patterns(commands: Sequence[Command]) -> list[bool]:
-    """Which commands are none but patterns of C(case), also with another behind them: C(a|b)."""
+    """For each command, True if it is only a pattern of C(case), also with another behind it: C(a|b)."""
     found = [command.pattern for command in commands]
     for position in range(len(commands) - 2, -1, -1):
         if commands[position].piped and len(commands[position].words) == 1 and found[position + 1]:
@@ -458,7 +458,7 @@ def _line_inside(command: Command, rule: str, depth: int) -> int:
 
 
 def _fed(receiver: Command, text: str, line: int, depth: int, names: Names) -> Iterator[tuple[int, str]]:
-    """What a program is given on its standard input."""
+    """Line and rule of what a program receives on its standard input."""
     programs = {program_of(word) for word in receiver.words}
     if programs & set(SQL_CLIENTS):
         for offset, part in enumerate(text.split("\n")):

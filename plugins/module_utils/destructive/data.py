@@ -57,7 +57,7 @@ def _without_comments(text: str) -> str:
 
 
 def option(words: Sequence[str], *names: str) -> str | None:
-    """The value of a long option, '' where it has none, None where it is absent."""
+    """The value of a long option; '' if it has no value, None if the option is absent."""
     for position, word in enumerate(words):
         for name in names:
             if word == name:
@@ -120,7 +120,7 @@ _PUBLIC_LINK = re.compile(r"(\A|/)public/storage\Z")
 
 
 def _is_data(path: str, whole: bool) -> bool:
-    """Whether a path is of data. whole: with everything below it."""
+    """True if a path holds data. whole: with everything below it."""
     path = path.strip("\"'")
     path = posixpath.normpath(path) if "/../" in path else path
     if whole and _TOO_HIGH.match(path):
@@ -150,7 +150,7 @@ def truncate(arguments: Sequence[str]) -> str | None:
 
 
 def find(arguments: Sequence[str]) -> str | None:
-    """find with -delete or -exec rm, over a folder of data and without a condition that says how old."""
+    """find with -delete or -exec rm, over a folder of data and without a condition on the age of files."""
     places: list[str] = []
     for word in arguments:
         if word.startswith(("-", "(", "!")):
@@ -192,7 +192,7 @@ def rsync(arguments: Sequence[str]) -> str | None:
 
 
 def git(arguments: Sequence[str]) -> str | None:
-    """git clean with -x: what is ignored is .env and what the application writes."""
+    """git clean with -x: ignored files are .env and the files that the application writes."""
     words = positional(arguments, ("-C", "-c", "--git-dir", "--work-tree"))
     if words[:1] != ["clean"]:
         return None
@@ -240,7 +240,7 @@ _TEST_DATABASE = re.compile(
 
 
 def of_tests(words: Sequence[str]) -> bool:
-    """Whether a command says by itself that its data is of tests: by an environment, a database or a Compose file."""
+    """True if a command says that its data belongs to tests: by an environment, a database or a Compose file."""
     text = " ".join(words)
     if _TEST_ENVIRONMENT.search(text) or _TEST_DATABASE.search(text):
         return True
@@ -253,7 +253,7 @@ _ENVIRONMENTS = ("APP_ENV", "RAILS_ENV", "RACK_ENV", "NODE_ENV", "MIX_ENV", "COM
 
 
 def in_tests(names: Names) -> bool:
-    """Whether a script has set an environment of tests for all its commands, and no other one."""
+    """True if a script has set a test environment for all its commands, and no other one."""
     for name in _ENVIRONMENTS:
         values = names.get(LASTING + name, ())
         if values and all(re.search(r"(?<![a-z])(tests?|testing|ci|e2e)(?![a-z])", value) for value in values):

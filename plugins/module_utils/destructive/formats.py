@@ -19,7 +19,7 @@ Found = Iterator[tuple[int, str]]
 
 
 def dockerfile_lines(text: str) -> Found:
-    """Dockerfiles: what runs while the image is built, and what runs in its containers."""
+    """Dockerfiles: commands of the image's build, and commands of its containers."""
     lines = text.split("\n")
     names: dict[str, list[str]] = {}
     at = 0
@@ -145,7 +145,7 @@ def blade_lines(text: str) -> Found:
 
 
 def _between(text: str, begin: str, end: str) -> tuple[str, list[tuple[int, str]]]:
-    """A text with what is between two marks blanked, and what was blanked with the lines before it."""
+    """A text with everything between two marks blanked, and the blanked parts with their line numbers."""
     kept: list[str] = []
     taken: list[tuple[int, str]] = []
     line = at = 0

@@ -19,7 +19,7 @@ JSON_KINDS = ("composer", "package", "app", "json")
 
 
 class NotJson(ValueError):
-    """A text that is not the JSON it should be."""
+    """A text that is not valid JSON."""
 
 
 class JsonFinding(NamedTuple):
@@ -120,7 +120,7 @@ _COMMAND_KEY = re.compile(
 
 
 def _named_commands(node: Any, path: str = "", named: bool = False) -> Iterator[tuple[str, str | list[str]]]:
-    """Any JSON: what is below a key that names a command."""
+    """Any JSON: values below a key that names a command."""
     if isinstance(node, dict):
         for key, value in node.items():
             below = f"{path}.{key}" if path else str(key)
@@ -166,7 +166,7 @@ def reached(scripts: dict[str, Any], events: Sequence[str]) -> set[str]:
 
 
 class _StringPlaces:
-    """On which line a JSON string stands; each occurrence is given out once, in order."""
+    """The line of each JSON string; each occurrence is given out once, in order."""
 
     def __init__(self, text: str) -> None:
         self._lines: dict[str, deque[int]] = {}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of a checkout are read, and how."""
+"""Files of a checkout that are scanned, and the reader for each."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _BY_PATTERN = tuple(
         (r"(.*/)?[^/]+\.(tf|tfvars|hcl|nomad|pkr|nix|bicep|jsonnet|cue|earth|dsl|tpl|j2|tmpl|cfg|ini|conf)\Z", "text"),
     )
 )
-#: Programs of a deployment: all their strings count. Of the others only what they hand to a function that runs it.
+#: Programs of a deployment: all their strings count. Of other programs, only strings given to a function that runs one.
 _DEPLOYMENT_CODE = re.compile(
     r"(.*/)?(app/Console/Kernel\.php|routes/console\.php|bootstrap/app\.php|deploy\.php|config/deploy(/.*)?\.rb|"
     r"(bin|scripts?|deploy|ops|\.deploy|deployment|deployer)/[^/]+|[^/]+\.(rake|cap)|Rakefile|rakefile|Capfile|fabfile\.py|"
@@ -127,17 +127,17 @@ def kind_of(path: str, start: str = "") -> str | None:
 
 
 def is_application(path: str) -> bool:
-    """Whether a program belongs to the application itself and not to its deployment."""
+    """True if a program belongs to the application itself and not to its deployment."""
     return path != "" and "." in path.rpartition("/")[2] and _DEPLOYMENT_CODE.match(path) is None
 
 
 def is_of_tests(path: str) -> bool:
-    """Whether a file is of tests by its name: a Compose file, a script or a program of them."""
+    """True if a file belongs to tests by its name: a Compose file, a script or a program of them."""
     return _OF_TESTS.match(path) is not None
 
 
 def ending_of(path: str) -> str:
-    """The ending by which a file that was not read is counted: C(.md), or its whole name where it has none."""
+    """The ending by which a file that was not read is counted: C(.md), or its whole name if it has no ending."""
     name = path.rpartition("/")[2]
     stem, dot, ending = name.rpartition(".")
     return f".{ending.lower()}" if dot and stem else name

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables of a file: what a script has assigned is put in where it is used."""
+"""Variables of a file: the values that a script assigned are put in where they are used."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _array(commands: Sequence[Command]) -> list[str]:
 
 
 def forms(words: Sequence[str], names: Names) -> list[list[str]]:
-    """A command with each value that its variables may have; the command itself where it has none."""
+    """A command with each value that its variables may have; the command itself if it has no variables."""
     if not any(_may_refer(word) for word in words):
         return [list(words)]
     found: list[list[str]] = [[]]

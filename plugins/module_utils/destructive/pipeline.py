@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Jobs of a pipeline whose database is their own: it is made for the job and goes with it.
 
-A command counts as safe only where something in its own job says so, and nothing says that it reaches another host.
+A command counts as safe only if its own job makes the data, and nothing in the job reaches another host.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.destructive.yaml_files
 _JOBS = frozenset("jobs steps script before_script after_script pipelines blocks stages phases".split())
 _NO_PIPELINE = frozenset("hosts tasks handlers apiVersion".split())
 
-#: What a database of the job says nothing about.
+#: Rules about things that a database of the job cannot be.
 _ELSEWHERE = frozenset(
     "cluster-delete cloud-delete infrastructure-destroy platform-destroy dokku-destroy backup-delete sync-delete "
     "laravel-key-generate".split()
@@ -66,14 +66,14 @@ _KEPT_SECRETS = re.compile(r"secrets\.\w{0,60}(ENV|DOTENV)\w{0,60}[^\n]{0,80}\.e
 _PROTECTED = re.compile(r"\b(prod|production|live|staging|demo)\b", re.I)
 
 
-#: Commands of one file that are looked at; a file with more is no pipeline of people.
+#: Commands of one file that are looked at; a file with more was not written by people.
 _MOST_ASKED = 100
 #: Steps before a command that are looked at.
 _MOST_STEPS = 200
 
 
 def is_pipeline(root: Node) -> bool:
-    """Whether a YAML text is a pipeline: it has jobs, steps or scripts."""
+    """True if a YAML text is a pipeline: it has jobs, steps or scripts."""
     keys = {child.key for child in root.children}
     if keys & _NO_PIPELINE:
         return False
@@ -91,7 +91,7 @@ class Jobs:
         self._asked = 0
 
     def have_own_data(self, line: int, rule: str) -> bool:
-        """Whether the data that a command destroys was made by its own job."""
+        """True if the data that a command destroys was made by its own job."""
         self._asked += 1
         return self._asked <= _MOST_ASKED and own_data(self._at(line), self._lines, line, rule)
 
@@ -103,7 +103,7 @@ class Jobs:
 
 
 def own_data(node: Node, lines: Sequence[str], line: int, rule: str) -> bool:
-    """Whether the data that a command in a line, which belongs to a node, destroys was made by its own job."""
+    """True if the data that a command in a line, which belongs to a node, destroys was made by its own job."""
     if rule in _ELSEWHERE:
         return False
     path = list(node.above())
@@ -129,7 +129,7 @@ def _text(lines: Sequence[str], node: Node) -> str:
 
 
 def _before(step: Node, lines: Sequence[str]) -> Iterator[str]:
-    """The steps of the same job before a step, and what the job runs before all of them."""
+    """The steps of the same job before a step, and the commands that the job runs before all of them."""
     left = _MOST_STEPS
     for node in step.above():
         if node.parent is None:
@@ -143,7 +143,7 @@ def _before(step: Node, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _up_to(lines: Sequence[str], step: Node, line: int, rule: str) -> Iterator[str]:
-    """The lines of a step up to a command; what it starts after the command says nothing."""
+    """The lines of a step up to a command; services started after the command do not count."""
     yield from (text for text in lines[max(step.line - 1, 0) : line - 1] if not text.lstrip().startswith("#"))
     last = lines[line - 1] if line <= len(lines) else ""
     yield last.partition(" down")[0] if rule == "compose-down-volumes" else last
@@ -160,7 +160,7 @@ def _is_protected(beside: Sequence[Node]) -> bool:
 
 
 def _is_hosted(beside: Sequence[Node]) -> bool:
-    """Whether the job runs on a machine that is thrown away after it."""
+    """True if the job runs on a machine that is thrown away after it."""
     runners = [f"{node.value} {' '.join(child.value for child in node.children)}" for node in beside]
     return any(
         node.key == "runs-on" and re.match(r"\W*(ubuntu|windows|macos)-", runner) and "self-hosted" not in runner
@@ -180,7 +180,7 @@ def _has_engine(beside: Sequence[Node], lines: Sequence[str]) -> bool:
 
 
 def _reaches_out(pairs: Sequence[tuple[str, str]], line: str) -> bool:
-    """Whether an address of a database is of another host, or one that nobody can see here."""
+    """True if an address of a database is on another host, or is a secret that cannot be read here."""
     for name, value in pairs:
         if not _ADDRESS_NAME.match(name[:80]):
             continue

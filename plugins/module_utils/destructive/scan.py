@@ -4,9 +4,9 @@
 """The one place that decides which commands destroy data.
 
 C(argv_problem) judges a command that is about to run. C(scan_text), C(scan_composer_scripts) and
-C(scan_checkout) look for such commands in the files of a repository. In a file, what is certainly a comment,
-documentation or an echo is no finding; what is uncertain is one, and a person waives it with the comment
-C(ops-runbook: disposable) on the line or on a comment line directly above.
+C(scan_checkout) look for such commands in the files of a repository. A line of a file that is
+certainly a comment, documentation or an echo is not a finding; an uncertain one is, and a person waives it with the
+comment C(ops-runbook: disposable) on the line or on a comment line directly above.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ __all__ = [
 ]
 
 FILE_LIMIT = 1024 * 1024
-#: What `composer install` runs by itself, in its order.
+#: Events that `composer install` runs by itself, in its order.
 COMPOSER_INSTALL_EVENTS = (
     "pre-install-cmd",
     "pre-operations-exec",
@@ -89,7 +89,7 @@ COMPOSER_INSTALL_EVENTS = (
 
 
 class DestructiveScanError(ValueError):
-    """A checkout that cannot be read as one."""
+    """A checkout that cannot be scanned."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a checkout holds. Clean means: something read, nothing found, nothing left unread.
+    """Findings of a checkout. Clean: files were read, nothing was found, and nothing was left unread.
 
     kinds: how many files of each kind were read. left_out: how many files of each ending were not read, because they
     hold no commands (documentation, pictures, locks), or because their form is not known.
@@ -206,7 +206,7 @@ _COMMENT_LINE = re.compile(r"\s*(#|//|/\*|\*|\{\{--|--|;|<!--|::|rem\b)", re.I)
 
 
 def _waived(lines: Sequence[str], number: int) -> bool:
-    """On the line, or on a comment line directly above: a waiver beside a command is only that command's."""
+    """True if the line, or a comment line above, waives it. A waiver beside a command is only that command's."""
     above = _line_at(lines, number - 1)
     return _says_waiver(_line_at(lines, number)) or (bool(_COMMENT_LINE.match(above)) and _says_waiver(above))
 
@@ -216,7 +216,7 @@ def _says_waiver(line: str) -> bool:
 
 
 def excerpt_of(line: str) -> str:
-    """One line, short, without what looks like a password."""
+    """One line, short, with passwords masked."""
     line = cut_line(line)
     text = mask_named(" ".join(shown(line).split()))
     return text if len(text) <= 160 else text[:157] + "..."
@@ -226,7 +226,7 @@ def scan_composer_scripts(composer_json_text: str, events: Sequence[str] | None 
     """The destructive commands among the scripts of a composer.json.
 
     With C(events) (for example C(COMPOSER_INSTALL_EVENTS)) only scripts that these events reach, directly or
-    through C(@name). Raises DestructiveScanError where the text is no composer.json.
+    through C(@name). Raises DestructiveScanError if the text is not a composer.json.
     """
     findings = _scan_json(composer_json_text, "composer")
     if events is None:
@@ -247,7 +247,7 @@ def _scan_json(text: str, kind: str) -> list[Finding]:
 
 
 def scan_checkout(path: str) -> Scan:
-    """Scan what builds, tests, deploys and schedules an application. Links are not followed."""
+    """Scan the files that build, test, deploy and schedule an application. Links are not followed."""
     if not os.path.exists(path):
         raise DestructiveScanError(f"{path} does not exist")
     if not os.path.isdir(path):
@@ -312,7 +312,7 @@ def _scan_file(full: str, relative: str, scan: Scan) -> None:
 
 
 def _too_large(scan: Scan, relative: str, kind: str) -> None:
-    """A large program or document is data or was made by a tool; of a deployment file, nothing may be left unread."""
+    """Note a deployment file that is too large to read. Skip a large program or document: it is data or generated."""
     if kind in ("json", "text") or kind in LANGUAGES and is_application(relative):
         _leave_out(scan, relative)
     else:

@@ -15,7 +15,7 @@ class Command:
     """A simple command of a script, with the scripts inside its words.
 
     targets are the files that its output goes to. opened: a parenthesis follows it. closed: a parenthesis ends it.
-    pattern: it is no command but a pattern of C(case).
+    pattern: it is not a command but a pattern of C(case).
     """
 
     line: int
@@ -34,8 +34,8 @@ class Command:
 class ShellReader:
     """Splits a script into simple commands.
 
-    Lenient, because a file may hold templates (C({{ }}), C(${{ }})) or be no strict shell: a quote that is
-    never closed is an ordinary character, or it would hide the rest of the file.
+    Lenient, because a file may hold templates (C({{ }}), C(${{ }})) or not be strict
+    shell: a quote that is never closed is an ordinary character, or it would hide the rest of the file.
     """
 
     def __init__(self, text: str, line: int) -> None:
@@ -51,7 +51,7 @@ class ShellReader:
         self._open = 0
         self._waiting: list[tuple[Command, str, bool]] = []
         self._parentheses = _Parentheses(text)
-        # Of what ends a template, up to where there is none: it is not looked for again before that place.
+        # For each mark that ends a template: it does not occur before this place, and is not searched again until then.
         self._none_before: dict[str, int] = {}
 
     def read(self) -> list[Command]:
@@ -256,10 +256,10 @@ def _closing_quote(text: str, start: int, parentheses: _Parentheses) -> int:
 
 
 class _Parentheses:
-    """Where each parenthesis of a text is closed; each place is looked at once, however many are never closed.
+    """The place where each parenthesis of a text is closed; each place is read once, however many are never closed.
 
-    What follows a place is read in the same way whether the reading began there or before it, so one reading tells of
-    every parenthesis that it meets.
+    The text after a place is read the same way wherever the reading began, so one reading finds the end of every
+    parenthesis that it passes.
     """
 
     def __init__(self, text: str) -> None:

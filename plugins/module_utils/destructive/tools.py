@@ -249,7 +249,7 @@ UNMISTAKABLE: dict[str, str] = {
     "reset_db": "django-flush",
 }
 
-#: What follows a program that has no known name: C($DC down -v).
+#: Words that follow a program without a known name: C($DC down -v).
 _BEHIND_ANY_NAME = (
     ("prisma-migrate-reset", "migrate reset +--force|-f|--skip-seed|--skip-generate"),
     ("prisma-db-push", "db push +--force-reset|--accept-data-loss"),
@@ -360,7 +360,7 @@ def _follow(words: Sequence[re.Pattern[str] | None], positional: Sequence[str]) 
 
 
 def _given(arguments: Sequence[str], wanted: str) -> bool:
-    """Whether one of some options is among the arguments: C(-v|--volumes), with its value C(-t=0)."""
+    """True if one of some options is among the arguments: C(-v|--volumes), with its value C(-t=0)."""
     for option in wanted.split("|"):
         name, equals, value = option.partition("=")
         for position, word in enumerate(arguments):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which words of a script run something, which only speak, and which are sentences."""
+"""Words of a script that run something, words that only print, and words of sentences."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SCRIPT_RUNNERS = frozenset(("npm", "yarn", "pnpm", "bun", "composer", "make", "j
 _SCRIPT_NAMES = frozenset("db:reset db:schema:load db:seed:replant db:drop db:purge schema:drop".split())
 
 
-#: Programs that are given code in an argument, and what stands before it.
+#: Programs that are given code in an argument, and the option before it.
 INLINE_CODE = {
     "php": ("-r",),
     "python": ("-c",),
@@ -88,17 +88,17 @@ def program_of(word: str) -> str:
 
 
 def is_quiet(name: str) -> bool:
-    """Whether a program, or a function by its name, only speaks or reads."""
+    """True if a program, or a function by its name, only prints or reads."""
     return name in _QUIET or _SPEAKS.search(name[:80]) is not None
 
 
 def is_reference(word: str) -> bool:
-    """Whether a word is the value of a variable or of a template."""
+    """True if a word is the value of a variable or of a template."""
     return word[:1] == "$" or word[:2] == "{{" or word[:1] == "%" and word[-1:] == "%" and len(word) > 2
 
 
 def is_script_name(arguments: Sequence[str], position: int) -> bool:
-    """Whether an argument of npm, yarn and the like is the name of a script."""
+    """True if an argument of npm, yarn and the like is the name of a script."""
     before = [word for word in arguments[:position] if not word.startswith("-")]
     return before in ([], ["run"], ["run-script"]) and arguments[position] in _SCRIPT_NAMES
 
@@ -111,14 +111,14 @@ _SENTENCE = frozenset(
 
 
 def is_prose(words: Sequence[str]) -> bool:
-    """Whether the words of a quoted text are a sentence and not a command."""
+    """True if the words of a quoted text are a sentence and not a command."""
     if any(word.strip(".,:;!?()`'\"").lower() in _SENTENCE for word in words):
         return True
     first = words[0]
     return re.fullmatch(r"[A-Z][a-z]{1,20}:?", first) is not None and len(words) > 2
 
 
-#: A text in which none of these stands has no finding: most files of an application are told from it at once.
+#: A text without any of these words has no finding: most files of an application are ruled out at once.
 HINT = re.compile(
     r"migrat|wipe|drop|reset|flush|down|volume|prune|delete|destroy|truncate|purge|clear|\brm\b|remove|unlink|shred|"
     r"clean|empty|schema|restore|rmdir|\brd\b|\bdel\b|rsync|fresh|refresh|setup|forget|disable|mkfs|wipefs|\bdd\b|"

@@ -98,7 +98,7 @@ def tree(lines: Sequence[str]) -> Node:
 
 
 def _is_item_of(above: Node, node: Node) -> bool:
-    """Whether a list stands at the indentation of its own key."""
+    """True if a list is at the indentation of its own key."""
     return node.item and not above.item and above.indent == node.indent and bool(above.key) and not above.value
 
 
@@ -112,7 +112,7 @@ def _continues(raw: str, indent: int, block: bool, item: bool) -> bool:
 
 
 def plain(value: str) -> str:
-    """A value without a trailing comment. A # inside quotes is none."""
+    """A value without a trailing comment. A # inside quotes does not begin a comment."""
     if value[:1] in ('"', "'"):
         end = re.match(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*')\s*(#.*)?\Z", value)
         return end.group(1) if end else value
@@ -240,6 +240,6 @@ def flow_words(value: str) -> list[str]:
     value = value.strip()
     if not (value.startswith("[") and value.endswith("]")):
         return []
-    # A mark without its end ends with the value; else each would be looked for to the end anew.
+    # An unclosed quote ends with the value; else each would be looked for to the end anew.
     quoted = re.findall(r"(?s)\"([^\"\\]*(?:\\.[^\"\\]*)*)\\?(?:\"|\Z)|'([^']*)(?:'|\Z)|([^\s,\[\]\"']+)", value)
     return [one or two or three for one, two, three in quoted]

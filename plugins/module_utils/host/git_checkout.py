@@ -159,7 +159,7 @@ class Checkout:
         return name
 
     def _left_of(self, target: str, name: str) -> bool:
-        """Whether it is the folder of a submodule, which git leaves behind where a commit has it no more."""
+        """True if it is the folder of a submodule, which git leaves behind where a commit has it no more."""
         listed = self.run("ls-tree", "-z", target, "--", name).stdout
         return listed.startswith("160000 ") and os.path.isdir(os.path.join(self.commands.cwd, name))
 

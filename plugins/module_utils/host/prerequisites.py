@@ -76,7 +76,7 @@ def version(command: Sequence[str]) -> str | None:
 
 
 def allowed(command: Sequence[str]) -> bool:
-    """Whether sudo would run it, as root or as the user whom `-u` in front of it names; it is not run."""
+    """True if sudo would run it, as root or as the user whom `-u` in front of it names; it is not run."""
     if os.geteuid() == 0:
         return True
     whom, words = (command[1:2], command[2:]) if command[0] == "-u" else ((), command)

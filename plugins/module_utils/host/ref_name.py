@@ -13,7 +13,7 @@ _NEVER = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 
 
 def is_ref_name(text: str) -> bool:
-    """Whether git takes a text for the name of a tag or a branch. One that begins like an option is refused too."""
+    """True if git takes a text for the name of a tag or a branch. One that begins like an option is refused too."""
     if not text or text.startswith(("-", "/")) or text.endswith(("/", ".")) or _NEVER.search(text):
         return False
     try:

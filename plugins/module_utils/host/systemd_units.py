@@ -147,7 +147,7 @@ def unit_problem(state: UnitState) -> str | None:
 
 
 def ended_in_order(state: UnitState) -> bool:
-    """Whether the unit ended by itself, with success, and systemd is about to start it again.
+    """True if the unit ended by itself, with success, and systemd is about to start it again.
 
     A queue worker does so after `queue:restart`, for RestartSec, when its job is done.
     """

@@ -97,7 +97,7 @@ class Level(IntEnum):
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether the name of a setting says that its value is a secret."""
+    """True if the name of a setting says that its value is a secret."""
     return bool(_SETTING_NAME.search(name)) or level(name) is Level.SECRET
 
 
@@ -115,17 +115,17 @@ def level(name: str) -> Level:
 
 
 def says_nothing(value: str) -> bool:
-    """Whether a value beside a secret's name is a word of a program and not the secret."""
+    """True if a value beside a secret's name is a word of a program and not the secret."""
     return bool(_SAYS_NOTHING.fullmatch(value) or REFERENCE.fullmatch(value))
 
 
 def is_token(value: str) -> bool:
-    """Whether a value begins as only tokens do."""
+    """True if a value begins as only tokens do."""
     return bool(_TOKEN.match(value))
 
 
 def looks_secret(value: str, shortest: int = _SHORTEST_TOKEN) -> bool:
-    """Whether the letters of a value say that it is a secret, whatever its name.
+    """True if the letters of a value say that it is a secret, whatever its name.
 
     Letters of several classes, and neither words, an address, a version, an image, a date nor a path.
     """
@@ -140,7 +140,7 @@ def looks_secret(value: str, shortest: int = _SHORTEST_TOKEN) -> bool:
 
 
 def is_harmless(value: str) -> bool:
-    """Whether a value is made of words and numbers, as names, versions, paths and addresses are."""
+    """True if a value is made of words and numbers, as names, versions, paths and addresses are."""
     if any(form.fullmatch(value) for form in (_VERSION, _DATE, _MAIL)):
         return True
     digest = _DIGEST.search(value[-160:])
@@ -158,7 +158,7 @@ def is_harmless(value: str) -> bool:
 
 
 def is_secret_by(name: str, value: str) -> bool:
-    """Whether a value is a secret where its name alone leaves it open (MAIL_AUTH, SESSION_DRIVER)."""
+    """True if a value is a secret where its name alone leaves it open (MAIL_AUTH, SESSION_DRIVER)."""
     if level(name) is not Level.MAYBE:
         return False
     mixed = any(letter.isdigit() for letter in value) and any(letter.isalpha() for letter in value)

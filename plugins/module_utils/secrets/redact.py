@@ -89,7 +89,7 @@ def secret_values(settings: Mapping[str, str], by_name: bool = False) -> list[st
 
 
 def is_secret_value(name: str, value: str) -> bool:
-    """Whether one setting is a secret, by its name or by its letters, or has one in it."""
+    """True if one setting is a secret, by its name or by its letters, or has one in it."""
     return is_secret_name(name) or bool(value and secret_values({name: value}))
 
 

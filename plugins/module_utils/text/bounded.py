@@ -45,7 +45,7 @@ class Kept:
 
     @property
     def is_cut(self) -> bool:
-        """Whether something is missing."""
+        """True if something is missing."""
         return self.size > self._most + self._tail
 
     def text(self) -> str:

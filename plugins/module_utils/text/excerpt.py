@@ -57,7 +57,7 @@ def said_lines(text: str) -> list[str]:
 
 
 def names_error(line: str) -> bool:
-    """Whether a line says by itself what went wrong."""
+    """True if a line says by itself what went wrong."""
     return begins_error(line) or bool(_NAMES.search(line[:_LOOKED_AT]))
 
 
@@ -122,5 +122,5 @@ def _causes(lines: Sequence[str], between: range) -> set[int]:
 
 
 def begins_error(line: str) -> bool:
-    """Whether a line begins as the error of a program does."""
+    """True if a line begins as the error of a program does."""
     return bool(_BEGINS.match(line[:_LOOKED_AT]))

@@ -155,7 +155,7 @@ class _Reader:
         return False
 
     def _is_mark(self, char: str, position: int) -> bool:
-        """Whether this character stands alone there, as `- ` and `: ` do."""
+        """True if this character stands alone there, as `- ` and `: ` do."""
         return self._char(position) == char and self._char(position + 1) in _BLANK
 
     def _must_end_line(self) -> None:
