@@ -204,7 +204,6 @@ NOT_YET_PLAIN = (
     "plugins/module_utils/security",
     "plugins/module_utils/ssh_keys",
     "plugins/module_utils/sshd",
-    "plugins/module_utils/text",
     "plugins/modules",
     "plugins/plugin_utils",
     "roles",

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Limits for what somebody else wrote: a line of a log, the output of a command, the answer of a server."""
+"""Limits for texts that somebody else wrote: a line of a log, the output of a command, the answer of a server."""
 
 from __future__ import annotations
 
-#: Letters of a line of a log. What follows is data of whoever made the application write it.
+#: Letters of a line of a log. The rest is data of whoever made the application write it.
 LINE = 4096
 #: Bytes of the beginning, and of the end, of an output that is only shown.
 SHOWN = 1024 * 1024
@@ -15,7 +15,7 @@ PARSED = 64 * 1024 * 1024
 
 
 def cut_line(line: str, limit: int = LINE) -> str:
-    """A line of which no more is read than a person would."""
+    """The beginning of a line, as far as a person would read it."""
     return line if len(line) <= limit else line[:limit] + "…"
 
 
@@ -49,7 +49,7 @@ class Kept:
         return self.size > self._most + self._tail
 
     def text(self) -> str:
-        """What was kept, with a line where something is missing."""
+        """The kept output, with a line that says how much is missing."""
         left_out = self.size - self._most - self._tail
         gap = f"\n… ({left_out} letters are left out here)\n" if left_out > 0 else ""
         return "".join([*self._parts, gap, self._rest])

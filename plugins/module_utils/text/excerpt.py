@@ -92,11 +92,11 @@ def excerpt(
     nothing: str = NOTHING,
     redact: Callable[[str], str] = str,
 ) -> str:
-    """What to quote of a command that failed, on one line.
+    """The lines to quote of a command that failed, joined to one line.
 
-    outputs: most telling first, stderr and then stdout. Of a later one only the lines that name an error are quoted
-    where an earlier one said something, and its last lines where that named no error. redact: takes the secrets out of
-    a whole line, before it is cut. nothing: what is said where no output says anything.
+    outputs: most telling first, stderr and then stdout. Of a later output only the lines that name an error are quoted
+    if an earlier one said something, or its last lines if that named no error. redact: takes the secrets out of a
+    whole line, before it is cut. nothing: the text to return if all outputs are empty.
     """
     found: list[str] = []
     for output in outputs:

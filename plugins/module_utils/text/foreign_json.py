@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-#: More than any document here has. What goes through a value later calls itself once for each level.
+#: Deeper than any document here. Code that walks a value later calls itself once for each level.
 DEPTH = 100
 
 
 def loads(content: bytes | str) -> Any:
-    """The value of a JSON text. Raises ValueError, also for one that is too deep, and for a number that is none."""
+    """The value of a JSON text. Raises ValueError, also for a text that is too deep, and for an invalid number."""
     text = content if isinstance(content, str) else content.decode(json.detect_encoding(content), "surrogatepass")
     if text.startswith("\ufeff"):
         raise ValueError("it begins with a byte order mark")

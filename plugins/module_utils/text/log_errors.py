@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong by the lines of a log, whoever wrote them."""
+"""Finds errors in the lines of a log, whichever program wrote them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.bounded import cu
 
 #: Colours, which programs write into a log too, and what would move the cursor of whoever reads it.
 
-#: Where a line says its level itself, that counts, whatever words follow.
+#: A level that the line states itself counts, whatever words follow.
 _LEVELS = (
     # Laravel, Monolog
     re.compile(r"(?i)^\[[^\]]*\]\s+[\w.-]+\.(emergency|alert|critical|error|warning|notice|info|debug):"),
@@ -34,7 +34,7 @@ _NOTHING = re.compile(r"(?i)\b(?:0|no|without)\s+(?:errors?|warnings?|exceptions
 _ERROR = re.compile(r"(?i)\b(?:errors?|fatal|critical|panic|traceback|uncaught|segmentation fault)\b|\b\w*exception\b")
 _WARNING = re.compile(r"(?i)\bwarn(?:ing)?s?\b")
 
-#: What follows is data of visitors: context, and the values bound to a query.
+#: Data of visitors follows: context, and the values bound to a query.
 _DATA = re.compile(r"""\{["}]|\((?:Connection: |SQL: )""")
 
 _WIDTH = 160
@@ -65,9 +65,9 @@ def kind(line: str) -> str:
 
 
 def search(text: str, clean: Callable[[str], str], shown: int = 3) -> Found:
-    """Count what is wrong, and keep so many of the last distinct lines that say it.
+    """Count the errors of a log, and keep so many of the last distinct lines that name one.
 
-    clean: takes known secrets out; a secret that stands beside its name is masked in any case.
+    clean: takes known secrets out; a secret beside its name is masked in any case.
     """
     lines = [line for line in (screen_text.shown(raw).rstrip() for raw in lines_of(text)) if line]
     counts: dict[str, int] = {}

@@ -28,18 +28,18 @@ _PROGRAMS = (
     "|umount|unset|--become|-e|-l|-u"
 )
 _COMMAND = re.compile(rf"({_PROGRAMS})( .*)?", re.DOTALL)
-#: What cannot be typed opens with one of these, so that nobody takes it for an input.
+#: Words that open a way that cannot be typed, so that nobody takes it for an input.
 _WORDS = re.compile(
     r"the same( command)?( again| without .*)?\b|an editor on |a mount |in the inventory"
     r"|[A-Z_]+ in the environment|docs/\S+\.md|ops\.runbook\.\w+\Z"
 )
 
-#: What is not typed behind a command, but written down: the effect says where.
+#: Words that open a way that is written into a file; the effect says which file.
 _ELSEWHERE = ("in the inventory", "in the environment", "in the compose file", "must stand in")
 
 
 def form(way: str, effect: str = "") -> str:
-    """Which form a way has; empty where it has none, and a person would type something that means nothing."""
+    """The form of a way; empty if it has none of them, and typing it would do nothing."""
     if effect.startswith(_ELSEWHERE) or _WORDS.match(way):
         return WORDS
     if _INPUTS.fullmatch(way):

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where each value of a YAML text stands, so that one of them can be replaced and no other byte.
+"""The place of each value in a YAML text, so that one value can be replaced without changing any other byte.
 
-It runs where there is no YAML library. What it does not read for sure it refuses with the line, so that a text is
-either understood as every YAML parser does, or not touched.
+It runs on hosts without a YAML library. It refuses a shape that it does not read for sure, and names the line, so that
+a text is either understood as every YAML parser does, or not touched.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 _MARKER = re.compile(r"(?:^|(?<=\A\ufeff))(---|\.\.\.)(?=[ \t\r\n]|\Z)", re.M)
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _TAG = re.compile(r"![A-Za-z0-9_!:./-]*")
-#: What other tools write for a plain `<<`: the tag says of it what every parser takes it for.
+#: The tag that other tools write for a plain `<<`; every parser reads both as a merge key.
 _MERGE = re.compile(r"!!merge[ \t]+(?=<<[ \t]*:)")
 _HEADER = re.compile(r"[|>](?:[+-]?([1-9])?|([1-9])[+-])[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?=\r?\n|\Z)")
 _NOT_FIRST = frozenset(",[]{}#&*!|>'\"%@`")
 _FLOW = frozenset(",[]{}")
 _BLANK = frozenset(" \t\r\n")
-#: What may begin a key in YAML, and is read here as a value only.
+#: Letters that may begin a key in YAML, and are read here as a value only.
 _ODD_KEYS = {"*": "an alias as a key", "{": "a collection as a key", "[": "a collection as a key"}
 
 
@@ -96,7 +96,7 @@ def documents(text: str) -> list[Node]:
 
 
 def _link(text: str, root: Node) -> None:
-    """Lead each alias to the value it stands for: the last one before it with that anchor."""
+    """Lead each alias to its value: the last one before it with that anchor."""
     anchors: dict[str, Node] = {}
     for node in root.walk():
         if node.anchor:
@@ -155,7 +155,7 @@ class _Reader:
         return False
 
     def _is_mark(self, char: str, position: int) -> bool:
-        """True if this character stands alone there, as `- ` and `: ` do."""
+        """True if this character is alone there, as `- ` and `: ` are."""
         return self._char(position) == char and self._char(position + 1) in _BLANK
 
     def _must_end_line(self) -> None:
@@ -177,10 +177,10 @@ class _Reader:
         return node
 
     def _value(self, parent: int, compact: bool, dash: bool = False) -> Node:
-        """What follows a key, a dash or the start of a document.
+        """The value after a key, a dash or the start of a document.
 
-        parent: the column of what it belongs to. compact: a collection may begin on this line.
-        dash: a sequence may stand in the parent's own column, as below a key.
+        parent: the column of the key or dash that it belongs to. compact: a collection may begin on this line.
+        dash: a sequence may begin in the parent's own column, as below a key.
         """
         begin, anchor, tag, marked = self.pos, "", "", -1
         while True:
@@ -215,7 +215,7 @@ class _Reader:
         return column > parent or (dash and column == parent and self._is_mark("-", self.pos))
 
     def _content(self, parent: int, compact: bool, marked: bool) -> Node:
-        """The value at this position. marked: an anchor or a tag stands before it on its line."""
+        """The value at this position. marked: an anchor or a tag precedes it on its line."""
         char = self.text[self.pos]
         if self._is_mark("-", self.pos):
             if not compact or marked:
@@ -245,7 +245,7 @@ class _Reader:
         return node
 
     def _colon(self) -> int:
-        """Where the colon of the key that begins here stands; -1 where no key begins here."""
+        """The place of the colon after the key that begins here; -1 if no key begins here."""
         position, end = self.pos, self._line_end(self.pos)
         if self.text[position] in "'\"":
             position = self._closing(position)
