@@ -48,13 +48,13 @@ _ABOUT = frozenset(
     " version enabled required min max env authority headers".split()
 )
 
-#: What a search for names looks for before anything is decided; a superset of the words above.
+#: Expression that finds possible names before anything is decided; it matches more than the words above.
 HINTS = (
     "passw|passp|passc|passi|passo|pass\\b|pass_|pass-|_pass|pwd|pswd|secret|token|credential|key|auth|signature|"
     "\\bsig\\b|_sig\\b|psk|jwt|hook|session|cookie|salt|dsn|private|connection[_-]?string|bearer|hash|cert"
 )
 
-#: Values that say that there is a secret, or that there is none.
+#: Values that say that a secret is set, or that none is.
 _SAYS_NOTHING = re.compile(
     r"(?i)(?:yes|no|true|false|null|none|nil|undefined|empty|array|object|\(empty\)|\[?redacted\]?|\*+|x{3,}|required|"
     r"missing|invalid|incorrect|expired|unset|set|on|off)?"
@@ -89,7 +89,7 @@ _PART = re.compile(
 
 
 class Level(IntEnum):
-    """What a name says of its value."""
+    """How a name rates its value."""
 
     PLAIN = 0
     MAYBE = 1
@@ -103,7 +103,7 @@ def is_secret_name(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def level(name: str) -> Level:
-    """What a name says of its value, wherever a program shows the two together."""
+    """How secret a value is by its name, wherever a program shows the two together."""
     # Long names come from whoever writes to a log; their ends are enough.
     name = name[-120:]
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]

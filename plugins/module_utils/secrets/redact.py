@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets never leave the host: known values, and what a text itself shows to be one, are replaced by a mask.
+"""Secrets never leave the host: known values, and texts that look like a secret, are replaced by a mask.
 
 This is the one masker: no other module has an expression for passwords of its own.
 """
@@ -51,7 +51,7 @@ _COMMENT = re.compile(r"(?<!\s)\s+#|\A\s+#")
 #: Shorter values ("null", "root", "true") would mask half of every sentence.
 _SHORTEST = 6
 
-#: A setting that is no secret by its name is masked too, unless it is a word, a number, a path or a plain address.
+#: A setting whose name is not secret is masked too, unless it is a word, a number, a path or a plain address.
 _SHORTEST_ODD = 8
 #: Of a base64 text of more than a secret, this much of the secret's own part has to be there.
 _SHORTEST_PART = 8
@@ -121,12 +121,12 @@ def maskable(settings: Mapping[str, str], by_name: bool = False) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-#: A text without values that stand beside the name of a secret, and without what is a secret by its form.
+#: A text without values beside the name of a secret, and without texts that look like one.
 mask_named = mask_text
 
 
 def without_login(address: str) -> str:
-    """An address for people: without its user and password, and without what is a secret elsewhere in it.
+    """An address for people: without its user and password, and without any other secret in it.
 
     A password may have a slash or a hash, at which a parser ends the host; so it is masked before it is cut out.
     """
@@ -191,7 +191,7 @@ class Redactor:
                 continue
             forms |= spellings(value)
             forms.update(_in_base64(value))
-        # The longest first, or a part would be replaced and the rest left standing.
+        # The longest first, or a part would be replaced and the rest left visible.
         self._forms = sorted((form for form in forms if len(form) >= shortest), key=len, reverse=True)
         self._mask = mask
 

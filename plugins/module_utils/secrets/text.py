@@ -38,7 +38,7 @@ _ENOUGH = 400
 _MARK = r"""(?:\\{0,7}["'`]|&(?:quot|apos|\#0?39|\#x27|\#34);|%2[27])"""
 _OPENING = re.compile(_MARK)
 _BEFORE = re.compile(_MARK + r"\Z")
-#: What is between a name and its value. A name of an object of PHP says in which class it is.
+#: Separators between a name and its value. PHP prints the class of an object's property behind the name.
 _SEPARATOR = re.compile(
     rf"""(?:{_MARK})?(?::(?:protected|private|[\w\\]{{1,100}}:private))?\]?(?:{_MARK}\])?"""
     rf"""[ \t]{{0,40}}(?P<sign>=>|=&gt;|:=|={{1,2}}|:(?!:)|%3[aAdD])[ \t]{{0,40}}"""
@@ -96,7 +96,7 @@ _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|OPENSSH KEY)
 
 
 def mask_text(text: str) -> str:
-    """A text without values that stand beside the name of a secret, and without what is a secret by its form."""
+    """A text without values beside the name of a secret, and without texts that look like one."""
     for find in (_private_keys, _webhooks, _addresses, _named, _options, _tokens):
         text = _without(text, find(text))
     return text
@@ -200,7 +200,7 @@ def _named(text: str) -> Iterator[Span]:
         if said is Level.PLAIN:
             continue
         if said is Level.MAYBE:
-            # Most of these are no secrets and are gone through again: the beginning of the value has to be enough.
+            # Most of these are not secrets and are read again: the beginning of the value has to be enough.
             window = text[name_start : name_end + _ENOUGH]
             if not _value_of(window, name, 0, name_end - name_start, said):
                 continue
@@ -279,7 +279,7 @@ def _judged(text: str, span: Span | None, said: Level) -> Span | None:
 
 
 def _read(text: str, at: int, around: str, rest_of_line: str) -> Span | None:
-    """Where the value that begins at a place ends. around: the mark that encloses it together with its name."""
+    """The span of the value that begins at a place. around: the mark that encloses it together with its name."""
     opening = _OPENING.match(text, at)
     if opening and not (around and opening[0] == around):
         start = opening.end()
@@ -316,7 +316,7 @@ def _read(text: str, at: int, around: str, rest_of_line: str) -> Span | None:
 
 
 def _closing(text: str, at: int, mark: str) -> int:
-    """Where the text that a mark opened ends; the end of the line where nothing closes it."""
+    """The end of the text that a mark opened; the end of the line if nothing closes it."""
     place = at
     while True:
         found = text.find(mark, place)
@@ -336,7 +336,7 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _bracketed(text: str, at: int) -> Span | None:
-    """What a list or a map in one line holds; one over several lines has names of its own."""
+    """The span of a list or a map in one line; one over several lines has names of its own."""
     line_end = min(_line_end(text, at), at + 4096)
     opening, depth = text[at], 0
     for found in re.finditer(r"[\[\]{}()]", text[at:line_end]):
