@@ -315,7 +315,7 @@ def test_head_is_of_this_folder_and_no_other(origin: Origin, tmp_path: Path) -> 
     inside, outside = origin.clone / "sub", tmp_path / "plain"
     inside.mkdir()
     outside.mkdir()
-    for folder, text in ((inside, "lies inside"), (outside, "is no git checkout")):
+    for folder, text in ((inside, "lies inside"), (outside, "is not a git checkout")):
         with pytest.raises(CheckoutProblem, match=text) as caught:
             Checkout(Commands(str(folder))).head()
         assert caught.value.code == "not_a_checkout"

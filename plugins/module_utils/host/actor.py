@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who runs this, and from where."""
+"""The person and the program that run an operation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def actor(environment: Mapping[str, str], variables: Mapping[str, Any], user: str, controller: str) -> dict[str, Any]:
-    """Who runs this, and from where: user, controller, via, job.
+    """The person who runs an operation, and from where: user, controller, via, job.
 
     AWX says it by extra variables, CI systems by their environment.
     """

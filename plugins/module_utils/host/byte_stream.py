@@ -56,7 +56,7 @@ def supply(pieces: Iterable[bytes], start: Callable[[IO[bytes]], _Result]) -> _R
                 for piece in pieces:
                     _write(sink, piece)
         except BrokenPipeError:
-            # Who reads has ended, and says why.
+            # The reader exited; its own error explains why.
             pass
         except BaseException as error:
             failed.append(error)

@@ -35,7 +35,7 @@ class CommandTimedOut(CommandFailed):
 
 @dataclass(frozen=True)
 class Output:
-    """What a command printed, and how it ended."""
+    """Output of a command, and how it ended."""
 
     code: int
     stdout: str
@@ -46,9 +46,9 @@ class Output:
 class Commands:
     """Runs the commands of one operation.
 
-    cwd: where. inherited: descriptors for the children (the guard's kernel lock). redact: applied to
-    whatever is shown. timeout: seconds, None for no limit. last_line: where a long command's last line is told.
-    umask: of the commands; None for that of this process.
+    cwd: their folder. inherited: descriptors for the children (the guard's kernel lock). redact: applied to all output
+    that is shown. timeout: seconds, None for no limit. last_line: receives the last line of a long command. umask: of
+    the commands; None for that of this process.
     """
 
     cwd: str
@@ -72,9 +72,8 @@ class Commands:
     ) -> Output:
         """Run a command to its end. Raises CommandFailed; a destructive command is never started.
 
-        tell: whether it may take long, and its last line is told meanwhile. most: letters of its output; one that
-        prints more is stopped. shown: its output is only shown, so that of a long one the beginning and the end are
-        enough.
+        tell: it may take long, so its last line is shown meanwhile. most: letters of its output; a command that prints
+        more is stopped. shown: its output is only shown, so the beginning and the end of a long one are enough.
         """
         self.must_not_destroy(argv)
         limit = timeout if timeout is not None else self.timeout
@@ -138,7 +137,7 @@ def _captured(
     out, err = bounded.Kept(bounded.SHOWN if shown else most, bounded.SHOWN if shown else 0), _shown_part()
 
     def follow(pipe: IO[str], kept: bounded.Kept) -> None:
-        # Who is killed may leave a child that goes on to print.
+        # A killed command may leave a child that goes on printing.
         while (piece := pipe.read(65536)) and (shown or not out.is_cut):
             kept.take(piece)
         if out.is_cut and not shown:
@@ -191,7 +190,7 @@ def _to_its_end(
 def _watched(
     argv: Sequence[str], limit: float | None, last_line: LastLine, how: Mapping[str, Any]
 ) -> subprocess.CompletedProcess[str]:
-    """As subprocess.run, and each line is told when it comes."""
+    """As subprocess.run; each line is shown when it comes."""
     process = subprocess.Popen(
         list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how
     )
@@ -213,7 +212,7 @@ def _watched(
 def _fed(
     argv: Sequence[str], stdin: str, limit: float | None, last_line: LastLine, how: Mapping[str, Any]
 ) -> subprocess.CompletedProcess[str]:
-    """As subprocess.run with an input, and each line is told when it comes.
+    """As subprocess.run with an input; each line is shown when it comes.
 
     It gets files instead of pipes: a migration that speaks must not end where this process does.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Durable files: what is written here is on the disk before the caller goes on.
+"""Durable files: a file written here is on the disk before the caller continues.
 
 Root writes here too, into folders of other users: see owned_folder.
 """
@@ -28,7 +28,7 @@ def encode(document: dict[str, Any]) -> bytes:
 
 
 def read_state(path: str) -> bytes:
-    """The content of a file that is written here; empty when there is none. It is not a link."""
+    """The content of a state file; empty when there is none. Raises if it is a link."""
     try:
         descriptor = owned_folder.open_file(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -130,7 +130,7 @@ def append_line(path: str, line: bytes) -> None:
             os.fsync(descriptor)
         except OSError as error:
             os.ftruncate(descriptor, size)
-            # A full disk is told without a name, and a person has to know which disk.
+            # The kernel's error for a full disk has no file name, and a person has to know which disk.
             error.filename = path
             raise
     finally:

@@ -52,7 +52,7 @@ def put(part: str, target: str) -> None:
 
 
 def rename(path: str, kept: str) -> None:
-    """Rename a file, link or tree that nobody has written to since it was synced, or that is to be removed."""
+    """Rename a file, link or tree that was not written to since it was synced, or that will be removed."""
     os.rename(path, kept)
     for folder in {os.path.dirname(os.path.abspath(name)) for name in (path, kept)}:
         sync_folder(folder)

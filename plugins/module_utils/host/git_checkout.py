@@ -59,7 +59,7 @@ class Resolved:
 class Checkout:
     """One checkout. scratch: a folder that takes new objects instead of the checkout (check mode).
 
-    aside: tracked paths that are something else here, and are no changes.
+    aside: tracked paths that are something else here, and do not count as changes.
     """
 
     commands: Commands
@@ -84,19 +84,19 @@ class Checkout:
     # -- reading ---------------------------------------------------------------------------------
 
     def head(self) -> str:
-        """The commit that is checked out. Raises CheckoutProblem where this is no checkout of its own."""
+        """The commit that is checked out. Raises CheckoutProblem if the path is not a checkout of its own."""
         path = self.commands.cwd
         asked = self.run("rev-parse", "--show-toplevel", "--verify", "HEAD^{commit}", check=False)
         if asked.code != 0:
             said = excerpt(asked.stderr)
-            raise CheckoutProblem("not_a_checkout", f"{path} is no git checkout: {said}")
+            raise CheckoutProblem("not_a_checkout", f"{path} is not a git checkout: {said}")
         top, commit = asked.stdout.split("\n")[:2]
         if os.path.realpath(top) != os.path.realpath(path):
-            raise CheckoutProblem("not_a_checkout", f"{path} is no git checkout of its own: it lies inside {top}")
+            raise CheckoutProblem("not_a_checkout", f"{path} is not a git checkout of its own: it lies inside {top}")
         return commit
 
     def repository(self) -> str:
-        """The remote's address; empty where there is none."""
+        """The remote's address; empty if it has none."""
         return self.run("remote", "get-url", self.remote, check=False).stdout.strip()
 
     def tags_at(self, commit: str) -> list[str]:
@@ -110,10 +110,10 @@ class Checkout:
         return [entry for entry in status.split("\0") if entry and not self.link_above(entry[3:])]
 
     def link_above(self, name: str) -> str:
-        """The link to somewhere else that stands where git has a folder above this file; empty where none does.
+        """A link to another place at or above this file, where git has a folder; empty if there is none.
 
-        It is how a data volume is put into a checkout. git would take what lies behind it for removed, and replace it
-        by a folder of its own.
+        Such a link puts a data volume into a checkout. git would take the files behind it for removed, and replace the
+        link by a folder of its own.
         """
         parts = name.split("/")[:-1]
         above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
@@ -147,7 +147,7 @@ class Checkout:
         return [name for name in found if name and not self._tracks(source, name) and not self._left_of(target, name)]
 
     def _in_place_of(self, name: str) -> str:
-        """What stands where git will write a file: that file, or a file or link where it needs a folder."""
+        """The path that is in the way of a file of git: that file itself, or a file or link where it needs a folder."""
         parts = name.split("/")
         for depth in range(1, len(parts) + 1):
             part = "/".join(parts[:depth])
@@ -175,7 +175,7 @@ class Checkout:
         return self.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout
 
     def show(self, commit: str, path: str) -> str | None:
-        """A file of a commit; None where it has none of that name."""
+        """The content of a file of a commit; None if the commit has no such file."""
         shown = self.run("show", f"{commit}:{path}", check=False)
         return shown.stdout if shown.code == 0 else None
 

@@ -17,7 +17,7 @@ _PREFIX = re.compile(r"refs/(?:heads|tags|remotes/[^/]+)/")
 
 
 def place(address: str) -> str:
-    """What an address of a repository names: host and path, whatever way it is reached by.
+    """Host and path of a repository's address, whatever protocol reaches it.
 
     `https://user:token@git.example.com/shop.git`, `git@git.example.com:shop` and
     `ssh://git@git.example.com:22/shop/` are one place.

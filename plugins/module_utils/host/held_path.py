@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
-#: What a release makes for itself, or the releases' own folders: sharing it would destroy it.
+#: Paths that a release makes for itself, or the releases' own folders: sharing one would destroy it.
 OF_EACH_RELEASE = (".git", "vendor", "bootstrap/cache")
 _OF_THE_LAYOUT = ("releases", "shared", "repository", "current", "in-place", "public", "artisan")
 
@@ -108,12 +108,12 @@ _RULES: Mapping[str, str] = {
 
 
 def inventory_problems(variables: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the paths among an inventory's variables, each as a sentence without its full stop."""
+    """Problems of the paths among an inventory's variables, each as a sentence without its full stop."""
     found = []
     for name, rule in _RULES.items():
         value = variables.get(name)
         if value is None or value == "" and rule in ("name", "last"):
-            # What is required and not given has a sentence of its own.
+            # A required path that is missing has a message of its own.
             continue
         if rule == "shared":
             why = shared_problem(value)

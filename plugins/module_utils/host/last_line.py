@@ -27,14 +27,14 @@ WIDTH = 240
 EVERY = 0.2
 REACH = 4096
 
-#: Letters of a line of which the last is told.
+#: Letters of a line of which the last is shown.
 _LONGEST = 65536
 
 
 class LastLine:
     """A file that holds one line, and is there only while a command runs.
 
-    redact: takes the secrets out of a line. Nobody depends on the file: a disk that takes nothing is no failure.
+    redact: takes the secrets out of a line. Nothing depends on the file: a full disk is not a failure.
     """
 
     def __init__(self, path: str, redact: Callable[[str], str]) -> None:
@@ -74,7 +74,7 @@ def file_in_memory(name: str) -> IO[bytes]:
 def await_end(
     process: subprocess.Popen[Any], limit: float | None, outputs: Sequence[IO[bytes]], told: LastLine | None
 ) -> None:
-    """Wait until a command ends that writes into files, and tell its last line meanwhile.
+    """Wait until a command that writes into files ends, and show its last line meanwhile.
 
     limit: seconds; raises subprocess.TimeoutExpired, and the command goes on.
     """

@@ -6,8 +6,8 @@
 
 A run with `--become` writes into folders of an unprivileged user, who may put a link in the place of any file there, at
 any moment. So root reaches a folder through folders alone, opens a file by its name in the open folder, never through
-a link, and has the owner's rights meanwhile. A user who is not root has only rights of their own, and nothing of this
-applies but that state files are no links.
+a link, and has the owner's rights meanwhile. A user who is not root has only rights of their own: then the only rule
+here is that a state file is not a link.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LINKS = 40
 
 
 class NotFollowed(OSError):
-    """A link, or what is no file, in the place of a file or a folder. The text says so, filename says where."""
+    """A link, or anything that is not a regular file, in the place of a file or a folder. filename says where."""
 
 
 def _not_followed(path: str, what: str) -> NotFollowed:
@@ -133,7 +133,7 @@ def entered(path: str) -> Iterator[int]:
 def open_file(path: str, flags: int) -> int:
     """Open a file by its name in its folder; a new one is for its owner alone.
 
-    Raises NotFollowed for a link, a pipe and whatever else is no file, and OSError.
+    Raises NotFollowed for a link, a pipe and anything else that is not a regular file, and OSError.
     """
     with entered(os.path.dirname(path)) as folder:
         try:
@@ -154,7 +154,7 @@ def open_file(path: str, flags: int) -> int:
 
 @contextlib.contextmanager
 def rights_in(folder: int) -> Iterator[None]:
-    """Have the rights of an open folder's owner. Who acts for somebody already has no more than those."""
+    """Have the rights of an open folder's owner. A process that acts for somebody already has no more than those."""
     if os.geteuid() == 0 and ctypes.CDLL(None).setfsuid(-1) != 0:
         yield
         return
@@ -163,7 +163,7 @@ def rights_in(folder: int) -> Iterator[None]:
 
 
 def owner_of(path: str) -> int:
-    """Who owns a folder, reached as it is worked in."""
+    """The number of the user who owns a folder, reached as it is worked in."""
     descriptor = opened(path)
     try:
         return os.fstat(descriptor).st_uid
@@ -196,7 +196,7 @@ def remove_tree(path: str) -> None:
 
 
 def nearest_owner(path: str) -> int:
-    """Who owns a folder; where it is missing, the one that it will be made in."""
+    """The number of the user who owns a folder, or the nearest folder above it that exists."""
     try:
         return owner_of(path)
     except FileNotFoundError:

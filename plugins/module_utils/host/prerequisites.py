@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host must have before a procedure is run on it, asked without changing anything."""
+"""Prerequisites of a host for a procedure, checked without changing anything."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def look(
 
 
 def umask(served: str) -> dict[str, Any]:
-    """The umask of this login, and whether it hides new files from who reads those that are served."""
+    """The umask of this login, and whether it hides new files from the user who serves them."""
     mask = serving_umask.present_umask()
     return {"mask": f"{mask:03o}", "hides": serving_umask.serving(mask, serving_umask.modes_of(served)) != mask}
 
 
 def state_folder(path: str) -> dict[str, Any]:
-    """Whether operations can be recorded there: the folder is there and writable, or can be made."""
+    """Says if operations can be recorded in the state folder: it is there and writable, or can be made."""
     present = os.path.isdir(path)
     where = path if present else os.path.dirname(path.rstrip("/"))
     writable = os.path.isdir(where) and os.access(where, os.W_OK | os.X_OK)

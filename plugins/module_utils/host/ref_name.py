@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which text may be the name of a tag or a branch: git's own rules (git-check-ref-format), and no option."""
+"""Valid names of tags and branches: git's own rules (git-check-ref-format), and no option."""
 
 from __future__ import annotations
 
 import re
 
-#: What has a meaning of its own in an expression of git, and what no screen shows.
+#: Characters with a meaning in an expression of git, and characters that no screen shows.
 _NEVER = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be said of a host's safety without being root: updates, open ports, accounts, keys."""
+"""Facts about a host's safety that need no root: updates, open ports, accounts, keys."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Upgrade:
 
 
 def upgrades(listed: str) -> list[Upgrade]:
-    """What `apt list --upgradable` says, in the language C."""
+    """Packages that `apt list --upgradable` names, in the language C."""
     found = [match for match in map(_UPGRADE.match, listed.splitlines()) if match]
     return [
         Upgrade(

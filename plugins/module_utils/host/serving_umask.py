@@ -49,7 +49,7 @@ def of_code(folder: str) -> int:
 
 
 def of_storage(folder: str, storage: str) -> int:
-    """The umask for what artisan makes: php-fpm goes on writing into the same log, where its group may."""
+    """The umask for files that artisan makes: php-fpm writes into the same log, if its group may."""
     try:
         writable = stat.S_IMODE(os.stat(storage).st_mode)
     except OSError:

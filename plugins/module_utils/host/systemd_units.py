@@ -42,7 +42,7 @@ Runner = Callable[[Sequence[str]], "tuple[int, str, str]"]
 
 
 class SystemdError(RuntimeError):
-    """systemd could not be asked, or was asked for something that is no unit name."""
+    """systemd could not be asked, or a name is not a unit name."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def unit_name(name: str) -> str:
     """The full name of a unit: C(nginx) is C(nginx.service)."""
     text = name.strip()
     if not _UNIT.match(text) or text.startswith(("-", ".")):
-        raise SystemdError(f"{name!r} is no systemd unit name; it must be like nginx or app-queue@1.service")
+        raise SystemdError(f"{name!r} is not a systemd unit name; write one like nginx or app-queue@1.service")
     return text if text.endswith(_SUFFIXES) else text + ".service"
 
 

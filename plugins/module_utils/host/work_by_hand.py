@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-#: What changes a service, by the program that does it: words one of which is its command.
+#: Commands that change a service, by program: the first words after the program's name.
 _COMPOSE = ("up", "down", "pull", "build", "restart", "stop", "start", "rm", "create", "run")
 _CHANGES = {
     "docker-compose": _COMPOSE,
