@@ -191,7 +191,6 @@ NOT_YET_PLAIN = (
     "plugins/module_utils/backup",
     "plugins/module_utils/compose",
     "plugins/module_utils/console",
-    "plugins/module_utils/docker",
     "plugins/module_utils/dokku",
     "plugins/module_utils/github",
     "plugins/module_utils/guard",

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What containers use of memory and CPU, from the kernel's own files.
+"""Memory and CPU that containers use, from the kernel's own files.
 
-The files may be read by everybody. The engine's `stats` says the same, but whoever may ask the engine is root.
+The files may be read by everybody. The engine's `stats` says the same, but a user who may ask the engine is as good as
+root.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-#: Where the kernel shows its groups: version 2, and of version 1 the controllers that matter here.
+#: Folders in which the kernel shows its groups: version 2, and of version 1 the controllers that matter here.
 ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/cpu,cpuacct")
 
 #: A container's folder is under the engine's own, or a slice of systemd; deeper where the engine is in a container.
 _DEPTH = 8
 _NAME = re.compile(r"(?:docker-|cri-containerd-)?([0-9a-f]{64})(?:\.scope)?")
 
-#: What the kernel says where there is no limit, in version 1: more than any machine has.
+#: The kernel's value for "no limit" in version 1: more than any machine has.
 _NO_LIMIT = 2**60
 
 
@@ -31,7 +32,7 @@ _NO_LIMIT = 2**60
 class Sample:
     """One look at a container. memory: bytes without the file cache that can be dropped. cpu_seconds: since its start.
 
-    limit: bytes; None where there is none. oom_kills: processes that were killed for want of memory.
+    limit: bytes; None without a limit. oom_kills: processes that were killed for want of memory.
     """
 
     at: float
@@ -57,7 +58,7 @@ def folders(containers: Iterable[str], roots: Iterable[str] = ROOTS) -> dict[str
 
 
 def sample(places: Iterable[str]) -> Sample:
-    """What the folders of one container say now."""
+    """Present memory and CPU of one container, from its folders."""
     memory = limit = cpu = None
     kills = 0
     for place in places:
@@ -79,7 +80,7 @@ def sample(places: Iterable[str]) -> Sample:
 
 
 def cores(before: Sample, after: Sample) -> float | None:
-    """How many cores were at work between two samples; None where that can't be told."""
+    """Number of cores at work between two samples; None if it is not known."""
     passed = after.at - before.at
     if before.cpu_seconds is None or after.cpu_seconds is None or passed <= 0:
         return None

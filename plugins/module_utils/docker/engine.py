@@ -57,10 +57,11 @@ class RegistryProblem(Exception):
         self.text = text
 
 
-#: What is left of an answer where the engine also tried without TLS, as it does for a registry on a loopback address.
+#: The answer of a registry where the engine also tried without TLS, as it does on a loopback address.
 _TRIED_WITHOUT_TLS = "HTTP request to an HTTPS server"
 
-#: What the engine says of a registry, in the order in which it decides; it passes on the words of many programs.
+#: Words of the engine's errors about a registry, in the order in which they decide; it passes on those of many
+#: programs.
 _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("no_space", ("no space left", "disk quota exceeded")),
     (
@@ -185,7 +186,7 @@ class Engine:
                 raise
 
     def remove_container(self, identity: str) -> None:
-        """Remove a container, running or not; one that is gone is no problem."""
+        """Remove a container, running or not; one that is gone already is not an error."""
         try:
             self.request("DELETE", f"/containers/{identity}?force=true&v=true")
         except EngineError as error:
@@ -195,7 +196,7 @@ class Engine:
     # -- images ----------------------------------------------------------------------------------
 
     def image(self, reference: str) -> dict[str, Any] | None:
-        """What is known of a local image; None where there is none."""
+        """The engine's description of a local image; None if there is no such image."""
         try:
             return self._object("GET", f"/images/{urllib.parse.quote(reference, safe='/:@')}/json")
         except EngineError as error:
@@ -260,7 +261,8 @@ class Engine:
     ) -> None:
         """Download an image by its digest. Raises RegistryProblem.
 
-        watch: called as the download goes on; what it raises stops it, because the engine gives up with the connection.
+        watch: called during the download; an exception from it stops the download, because the engine gives up with
+        the connection.
         """
         query = urllib.parse.urlencode({"fromImage": repository, "tag": digest})
         headers = {"X-Registry-Auth": auth} if auth else None
@@ -269,7 +271,7 @@ class Engine:
             if response.status >= 300:
                 content = response.read(bounded.SHOWN)
                 raise registry_problem(registry, response.status, _message(_document(content), content))
-            # The answer has begun before the download has: what went wrong stands in the stream.
+            # The status line came before the download began: an error of the download is in the stream.
             for event in _events(response):
                 watch()
                 if event.get("error"):
@@ -315,11 +317,11 @@ def _message(answer: Any, content: bytes) -> str:
     return cut(content.decode("utf-8", "replace").strip()) or "it gave no reason"
 
 
-# -- where the engine is, and what it is told for a registry --------------------------------------
+# -- the engine's address, and logins for a registry --------------------------------------
 
 
 def _settings() -> dict[str, Any]:
-    """What `docker login` and `docker context use` left for this user."""
+    """The settings that `docker login` and `docker context use` left for this user."""
     folder = os.environ.get("DOCKER_CONFIG") or os.path.join(os.path.expanduser("~"), ".docker")
     try:
         with open(os.path.join(folder, "config.json"), "rb") as handle:

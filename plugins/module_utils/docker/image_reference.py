@@ -23,7 +23,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 class BadReference(ValueError):
-    """A text is no image reference."""
+    """A text is not an image reference."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,15 @@ def parse(text: str) -> Reference:
     """A reference from its text. Raises BadReference."""
     match = _REFERENCE.fullmatch(text)
     if match is None:
-        raise BadReference(f"'{text}' is no image reference: it would be name:tag or name@sha256:<64 hex digits>")
+        raise BadReference(f"'{text}' is not an image reference: write name:tag or name@sha256:<64 hex digits>")
     return Reference(match["repository"], match["tag"] or "", match["digest"] or "")
 
 
 def is_tag(text: str) -> bool:
-    """Whether a text may be a tag."""
+    """True if a text may be a tag."""
     return _TAG.fullmatch(text) is not None
 
 
 def same_repository(one: str, other: str) -> bool:
-    """Whether two repositories are one, however they are spelt."""
+    """True if two repositories are one, however they are spelt."""
     return Reference(one).canonical == Reference(other).canonical

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether an image is in its registry, asked over the registry's own API: no engine, nothing is downloaded.
+"""Checks that an image is in its registry, over the registry's own API: no engine, nothing is downloaded.
 
 Only "there" and "not there" are answers. A registry that refuses, or can't be reached, leaves it unknown: GHCR answers
 "denied" for an image that does not exist as for one that the login may not see.
@@ -49,7 +49,7 @@ Open = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Look:
-    """What a registry says of an image. why: empty where it is there."""
+    """A registry's answer about an image. why: empty if the image is there."""
 
     image: str
     state: str
@@ -68,7 +68,7 @@ class Registry:
     timeout: float = 30
 
     def look(self, image: str) -> Look:
-        """Whether an image is there. Raises BadReference for a text that is none."""
+        """Ask the registry if an image is there. Raises BadReference for a text that is not an image reference."""
         reference = parse(image)
         registry, _slash, path = reference.canonical.partition("/")
         host = "registry-1.docker.io" if registry == DOCKER_HUB else registry
@@ -97,9 +97,9 @@ class Registry:
         return status, headers
 
     def _authorization(self, asked: str, registry: str) -> tuple[str, str]:
-        """The header for a challenge of a registry, and what a person should know of it.
+        """The header for a challenge of a registry, and a note for people.
 
-        The header is empty where the challenge can't be met. Raises ValueError for an answer that is none.
+        The header is empty where the challenge can't be met. Raises ValueError for an invalid answer.
         """
         login = login_of(self.logins, registry)
         scheme, values = challenge(asked)
@@ -165,10 +165,10 @@ def logins_for(
     password: str = "",
     registry: str = "",
 ) -> tuple[Login, ...]:
-    """The logins of a list, and the one that is given beside it. Pure.
+    """The logins of a list, and the one given beside it. Pure.
 
     That one belongs to `registry`, or without a name to the only registry of the images that has no login in the list.
-    Raises BadLogin where its registry is not known, and BadReference for a text that is no image.
+    Raises BadLogin if its registry is not known, and BadReference for a text that is not an image reference.
     """
     found = listed(given)
     hosts = [parse(image).canonical.partition("/")[0] for image in images]
@@ -194,7 +194,7 @@ def challenge(text: str) -> tuple[str, dict[str, str]]:
 
 
 def judged(image: str, host: str, status: int, headers: Mapping[str, str]) -> Look:
-    """What an answer says. Pure."""
+    """The meaning of a registry's answer. Pure."""
     if status == 200:
         return Look(image, PRESENT, headers.get("docker-content-digest", ""))
     if status == 404:

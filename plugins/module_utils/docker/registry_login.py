@@ -51,7 +51,7 @@ def name_of(text: str) -> str:
 
 
 def login_of(logins: Iterable[Login], registry: str) -> Login | None:
-    """The login of a registry; None where it has none, and is asked without one."""
+    """The login of a registry; None if it has none, and is asked without one."""
     wanted = name_of(registry)
     return next((one for one in logins if one.registry == wanted), None)
 
@@ -73,7 +73,7 @@ def listed(given: Iterable[Mapping[str, Any]]) -> tuple[Login, ...]:
 
 
 def owners(registries: Iterable[str], logins: Sequence[Login]) -> tuple[str, ...]:
-    """The registries that a login without a name may belong to: those that have none of their own."""
+    """The registries that a login without a name may belong to: those without a login of their own."""
     names = dict.fromkeys(name_of(one) for one in registries)
     return tuple(name for name in names if login_of(logins, name) is None)
 
@@ -109,7 +109,7 @@ def placed(
 
 
 def belongs(registry: str, realm: str, token_host: str = "") -> bool:
-    """Whether a token service, by its address, is the registry's: on its host, a known one, or one that is named."""
+    """True if a token service, by its address, is the registry's: on its host, a known one, or one that is named."""
     host = (urlsplit(realm).hostname or "").lower()
     own = (urlsplit(f"//{name_of(registry)}").hostname or "").lower()
     named = (urlsplit(f"//{token_host}").hostname or "").lower() if token_host else ""
