@@ -194,7 +194,6 @@ NOT_YET_PLAIN = (
     "plugins/module_utils/dokku",
     "plugins/module_utils/github",
     "plugins/module_utils/guard",
-    "plugins/module_utils/health",
     "plugins/module_utils/hotfix",
     "plugins/module_utils/laravel",
     "plugins/module_utils/migrations",

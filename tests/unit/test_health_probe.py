@@ -299,7 +299,7 @@ RAW: dict[str, tuple[Script, str]] = {
     ),
     "closes": (lambda client: None, "the connection"),
     "breaks off": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort"), "breaks off after 5 bytes"),
-    "is no HTTP": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), "what answers is no HTTP server"),
+    "is no HTTP": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not HTTP"),
 }
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a failure is about: the release, or the surroundings that no release can influence."""
+"""The cause of a failure: the release, or surroundings that no release can influence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Problem:
 
 
 def verdict(problems: Iterable[Problem], redact: Callable[[str], str] = str) -> dict[str, Any]:
-    """What the gate answers: ok, reason, about (both empty where ok), and surroundings: what it passed over."""
+    """The gate's answer: ok, reason, about (both empty if ok), and surroundings: problems that it passed over."""
     found = list(problems)
     red = [problem for problem in found if problem.red]
     about = RELEASE if any(problem.about == RELEASE for problem in red) else SURROUNDINGS
@@ -90,12 +90,12 @@ def so_before(found: Mapping[str, str], before: Mapping[str, str] | None) -> lis
 
 
 def of_error(error: str) -> str:
-    """What the error of a step is about."""
+    """The cause of a step's error: release or surroundings."""
     return SURROUNDINGS if _MACHINE.search(error) else RELEASE
 
 
 def of_record(record: Mapping[str, Any]) -> str:
-    """What an operation that did not succeed failed for: release, surroundings or cut; empty where that is not known.
+    """The cause of a failed operation: release, surroundings or cut; empty if it is not known.
 
     Records of older runs do not say it; there the answers and the error show it.
     """

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an inventory says of one endpoint: what is asked, and what the answer must be. Nothing is asked here."""
+"""One endpoint as an inventory describes it: its request, and the answer that it must give. Nothing is asked here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
-#: A shorter value is no secret, and to replace it would spoil every text.
+#: A shorter value is not a secret, and to replace it would spoil every text.
 SECRET_LENGTH = 4
 REQUEST_ID = (
     "X-Request-Id",
@@ -296,7 +296,7 @@ def _shown(value: Any) -> str:
 
 
 def require_rounds(deadline: float, interval: float, successes: int) -> None:
-    """Whether the rounds that are asked for can be had at all."""
+    """Raise if the requested rounds do not fit into the deadline."""
     if successes < 1:
         raise HealthCheckError(f"'successes' is {successes}; it must be 1 or more")
     if deadline < 0 or interval < 0:

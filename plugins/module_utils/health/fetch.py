@@ -56,7 +56,7 @@ class _Reader(io.RawIOBase):
 
 
 class _Socket:
-    """What http.client uses of a socket."""
+    """The methods of a socket that http.client uses."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
@@ -74,7 +74,7 @@ class _Socket:
 
 
 class Answer(NamedTuple):
-    """What a server sent, ready to be judged."""
+    """A server's answer, ready to be judged."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -215,7 +215,7 @@ def _handshake(
 
 
 def _shown_certificate(dial_host: str, dial_port: int, host: str, deadline: Deadline) -> str:
-    """What the refused certificate says of itself. Nothing is sent over this unverified connection."""
+    """The names and dates of the refused certificate. Nothing is sent over this unverified connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -350,7 +350,7 @@ def _exchange(
     except http.client.IncompleteRead:
         raise Unreachable(f"answers {status}, but breaks off after {len(received)} bytes", status) from None
     except http.client.HTTPException as error:
-        raise Unreachable(f"what answers is no HTTP server ({type(error).__name__})", status) from None
+        raise Unreachable(f"the answer is not HTTP ({type(error).__name__})", status) from None
     except (OSError, ValueError) as error:
         raise Unreachable(f"the connection breaks: {_os_reason(error)}", status) from None
 

@@ -49,7 +49,7 @@ SPEED = "speed"
 
 _MISSING = object()
 _LOGIN = re.compile(r"(log|sign)[-_]?in\b|/(auth|sso|oauth2?|cas)\b", re.IGNORECASE)
-# The values of these headers are no secrets, and hiding "application/json" would spoil an excerpt.
+# The values of these headers are not secret, and hiding "application/json" would spoil an excerpt.
 _PUBLIC_HEADERS = frozenset(
     ("accept", "accept-language", "cache-control", "content-type", "host", "origin", "referer", "user-agent")
 )
@@ -58,9 +58,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 @dataclass(frozen=True)
 class Result:
-    """What one check found. C(reason) is empty when, and only when, the check is satisfied.
+    """Result of one check. C(reason) is empty when, and only when, the check is satisfied.
 
-    C(about): what the reason is about, release or surroundings; empty where there is none, or before C(against) told.
+    C(about): the cause of the reason, release or surroundings; empty without a reason, and before C(against) ran.
     C(warnings): what a person should know of a check that is satisfied.
     """
 
@@ -225,7 +225,7 @@ def _slow(result: Result, before: Mapping[str, Any]) -> Result:
 
 
 def problems(results: Sequence[Result]) -> list[Problem]:
-    """What the gate has to say of its answers."""
+    """The problems and warnings of the gate's answers."""
     found = [Problem(f"{result.name}: {result.reason}", result.about or RELEASE) for result in results if not result.ok]
     warned = [(result.name, text) for result in results for text in result.warnings]
     return found + [Problem(f"{name}: {text}", SURROUNDINGS, red=False) for name, text in warned]
@@ -240,7 +240,7 @@ def look(checks: Sequence[Check]) -> list[dict[str, Any]]:
 
 
 def _document(answer: Answer) -> tuple[Any, str]:
-    """The body as JSON, or why it is none."""
+    """The body as JSON, or the reason why it is not JSON."""
     if not answer.complete:
         return _MISSING, f"the body is larger than {BODY_LIMIT // 1024 // 1024} MiB: not a health answer"
     if not answer.body.strip():
@@ -266,7 +266,7 @@ def _status_problem(check: Check, answer: Answer, redactor: Redactor) -> str:
 
 
 def _location(url: str, location: str) -> str:
-    """Where a redirect leads, without its query, which may hold a token."""
+    """The target of a redirect, without its query, which may hold a token."""
     try:
         own, there = urlsplit(url), urlsplit(redact.without_login(location))
     except ValueError:

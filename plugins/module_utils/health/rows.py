@@ -19,9 +19,9 @@ ORDER = (OK, WARN, BAD)
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the screen. level: ok, warn or bad. details: lines below it. ways: what mends it, to type.
+    """One line of the screen. level: ok, warn or bad. details: lines below it. ways: remedies, to type.
 
-    moving: whether an operation that goes on may be what is seen.
+    moving: an operation at work may be the cause.
     """
 
     topic: str
@@ -47,7 +47,7 @@ class Disk:
 
 
 def worst(levels: Sequence[str]) -> str:
-    """The worst of these levels; ok where there is none."""
+    """The worst of these levels; ok without any."""
     return max(levels, key=ORDER.index, default=OK)
 
 
@@ -116,7 +116,7 @@ def disk_row(disk: Disk, warn: float, bad: float) -> Row:
 
 
 def under_way(history: Mapping[str, Any]) -> str:
-    """The operation of this collection that goes on now, and since when; empty without one."""
+    """The operation of this collection that is at work, and since when; empty without one."""
     lease = history.get("lease") or {}
     if lease.get("standing") not in ("running", "waiting"):
         return ""
@@ -129,9 +129,9 @@ def moving(rows: Iterable[Row]) -> list[Row]:
 
 
 def during(rows: Iterable[Row], what: str) -> list[Row]:
-    """The rows as they are told while something goes on: what it may be the cause of is not damage to be mended.
+    """The rows as shown while something is under way: what it may have caused is not damage to be mended.
 
-    what: what goes on; empty where nothing does.
+    what: the work under way; empty if there is none.
     """
     return [_passing(row, what) if what and row.moving and row.level != OK else row for row in rows]
 
