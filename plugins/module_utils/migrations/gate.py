@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges where the database stands against the release that runs after a change. Pure."""
+"""Compares the database with the release that runs after a change. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Found:
-    """What the release that runs says. applied: None where it can't be told, and error says why.
+    """Migrations as the running release reports them. applied: None if they are not known; error says why.
 
     known: the migrations that its own migrator finds; None where the release did not boot. broken: it does not boot.
     """
@@ -25,7 +25,7 @@ class Found:
 
     @property
     def pending(self) -> tuple[str, ...] | None:
-        """Migrations of the release that the database lacks; None where that can't be told."""
+        """Migrations of the release that the database lacks; None if that is not known."""
         if self.applied is None or self.known is None:
             return None
         return tuple(sorted(set(self.known) - set(self.applied)))
@@ -51,7 +51,7 @@ class Judged:
 
 
 def found(answer: Mapping[str, Any]) -> Found:
-    """What an application answered about its migrations, see ask() of laravel/probe.py."""
+    """Migrations from an application's answer, see ask() of laravel/probe.py."""
     database = answer.get("database") or {}
     why = answer.get("boot_error") or answer.get("unanswered") or database.get("error") or answer.get("error")
     files = database.get("files")
@@ -72,7 +72,7 @@ def judge(now: Found, planned: Mapping[str, Any] | None, procedure: str, directi
     """
     record = planned or {}
     back = direction == "back"
-    # Who asked for `keep` or `skip` has taken what is pending on themselves.
+    # With `keep` or `skip` the user has accepted the pending migrations.
     bound = not back and procedure in ("deploy", "rollback") and "pending" in record
     strict = bound and record.get("mode") not in ("skip", *(("keep",) if procedure == "rollback" else ()))
     pending = now.pending

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the migrations between two releases let a change go on, what is run or undone, and what that costs."""
+"""Decides if the migrations between two releases let a change continue, which are run or undone, and the cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Undoing
 
-#: What a migration leaves that failed or was cut off, where the database has no transactions for it (MySQL, SQLite).
+#: The state that a failed or killed migration leaves in a database without transactions for it (MySQL, SQLite).
 LEFT_HALF_DONE = "may have left a part of its changes: this database can't take them back by itself"
 
 
@@ -28,12 +28,12 @@ MODES = {"rollback": ("refuse", "keep", "down"), "deploy": ("run", "skip", "keep
 
 @dataclass(frozen=True)
 class Migrations:
-    """What is known of the migrations of one operation.
+    """Migrations of one operation.
 
-    system: what the names of its procedures begin with, such as laravel. target: the release to go to, for people.
+    system: the prefix of its procedures' names, such as laravel. target: the release to go to, for people.
     typed: the same as it is typed. here: migrations are run and undone on this host. ups: the SQL of those that a
     deploy would run, by name. row_counts: how many rows a loss concerns, by its text. pending: migrations of the
-    present release that the database lacks. unasked: what could not be asked about the target, as sentences.
+    present release that the database lacks. unasked: questions about the target that got no answer, as sentences.
     """
 
     system: str
@@ -51,7 +51,7 @@ class Migrations:
 
     @property
     def migrates(self) -> bool:
-        """Whether this operation lets the target run what is pending then, whether it is known by now or not."""
+        """True if this operation lets the target run what is pending then, whether it is known by now or not."""
         return self.procedure == "deploy" and self.mode != "skip" and self.here
 
     @property
@@ -67,7 +67,7 @@ class Migrations:
 
     @property
     def cost(self) -> list[str]:
-        """What undoing destroys."""
+        """Data that undoing destroys."""
         untried = self.undoing.untried
         return [
             f"{loss.text} ({self.row_counts[loss.text]})" if loss.text in self.row_counts else loss.text
@@ -142,7 +142,7 @@ def _refuse_deploy(known: Migrations) -> Refusal | None:
     comparison = known.comparison
     if known.mode == "keep":
         return None
-    # What the target's packages bring is seen when they are there: then it migrates, and the gate looks again.
+    # Migrations of the target's packages are known once they are installed: then it migrates, and the gate looks again.
     if comparison.verdict == "unknown" and not comparison.unsure and known.mode != "skip":
         return Refusal(
             "migrations_unknown",
@@ -183,7 +183,7 @@ def _describe_downs(known: Migrations) -> list[str]:
 
 
 def record(known: Migrations) -> dict[str, Any]:
-    """What the plan and the ledger say about migrations."""
+    """The migrations as the plan and the ledger record them."""
     comparison = known.comparison
     sql: dict[str, list[str]] = {}
     if known.undoes:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the database stands against the code that is to run on it."""
+"""Compares the migrations of a database with those of the code that will run on it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Position:
-    """What is known before a switch.
+    """Migrations of both codes and of the database before a switch.
 
     applied: the database's migrations, in the order in which they ran; None when it can't be read.
-    current and target: the migrations that the two codes bring. unsure: migrations of which it can't be told whether
-    the target brings them. unsure_here: the same of the present code. why: what could not be asked, and why not.
+    current and target: the migrations that the two codes bring. unsure: migrations that the target may or may not
+    bring. unsure_here: the same of the present code. why: the question without an answer, and its error.
     """
 
     applied: Sequence[str] | None
@@ -35,10 +35,10 @@ class Comparison:
     """The verdict.
 
     verdict: same, ahead (the database has migrations that the present code knows and the target does not), behind
-    (the target expects migrations that the database lacks), diverged (both), unknown (it can't be told). ahead: newest
+    (the target expects migrations that the database lacks), diverged (both), unknown. ahead: newest
     first, the order in which they would be undone. behind: in the order in which they would run. foreign: migrations of
     the database that neither code knows; the present code runs with them, so they say nothing about the difference
-    between the two. unsure: migrations of which it can't be told whether they are part of that difference.
+    between the two. unsure: migrations that may or may not be part of that difference.
     """
 
     verdict: str
@@ -49,7 +49,7 @@ class Comparison:
     unsure: tuple[str, ...] = ()
 
 
-#: What a code says about a migration.
+#: Answers of a code about a migration.
 KNOWS, LACKS, UNTOLD = "knows", "lacks", "can't tell"
 
 
@@ -84,7 +84,7 @@ def compare(position: Position) -> Comparison:
         found.setdefault(place(False, here.get(name, LACKS), there.get(name, LACKS)), []).append(name)
     ahead, behind, foreign, unsure = (tuple(found.get(kind, ())) for kind in ("ahead", "behind", "foreign", "unsure"))
     if unsure:
-        error = position.why or "it can't be told which of the two releases has them"
+        error = position.why or "it is not known which of the two releases has them"
         return Comparison("unknown", ahead, behind, foreign, f"{error}: {', '.join(sorted(unsure))}", unsure)
     verdict = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}.get(
         (bool(ahead), bool(behind)), "same"
@@ -114,7 +114,7 @@ _TOKEN = re.compile(
 )
 _QUOTES = '`"['
 
-#: What `alter table ... drop` drops without losing data, unless `column` says otherwise.
+#: Things that `alter table ... drop` drops without losing data, unless `column` says otherwise.
 _NO_COLUMN = frozenset(
     "index key constraint foreign primary unique check default not identity expression period".split()
 )
@@ -187,7 +187,7 @@ def _dropped_column(clause: Sequence[str]) -> str:
 
 
 def _clauses(tokens: Sequence[str]) -> list[list[str]]:
-    """The parts between commas that stand in no parentheses."""
+    """The parts between commas outside of parentheses."""
     clauses: list[list[str]] = [[]]
     depth = 0
     for token in tokens:
@@ -234,9 +234,9 @@ def _name(tokens: Sequence[str], place: int) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Undoing:
-    """Whether a set of migrations can be stepped down, and what that costs.
+    """Says if a set of migrations can be undone, and at what cost.
 
-    names: newest first. irreversible: name -> why. sql: name -> statements. losses: what is destroyed.
+    names: newest first. irreversible: name -> why. sql: name -> statements. losses: data that is destroyed.
     untried: name -> why its down() was not tried, so that nobody can say here what it destroys.
     """
 
