@@ -188,7 +188,6 @@ NOT_YET_PLAIN = (
     "plugins/filter",
     "plugins/lookup",
     "plugins/module_utils/awx",
-    "plugins/module_utils/backup",
     "plugins/module_utils/compose",
     "plugins/module_utils/console",
     "plugins/module_utils/dokku",

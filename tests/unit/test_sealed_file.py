@@ -208,7 +208,7 @@ def test_a_key_with_a_passphrase_is_refused_and_asks_nobody() -> None:
 def test_what_is_no_public_key_is_named(private: str) -> None:
     with pytest.raises(SealError, match="private key"):
         sealed_file.fingerprint(private)
-    with pytest.raises(SealError, match="no PEM"):
+    with pytest.raises(SealError, match="not PEM"):
         sealed_file.fingerprint("ssh-rsa AAAA")
     assert sealed_file.fingerprint(sealed_file.public_of(private)) != sealed_file.fingerprint(
         sealed_file.public_of(key())

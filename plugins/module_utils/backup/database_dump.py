@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a database dump proves by itself: that it is complete, and how many rows each table has in it.
+"""Proofs from a database dump itself: that it is complete, and how many rows each table has in it.
 
 A dump is looked at while it streams by, so none is ever held in memory or needs a second reading.
 """
@@ -33,7 +33,7 @@ _INSERT = re.compile(
 #: Bytes of the beginning of a line: an INSERT names 4,096 columns at most.
 _HEAD = 1024 * 1024
 _START = 64
-#: Which position of a replicated server a dump stands for. A server that has been there refuses the dump for it.
+#: The position of a replicated server that a dump holds. A server that has been there refuses the dump for it.
 _GTID = b"SET @@GLOBAL.GTID_PURGED="
 
 
@@ -43,7 +43,7 @@ class BadDump(Exception):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a dump holds.
+    """Facts of a dump.
 
     engine: mysql or redis. size: bytes. rows: by table, of a SQL dump. database and server: as its header names them.
     problem: why it is not complete; empty where it is.
@@ -133,7 +133,7 @@ class SqlDump:
             self._server = line[len(b"-- Server version") :].strip().decode("utf-8", "replace")
 
     def contents(self) -> Contents:
-        """What was read, at its end."""
+        """Facts of the dump, at its end."""
         last = self._start if self._says_something else self._last
         problem = ""
         if not self.size:
@@ -170,7 +170,7 @@ class RedisDump:
 
 
 def reader(engine: str) -> SqlDump | RedisDump:
-    """What reads the dumps of a Dokku plugin. Raises BadDump for one whose dumps nothing here can prove."""
+    """The reader for the dumps of a Dokku plugin. Raises BadDump for a plugin whose dumps can't be proven here."""
     if engine == "mysql":
         return SqlDump()
     if engine == "redis":
@@ -255,7 +255,7 @@ def keyspace(answer: str) -> dict[str, Keys]:
 
 
 def row_differences(wanted: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
-    """What differs between the rows that should be there and those that are, table by table; empty where nothing."""
+    """Differences between the expected and the present rows, table by table; empty without a difference."""
     lines = []
     for table in sorted(set(wanted) | set(found)):
         if table not in found:
@@ -292,7 +292,7 @@ def key_range(before: Mapping[str, Keys], after: Mapping[str, Keys]) -> dict[str
 
 
 def key_differences(wanted: Mapping[str, Sequence[int]], found: Mapping[str, Keys]) -> list[str]:
-    """What differs between the keys that should be there and those that are; empty where nothing."""
+    """Differences between the expected and the present keys; empty without a difference."""
     lines = []
     for name in sorted(set(wanted) | set(found)):
         low, high = wanted.get(name, (0, 0))
@@ -307,9 +307,9 @@ def key_differences(wanted: Mapping[str, Sequence[int]], found: Mapping[str, Key
 
 
 def prelude(stray: Objects, dumped: Mapping[str, int]) -> str:
-    """The SQL that goes before a dump, so that what it does not know is gone afterwards.
+    """The SQL to run before a dump, so that tables that the dump does not know are gone afterwards.
 
-    A dump replaces its own tables only. Foreign keys of the others would stand in its way.
+    A dump replaces its own tables only. Foreign keys of the others would make it fail.
     """
     lines = [f"DROP VIEW IF EXISTS {quoted(view)};" for view in stray.views]
     lines += [f"DROP TABLE IF EXISTS {quoted(table)};" for table in stray.tables if table not in dumped]
@@ -337,11 +337,11 @@ class WithoutPosition:
             end = len(piece) if newline < 0 else newline + 1
             kept.append(self._part(piece[at:end]))
             at = end
-        # From the first table on there is none.
+        # The header ends with the first table.
         return b"".join([*kept, piece[at:]])
 
     def _part(self, text: bytes) -> bytes:
-        """What is kept of a part of a line; its beginning decides."""
+        """The kept text of a part of a line; its beginning decides."""
         whole = text.endswith(b"\n")
         if self._dropped is None:
             text = self._start + text

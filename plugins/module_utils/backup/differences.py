@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a restore changes: pure comparisons of a backup with what stands now."""
+"""Changes that a restore makes: pure comparisons of a backup with the present state."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 
 def behind_scheme(address: str) -> str:
-    """An address without what stands before `://`: an app may have a scheme of its own (MYSQL_DATABASE_SCHEME)."""
+    """An address without its scheme: an app may have a scheme of its own (MYSQL_DATABASE_SCHEME)."""
     scheme, mark, rest = address.partition("://")
     return rest if mark else scheme
 
 
 def leads_to(value: str, address: str) -> bool:
-    """Whether a variable is the address of a service, under whatever scheme and with whatever query behind it."""
+    """True if a variable is the address of a service, under whatever scheme and with whatever query behind it."""
     return bool(address) and "://" in value and behind_scheme(value).startswith(behind_scheme(address))
 
 
@@ -55,7 +55,7 @@ def config_changes(present: Mapping[str, str], wanted: Mapping[str, str]) -> lis
 
 
 def table_changes(title: str, now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """What becomes of each table or database: rows or keys now, and in the backup."""
+    """The change of each table or database: rows or keys now, and in the backup."""
     if "rows" in wanted:
         have, want = now.get("rows") or {}, wanted["rows"]
         lines = []

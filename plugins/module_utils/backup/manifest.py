@@ -36,7 +36,7 @@ NAME = "manifest.json"
 KINDS = ("database", "config", "settings", "properties", "storage", "repository", "image")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-#: What a name of an app or a service may be: it becomes a part of paths and commands.
+#: A valid name of an app or a service: it becomes a part of paths and commands.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*:[A-Za-z0-9_][A-Za-z0-9._-]*")
 #: A backup's folder: the id of the operation that made it.
@@ -135,20 +135,20 @@ def parse(content: bytes) -> Manifest:
     try:
         raw = foreign_json.loads(content)
     except ValueError as error:
-        raise BadManifest(f"{NAME} is no JSON: {error}") from error
+        raise BadManifest(f"{NAME} is not JSON: {error}") from error
     if not isinstance(raw, dict):
-        raise BadManifest(f"{NAME} is no JSON object")
+        raise BadManifest(f"{NAME} is not a JSON object")
     if raw.get("schema") != SCHEMA:
         raise BadManifest(f"{NAME} has schema {_shown(raw.get('schema'))}; this version reads {SCHEMA}")
     texts = {key: _text(raw, key) for key in ("id", "app", "host", "environment", "made", "reason", "recipient")}
     if not SAFE_ID.fullmatch(texts["id"]):
-        raise BadManifest(f"{NAME}: id is no id of an operation: {texts['id']!r}")
+        raise BadManifest(f"{NAME}: invalid id of an operation: {texts['id']!r}")
     if not SAFE_NAME.fullmatch(texts["app"]):
-        raise BadManifest(f"{NAME}: app is no name of an app: {texts['app']!r}")
+        raise BadManifest(f"{NAME}: invalid name of an app: {texts['app']!r}")
     if clock.seconds(texts["made"]) is None:
-        raise BadManifest(f"{NAME}: made is no time: {texts['made']!r}")
+        raise BadManifest(f"{NAME}: invalid time: {texts['made']!r}")
     if texts["recipient"] and not _SHA256.fullmatch(texts["recipient"]):
-        raise BadManifest(f"{NAME}: recipient is no fingerprint: {texts['recipient']!r}")
+        raise BadManifest(f"{NAME}: invalid fingerprint of the recipient: {texts['recipient']!r}")
     listed = raw.get("parts")
     if not isinstance(listed, list) or not listed:
         raise BadManifest(f"{NAME} names no parts")
@@ -170,29 +170,29 @@ def parse(content: bytes) -> Manifest:
 def _part(raw: Any, number: int, encrypted: bool) -> Part:
     where = f"{NAME}: part {number + 1}"
     if not isinstance(raw, dict):
-        raise BadManifest(f"{where} is no object")
+        raise BadManifest(f"{where} is not an object")
     kind, name, file, key, sealed = (_text(raw, what, where) for what in ("kind", "name", "file", "key", "key_sha256"))
     if kind not in KINDS:
         raise BadManifest(f"{where} is of an unknown kind: {kind!r}")
     if name and not (_IMAGE if kind == "image" else SAFE_NAME).fullmatch(name):
-        raise BadManifest(f"{where} has a name that is none: {name!r}")
+        raise BadManifest(f"{where}: invalid name: {name!r}")
     for path in (file, key) if key else (file,):
         # A manifest must not lead out of its folder.
         if not _FILE.fullmatch(path) or path == NAME:
-            raise BadManifest(f"{where} has a file name that is none: {path!r}")
+            raise BadManifest(f"{where}: invalid file name: {path!r}")
     if bool(key) != encrypted:
         raise BadManifest(
             f"{where} is {'' if key else 'not '}encrypted, and the backup is {'' if encrypted else 'not'}"
         )
     size, digest, facts = raw.get("size"), raw.get("sha256"), raw.get("facts", {})
     if not _is_count(size):
-        raise BadManifest(f"{where} has an invalid size: {_shown(size)}")
+        raise BadManifest(f"{where}: invalid size: {_shown(size)}")
     if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
-        raise BadManifest(f"{where} has an invalid sha256: {_shown(digest)}")
+        raise BadManifest(f"{where}: invalid sha256: {_shown(digest)}")
     if sealed and not (key and _SHA256.fullmatch(sealed)):
-        raise BadManifest(f"{where} has a key_sha256 that is none: {sealed!r}")
+        raise BadManifest(f"{where}: invalid key_sha256: {sealed!r}")
     if not isinstance(facts, dict):
-        raise BadManifest(f"{where} has facts that are none")
+        raise BadManifest(f"{where}: invalid facts: {_shown(facts)}")
     _must_be_facts(facts, where, kind)
     return Part(kind, name, file, int(size or 0), digest, key, facts, sealed)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which backup of an app is meant, and which may be removed. Pure.
+"""Chooses the backup of an app that is meant, and those that may be removed. Pure.
 
 A folder may hold backups of several apps and hosts. A rule counts and removes only those of its own app that the ledger
 of this service names; the ledger also has the order in which they were made. A date is what a clock said, and a clock
@@ -41,7 +41,7 @@ class Keep:
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose backups are looked at, and when.
+    """The app, host and ledger whose backups are looked at, and the present time.
 
     operations: those in the ledger of this service, asked by id, or their ids, the oldest first. now: RFC 3339.
     running: ids of operations that are not in the ledger yet.
@@ -53,7 +53,7 @@ class Owner:
     running: tuple[str, ...] = ()
 
     def made(self, identity: str) -> bool:
-        """Whether an operation of this ledger made the backup of this id, half or whole."""
+        """True if an operation of this ledger made the backup of this id, half or whole."""
         return operation_of(identity) in self.operations or operation_of(identity) in self.running
 
     def rank(self, identity: str) -> tuple[int, int]:
@@ -90,8 +90,8 @@ def ahead_lines(manifests: Iterable[Manifest], owner: Owner) -> list[str]:
 def in_order(manifests: Iterable[Manifest], owner: Owner) -> list[Manifest]:
     """The backups of this app, the oldest first, without those of the future.
 
-    Those of this ledger stand in its order, whatever their dates say. One from elsewhere stands before the first of
-    them that has a later date.
+    Those of this ledger are in its order, whatever their dates say. One from elsewhere comes before the first of them
+    that has a later date.
     """
     several = list(manifests)
     wrong = {one.id for one in ahead(several, owner)}

@@ -4,8 +4,8 @@
 
 """Files that only the holder of a private key can read, and that nobody can change unseen, made with openssl.
 
-Each file has a random key of its own. That key, the SHA-256 of the encrypted file and the name of what it is stand in a
-seal beside it: a CMS message for a public RSA key, with AES-256-GCM, which openssl 3.0 and later write and read. So a
+Each file has a random key of its own. That key, the SHA-256 of the encrypted file and the file's name are in a seal
+beside it: a CMS message for a public RSA key, with AES-256-GCM, which openssl 3.0 and later write and read. So a
 host that makes backups can't read them, and a file of which one bit was changed is refused before any of it is used.
 Nothing secret is ever an argument of a command: keys go through descriptors.
 
@@ -33,7 +33,7 @@ from typing import IO, cast
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
-#: What a seal's file is called, and what the file of a wrapped key was called before there were seals.
+#: The ending of a seal, and of a wrapped key as older versions wrote it.
 SEAL, WRAPPED = ".seal", ".key"
 
 _BLOCK = 1 << 18
@@ -44,7 +44,7 @@ _LARGEST_KEY = 32 * 1024
 _CIPHER = ("enc", "-aes-256-ctr", "-pbkdf2", "-iter", "1", "-md", "sha256")
 _OAEP = ("rsa_padding_mode:oaep", "rsa_oaep_md:sha256")
 
-# What a seal has to be: an authenticated message, with AES-256-GCM, and with a whole tag at its end. Openssl decrypts
+# Marks of a valid seal: an authenticated message, with AES-256-GCM, and with a whole tag at its end. Openssl decrypts
 # others too, and those can be changed unseen.
 _AUTHENTICATED = bytes.fromhex("060b2a864886f70d0109100117")
 _AES_256_GCM = bytes.fromhex("060960864801650304012e")
@@ -77,7 +77,7 @@ def fingerprint(public_key: str) -> str:
     found = re.search(r"-----BEGIN PUBLIC KEY-----\s+(.+?)-----END PUBLIC KEY-----", public_key, re.DOTALL)
     if found is None:
         other = re.search(r"-----BEGIN ([A-Z ]+)-----", public_key)
-        named = f"it is a {other[1].lower()}" if other else "it is no PEM"
+        named = f"it is a {other[1].lower()}" if other else "it is not PEM"
         raise SealError(f"the public key of backups is not one: {named}; `openssl pkey -pubout` writes one")
     try:
         return hashlib.sha256(base64.b64decode("".join(found[1].split()), validate=True)).hexdigest()
@@ -129,7 +129,7 @@ def public_of(private_key: str) -> str:
     except WrongKey:
         raise
     except SealError as error:
-        raise WrongKey("the private key of backups can't be read: it is none, or has a passphrase") from error
+        raise WrongKey("the private key of backups can't be read: not a key, or it has a passphrase") from error
 
 
 def unwrap(wrapped: bytes, private_key: str) -> bytes:
@@ -163,7 +163,7 @@ def seal(found: Seal, recipient: bytes) -> bytes:
 
 
 def unseal(content: bytes, private_key: str) -> Seal:
-    """What a seal says. Raises WrongKey for another key, or Changed."""
+    """The content of a seal. Raises WrongKey for another key, or Changed."""
     if _AUTHENTICATED not in content[:32] or _AES_256_GCM not in content or content[-18:-16] != _TAG:
         raise Changed("the seal is not an authenticated CMS message with AES-256-GCM")
     words = ["cms", "-decrypt", "-binary", "-inform", "DER", "-inkey", "KEY", "-passin", "pass:"]
@@ -197,7 +197,7 @@ class Writer:
         self._about = about
         self._recipient = certificate(public_key) if public_key else b""
         self._key = secrets.token_hex(32).encode()
-        # What a killed operation left there is no part of this; a link of somebody else's is not written through.
+        # Leftovers of a killed operation are not part of this; a link of somebody else's is not written through.
         durable_file.remove(path)
         self._file = os.fdopen(owned_folder.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
         self._child: subprocess.Popen[bytes] | None = None
@@ -317,7 +317,7 @@ def _decrypted(pieces: Iterator[bytes], key: bytes, name: str) -> Iterator[bytes
                 for piece in pieces:
                     source.write(piece)
         except BrokenPipeError:
-            # Who reads has ended, and says why.
+            # The reader exited; its own error explains why.
             pass
         except BaseException as error:
             failed.append(error)

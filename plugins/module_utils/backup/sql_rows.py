@@ -15,9 +15,9 @@ _PIECE = 65536
 
 
 class RowCounter:
-    """The opening brackets of one line that are outside of quotation marks, and whether the line ends the statement.
+    """Counts the opening brackets of one line outside of quotation marks, and sees the end of the statement.
 
-    A text without an end is none: what follows its last doubled mark, or its beginning, is counted.
+    A text that is never closed is not a text: brackets after its last doubled mark, or its beginning, are counted.
     """
 
     def __init__(self) -> None:

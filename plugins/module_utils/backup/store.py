@@ -33,7 +33,7 @@ _LARGEST_MANIFEST = 16 * 1024 * 1024
 
 
 def is_sealed(part: Part) -> bool:
-    """Whether a seal shows that an encrypted part is as it was made; parts of older versions have none."""
+    """True if a seal shows that an encrypted part is unchanged; parts of older versions have none."""
     return part.key.endswith(sealed_file.SEAL)
 
 
@@ -59,7 +59,7 @@ class Store:
     # -- reading ---------------------------------------------------------------------------------
 
     def look(self) -> tuple[list[Manifest], dict[str, str]]:
-        """The whole backups, and by folder why another one is none. Half-made ones are neither."""
+        """The whole backups, and by folder why another one is not whole. Half-made ones are in neither."""
         found: list[Manifest] = []
         bad: dict[str, str] = {}
         for name in sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []:
@@ -86,7 +86,7 @@ class Store:
         return found
 
     def problems(self, manifest: Manifest, parts: Iterable[Part] | None = None) -> list[str]:
-        """What of a backup is not as its manifest says; empty where everything is."""
+        """Parts of a backup that differ from its manifest; empty without a difference."""
         lines = []
         for part in manifest.parts if parts is None else parts:
             path = self.path(manifest.id, part.file)
@@ -154,7 +154,7 @@ class Store:
     ) -> Part:
         """Write one part of a backup that is being made. fill: writes its content, and returns its facts.
 
-        The part is noted beside it, so that a killed operation goes on with the next one.
+        The part is noted beside it, so that a killed operation continues with the next one.
         """
         path = self.making(identity, file + (".enc" if public_key else ""))
         writer = sealed_file.Writer(path, public_key, _about(identity, kind, name))

@@ -166,7 +166,7 @@ def _says_alone(github: GitHub, run: Run, used: str) -> bool:
 
 
 def _is_believed(run: Run) -> bool:
-    """Whether the step that says the key ran, so that a line of somebody else would be the second one."""
+    """True if the step that says the key ran, so that a line of somebody else would be the second one."""
     return run.event == "workflow_dispatch" and run.conclusion == "success"
 
 

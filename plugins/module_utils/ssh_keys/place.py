@@ -71,11 +71,11 @@ class Places:
         return place.refused or key.problem or self.configuration.refuses(key) or expired
 
     def lets_in(self, fingerprint: str, now: float) -> bool:
-        """Whether sshd lets this key in, as far as its files say."""
+        """True if sshd lets this key in, as far as its files say."""
         return bool(self.in_force(fingerprint, now))
 
     def runs_commands(self, fingerprint: str, now: float) -> bool:
-        """Whether a login with this key runs what it asks for, by each line that lets the key in."""
+        """True if a login with this key runs what it asks for, by each line that lets the key in."""
         own = [line.key.command for _place, line in self.in_force(fingerprint, now) if line.key is not None]
         asks_a_shell = os.path.basename(self.account.shell) in SHELLS
         return asks_a_shell and not self.configuration.forced_command and all(command is None for command in own)

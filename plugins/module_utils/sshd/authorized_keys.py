@@ -101,14 +101,14 @@ class Key:
 
     @property
     def is_authority(self) -> bool:
-        """Whether this is a CA, whose certificates are let in, and not the key itself."""
+        """True if this is a CA, whose certificates are let in, and not the key itself."""
         return any(option.name == "cert-authority" for option in self.options)
 
     def expired(self, now: float) -> bool:
         return self.expires is not None and self.expires < int(now)
 
     def lets_in(self, now: float, address: str = "") -> bool:
-        """Whether sshd would let somebody in who has the private half, as far as the line says.
+        """True if sshd would let somebody in who has the private half, as far as the line says.
 
         address: from where; from anywhere that the line allows where it is empty.
         """
@@ -267,7 +267,7 @@ def _bits(kind: str, parts: list[bytes]) -> int:
 
 
 def _is_on(curve: str, point: bytes) -> bool:
-    """Whether this is a point of the curve, in the only form that OpenSSH reads: not compressed."""
+    """True if this is a point of the curve, in the only form that OpenSSH reads: not compressed."""
     bits, prime, b = _CURVES[curve]
     size = (bits + 7) // 8
     x, y = int.from_bytes(point[1 : 1 + size], "big"), int.from_bytes(point[1 + size :], "big")

@@ -346,7 +346,7 @@ def facts(path: str, account: Account) -> list[Fact]:
 
 
 def _is_alone(state: os.stat_result, account: Account) -> bool:
-    """Whether the account is in the group of this file, and nobody else is, as Debian's sshd asks."""
+    """True if the account is in the group of this file, and nobody else is, as Debian's sshd asks."""
     try:
         members = grp.getgrgid(state.st_gid).gr_mem
         owner = pwd.getpwuid(state.st_uid).pw_name

@@ -289,7 +289,7 @@ def _from_problem(patterns: str) -> str:
 
 
 def from_lets_in(patterns: str, address: str, host: str = "") -> bool:
-    """Whether a list of from= lets in who comes from there. host: the name that sshd knows; the address where UseDNS is
+    """True if a list of from= lets in who comes from there. host: the name that sshd knows; the address where UseDNS is
     off."""
     if _from_problem(patterns):
         return False
