@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from code_files import COMMAND, RULES, called, shown
 from code_files import PLUGINS as PLUGIN_FILES
-from code_files import shown
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = "ansible_collections.ops.runbook.plugins."
@@ -101,3 +102,78 @@ def test_a_procedure_says_how_it_is_called(name: str) -> None:
 )
 def test_a_decision_is_seen(text: str) -> None:
     assert LOGIC.search(text)
+
+
+# -- the core names no system --------------------------------------------------------------------
+
+FLOORS: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0][
+    "layers"
+]
+_SYSTEMS = next(number for number, floor in enumerate(FLOORS) if "laravel" in floor)
+SYSTEMS = FLOORS[_SYSTEMS].split(" | ")
+BELOW = {package for floor in FLOORS[_SYSTEMS + 1 :] for package in floor.split(" | ")}
+#: A name ends where its letters do: `compose` is no part of `composed`, and is one of `compose_file` and `_COMPOSE`.
+_NAMES = re.compile(rf"(?i)(?<![a-z])({'|'.join([*SYSTEMS, 'composer', 'artisan', 'alembic', 'php'])})(?![a-z])")
+CORE = [path for path in [*RULES, *COMMAND] if path in COMMAND or called(path).partition("/")[0] in BELOW]
+#: Files that speak of a system, or of one of its tools, by what they are for.
+SPEAK_OF_A_SYSTEM = {
+    "backup/differences.py": "the variables by which a platform says which code runs",
+    "destructive/": "which commands of which tools destroy data is what this package knows",
+    "docker/registry.py": "the variables by which the login to a registry is given",
+    "host/actor.py": "the variables by which a runner of CI says who started it",
+    "host/held_path.py": "the variables of inventories that are joined to a folder; a new one gets its line there",
+    "host/serving_umask.py": "the file that a web server looks for first",
+    "hotfix/merges.py": "the program by which each forge takes a request to merge",
+    "secrets/names.py": "the letters with which the tokens of each issuer begin",
+    "text/ways.py": "the programs that a way forward may type on a host",
+    "ops_runbook/command_line.py": "how the names of systems are written",
+    "ops_runbook/doctor.py": "which programs and rights a host of each system needs",
+}
+
+
+def systems_named(source: str) -> list[str]:
+    """The names of systems and of their tools in the code and the texts of a source. A docstring may give a cause."""
+    tree = ast.parse(source)
+    prose = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    words = [
+        text
+        for node in ast.walk(tree)
+        if id(node) not in prose
+        for text in (
+            getattr(node, "id", None),
+            getattr(node, "attr", None),
+            getattr(node, "arg", None),
+            getattr(node, "name", None),
+            getattr(node, "value", None),
+        )
+        if isinstance(text, str)
+    ]
+    return [found.group().lower() for text in words for found in _NAMES.finditer(text)]
+
+
+def _may_speak(path: Path) -> str:
+    return next((name for name in SPEAK_OF_A_SYSTEM if called(path).startswith(name)), "")
+
+
+@pytest.mark.parametrize("path", CORE, ids=called)
+def test_the_core_names_no_system(path: Path) -> None:
+    """A system hands over what is shown, asked and read of it: adding one edits no file of the core."""
+    if not _may_speak(path):
+        assert systems_named(path.read_text()) == []
+
+
+def test_every_file_that_speaks_of_a_system_does() -> None:
+    named = {_may_speak(path) for path in CORE if systems_named(path.read_text())}
+    assert named == set(SPEAK_OF_A_SYSTEM) and len(CORE) >= 90
+
+
+def test_the_name_of_a_system_is_seen() -> None:
+    source = '"""Of Laravel."""\ndef f(compose_file, *, _PHP):\n    return f"run {x} artisan" + plan["dokku"]'
+    assert sorted(systems_named(source)) == ["artisan", "compose", "dokku", "php"]
+    assert systems_named("def f():\n    'composer'\n    return composed, graphp, 'decompose'  # laravel") == []

@@ -346,6 +346,8 @@ def test_a_503_may_be_the_maintenance_page_and_the_line_names_who_knows(status: 
     result = {"name": "up", "ok": False, "status": status, "seconds": 0.1, "reason": f"got {status}"}
     text = " ".join(health_lines({"web1": {"results": [result]}}))
     assert f"UNHEALTHY: got {status}" in text
-    assert ("maintenance mode answers 503 too: laravel_status says whether it is on" in text) is said
+    assert (
+        "maintenance mode answers 503 too: the status procedure of its system says whether it is on" in text
+    ) is said
     # Whoever expects it, as an operation under maintenance does, reads nothing of it.
     assert "maintenance" not in " ".join(health_lines({"web1": {"results": [{**result, "ok": True}]}}))

@@ -17,6 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel import reload 
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import (
     Facts,
     Room,
+    also,
     label,
     migrations_record,
     refuse_local_changes,
@@ -596,3 +597,26 @@ CLASS_MAPS = {
 def test_class_map_differs(name: str) -> None:
     changes, expected = CLASS_MAPS[name]
     assert class_map_differs(changes) is expected
+
+
+ALSO: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {
+    "nothing": ({}, []),
+    "a tree that is kept": (
+        {"vendor": "kept"},
+        [["vendor", ["from the tree kept on this host, Composer is not needed"]]],
+    ),
+    "maintenance, and edited files": (
+        {"maintenance": True, "local_changes": [" M a", " M b"]},
+        [
+            ["down", ["the application is in maintenance mode, and stays in it"]],
+            ["discards", ["2 changed files, saved beside the ledger first"]],
+        ],
+    ),
+    "the maintenance that is the procedure": ({"maintenance": True, "procedure": "maintenance"}, []),
+}
+
+
+@pytest.mark.parametrize("name", ALSO)
+def test_a_plan_says_where_vendor_comes_from_and_what_is_down_or_discarded(name: str) -> None:
+    plan, expected = ALSO[name]
+    assert also({"procedure": "deploy", **plan}) == expected

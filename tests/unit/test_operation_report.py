@@ -80,14 +80,15 @@ def text(lines: list[str]) -> str:
 
 
 def test_a_plan_shows_what_how_and_why() -> None:
-    assert plan_lines({"web1": planned(vendor="kept", warnings=["v1.4.0 was condemned by operation op-0"])}) == [
+    said = planned(also=[["vendor", ["from a tree that is kept"]]], warnings=["v1.4.0 was condemned by operation op-0"])
+    assert plan_lines({"web1": said}) == [
         "host  from                 to                   plan",
         f"web1  {NEW_TEXT}  {OLD_TEXT}  2 steps",
         "",
         "rollback, operation op-1",
         "chosen    previous: the newest good release",
         "proven    commit, present on this host",
-        "vendor    from the tree kept on this host, Composer is not needed",
+        "vendor    from a tree that is kept",
         "steps     1. git reset --hard",
         "          2. reload php8.3-fpm",
         "WARNING   v1.4.0 was condemned by operation op-0",
@@ -97,7 +98,7 @@ def test_a_plan_shows_what_how_and_why() -> None:
 def test_hosts_with_the_same_plan_are_shown_together_and_others_apart() -> None:
     same = text(plan_lines({"web1": planned(), "web2": planned()}))
     assert same.count("chosen ") == 1 and "on web1" not in same
-    differ = text(plan_lines({"web1": planned(), "web2": planned(vendor="composer"), "web3": planned()}))
+    differ = text(plan_lines({"web1": planned(), "web2": planned(also=[["vendor", ["made anew"]]]), "web3": planned()}))
     assert "on web1, web3:" in differ and "on web2:" in differ and differ.count("chosen ") == 2
 
 
@@ -166,12 +167,6 @@ def test_a_continued_plan_shows_what_remains_in_its_direction() -> None:
 
 def test_nothing_to_do_is_said() -> None:
     assert "nothing to do: it is there already" in text(plan_lines({"web1": planned(steps=[])}))
-
-
-def test_what_is_discarded_and_maintenance_are_said() -> None:
-    shown = text(plan_lines({"web1": planned(local_changes=[" M a", " M b"], maintenance=True)}))
-    assert "discards  2 changed files, saved beside the ledger first" in shown
-    assert "in maintenance mode, and stays in it" in shown
 
 
 def test_a_refused_host_is_not_in_the_plan() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.console import report, screen
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, ledger, state_owner
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
@@ -91,6 +92,20 @@ def test_a_recorded_operation_is_carried_on_as_before(path: Path, way: str, tmp_
     state = tmp_path / "state"
     shutil.copytree(path, state)
     assert follow(Guard(str(state)), way) == EXPECTED[path.name]["follow"][way]
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=named)
+def test_a_recorded_plan_is_shown(path: Path) -> None:
+    """A plan has fewer keys than it has today, or others."""
+    progress = journal.fold(journal.parse((path / "journal.jsonl").read_bytes()))
+    assert progress is not None and progress.plan is not None
+    for direction in (journal.FORWARD, journal.BACK):
+        remaining = progress.remaining(direction)
+        plan = {**progress.plan, "remaining": [step.id for step in remaining]}
+        planned = {"web1": {"operation": progress.operation, "opened": True, "direction": direction, "plan": plan}}
+        shown = "\n".join(report.plan_lines(planned))
+        assert f"{len(remaining)} steps remain" in shown and all(step.title in shown for step in remaining)
+        assert "chosen" in screen.plan_screen(planned, 200)[0].text
 
 
 def test_a_record_of_a_newer_version_is_part_of_the_chain() -> None:

@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.ops.runbook.plugins.module_utils.host import work_by_hand
 from ansible_collections.ops.runbook.plugins.module_utils.host.work_by_hand import Process, under_way
 
-ALL = ("compose", "composer", "git", "artisan")
+COMPOSE = {"docker compose": ("up", "pull", "build")}
+ALL = {**COMPOSE, **work_by_hand.GIT, "composer": ("install",), "artisan": ("migrate",)}
 
 CASES: dict[str, tuple[Process, str]] = {
     "docker compose": (Process(("docker", "compose", "up", "-d"), "/srv/shop"), "docker compose up"),
@@ -44,7 +45,7 @@ def test_what_changes_a_service_is_told(case: tuple[Process, str]) -> None:
 
 
 def test_only_what_is_asked_for_counts() -> None:
-    assert under_way([Process(("git", "pull"), "/srv/shop")], "/srv/shop", ("compose",)) == ""
+    assert under_way([Process(("git", "pull"), "/srv/shop")], "/srv/shop", COMPOSE) == ""
     assert under_way([Process(("git", "pull"), "/srv/shop")], "", ALL) == ""
 
 
@@ -55,7 +56,7 @@ def test_a_real_process_is_read_and_this_one_is_not(tmp_path: Path) -> None:
         while not (found := [one for one in work_by_hand.read() if one.folder == str(tmp_path)]):
             assert reader.poll() is None
         assert [one.argv for one in found] == [("sh", "-c", "read line", "docker-compose", "up")]
-        assert under_way(found, str(tmp_path), ("compose",)) == "docker compose up"
+        assert under_way(found, str(tmp_path), COMPOSE) == "docker compose up"
     finally:
         reader.kill()
         reader.wait()

@@ -25,9 +25,10 @@ ASK = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor
 os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})
 kind, *rest = json.loads(sys.argv[2])
-print(json.dumps(getattr(write_rights, kind)(*rest)))
+print(json.dumps(getattr(vendor if kind == 'unwritable' else write_rights, kind)(*rest)))
 """
 
 Ask = Callable[..., list[str]]
@@ -113,8 +114,8 @@ def test_a_vendor_tree_is_held_where_composer_writes(ask: Ask, checkout: Path) -
     for path in (checkout / "vendor", *(checkout / "vendor").rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     root_owns(checkout, "vendor/acme/tool", "vendor/composer/autoload_classmap.php")
-    assert ask("held_in_vendor", str(checkout / "vendor"), False) == ["vendor/composer/autoload_classmap.php"]
-    assert "vendor/acme/tool" in ask("held_in_vendor", str(checkout / "vendor"), True)
+    assert ask("unwritable", str(checkout / "vendor"), False) == ["vendor/composer/autoload_classmap.php"]
+    assert "vendor/acme/tool" in ask("unwritable", str(checkout / "vendor"), True)
 
 
 def test_the_line_to_type_names_the_outermost_folders_and_survives_a_shell() -> None:

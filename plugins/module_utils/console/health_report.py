@@ -39,7 +39,7 @@ def _row(result: Mapping[str, Any]) -> tuple[str, ...]:
     rounds = result.get("attempts", 1)
     verdict = "healthy" if result["ok"] else f"UNHEALTHY: {result['reason']}"
     if not result["ok"] and result.get("status") == 503:
-        verdict += "; maintenance mode answers 503 too: laravel_status says whether it is on"
+        verdict += "; maintenance mode answers 503 too: the status procedure of its system says whether it is on"
     for warning in result.get("warnings") or ():
         verdict += f"; WARNING: {warning}"
     if rounds > 1:

@@ -79,18 +79,6 @@ def plan_details(result: Mapping[str, Any]) -> list[str]:
 def _going_lines(plan: Mapping[str, Any]) -> list[str]:
     """What the way forward brings with it; a way back has none of it."""
     lines = _migration_lines(plan.get("migrations"))
-    if plan.get("vendor"):
-        meaning = {
-            "same": "unchanged, Composer is not needed",
-            "kept": "from the tree kept on this host, Composer is not needed",
-            "composer": "composer install",
-            "git": "a part of the commit, Composer is left alone",
-        }
-        lines.append(f"vendor    {meaning.get(plan['vendor'], plan['vendor'])}")
-    if plan.get("maintenance") and plan["procedure"] != "maintenance":
-        lines.append("down      the application is in maintenance mode, and stays in it")
-    if plan.get("local_changes"):
-        lines.append(f"discards  {len(plan['local_changes'])} changed files, saved beside the ledger first")
     for title, entries in plan.get("also") or []:
         lines += _titled(title, entries)
     return lines + _titled("commits", plan.get("commits") or [])

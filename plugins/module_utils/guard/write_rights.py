@@ -23,32 +23,19 @@ def held_folders(root: str, names: Iterable[str]) -> list[str]:
 
 def held_in_git(own: str, common: str) -> list[str]:
     """Folders of git in which it could make no file, and files that it could not go on writing."""
-    return sorted({path for path in _git_paths(own, common) if not _writable(path)})
+    return held_paths(_git_paths(own, common))
 
 
-def held_in_vendor(vendor: str, replaced: bool) -> list[str]:
-    """What Composer could not write of a vendor tree. replaced: packages too, and not only the list of classes."""
-    composer = os.path.join(vendor, "composer")
-    paths = [vendor, os.path.join(vendor, "autoload.php"), composer, *_files_in(composer)]
-    if replaced:
-        for publisher in _folders_in(vendor):
-            paths += [publisher, *_folders_in(publisher)]
+def held_paths(paths: Iterable[str]) -> list[str]:
+    """Those of these files and folders that can't be written; one that is not there can."""
     return sorted({path for path in paths if not _writable(path)})
-
-
-def _files_in(folder: str) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            yield from [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
-    except OSError:
-        return
 
 
 def _git_paths(own: str, common: str) -> Iterator[str]:
     # The checkouts of releases are linked from here.
     yield from (own, common, os.path.join(common, "worktrees"))
     objects = os.path.join(common, "objects")
-    yield from (objects, *_folders_in(objects))
+    yield from (objects, *folders_in(objects))
     # Git replaces most of its files, but writes into these.
     yield from (os.path.join(own, name) for name in ("FETCH_HEAD", "logs/HEAD"))
     for top, with_files in (("refs", False), ("logs", True)):
@@ -58,7 +45,17 @@ def _git_paths(own: str, common: str) -> Iterator[str]:
                 yield from (os.path.join(folder, name) for name in files)
 
 
-def _folders_in(folder: str) -> Iterator[str]:
+def files_in(folder: str) -> Iterator[str]:
+    """The files in a folder; none where it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
+    except OSError:
+        return
+
+
+def folders_in(folder: str) -> Iterator[str]:
+    """The folders in a folder; none where it can't be read."""
     try:
         with os.scandir(folder) as entries:
             yield from [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]

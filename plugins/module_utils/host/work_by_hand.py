@@ -11,17 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-#: Commands that change a service, by program: the first words after the program's name.
-_COMPOSE = ("up", "down", "pull", "build", "restart", "stop", "start", "rm", "create", "run")
-_CHANGES = {
-    "docker-compose": _COMPOSE,
-    "composer": ("install", "update", "require", "remove", "dump-autoload"),
-    "git": ("pull", "fetch", "checkout", "reset", "merge", "clone"),
-    "artisan": ("migrate", "migrate:rollback", "down", "up", "optimize", "config:cache", "queue:restart"),
-}
+#: The commands that change something, by the program that has them. A program may have a plugin as its last word.
+Programs = Mapping[str, Sequence[str]]
+
+GIT: Programs = {"git": ("pull", "fetch", "checkout", "reset", "merge", "clone")}
 
 
 @dataclass(frozen=True)
@@ -58,10 +54,10 @@ def _parents(proc: str, pid: int) -> Iterator[int]:
             return
 
 
-def under_way(processes: Iterable[Process], folder: str, programs: Sequence[str]) -> str:
+def under_way(processes: Iterable[Process], folder: str, programs: Programs) -> str:
     """The command that changes the service in a folder just now; empty where none does. Pure.
 
-    programs: compose, composer, git or artisan. What runs in another folder counts where it names this one.
+    A process that runs in another folder counts where it names this one.
     """
     top = folder.rstrip("/")
     for process in processes:
@@ -73,14 +69,17 @@ def under_way(processes: Iterable[Process], folder: str, programs: Sequence[str]
     return ""
 
 
-def _command(argv: Sequence[str], programs: Sequence[str]) -> str:
+def _command(argv: Sequence[str], programs: Programs) -> str:
     """The program and its command, if it is one that changes a service."""
     words = [os.path.basename(word) for word in argv[:2]] + list(argv[2:])
     for place, word in enumerate(words[:4]):
-        name = "docker-compose" if word == "compose" and "docker" in words[:place] else word.removesuffix(".phar")
-        if name not in _CHANGES or {"docker-compose": "compose"}.get(name, name) not in programs:
-            continue
-        found = next((one for one in words[place + 1 :] if one in _CHANGES[name]), "")
-        if found:
-            return f"{'docker compose' if name == 'docker-compose' else name} {found}"
+        for program, commands in programs.items():
+            first, _, plugin = program.partition(" ")
+            # A plugin is a word behind its program, and a program of its own (docker-something).
+            behind = word == plugin and first in words[:place]
+            if not behind and word.removesuffix(".phar") != program.replace(" ", "-"):
+                continue
+            found = next((one for one in words[place + 1 :] if one in commands), "")
+            if found:
+                return f"{program} {found}"
     return ""

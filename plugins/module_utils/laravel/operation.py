@@ -73,7 +73,8 @@ def _plan(
         )
     else:
         plan = _plan_maintenance(service, head, options)
-    return {"strategy": description.strategy, **plan, "saved_as": request.operation}
+    shown = {"also": [*release.also(plan), *plan.get("also", [])]}
+    return {"strategy": description.strategy, **plan, **shown, "saved_as": request.operation}
 
 
 def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: bool) -> dict[str, Any]:

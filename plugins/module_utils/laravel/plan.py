@@ -33,7 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.sch
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import Facts, label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import in_git, live_key
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import in_git, live_key, unwritable
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 
 
@@ -166,7 +166,7 @@ class ReleasePlanner:
         names = [name for _letter, name in service.checkout.changed_names(head, target)]
         names += [change[3:] for change in changes]
         held = write_rights.held_folders(service.app, names)
-        held += write_rights.held_in_vendor(service.vendor.live, vendor in ("composer", "kept"))
+        held += unwritable(service.vendor.live, vendor in ("composer", "kept"))
         self.service.must_write(held, "the release could not be switched there, nor switched back")
 
     def _picture(self, wish: Wish, head: str, target: str) -> dict[str, list[str]]:

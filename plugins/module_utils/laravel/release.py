@@ -356,6 +356,30 @@ def refuse_migrations(facts: Facts) -> Refusal | None:
     return migration_plan.refuse(facts.schema)
 
 
+#: Where the vendor tree of a release comes from, by the forecast of a plan.
+_VENDOR = {
+    "same": "unchanged, Composer is not needed",
+    "kept": "from the tree kept on this host, Composer is not needed",
+    "composer": "composer install",
+    "git": "a part of the commit, Composer is left alone",
+    "made": "a part of the release, which is on this host already",
+}
+
+
+def also(plan: Mapping[str, Any]) -> list[list[Any]]:
+    """A plan's own facts for the screen, as titles with their lines: see `also` of a plan."""
+    vendor, changes = plan.get("vendor"), plan.get("local_changes")
+    return [
+        *([["vendor", [_VENDOR[vendor]]]] if vendor else []),
+        *(
+            [["down", ["the application is in maintenance mode, and stays in it"]]]
+            if plan.get("maintenance") and plan["procedure"] != "maintenance"
+            else []
+        ),
+        *([["discards", [f"{len(changes)} changed files, saved beside the ledger first"]]] if changes else []),
+    ]
+
+
 def migrations_record(facts: Facts) -> dict[str, Any]:
     """What the plan and the ledger say about migrations."""
     return migration_plan.record(facts.schema)

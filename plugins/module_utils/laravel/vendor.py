@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor_store
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 
@@ -49,6 +50,16 @@ def live_key(service: LaravelService, php: str) -> str:
     if not lock or not vendor_store.installed_matches(lock, installed):
         return ""
     return stamp.key if stamp else vendor_store.key(lock, php)
+
+
+def unwritable(tree: str, replaced: bool) -> list[str]:
+    """What Composer could not write of a vendor tree. replaced: packages too, and not only the list of classes."""
+    composer = os.path.join(tree, "composer")
+    paths = [tree, os.path.join(tree, "autoload.php"), composer, *write_rights.files_in(composer)]
+    if replaced:
+        for publisher in write_rights.folders_in(tree):
+            paths += [publisher, *write_rights.folders_in(publisher)]
+    return write_rights.held_paths(paths)
 
 
 def class_map_differs(changes: list[tuple[str, str]]) -> bool:

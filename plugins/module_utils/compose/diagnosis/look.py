@@ -45,6 +45,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut, excerpt
 
+#: What people type in the folder of a service to change it.
+BY_HAND: work_by_hand.Programs = {
+    "docker compose": ("up", "down", "pull", "build", "restart", "stop", "start", "rm", "create", "run")
+}
+
 _DEPENDS = "com.docker.compose.depends_on"
 #: Lines and time of a log in which signs of a cause are looked for: an old one is no sign of what is wrong now.
 _SIGNS_LINES, _SIGNS_SECONDS = 200, 600.0
@@ -377,7 +382,7 @@ class _Look:
         lease = history.get("lease")
         if lease and lease.get("standing") in ("running", "waiting"):
             return f"{lease['holder']} is at work on this service"
-        by_hand = work_by_hand.under_way(work_by_hand.read(), self.service.description.project_dir, ("compose",))
+        by_hand = work_by_hand.under_way(work_by_hand.read(), self.service.description.project_dir, BY_HAND)
         return f"somebody runs {by_hand} on this service" if by_hand else ""
 
     @property

@@ -34,6 +34,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.judge i
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.log import read_log
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Reading, Release
 
+#: What people type in the folder of a service to change it.
+_BY_HAND: work_by_hand.Programs = {
+    **work_by_hand.GIT,
+    "composer": ("install", "update", "require", "remove", "dump-autoload"),
+    "artisan": ("migrate", "migrate:rollback", "down", "up", "optimize", "config:cache", "queue:restart"),
+}
+
 #: A crontab is worth nothing without one of these; which one a distribution has differs.
 _CRON = ("cron", "crond", "cronie")
 
@@ -98,7 +105,7 @@ def read(
         log=log if _settings_known(service) else replace(log, last=_UNSHOWN if log.last else ()),
         history=history,
         history_problem=history_problem,
-        by_hand=work_by_hand.under_way(work_by_hand.read(), service.description.path, ("git", "composer", "artisan")),
+        by_hand=work_by_hand.under_way(work_by_hand.read(), service.description.path, _BY_HAND),
         hotfixes=hotfixes.result() if hotfixes else (),
     )
 
