@@ -182,3 +182,27 @@ options:
         type: int
         default: 120
 """
+
+    LIMITS = r"""
+options:
+  log_lines:
+    description:
+      - Last lines shown of the log of what is not well.
+    type: int
+    default: 15
+  bundle_lines:
+    description:
+      - Last lines of each log in the bundle.
+    type: int
+    default: 300
+  disk_warn:
+    description:
+      - Percent of a file system, or of its inodes, whose use is worth a word.
+    type: int
+    default: 85
+  disk_bad:
+    description:
+      - Percent of a file system, or of its inodes, whose use is bad.
+    type: int
+    default: 95
+"""

@@ -23,13 +23,14 @@ options:
         required: true
       command:
         description:
-          - The C(dokku) command of the host.
+          - The C(dokku) command of the host, as a name or an absolute path.
         type: str
         default: dokku
       user:
         description:
-          - User as whom C(dokku) is called. Another user calls it through sudo, which the host must allow, as
-            C(deploy ALL=(dokku\) NOPASSWD) for C(/usr/bin/dokku).
+          - >-
+            User as whom C(dokku) is called. Another user calls it with C(sudo -n -u <user>), for which the host needs
+            a rule, such as C(deploy ALL=(dokku\) NOPASSWD: /usr/bin/dokku).
         type: str
         default: dokku
       domains:
@@ -99,7 +100,8 @@ options:
         default: 500
       command_timeout:
         description:
-          - Seconds after which a call of C(dokku) is no longer waited for. It is not stopped.
+          - Seconds after which a call of C(dokku) is no longer waited for. It is not stopped, since a deploy that is
+            cut off half-way is worse than a slow one.
         type: float
         default: 1800
       data_disposable:
@@ -112,4 +114,80 @@ options:
           - Seconds that the processes must go on running, beyond what Dokku's own checks ask.
         type: float
         default: 0
+"""
+
+    LIMITS = r"""
+options:
+  certificate_warn:
+    description:
+      - Days that a certificate should have left.
+    type: int
+    default: 14
+  certificate_critical:
+    description:
+      - Days of a certificate at which it is bad.
+    type: int
+    default: 7
+  memory_warn:
+    description:
+      - Percent of its memory limit whose use is worth a word.
+    type: int
+    default: 85
+  disk_warn:
+    description:
+      - Percent of a file system, or of its inodes, whose use is worth a word.
+    type: int
+    default: 85
+  disk_bad:
+    description:
+      - Percent of a file system, or of its inodes, whose use is bad.
+    type: int
+    default: 95
+  log_lines:
+    description:
+      - Last lines of each log in which errors are counted.
+    type: int
+    default: 500
+  log_shown:
+    description:
+      - Last distinct errors of each log that are shown.
+    type: int
+    default: 3
+  log_errors_warn:
+    description:
+      - Errors in those lines that are worth a word.
+    type: int
+    default: 1
+  maintenance_days:
+    description:
+      - Days after which the next maintenance is late, once there was one.
+    type: int
+    default: 8
+"""
+
+    CALL = r"""
+options:
+  app:
+    description:
+      - Name of the app. Its state folder, and the records of its operations, are found by it.
+    type: str
+    required: true
+  command:
+    description:
+      - The C(dokku) command of the host, as a name or an absolute path.
+    type: str
+    default: dokku
+  user:
+    description:
+      - >-
+        User as whom C(dokku) is called. Another user calls it with C(sudo -n -u <user>), for which the host needs a
+        rule, such as C(deploy ALL=(dokku\) NOPASSWD: /usr/bin/dokku).
+    type: str
+    default: dokku
+  timeout:
+    description:
+      - Seconds after which a call of C(dokku) is no longer waited for. It is not stopped, since a deploy that is cut
+        off half-way is worse than a slow one.
+    type: float
+    default: 1800
 """

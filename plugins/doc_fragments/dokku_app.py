@@ -2,38 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the modules of one part of a Dokku app call dokku, and what they all return."""
+"""Attributes and notes of the modules of one part of a Dokku app, and the options of a restart.
+
+The fragment `dokku.call` has the options by which they call dokku.
+"""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
     DOCUMENTATION = r"""
-options:
-  app:
-    description:
-      - Name of the app.
-    type: str
-    required: true
-  command:
-    description:
-      - The C(dokku) command of the host, as a name or an absolute path.
-    type: str
-    default: dokku
-  user:
-    description:
-      - >-
-        The user of Dokku. Who is connected as this user calls C(dokku) directly, and anybody else with
-        C(sudo -n -u <user>), for which the host needs the rule
-        C(deploy ALL=(dokku\) NOPASSWD: /usr/bin/dokku).
-    type: str
-    default: dokku
-  timeout:
-    description:
-      - Seconds after which a call of C(dokku) is no longer waited for. It is not stopped, since a deploy that is cut
-        off half-way is worse than a slow one.
-    type: float
-    default: 1800
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.

@@ -148,3 +148,42 @@ options:
         elements: str
         default: [main, staging]
 """
+
+    LIMITS = r"""
+options:
+  disk_warn:
+    description:
+      - Percent of a file system, or of its inodes, whose use is worth a word.
+    type: int
+    default: 85
+  disk_bad:
+    description:
+      - Percent of a file system, or of its inodes, whose use is bad.
+    type: int
+    default: 95
+  queue_warn:
+    description:
+      - Waiting jobs that are worth a word.
+    type: int
+    default: 100
+  failed_jobs_warn:
+    description:
+      - Failed jobs that are worth a word.
+    type: int
+    default: 1
+  tls_warn:
+    description:
+      - Days that a certificate should have left.
+    type: int
+    default: 21
+  log_minutes:
+    description:
+      - How far back errors of the application's log are counted, in minutes.
+    type: int
+    default: 60
+  log_kib:
+    description:
+      - How much of the end of each log file is read, in KiB.
+    type: int
+    default: 256
+"""

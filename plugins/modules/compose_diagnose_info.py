@@ -21,6 +21,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.operation.attributes
   - ops.runbook.compose
+  - ops.runbook.compose.limits
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -55,22 +56,6 @@ options:
         variable.
     type: str
     default: ""
-  log_lines:
-    description: Last lines shown of the log of each container that is not well.
-    type: int
-    default: 15
-  bundle_lines:
-    description: Last lines of the log of each container in the bundle.
-    type: int
-    default: 300
-  disk_warn:
-    description: Percent of a file system, or of its inodes, whose use is worth a word.
-    type: int
-    default: 85
-  disk_bad:
-    description: Percent of a file system, or of its inodes, whose use is bad.
-    type: int
-    default: 95
 seealso:
   - module: ops.runbook.compose_operation
   - module: ops.runbook.health_check
@@ -129,23 +114,18 @@ seconds:
   type: float
 """
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import look
-from ansible_collections.ops.runbook.plugins.module_utils.compose.options import SERVICE
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
-
-_LIMITS = {
-    item.name: {"type": "int", "default": getattr(look.Limits, item.name)}
-    for item in fields(look.Limits)
-    if item.name != "timeout"
-}
 
 
 def main() -> None:
@@ -156,7 +136,7 @@ def main() -> None:
             "environment": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "bundle": {"type": "str", "default": ""},
-            **_LIMITS,
+            **LIMITS,
         },
         supports_check_mode=True,
     )
@@ -166,9 +146,9 @@ def main() -> None:
     invocation = {"module_args": {**params, "checks": endpoint.without_secrets(params["checks"])}}
     try:
         checks = endpoint.parse_checks(params["checks"]) if params["checks"] else []
-        limits = look.Limits(**{name: params[name] for name in _LIMITS})
+        limits = described(Limits, params)
         # A part that hangs is itself an answer, and a person waits for it.
-        description = replace(describe(params["service"]), command_timeout=limits.timeout)
+        description = replace(describe(params["service"]), command_timeout=look.COMMAND_TIMEOUT)
         found = look.look(
             ComposeService(description, params["state_dir"]),
             Guard(params["state_dir"]),

@@ -14,6 +14,7 @@ description:
     destroyed, because the lock says that a deploy may be under way.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.dokku.call
   - ops.runbook.dokku_app
 options:
   state:
@@ -89,6 +90,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
 
 
@@ -103,7 +105,7 @@ def described(present: AppPresent) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **dokku_module.CALL,
+            **CALL,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "confirm": {"type": "str", "default": ""},
         },

@@ -13,6 +13,7 @@ description:
   - Dokku takes a domain that another app has already, and nginx then serves one of the two. Here it is refused.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.dokku.call
   - ops.runbook.dokku_app
 options:
   domains:
@@ -82,6 +83,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import DomainsPresent, DomainsState
 
 
@@ -96,7 +98,7 @@ def described(present: DomainsPresent) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **dokku_module.CALL,
+            **CALL,
             "domains": {"type": "list", "elements": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent", "exactly"], "default": "present"},
         },

@@ -103,12 +103,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **{key: rule for key, rule in dokku_module.CALL.items() if key != "app"},
+            **{key: rule for key, rule in CALL.items() if key != "app"},
             "timeout": {"type": "float", "default": 60},
             "prefix": {"type": "str", "required": True},
             "production": {"type": "list", "elements": "str", "default": []},

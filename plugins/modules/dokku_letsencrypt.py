@@ -14,6 +14,7 @@ description:
   - Says how many days it has left.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.dokku.call
   - ops.runbook.dokku_app
 options:
   state:
@@ -95,6 +96,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import (
     LetsencryptPresent,
     LetsencryptState,
@@ -118,7 +120,7 @@ def described(present: LetsencryptPresent) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **dokku_module.CALL,
+            **CALL,
             "state": {"type": "str", "choices": ["enabled", "disabled", "unchanged"], "default": "enabled"},
             "email": {"type": "str", "default": ""},
             "auto_renew": {"type": "bool"},

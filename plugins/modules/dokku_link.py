@@ -16,6 +16,7 @@ description:
     database change the same rows, and two on one Redis take each other's jobs and clear each other's cache.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.dokku.call
   - ops.runbook.dokku_app
   - ops.runbook.dokku_app.redeploy
 options:
@@ -114,6 +115,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 
 
@@ -130,7 +132,7 @@ def described(present: LinkPresent) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **dokku_module.CALL,
+            **CALL,
             **dokku_module.REDEPLOY,
             "plugin": {"type": "str", "choices": ["mysql", "postgres", "redis"], "required": True},
             "service": {"type": "str", "required": True},

@@ -16,6 +16,7 @@ description:
   - A property that holds already is left alone, be it set or Dokku's own. C(hsts) is true by itself.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.dokku.call
   - ops.runbook.dokku_app
 options:
   properties:
@@ -74,6 +75,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxPresent, NginxState, texts
 
 
@@ -83,7 +85,7 @@ def wanted(params: Mapping[str, Any]) -> NginxState:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**dokku_module.CALL, "properties": {"type": "dict", "required": True}},
+        argument_spec={**CALL, "properties": {"type": "dict", "required": True}},
         supports_check_mode=True,
     )
 

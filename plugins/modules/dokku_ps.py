@@ -15,6 +15,7 @@ description:
     plugin C(releases) tells that, it is refused.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.dokku.call
   - ops.runbook.dokku_app
 attributes:
   idempotent:
@@ -99,6 +100,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsPresent, PsState, counts
 
 
@@ -118,7 +120,7 @@ def described(present: PsPresent) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **dokku_module.CALL,
+            **CALL,
             "state": {"type": "str", "choices": ["started", "stopped", "restarted", "rebuilt"]},
             "scale": {"type": "dict", "default": {}},
             "deadline": {"type": "float", "default": 60},

@@ -15,6 +15,7 @@ description:
     together with what is set already, the number of processors of the host, and Dokku's own handling of units.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.dokku.call
   - ops.runbook.dokku_app
   - ops.runbook.dokku_app.redeploy
 options:
@@ -115,6 +116,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import (
     DEFAULT,
     ResourcePresent,
@@ -139,7 +141,7 @@ def described(present: ResourcePresent) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **dokku_module.CALL,
+            **CALL,
             **dokku_module.REDEPLOY,
             "limits": {
                 "type": "dict",

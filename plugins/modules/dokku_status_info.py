@@ -23,6 +23,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.operation.attributes
   - ops.runbook.dokku
+  - ops.runbook.dokku.limits
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -57,42 +58,6 @@ options:
     description: Ask the endpoints from the controller too.
     type: bool
     default: true
-  certificate_warn:
-    description: Days that a certificate should have left.
-    type: int
-    default: 14
-  certificate_critical:
-    description: Days of a certificate at which it is bad.
-    type: int
-    default: 7
-  memory_warn:
-    description: Percent of its memory limit whose use is worth a word.
-    type: int
-    default: 85
-  disk_warn:
-    description: Percent of a file system, or of its inodes, whose use is worth a word.
-    type: int
-    default: 85
-  disk_bad:
-    description: Percent of a file system, or of its inodes, whose use is bad.
-    type: int
-    default: 95
-  log_lines:
-    description: Last lines of each app's log in which errors are counted.
-    type: int
-    default: 500
-  log_shown:
-    description: Last distinct errors of each log that are shown.
-    type: int
-    default: 3
-  log_errors_warn:
-    description: Errors in those lines that are worth a word.
-    type: int
-    default: 1
-  maintenance_days:
-    description: Days after which the next maintenance is late, once there was one.
-    type: int
-    default: 8
 seealso:
   - module: ops.runbook.dokku_operation
   - module: ops.runbook.health_check
@@ -177,19 +142,17 @@ seconds:
   type: float
 """
 
-from dataclasses import fields
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import SERVICE
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look, reading
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
-
-_LIMITS = {item.name: {"type": "int", "default": getattr(reading.Limits, item.name)} for item in fields(reading.Limits)}
 
 
 def main() -> None:
@@ -201,7 +164,7 @@ def main() -> None:
             "staging_app": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "from_controller": {"type": "bool", "default": True},
-            **_LIMITS,
+            **LIMITS,
         },
         supports_check_mode=True,
     )
@@ -220,7 +183,7 @@ def main() -> None:
             hotfix_into=description.hotfix_into,
             environment=params["environment"],
         )
-        limits = reading.Limits(**{name: params[name] for name in _LIMITS})
+        limits = described(Limits, params)
         service, guard = DokkuService(description), Guard(params["state_dir"])
         found = look.status(service.dokku, scope, guard, checks, limits)
     except (endpoint.HealthCheckError, OSError) as error:

@@ -18,6 +18,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.operation.attributes
   - ops.runbook.laravel
+  - ops.runbook.laravel.limits
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -44,34 +45,6 @@ options:
     type: list
     elements: dict
     default: []
-  disk_warn:
-    description: Percent of a file system, or of its inodes, whose use is worth a word.
-    type: int
-    default: 85
-  disk_bad:
-    description: Percent of a file system, or of its inodes, whose use is bad.
-    type: int
-    default: 95
-  queue_warn:
-    description: Waiting jobs that are worth a word.
-    type: int
-    default: 100
-  failed_jobs_warn:
-    description: Failed jobs that are worth a word.
-    type: int
-    default: 1
-  tls_warn:
-    description: Days that a certificate should have left.
-    type: int
-    default: 21
-  log_minutes:
-    description: How far back errors of the application's log are counted, in minutes.
-    type: int
-    default: 60
-  log_kib:
-    description: How much of the end of each log file is read, in KiB.
-    type: int
-    default: 256
 seealso:
   - module: ops.runbook.health_check
   - module: ops.runbook.operation_history_info
@@ -148,21 +121,20 @@ seconds:
   type: float
 """
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import SERVICE
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService, describe
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import look, reading
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 #: Seconds for one command. A person waits for the screen, and a part that hangs is itself an answer.
 COMMAND_TIMEOUT = 20.0
-
-_LIMITS = {item.name: {"type": "int", "default": getattr(reading.Limits, item.name)} for item in fields(reading.Limits)}
 
 
 def main() -> None:
@@ -172,7 +144,7 @@ def main() -> None:
             "state_dir": {"type": "path", "required": True},
             "environment": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
-            **_LIMITS,
+            **LIMITS,
         },
         supports_check_mode=True,
     )
@@ -183,7 +155,7 @@ def main() -> None:
     try:
         checks = endpoint.parse_checks(params["checks"]) if params["checks"] else []
         description = replace(describe(params["service"]), command_timeout=COMMAND_TIMEOUT)
-        limits = reading.Limits(**{name: params[name] for name in _LIMITS})
+        limits = described(Limits, params)
         found = look.status(
             LaravelService(description, params["state_dir"]),
             Guard(params["state_dir"]),

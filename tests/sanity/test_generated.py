@@ -1,40 +1,83 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An option of a service is written once, in the argument specs of its role; what follows from them is written by
-`make generate`."""
+"""An option is written once, in the argument specs of its role; `make generate` writes all that follows from them."""
 
 from __future__ import annotations
 
 import importlib
-import runpy
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-from code_files import ROOT, shown
+import yaml
+from code_files import shown
 
-GENERATOR: dict[str, Any] = runpy.run_path(str(ROOT / "tests/generate/service_options.py"))
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from tools.generate import service_options
+
 PLUGINS = "ansible_collections.ops.runbook.plugins.module_utils"
 
 
 @pytest.mark.parametrize(
-    ("path", "text"), list(GENERATOR["files"]()), ids=lambda one: shown(one) if isinstance(one, Path) else ""
+    ("path", "text"), list(service_options.files()), ids=lambda one: shown(one) if isinstance(one, Path) else ""
 )
 def test_what_follows_from_the_argument_specs_is_as_it_would_be_written(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, "run `make generate`"
 
 
-@pytest.mark.parametrize("role", GENERATOR["SYSTEMS"])
-def test_a_description_has_each_option_with_its_default(role: str) -> None:
-    """The dataclass is what the code reads; a default that differed would hold in tests alone."""
+@pytest.mark.parametrize("role", service_options.SYSTEMS)
+def test_what_a_module_got_becomes_a_description(role: str) -> None:
+    """Each option with its default gives what the class has by itself, which tests make use of."""
     description = importlib.import_module(f"{PLUGINS}.{role}.service").Description
-    options = importlib.import_module(f"{PLUGINS}.{role}.options").SERVICE["service"]["options"]
-    assert {one.name for one in fields(description)} == {*options}
     describe = importlib.import_module(f"{PLUGINS}.{role}.service").describe
+    options = importlib.import_module(f"{PLUGINS}.{role}.options").SERVICE["service"]["options"]
     required = {
         name: {"dict": {"a": "b"}}.get(one["type"], "x") for name, one in options.items() if one.get("required")
     }
     raw = {**{name: one.get("default") for name, one in options.items()}, **required}
     assert describe(raw) == description(**required)
+
+
+@pytest.mark.parametrize("role", service_options.SYSTEMS)
+def test_what_a_module_got_becomes_its_limits(role: str) -> None:
+    options = importlib.import_module(f"{PLUGINS}.{role}.options")
+    assert described(options.Limits, {name: one["default"] for name, one in options.LIMITS.items()}) == options.Limits()
+
+
+SHARED = """\
+options:
+  # Shared: disks, with PREFIX=laravel_status. Written by `make generate`.
+  {}
+  # The end of disks.
+  laravel_to: {{}}
+"""
+
+
+@pytest.mark.parametrize("between", ["", "laravel_status_disk_bad: changed by hand"])
+def test_shared_options_stand_between_their_marks(between: str) -> None:
+    text = service_options.PLACE.sub(service_options.shared, SHARED.format(between))
+    options = yaml.safe_load(text)["options"]
+    assert [*options] == ["laravel_status_disk_warn", "laravel_status_disk_bad", "laravel_to"]
+    assert options["laravel_status_disk_bad"]["default"] == 95
+    assert service_options.PLACE.sub(service_options.shared, text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", '""'),
+        ("v1", "v1"),
+        ("2026-01-05", '"2026-01-05"'),
+        ("{{ inventory_dir }}/keys", '"{{ inventory_dir }}/keys"'),
+        (0, "0"),
+        (False, "false"),
+        ([".env", "storage"], "[.env, storage]"),
+        (["*"], '["*"]'),
+        ([{"name": "production", "reviewers": "{{ people }}", "admins_bypass": False, "wait": 0}], None),
+    ],
+)
+def test_a_default_means_in_yaml_what_it_was(value: Any, expected: str | None) -> None:
+    written = service_options.written(value)
+    assert yaml.safe_load(f"name: {written}") == {"name": value}
+    assert expected is None or written == expected

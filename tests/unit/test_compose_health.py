@@ -11,8 +11,9 @@ import pytest
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
 from ansible_collections.ops.runbook.plugins.module_utils.compose.health import behind_the_proxy, causes, verify
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import InsideHealth
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import release
-from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container, InsideCheck
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate
@@ -54,7 +55,7 @@ class Stack:
     description: Any = field(
         default_factory=lambda: SimpleNamespace(
             settle=0.0,
-            inside_health=(InsideCheck("backend", "http://127.0.0.1:8000/health"),),
+            inside_health=(InsideHealth("backend", "http://127.0.0.1:8000/health"),),
             migration_service="",
         )
     )

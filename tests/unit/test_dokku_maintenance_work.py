@@ -16,8 +16,9 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import work
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.items import Outcome
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Database
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Database, Description, DokkuService
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description, DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 
 Answers = Mapping[str, object]

@@ -20,6 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.container_usage
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, StillRuns
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, outside
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look as dokku_look
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import screen as dokku_screen
@@ -28,7 +29,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading i
     STAGING,
     App,
     Certificate,
-    Limits,
     Reading,
     Service,
     Usage,

@@ -20,10 +20,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Res
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Disk, Row
 from ansible_collections.ops.runbook.plugins.module_utils.host.systemd_units import UnitState
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import judge
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import log as laravel_log
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Log, Reading, Release
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Log, Reading, Release
 
 HEAD, OTHER = "a" * 40, "b" * 40
 LIMITS = Limits()

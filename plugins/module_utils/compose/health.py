@@ -17,8 +17,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import signs
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import digest_in
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import InsideHealth
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import images_of
-from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, Container, InsideCheck
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, Container
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineError, EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint
@@ -336,7 +337,7 @@ class Inside:
     body: str = ""
 
 
-def ask_inside(service: ComposeService, check: InsideCheck) -> Inside:
+def ask_inside(service: ComposeService, check: InsideHealth) -> Inside:
     """Ask an address from inside a container of a service."""
     try:
         found = service.compose(
@@ -352,7 +353,7 @@ def ask_inside(service: ComposeService, check: InsideCheck) -> Inside:
     return Inside("", found.stdout)
 
 
-def _inside_name(check: InsideCheck) -> str:
+def _inside_name(check: InsideHealth) -> str:
     return f"inside {check.service} {endpoint.display_url(check.url)}"
 
 

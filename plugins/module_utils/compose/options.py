@@ -2,10 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that describe a Compose service. Written by `make generate` from the role's argument specs."""
+"""The options that describe a Compose service, and the limits of a look at it.
+
+Written by `make generate` from the role's argument specs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 SERVICE: dict[str, Any] = {
@@ -51,3 +56,60 @@ SERVICE: dict[str, Any] = {
         },
     },
 }
+LIMITS: dict[str, Any] = {
+    "log_lines": {"type": "int", "default": 15},
+    "bundle_lines": {"type": "int", "default": 300},
+    "disk_warn": {"type": "int", "default": 85},
+    "disk_bad": {"type": "int", "default": 95},
+}
+
+
+@dataclass(frozen=True)
+class InsideHealth:
+    """An item of the option inside_health."""
+
+    service: str
+    url: str
+    contains: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """A Compose service as the inventory describes it."""
+
+    name: str
+    project_dir: str
+    images: Mapping[str, str]
+    files: tuple[str, ...] = ()
+    project: str = ""
+    pin: str = "file"
+    pin_file: str = "docker-compose.pin.yml"
+    tag_prefix: str = "sha-"
+    source: str = ""
+    hotfix_into: tuple[str, ...] = ("main", "staging")
+    migration_service: str = ""
+    alembic: tuple[str, ...] = ("alembic",)
+    alembic_config: str = ""
+    python: tuple[str, ...] = ("python3",)
+    registry_user: str = ""
+    registry_host: str = ""
+    registry_timeout: float = 10.0
+    keep_releases: int = 5
+    disk_reserve: int = 500
+    command_timeout: float = 1800.0
+    data_disposable: bool = False
+    docker: tuple[str, ...] = ("docker",)
+    env_file: str = ".env"
+    inside_health: tuple[InsideHealth, ...] = ()
+    settle: float = 3.0
+    wait_timeout: int = 120
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The figures of a Compose service that are worth a word, or bad."""
+
+    log_lines: int = 15
+    bundle_lines: int = 300
+    disk_warn: int = 85
+    disk_bad: int = 95

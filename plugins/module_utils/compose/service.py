@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import Options
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine, EngineUnreachable, default_host
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
@@ -41,45 +42,8 @@ _ORPHANS = {"COMPOSE_REMOVE_ORPHANS": "false", "COMPOSE_IGNORE_ORPHANS": "true"}
 _SET_DIR = ("compose_project_dir=<folder>", "names the folder of the service")
 
 
-@dataclass(frozen=True)
-class InsideCheck:
-    """What is asked from inside a service's container. contains: a text that the answer must have."""
-
-    service: str
-    url: str
-    contains: str = ""
-
-
-@dataclass(frozen=True)
-class Description:
+class Description(Options):
     """The service as the inventory describes it. See the role compose's argument specs for the meaning."""
-
-    name: str
-    project_dir: str
-    images: Mapping[str, str]
-    files: tuple[str, ...] = ()
-    project: str = ""
-    pin: str = "file"
-    pin_file: str = "docker-compose.pin.yml"
-    tag_prefix: str = "sha-"
-    source: str = ""
-    hotfix_into: tuple[str, ...] = ("main", "staging")
-    migration_service: str = ""
-    alembic: tuple[str, ...] = ("alembic",)
-    alembic_config: str = ""
-    python: tuple[str, ...] = ("python3",)
-    inside_health: tuple[InsideCheck, ...] = ()
-    settle: float = 3.0
-    wait_timeout: int = 120
-    registry_user: str = ""
-    registry_host: str = ""
-    registry_timeout: float = 10.0
-    keep_releases: int = 5
-    disk_reserve: int = 500
-    command_timeout: float = 1800.0
-    data_disposable: bool = False
-    docker: tuple[str, ...] = ("docker",)
-    env_file: str = ".env"
 
 
 def describe(raw: Mapping[str, Any]) -> Description:

@@ -21,14 +21,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part impor
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
-#: How dokku is called; the doc fragment `dokku_app` describes them.
-CALL: dict[str, Any] = {
-    "app": {"type": "str", "required": True},
-    "command": {"type": "str", "default": "dokku"},
-    "user": {"type": "str", "default": "dokku"},
-    "timeout": {"type": "float", "default": 1800},
-}
-
 #: What a module does with changes that the running containers do not see.
 REDEPLOY: dict[str, Any] = {
     "redeploy": {"type": "bool", "default": False},

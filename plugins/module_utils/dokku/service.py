@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
@@ -24,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     NotACommand,
     NotDeployed,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Options
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
@@ -34,33 +34,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import 
 _APP = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
-@dataclass(frozen=True)
-class Database:
-    """A service that holds data of the app. plugin: mysql, redis, postgres, ..."""
-
-    plugin: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Description:
+class Description(Options):
     """The app as the inventory describes it. See the role dokku's argument specs for the meaning."""
-
-    app: str
-    command: str = "dokku"
-    user: str = "dokku"
-    domains: tuple[str, ...] = ()
-    databases: tuple[Database, ...] = ()
-    repository: str = ""
-    deploy_branch: str = ""
-    hotfix_into: tuple[str, ...] = ("main", "staging")
-    migrations_command: tuple[str, ...] = ()
-    queue_probe: tuple[str, ...] = ()
-    settle: float = 0.0
-    keep_releases: int = 5
-    disk_reserve: int = 500
-    command_timeout: float = 1800.0
-    data_disposable: bool = False
 
 
 def describe(raw: Mapping[str, Any]) -> Description:

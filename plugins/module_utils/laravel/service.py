@@ -10,7 +10,7 @@ import os
 import pwd
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
@@ -26,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import (
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout, CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Options
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import MARK, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store import VendorStore
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import (
@@ -37,32 +38,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import 
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(Options):
     """The service as the inventory describes it. See the role laravel's argument specs for the meaning."""
-
-    name: str
-    path: str
-    repository: str = ""
-    remote: str = "origin"
-    php: tuple[str, ...] = ("php",)
-    composer: tuple[str, ...] = ("composer",)
-    git: tuple[str, ...] = ("git",)
-    systemctl: str = "/usr/bin/systemctl"
-    php_fpm_unit: str = ""
-    queue_unit: str = ""
-    units: tuple[str, ...] = ()
-    scheduler: str = "crontab"
-    keep_releases: int = 5
-    extra_commands: tuple[tuple[str, ...], ...] = ()
-    reload_commands: tuple[tuple[str, ...], ...] = ()
-    command_timeout: float = 1800.0
-    data_disposable: bool = False
-    strategy: str = "in_place"
-    shared: tuple[str, ...] = (".env", "storage")
-    disk_reserve: int = 100
-    realpath_root: bool = False
-    hotfix_into: tuple[str, ...] = ("main", "staging")
 
     @property
     def in_releases(self) -> bool:

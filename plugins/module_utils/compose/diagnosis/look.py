@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file, hotfix, inspect, once
@@ -30,7 +30,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judg
     broken_services,
     diagnose,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, InsideCheck
+from ansible_collections.ops.runbook.plugins.module_utils.compose.options import InsideHealth, Limits
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineError, EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
@@ -71,18 +72,8 @@ exit 127
 """
 
 
-@dataclass(frozen=True)
-class Limits:
-    """log_lines: of each container that is not well. bundle_lines: of every container, in the bundle.
-
-    Disk in percent. timeout: seconds for one command, because a part that hangs is itself an answer.
-    """
-
-    log_lines: int = 15
-    bundle_lines: int = 300
-    disk_warn: int = 85
-    disk_bad: int = 95
-    timeout: float = 20.0
+#: Seconds for one command. A part that hangs is itself an answer, and a person waits for it.
+COMMAND_TIMEOUT = 20.0
 
 
 def look(
@@ -165,7 +156,7 @@ class _Look:
         """A command of the engine's own; it does not need the compose files."""
         argv = [*self.service.description.docker, *arguments]
         environment = {"DOCKER_HOST": self.service.engine.host}
-        return self.service.commands.run(argv, env=environment, check=False, timeout=self.limits.timeout, shown=True)
+        return self.service.commands.run(argv, env=environment, check=False, timeout=COMMAND_TIMEOUT, shown=True)
 
     # -- secrets ---------------------------------------------------------------------------------
 
@@ -345,13 +336,13 @@ class _Look:
 
     # -- addresses, disks, lease -----------------------------------------------------------------
 
-    def _inside_checks(self) -> list[tuple[str, InsideCheck]]:
+    def _inside_checks(self) -> list[tuple[str, InsideHealth]]:
         """Each check, with the running container in which it is asked."""
         alive = {inspect.service_of(raw): str(raw["Id"]) for raw in self.raw if _status(raw) == "running"}
         checks = self.service.description.inside_health
         return [(alive[check.service], check) for check in checks if check.service in alive]
 
-    def _ask_inside(self, container: str, check: InsideCheck) -> Answer:
+    def _ask_inside(self, container: str, check: InsideHealth) -> Answer:
         """Ask from inside a container, by its id: the compose files may be what is broken."""
         name = endpoint.display_url(check.url)
         try:

@@ -30,6 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.rene
     reasons,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.settings import Settings
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, look, reading
@@ -269,7 +270,7 @@ class Work:
     # -- reviews -----------------------------------------------------------------------------------
 
     def _do_resources(self) -> Outcome:
-        limits = reading.Limits(memory_warn=self.settings.memory_warn)
+        limits = Limits(memory_warn=self.settings.memory_warn)
         lines, attention = [], False
         for name in self.apps:
             role = reading.PRODUCTION if name == self.app else reading.STAGING

@@ -14,10 +14,10 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading import (
     PRODUCTION,
     App,
-    Limits,
     Reading,
     Service,
     Usage,

@@ -29,12 +29,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     NotDeployed,
     StillRuns,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import reading as dokku_reading
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading import (
     App,
     Certificate,
-    Limits,
     Reading,
     Service,
     Usage,

@@ -12,7 +12,8 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, reading
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Limits
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check, parse_checks, split_host_port
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Row
@@ -43,8 +44,8 @@ def joined(found: Mapping[str, Any], seen: Sequence[gate.Result], arguments: Map
     result = dict(found)
     if "rows" not in found or not seen:
         return result
-    defaults = reading.Limits()
-    limits = reading.Limits(
+    defaults = Limits()
+    limits = Limits(
         certificate_warn=int(arguments.get("certificate_warn", defaults.certificate_warn)),
         certificate_critical=int(arguments.get("certificate_critical", defaults.certificate_critical)),
     )

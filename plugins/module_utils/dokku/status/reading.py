@@ -20,21 +20,6 @@ PRODUCTION, STAGING = "production", "staging"
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Where a figure becomes worth a word: days of certificates, percent of memory and disk, lines of logs."""
-
-    certificate_warn: int = 14
-    certificate_critical: int = 7
-    memory_warn: int = 85
-    disk_warn: int = 85
-    disk_bad: int = 95
-    log_lines: int = 500
-    log_shown: int = 3
-    log_errors_warn: int = 1
-    maintenance_days: int = 8
-
-
-@dataclass(frozen=True)
 class Usage:
     """What one container uses. limit: bytes that it is held to; None without. cores: at work just now."""
 

@@ -26,8 +26,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.rows import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Log, Reading
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Log, Reading
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Log
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Limits
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Log
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text.bounded import lines_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut

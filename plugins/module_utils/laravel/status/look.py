@@ -29,10 +29,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel import health 
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix, probe, settings
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import compare
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.judge import facts, judge
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.log import read_log
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Limits, Reading, Release
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Reading, Release
 
 #: What people type in the folder of a service to change it.
 _BY_HAND: work_by_hand.Programs = {

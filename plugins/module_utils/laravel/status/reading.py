@@ -18,19 +18,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import 
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Where a figure becomes worth a word. Disk in percent, log in minutes and KiB, TLS in days."""
-
-    disk_warn: int = 85
-    disk_bad: int = 95
-    queue_warn: int = 100
-    failed_jobs_warn: int = 1
-    tls_warn: int = 21
-    log_minutes: int = 60
-    log_kib: int = 256
-
-
-@dataclass(frozen=True)
 class Release:
     """What the checkout says. problem: why it can't be read."""
 
