@@ -256,6 +256,17 @@ def test_the_page_of_operations_names_all_that_only_look() -> None:
     assert set(re.findall(r"`(\w+)`", text)) == {one.name for one in FOUND.values() if not one.changes}
 
 
+def test_the_table_of_codes_has_every_code_of_the_guard_of_laravel_and_of_compose() -> None:
+    pages = "".join((ROOT / f"docs/{name}.md").read_text() for name in ("reference/operations", "systems/compose"))
+    codes = {
+        code
+        for package in ("guard", "console", "hotfix", "migrations", "laravel", "compose")
+        for path in (ROOT / "plugins/module_utils" / package).rglob("*.py")
+        for code in re.findall(r'\b(?:Refusal|Problem)\(\s*"([a-z_]+)"', path.read_text())
+    }
+    assert len(codes) > 40 and [code for code in sorted(codes) if f"`{code}`" not in pages] == []
+
+
 def test_where_the_inventory_is_exported_the_screen_is_too() -> None:
     """An installed collection has no ansible.cfg that would switch it on."""
     screen = "export ANSIBLE_STDOUT_CALLBACK=ops.runbook.operator"
