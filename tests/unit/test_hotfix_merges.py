@@ -246,7 +246,7 @@ def test_a_remote_that_is_gone_leaves_what_was_last_fetched(repository: Reposito
     git(repository.clone, "update-ref", "-d", "refs/remotes/origin/main")
     git(repository.clone, "update-ref", "-d", "refs/remotes/origin/staging")
     (row,) = screen(repository, facts)
-    assert "can't be told" in row.text and "git merge-base --is-ancestor" in row.details[0]
+    assert "it is not known" in row.text and "git merge-base --is-ancestor" in row.details[0]
 
 
 # -- Dokku: the source repository ----------------------------------------------------------------
@@ -290,7 +290,7 @@ def test_a_repository_that_can_not_be_read_is_said(repository: Repository, addre
     (one,) = dokku_hotfix.standings(address, INTO, {"records": [record(facts)]})
     assert set(one.branches.values()) == {UNKNOWN}
     (row,) = rows([one], address, INTO)
-    assert row.level == "warn" and "can't be told" in row.text and "secret" not in row.text
+    assert row.level == "warn" and "it is not known" in row.text and "secret" not in row.text
 
 
 @pytest.mark.parametrize(
@@ -337,10 +337,10 @@ def test_a_hotfix_of_compose_is_held_against_the_source_where_it_can_be_read(rep
 
 def test_a_hotfix_of_compose_says_what_can_not_be_known(repository: Repository) -> None:
     found = compose_hotfix.planned(compose_plan(repository.hotfix), "hotfix/login", "", INTO)
-    assert "can't be told: no source repository is known" in found["warnings"][0]
+    assert "have the hotfix already: no source repository is known" in found["warnings"][0]
     assert [one["into"] for one in found["facts"]["merges"]] == ["main", "staging"]
     (row,) = rows(compose_hotfix.standings({"records": [record(found["facts"])]}, "", INTO), "", INTO)
-    assert "can't be told: no source repository is known" in row.text
+    assert "it is not known whether it is on main and staging: no source repository is known" in row.text
     assert row.details[0].startswith(f"git fetch origin && git merge-base --is-ancestor {repository.hotfix}")
     unnamed = compose_hotfix.planned(compose_plan(""), "hotfix/login", "", INTO)
     assert "the images name no commit" in unnamed["facts"]["merges_unknown"]

@@ -22,8 +22,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import An
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import WARN, Row, clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
 
-#: How a branch stands to a commit: it has it; it has the same changes under another commit, as after a squash or a
-#: rebase; it lacks it; that can't be told.
+#: Relation of a branch to a commit: it has the commit; it has the same changes under another commit, as after a
+#: squash or a rebase; it lacks it; unknown.
 HAS, SAME, LACKS, UNKNOWN = "has", "same", "lacks", "unknown"
 #: Hotfixes of a ledger that are looked at, the newest.
 MOST = 10
@@ -54,7 +54,7 @@ class Hotfix:
 
 @dataclass(frozen=True)
 class Standing:
-    """A hotfix with how each branch stands to it: HAS, SAME, LACKS or UNKNOWN. why: why something is unknown."""
+    """A hotfix with each branch's relation to it: HAS, SAME, LACKS or UNKNOWN. why: the cause of UNKNOWN."""
 
     hotfix: Hotfix
     branches: Mapping[str, str]
@@ -68,9 +68,9 @@ class Standing:
 
 
 def facts(commit: str, branch: str, due: Sequence[Mapping[str, str]], earlier: Iterable[Hotfix] = ()) -> dict[str, Any]:
-    """What the record of a hotfix has beside that of any other deploy.
+    """Facts of a hotfix for its record, beside those of any other deploy.
 
-    due: of `merges`. earlier: hotfixes before this one whose merges are due too: the newest record has them all.
+    due: from `merges`. earlier: hotfixes before this one whose merges are due too: the newest record has them all.
     """
     found = [asdict(one) for one in earlier if one.commit != commit][: MOST - 1]
     return {
@@ -134,7 +134,7 @@ def condemned(history: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def contains(git: Git, tip: str, commit: str) -> str:
-    """How the branch with this tip stands to a commit.
+    """The relation of a branch with this tip to a commit.
 
     A tip whose history is here has no commit that is not here. The same changes under another commit are looked for
     among the newest commits of the branch.
@@ -149,7 +149,7 @@ def contains(git: Git, tip: str, commit: str) -> str:
     try:
         return SAME if base and _same_changes(git, base, tip, commit) else LACKS
     except CommandFailed:
-        # Changes that can't be compared are no proof of a merge.
+        # Changes that can't be compared do not prove a merge.
         return LACKS
 
 
@@ -169,7 +169,7 @@ def _patch_ids(git: Git, *arguments: str) -> set[str]:
 
 
 def standing(git: Git, hotfix: Hotfix, into: Sequence[str], tips: Mapping[str, str]) -> Standing:
-    """How each branch stands to a hotfix. One that the remote does not have needs no merge."""
+    """The relation of each branch to a hotfix. A branch that the remote does not have needs no merge."""
     return Standing(hotfix, {name: contains(git, tips[name], hotfix.commit) for name in into if name in tips})
 
 
@@ -244,7 +244,7 @@ def rows(found: Iterable[Standing], repository: str, into: Sequence[str]) -> lis
             text = f"{since}, is not on {' and '.join(lacking)}: the next deploy from there takes it away"
             details = [one["command"] for one in merges(repository, hotfix, lacking, into)]
         elif unsure:
-            text = f"{since}: whether it is on {' and '.join(unsure)} can't be told: {one.why or 'git can not say'}"
+            text = f"{since}: it is not known whether it is on {' and '.join(unsure)}: {one.why or 'git can not say'}"
             details = [ask(hotfix, unsure)]
         else:
             continue
@@ -253,7 +253,7 @@ def rows(found: Iterable[Standing], repository: str, into: Sequence[str]) -> lis
 
 
 def ask(hotfix: Hotfix, branches: Sequence[str]) -> str:
-    """What a person types in a clone to see whether branches have a hotfix."""
+    """The command that shows a person, in a clone, if branches have a hotfix."""
     tests = " && ".join(f"git merge-base --is-ancestor {hotfix.commit} origin/{shlex.quote(name)}" for name in branches)
     return f"git fetch origin && {tests} && echo merged"
 

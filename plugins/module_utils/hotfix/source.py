@@ -48,7 +48,7 @@ def history_of(repository: str, names: Sequence[str]) -> Iterator[tuple[Git, dic
 
 
 def standings(repository: str, hotfixes: Sequence[Hotfix], into: Sequence[str]) -> tuple[Standing, ...]:
-    """How the branches of the source repository stand to hotfixes; unknown with the cause where it can't be asked."""
+    """Relations of the source repository's branches to hotfixes; unknown, with the cause, if it can't be asked."""
     if not repository:
         return _unknown(hotfixes, into, "no source repository is known")
     if passwords_in_addresses(repository) or not _ADDRESS.fullmatch(repository):
@@ -68,7 +68,7 @@ def _unknown(hotfixes: Sequence[Hotfix], into: Sequence[str], why: str) -> tuple
 def due(
     repository: str, hotfix: Hotfix, into: Sequence[str], known: Sequence[Hotfix] = ()
 ) -> tuple[list[dict[str, str]], list[str], tuple[Hotfix, ...]]:
-    """The merges that are due for a hotfix, a warning where it can't be told which are done, and the earlier ones due.
+    """The merges that are due for a hotfix, a warning if it is not known which are done, and the earlier ones due.
 
     known: the earlier hotfixes of the ledger.
     """
@@ -76,5 +76,5 @@ def due(
         return (merges.merges(repository, hotfix, into, into) if hotfix.branch else []), [], tuple(known)
     one, *others = standings(repository, [hotfix, *known], into)
     names = one.those(merges.LACKS, merges.UNKNOWN)
-    warnings = [f"whether {' and '.join(names)} have the hotfix already can't be told: {one.why}"] if one.why else []
+    warnings = [f"it is not known whether {' and '.join(names)} have the hotfix already: {one.why}"] if one.why else []
     return merges.merges(repository, hotfix, names, into), warnings, merges.due_still(others)
