@@ -198,7 +198,6 @@ NOT_YET_PLAIN = (
     "plugins/module_utils/laravel",
     "plugins/module_utils/security",
     "plugins/module_utils/ssh_keys",
-    "plugins/module_utils/sshd",
     "plugins/modules",
     "plugins/plugin_utils",
     "roles",

@@ -70,11 +70,11 @@ def test_options_are_read(before: str, options: tuple[Option, ...]) -> None:
 REFUSED = {
     "an unknown option": ("allow-all ", "option allow-all"),
     "an unknown option with a value": ('colour="red" ', "option colour"),
-    "no quotes": ("from=10.0.0.1 ", "does not stand in quotes"),
+    "no quotes": ("from=10.0.0.1 ", "is not in quotes"),
     "no value": ("command ", "option command has no value"),
     "a value where none belongs": ('restrict="yes" ', "option restrict"),
     "twice": ('from="a",from="b" ', "option from twice"),
-    "an expiry that is no time": ('expiry-time="next week" ', "no time that sshd knows"),
+    "an expiry that is no time": ('expiry-time="next week" ', "not a time that sshd knows"),
 }
 
 
@@ -200,10 +200,10 @@ def test_a_key_is_added(before: bytes, after: str) -> None:
     [
         (f"restrict {A}\n", A, "line 1 with other options"),
         (f"no-such-option {A}\n", A, "line 1 with other options"),
-        ("", "hello", "no key"),
+        ("", "hello", "not a key"),
         ("", f"{A}\n{B}", "not one line"),
-        ("", "# x", "no key that sshd takes"),
-        ("", "", "no key that sshd takes"),
+        ("", "# x", "not a key that sshd takes"),
+        ("", "", "not a key that sshd takes"),
         ("", f"nonsense {A}", "option nonsense"),
         ("", f"{A} a\rb", "control character"),
     ],
@@ -220,8 +220,8 @@ def test_every_line_of_a_key_is_removed_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("wanted", ["", "SHA256:", "MD5:00:11", A_PRINT + "=", A_PRINT.lower().replace("sha256", "x")])
-def test_what_is_no_fingerprint_removes_nothing(wanted: str) -> None:
-    with pytest.raises(NotEdited, match="no fingerprint"):
+def test_an_invalid_fingerprint_removes_nothing(wanted: str) -> None:
+    with pytest.raises(NotEdited, match="invalid fingerprint"):
         authorized_keys.remove(A.encode(), wanted)
 
 

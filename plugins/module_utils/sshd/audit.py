@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.sshd.files import Acco
 #: All accounts of the host.
 EVERY = "*"
 
-#: What a rotation is called in the ledger. Its record's `to` names the key that was put in.
+#: Name of a rotation in the ledger. Its record's `to` names the key that was put in.
 ROTATION = "rotate"
 
 _DAY = 86400.0
@@ -67,7 +67,7 @@ def _moment(text: Any) -> float | None:
 
 
 def comment_date(comment: str) -> str:
-    """The last date in a comment, as 2026-11-21; empty where there is none."""
+    """The last date in a comment, as 2026-11-21; empty if it has none."""
     for match in reversed(list(_DATE.finditer(comment))):
         text = f"{match[1]}-{match[3]}-{match[4]}"
         if _moment(f"{text}T00:00:00Z") is not None:
@@ -78,7 +78,7 @@ def comment_date(comment: str) -> str:
 def age(key: Key, policy: Policy) -> tuple[int | None, str, str]:
     """Days, the moment they count from, and who says so: rotation, comment or unknown.
 
-    A date that lies ahead proves nothing, so it is none.
+    A date in the future proves nothing, so it is ignored.
     """
     said = policy.rotations.get(key.fingerprint, "")
     dated = comment_date(key.comment)
@@ -90,18 +90,18 @@ def age(key: Key, policy: Policy) -> tuple[int | None, str, str]:
 
 
 def owner(key: Key, policy: Policy) -> str:
-    """Who it belongs to: as it was declared, or else what its comment says beside the date."""
+    """The owner of a key: as declared, or else the key's comment without its dates."""
     declared = policy.owners.get(key.fingerprint)
     return declared if declared else authorized_keys.shown(undated(key.comment))
 
 
 def undated(comment: str) -> str:
-    """What a comment says beside its dates."""
+    """A comment without its dates."""
     return _DATE.sub("", comment).strip(" \t-_:,;()")
 
 
 def judge(key: Key, refused: Sequence[str], policy: Policy) -> dict[str, Any]:
-    """What there is to say about one key. refused: why sshd does not take it, or nothing from its file."""
+    """Facts and faults of one key. refused: why sshd does not take it, or nothing from its file."""
     days, since, source = age(key, policy)
     expired = key.expired(policy.now)
     unusable = "; ".join(
@@ -125,7 +125,7 @@ def judge(key: Key, refused: Sequence[str], policy: Policy) -> dict[str, Any]:
         "age_days": days,
         "since": since,
         "age_source": source,
-        # What sshd lets in no more is no risk of age.
+        # The age of a key that sshd no longer accepts does not matter.
         "overdue": not expired and (days is None or days > policy.max_age),
         "weak": authorized_keys.weakness(key, policy.rsa_minimum),
         "expires": expires,
@@ -177,7 +177,7 @@ def read_accounts(
 
 
 def read_account(name: str, policy: Policy, environment: Mapping[str, str], sshd_config: str) -> dict[str, Any]:
-    """What sshd would take for this account."""
+    """The keys that sshd takes for this account."""
     result: dict[str, Any] = {"account": name, "files": [], "key_lines": [], "unread": [], "notes": []}
     try:
         account = sshd_files.account(name)
@@ -202,7 +202,7 @@ def _notes(configuration: Configuration) -> list[str]:
     if not configuration.public_keys:
         notes.append("sshd takes no keys for this account (PubkeyAuthentication no)")
     if configuration.command:
-        notes.append("AuthorizedKeysCommand gives keys too, which stand in no file and are not in this list")
+        notes.append("AuthorizedKeysCommand gives keys too, which are in no file and not in this list")
     if configuration.authorities:
         notes.append(f"certificates of the CAs in {configuration.authorities} are let in too (TrustedUserCAKeys)")
     return notes
@@ -217,7 +217,7 @@ def _file(path: str, account: Account, configuration: Configuration) -> tuple[di
     except FileNotFoundError:
         return {**file, "exists": False}, [], []
     except OSError as error:
-        # Whether it is there is not known where a folder above it is closed.
+        # If a folder above the file is closed, nobody knows if the file exists.
         return file, [], [f"{path} can't be read: {error.strerror}"]
     lines = authorized_keys.parse(content)
     file["unknown_lines"] = [{"line": line.number, "why": line.problem} for line in lines if line.problem]

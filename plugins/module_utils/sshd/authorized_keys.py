@@ -62,13 +62,13 @@ _NEWER = re.compile(r"[a-z0-9][a-z0-9-]*(?:@[a-z0-9.-]+)?")
 
 _BLANK = " \t"
 
-#: OpenSSH refuses RSA keys below and above this, wherever they stand.
+#: OpenSSH refuses RSA keys shorter or longer than this, in every file.
 _RSA_LEAST = 1024
 _RSA_MOST = 16384
 
 
 class NotEdited(Exception):
-    """What was asked for can't be done without touching something else. The text holds no key."""
+    """An edit is impossible without touching something else. The text holds no key."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Key:
 
     @property
     def command(self) -> str | None:
-        """What the line runs in place of what is asked for; None where it says nothing."""
+        """The command that the line forces; None if it forces none."""
         return next((option.value for option in self.options if option.name == "command"), None)
 
     @property
@@ -119,7 +119,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Line:
-    """One line with its end, as it is on the disk. problem: why it is no key; empty for keys, comments, blank lines."""
+    """One line with its end, as it is on the disk. problem: why it is not a key; empty for keys, comments or blanks."""
 
     number: int
     raw: bytes = field(repr=False)
@@ -222,7 +222,7 @@ def fingerprint(blob: bytes) -> str:
 
 
 def _read_blob(name: str, blob: bytes) -> tuple[str, int, bytes]:
-    """Type, bits, and the blob as sshd would write it anew. Raises ValueError where it is no key of that type."""
+    """Type, bits, and the blob as sshd would write it. Raises ValueError if it is not a key of that type."""
     said, *parts = _fields(blob)
     inner = said.decode("ascii", "replace")
     if name not in _KINDS:
@@ -248,7 +248,7 @@ def _integer(part: bytes) -> bytes:
 
 
 def _bits(kind: str, parts: list[bytes]) -> int:
-    """Length of a key. Raises ValueError where these are no parts of one."""
+    """Length of a key. Raises ValueError if these are not the parts of a key."""
     if kind == "ssh-rsa":
         bits = int.from_bytes(parts[1], "big").bit_length()
         if not _RSA_LEAST <= bits <= _RSA_MOST:
@@ -298,9 +298,9 @@ def _fields(blob: bytes) -> list[bytes]:
 
 
 def add(content: bytes, *added: bytes) -> bytes:
-    """The content with these lines of one key at its end, in this order; unchanged where all stand there already.
+    """The content with these lines of one key at its end, in this order; unchanged if it has all of them already.
 
-    Where the last line has no end, it is given one: sshd would take the two for one. Raises NotEdited.
+    A last line without an end is given one: sshd would read the two as one. Raises NotEdited.
     """
     lines = [line.strip(b" \t\r\n") for line in added]
     new = [_to_add(line) for line in lines]
@@ -310,7 +310,7 @@ def add(content: bytes, *added: bytes) -> bytes:
     if there:
         # sshd takes the first line that lets in, so one behind it with other options might change nothing.
         raise NotEdited(
-            f"{new[0].fingerprint} stands in line {there[0].number} with other options: remove it first, or keep them"
+            f"{new[0].fingerprint} is in line {there[0].number} with other options: remove it first, or keep them"
         )
     return _appended(content, lines)
 
@@ -321,7 +321,7 @@ def _to_add(line: bytes) -> Key:
     new = read[0].key if len(read) == 1 else None
     if new is None or new.problem or b"\0" in line or b"\r" in line:
         why = new.problem if new is not None else read[0].problem if len(read) == 1 else "it is not one line"
-        raise NotEdited(f"the line to add is no key that sshd takes: {why or 'it holds a control character'}")
+        raise NotEdited(f"the line to add is not a key that sshd takes: {why or 'it holds a control character'}")
     return new
 
 
@@ -345,12 +345,12 @@ def put_back(content: bytes, before: bytes, fingerprint: str) -> bytes:
 
 
 def remove(content: bytes, wanted: str) -> bytes:
-    """The content without each line that holds the key of this fingerprint; unchanged where there is none.
+    """The content without each line that holds the key of this fingerprint; unchanged if no line does.
 
     A line that sshd refuses for its options goes too: another version of sshd may take it.
     """
     if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", wanted):
-        raise NotEdited(f"{wanted!r} is no fingerprint like SHA256:… of 43 characters, as ssh-keygen -lf shows it")
+        raise NotEdited(f"invalid fingerprint: {wanted!r}; write SHA256:… and 43 characters, as ssh-keygen -lf does")
     return b"".join(line.raw for line in parse(content) if line.key is None or line.key.fingerprint != wanted)
 
 

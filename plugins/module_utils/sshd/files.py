@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files sshd reads an account's keys from, by its own word, and whether it would refuse them."""
+"""Files from which sshd reads an account's keys, as sshd reports them, and why it would refuse one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.sshd.authorized_keys i
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.revocations import Revocations
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 
-#: What OpenSSH does where its configuration says nothing.
+#: OpenSSH's behaviour where its configuration is silent.
 DEFAULT_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 
 _SECONDS = 20
@@ -47,7 +47,7 @@ _LETTERS = {
     "punct": "!-/:-@[-`{-~",
 }
 
-#: What keys of a type sign with, where that is not its name alone.
+#: Names of the algorithms with which keys of a type sign, where that is not the type's own name.
 _SIGNS_WITH = {
     "ssh-rsa": ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"),
     "sk-ecdsa-sha2-nistp256@openssh.com": (
@@ -74,17 +74,17 @@ class Account:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What sshd does for one account.
+    """Settings of sshd for one account.
 
-    files: paths as they stand there, with their tokens. command: a program that gives keys too.
+    files: paths as configured, with their tokens. command: a program that gives keys too.
     strict: whether StrictModes is on. public_keys: whether keys are taken at all.
     authorities: the file of CAs whose certificates are let in, which no authorized_keys shows.
     version: of OpenSSH, (0, 0) where it is not known. algorithms: what a key may sign with, and authority_algorithms
     what a CA may, each empty where that is not known. rsa_least: bits. debian: whether it is Debian's or Ubuntu's sshd.
     forced_command: ForceCommand, or empty. root_login: PermitRootLogin. is_root: whether the account is root.
-    besides: what decides beside the key, in words.
+    besides: further conditions of a login, in words.
     revoked_keys: a file, and revocations what it says of the keys that were looked at.
-    known: whether sshd said so; the defaults of OpenSSH otherwise. doubts: what the reader should know about it.
+    known: sshd reported them; otherwise they are OpenSSH's defaults. doubts: notes for the reader.
     """
 
     files: tuple[str, ...] = DEFAULT_FILES
@@ -144,7 +144,7 @@ class Fact:
 
 
 def parse(dump: str, version: str = "") -> Configuration:
-    """The answers of `sshd -T` and `sshd -V`. Raises NotRead where the first is none."""
+    """Settings from the answers of `sshd -T` and `sshd -V`. Raises NotRead if the first is not such an answer."""
     said: dict[str, str] = {}
     all_said: dict[str, list[str]] = {}
     for line in dump.splitlines():
@@ -172,7 +172,7 @@ def parse(dump: str, version: str = "") -> Configuration:
 
 
 def _besides(said: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """What sshd asks for beside a key that is let in; a key that it takes may not be enough."""
+    """Conditions of sshd beside a key that is let in; a key that it takes may not be enough."""
     found = []
     methods = " ".join(said.get("authenticationmethods", ()))
     if methods not in ("", "any") and "publickey" not in methods.split():
@@ -267,7 +267,7 @@ def _for_python(pattern: str) -> tuple[str, bool]:
 
 
 def _letters(inner: str) -> str:
-    """What stands in brackets, for Python: without classes and backslashes, and with a bracket in the first place."""
+    """The content of brackets, for Python: without classes and backslashes, and with a bracket in the first place."""
     named = _NAMED.sub(lambda match: _LETTERS.get(match[1], ""), inner)
     bare = re.sub(r"\\(.)", r"\1", named)
     return "]" + bare.replace("]", "") if "]" in bare else bare
@@ -357,7 +357,7 @@ def _is_alone(state: os.stat_result, account: Account) -> bool:
 
 
 def program() -> str:
-    """Where sshd is; an account that is not root's often has no sbin on its path. Empty where it is not found."""
+    """Path of sshd, or empty; an account that is not root's often has no sbin on its path."""
     return (
         shutil.which("sshd", path=os.pathsep.join(["/usr/sbin", "/sbin", "/usr/local/sbin", os.environ["PATH"]])) or ""
     )
@@ -370,14 +370,14 @@ def ask(
     config: str = "",
     run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run,
 ) -> Configuration:
-    """What sshd does for this account; what it does by default, and why that is not sure, where it can't be asked.
+    """Settings of sshd for this account; OpenSSH's defaults, and why they are not sure, if sshd can't be asked.
 
     environment: that of the session; its SSH_CONNECTION says from where Match blocks are judged.
     """
     connection = environment.get("SSH_CONNECTION", "").split()
     doubts = []
     if len(connection) != 4:
-        # sshd does not answer where a Match block asks for what it was not told.
+        # sshd does not answer if a Match block needs a value that it was not given.
         connection = ["127.0.0.1", "0", "127.0.0.1", "22"]
         doubts.append(
             "Match blocks on an address were judged for 127.0.0.1: this session does not say where it is from"

@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Each with the version of OpenSSH that brought it: an older one refuses the line. Versions before 7.7 are not told
-#: apart.
+#: Each with the version of OpenSSH that brought it: an older one refuses the line. Versions before 7.7 are treated
+#: alike.
 _ALWAYS = (0, 0)
 _FLAGS = {"restrict": _ALWAYS, "cert-authority": _ALWAYS}
 _SWITCHES = {
@@ -42,7 +42,7 @@ _MANY = {
 _ALL = {**_FLAGS, **_SWITCHES, **_ONCE, **_MANY}
 #: An expiry-time in UTC, with a Z.
 _UTC_SINCE = (9, 1)
-#: A time before 1970: a time that never comes. Before, it was none.
+#: From this version on, a time before 1970 never comes; older versions refuse it.
 _BEFORE_1970_SINCE = (10, 4)
 
 #: sshd counts before it adds, so one more than these numbers passes.
@@ -50,7 +50,7 @@ _MOST_VARIABLES = 1024
 _MOST_PERMITS = 4096
 _LONGEST_HOST = 1024
 _HIGHEST_TUNNEL = 0x7FFFFFFF - 2
-#: What is longer is no address to sshd, and no pattern.
+#: A longer text is neither an address nor a pattern to sshd.
 _LONGEST_ADDRESS = 63
 _LONGEST_PATTERN = 1022
 
@@ -81,7 +81,7 @@ class Options:
 
 
 def end(text: str) -> int | None:
-    """Where the options end: at the first blank outside of quotes. None where a quote is never closed."""
+    """The end of the options: the first blank outside of quotes. None if a quote is never closed."""
     position, quoted = 0, False
     while position < len(text) and (quoted or text[position] not in " \t"):
         if text.startswith('\\"', position):
@@ -93,7 +93,7 @@ def end(text: str) -> int | None:
 
 
 def split(text: str) -> Iterator[str]:
-    """The options as they stand there. Between two commas there may be nothing; sshd passes over that."""
+    """The options as written. Between two commas there may be nothing; sshd skips that."""
     start, position, quoted = 0, 0, False
     while position < len(text):
         if text.startswith('\\"', position):
@@ -128,7 +128,7 @@ def read(text: str) -> Options:
 
 
 class _Before:
-    """The options that stand before one: how many of each name, and the variables that they set."""
+    """The options before one: how many of each name, and the variables that they set."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
@@ -156,7 +156,7 @@ def _since(option: Option) -> tuple[int, int]:
 
 
 def _problem(option: Option, said: str, before: _Before) -> str:
-    """Why sshd refuses this option. said: the value as it stands there."""
+    """The reason why sshd refuses this option. said: the value as written."""
     name, value = option.name, option.value
     bare = name[3:] if name.startswith("no-") else name
     valued = name in _ONCE or name in _MANY
@@ -167,7 +167,7 @@ def _problem(option: Option, said: str, before: _Before) -> str:
     if value is None or not valued:
         return f"it has the option {name}, which sshd refuses"
     if not _QUOTED.fullmatch(said):
-        return f"the value of its option {name} does not stand in quotes"
+        return f"the value of its option {name} is not in quotes"
     if name in _ONCE and name in before.counts:
         return f"it has the option {name} twice"
     return _value_problem(name, value, before)
@@ -175,7 +175,7 @@ def _problem(option: Option, said: str, before: _Before) -> str:
 
 def _value_problem(name: str, value: str, before: _Before) -> str:
     if name == "expiry-time":
-        return "" if _known(value) else "its expiry-time is no time that sshd knows"
+        return "" if _known(value) else "its expiry-time is not a time that sshd knows"
     if name == "environment":
         if len(before.variables) > _MOST_VARIABLES:
             return f"it has more than {_MOST_VARIABLES} variables"
@@ -213,7 +213,7 @@ def _port(text: str) -> int | None:
 
 
 def _number(text: str, least: int, most: int) -> int | None:
-    """As OpenBSD's strtonum reads it: blanks and a sign may stand before it, nothing behind it."""
+    """An integer as OpenBSD's strtonum reads it: blanks and a sign may precede it, nothing may follow."""
     if not _INTEGER.fullmatch(text) or len(text) > 1000:
         return None
     number = int(text)
@@ -237,7 +237,7 @@ def _known(text: str) -> bool:
 def expiry(text: str) -> float | None:
     """Seconds since the epoch of an expiry-time; without a Z it is the host's own time, without its summer time.
 
-    None where it is no time to sshd, and where it lies before 1970: OpenSSH 10.4 takes that for one that never comes.
+    None if it is not a time to sshd, or is before 1970: OpenSSH 10.4 takes that for a time that never comes.
     """
     moment = _moment(text)
     return moment if moment is not None and moment > 0 else None
@@ -346,7 +346,7 @@ class _WrongBits(ValueError):
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """An address with or without bits; None where it is no address at all. Raises _WrongBits."""
+    """An address with or without bits; None if it is not an address at all. Raises _WrongBits."""
     if len(text.encode("utf-8", "surrogateescape")) > _LONGEST_ADDRESS:
         return None
     bare, slash, said = text.partition("/")

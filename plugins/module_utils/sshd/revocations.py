@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The keys that sshd refuses wherever they stand (RevokedKeys): a list of keys, or a KRL, which ssh-keygen reads.
+"""The keys that sshd refuses in every file (RevokedKeys): a list of keys, or a KRL, which ssh-keygen reads.
 
 sshd reads the file as root. Where it can't, it refuses every key.
 """
@@ -36,7 +36,7 @@ class Revocations:
 def read(
     path: str, keys: Iterable[Key], run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
 ) -> Revocations:
-    """Which of these keys are revoked. path: of RevokedKeys, empty where there is none."""
+    """The revoked ones of these keys. path: of RevokedKeys, empty without one."""
     if not path:
         return Revocations()
     try:
