@@ -196,7 +196,6 @@ NOT_YET_PLAIN = (
     "plugins/module_utils/github",
     "plugins/module_utils/guard",
     "plugins/module_utils/laravel",
-    "plugins/module_utils/security",
     "plugins/module_utils/ssh_keys",
     "plugins/modules",
     "plugins/plugin_utils",

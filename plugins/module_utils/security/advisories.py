@@ -33,7 +33,7 @@ def alert(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(github: GitHub, repository: str) -> list[dict[str, Any]]:
-    """The open ones. Raises GitHubError, also where nobody looks for them: that is no "none"."""
+    """The open alerts. Raises GitHubError, also if Dependabot alerts are off: nobody looking does not mean none."""
     path = repository_path(repository)
     try:
         return [alert(one) for one in github.pages(f"{path}/dependabot/alerts", state="open")]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the audits of composer, npm and pip say of a checkout, and whether they may be believed.
+"""Results of the audits of composer, npm and pip on a checkout, and proof that they looked up every package.
 
 No exit code is believed. Measured: `npm audit --offline` ends with 0 and "0 vulnerabilities" and has asked nobody.
 pip-audit ends with 0 and lists as skipped what it could not look up; composer warns of advisories that it could not
@@ -36,7 +36,7 @@ class Advisory:
 
 @dataclass(frozen=True)
 class Audit:
-    """What came of one tool. packages: how many the lock file has. why: what makes it unknown."""
+    """The result of one tool. packages: how many the lock file has. why: the cause of an unknown result."""
 
     tool: str
     file: str
@@ -49,7 +49,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class Report:
-    """What a tool printed, as its parser read it. looked_up: packages it asked about, None where it does not say."""
+    """The output of a tool, as its parser read it. looked_up: packages it asked about, None if it does not say."""
 
     advisories: tuple[Advisory, ...] = ()
     looked_up: int | None = None
@@ -232,7 +232,7 @@ TOOLS = (
     Tool(
         "pip-audit",
         "requirements.txt",
-        # What the file names is looked up; nothing is installed, which would run code of the packages.
+        # The packages that the file names are looked up; none is installed, which would run their code.
         (
             "--requirement",
             "requirements.txt",
