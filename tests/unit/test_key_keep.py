@@ -58,7 +58,7 @@ def test_without_a_password_it_is_not_begun(tmp_path: Path) -> None:
 
 def test_what_can_not_be_read_back_is_not_kept(tmp_path: Path) -> None:
     keep = Vault(str(tmp_path), lambda content: content[:-1], lambda content: content, True)
-    with pytest.raises(NotKept, match="is not what"):
+    with pytest.raises(NotKept, match="did not return it"):
         keep.ready()
     with pytest.raises(NotKept, match="is not what was kept"):
         keep.keep("PROD-1", PAIR.private)

@@ -43,7 +43,7 @@ def test_a_key_that_stands_only_where_sshd_does_not_look(world: World) -> None:
     host = world.hosts[1]
     host.write(f"{world.operator}\n", SECOND)
     host.sshd("AuthorizedKeysFile .ssh/authorized_keys.ci\n")
-    refused(world, f"{world.old.fingerprint} stands in no file that sshd reads for deploy", "ssh_key_account")
+    refused(world, f"{world.old.fingerprint} is in no file that sshd reads for deploy", "ssh_key_account")
 
 
 def test_a_key_that_is_not_let_in_from_here(world: World) -> None:
@@ -68,7 +68,7 @@ def test_another_host_key(world: World, tmp_path: Path) -> None:
     )
     refused(
         world,
-        "the host showed another key than the one in known_hosts",
+        "the host showed a key other than the one in known_hosts",
         "ssh_key_known_hosts",
         ssh_key_known_hosts=tmp_path / "known",
     )

@@ -34,7 +34,7 @@ ASKED = 5
 
 #: Runs that are looked through for them.
 LISTED = 50
-#: What starts a run with the workflow and the text of the branch alone. A pull request of a fork brings its own.
+#: Events that start a run with the workflow and the text of the branch alone. A pull request of a fork brings its own.
 EVENTS = ("push", "workflow_dispatch", "schedule", "repository_dispatch", "release")
 
 _SAID = re.compile(r"ops-runbook-key (SHA256:[A-Za-z0-9+/]{43})(?: ops-runbook-nonce *(\S*))?")
@@ -82,9 +82,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Survey:
-    """How it stands before anything is changed. used: the key that a run said it had; empty where none said so.
+    """State of CI's key before anything is changed. used: the key that a run named; empty if none did.
 
-    trusted: whether a run said so that was dispatched, and succeeded.
+    trusted: the run was dispatched, and succeeded.
     """
 
     used: str = ""
@@ -96,14 +96,14 @@ class Survey:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one run said of its key. nonce: empty where it gave none."""
+    """The key that one run named. nonce: empty if it gave none."""
 
     fingerprint: str
     nonce: str
 
 
 def said(logs: Iterable[str]) -> list[Seen]:
-    """What commands have said of keys, each in a line of its own. Pure."""
+    """The keys that commands named, each in a line of its own. Pure."""
     found = []
     for text in logs:
         for line in workflow_log.output_of_commands(text):
@@ -177,7 +177,7 @@ def only(seen: Iterable[Seen], where: str) -> str:
         raise GitHubError(
             "key_said_twice",
             f"{where} names {len(found)} keys in lines of their own, {', '.join(found)}: one of them is not the key "
-            "that CI logs in with, and which one can't be told",
+            "that CI logs in with, and it is not known which",
             ("a run of the workflow", "whose log has that line once: the newest run that has it counts"),
         )
     return found[0]
@@ -198,7 +198,7 @@ def put(github: GitHub, place: Place, private: str, sleep: Callable[[float], Non
     except GitHubError as error:
         if not error.touched:
             raise
-    # GitHub's moments are whole seconds: two writings within one can't be told apart.
+    # GitHub's times are whole seconds: two writings within one second look the same.
     (sleep or time.sleep)(1.1)
     try:
         return github_state.bring(github, state).after.updated
@@ -230,7 +230,7 @@ def prove(
 
 
 def judge(place: Place, run: Run, seen: Iterable[Seen], new: str, old: Collection[str], nonce: str) -> None:
-    """Whether what a run said proves that it had the new key. Pure. Raises GitHubError."""
+    """Raise unless a run's output proves that it had the new key. Pure. Raises GitHubError."""
     where = run.url or str(run.run_id)
     mine = [one.fingerprint for one in seen if one.nonce == nonce]
     if not mine:

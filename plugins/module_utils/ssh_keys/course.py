@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the hosts of one rotation have come to together, and what each of them is told at its end.
+"""Progress of one rotation over all its hosts, and the orders that each host gets at its end.
 
 There is one secret and several hosts. Nothing is removed anywhere unless every host lets the new key in and CI has it,
 and where one host does not let it in, all of them go back.
@@ -38,7 +38,7 @@ Result = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """The results of a run so far, by host; empty where a host, or the whole run, has none yet."""
+    """The results of a run so far, by host; empty if a host, or the whole run, has none yet."""
 
     hosts: Sequence[str]
     planned: Mapping[str, Result] = field(default_factory=dict)
@@ -59,13 +59,13 @@ class Run:
 
     @property
     def working(self) -> list[str]:
-        """The hosts that are worked on: one that has the new key already, and only that, came to its end before."""
+        """Hosts still to be rotated. A host that holds only the new key was finished by an earlier run."""
         new = self.made.get("fingerprint", "")
         return [host for host in self.hosts if not new or _old(self.planned[host]) != new]
 
     @property
     def progress(self) -> Progress:
-        """What is done, as rotation.py has it. This run proved it: what an earlier one saw is not in it."""
+        """Progress of the rotation. Only proofs of this run count; proofs of earlier runs are left out."""
         steps = []
         if self.made.get("ok"):
             steps += [Step(GENERATE), Step(KEEP)]
@@ -113,9 +113,9 @@ def absent(run: Run, known: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Closing:
-    """How one host ends. only and reports: what is journalled still. back: why it goes back, if it is to.
+    """How one host ends. only and reports: steps still to be journalled. back: why it goes back, if it does.
 
-    already: it had come to its end before this run.
+    already: an earlier run finished it.
     """
 
     only: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ class Closing:
 
 
 def closing(run: Run, host: str) -> Closing:
-    """What one host is told at its end. Pure."""
+    """The order that one host gets at its end. Pure."""
     if run.undoes:
         return Closing(back="interrupted=undo") if host in run.continues else Closing(already=True)
     if not run.made.get("ok"):
@@ -133,7 +133,7 @@ def closing(run: Run, host: str) -> Closing:
         return Closing(back="" if run.planned[host].get("continues") else _why("", run.made, "no key was made"))
     if host not in run.working:
         return Closing(already=True)
-    # Where CI may have the new key alone, no host may lose it.
+    # If only CI may have the new key, no host may lose it.
     one_way = any(result.get("one_way") for result in run.planned.values())
     for other in run.working:
         result = run.let_in.get(other) or {}

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 
-#: What may come of it. Only ACCEPTED proves that a key is let in, and only REFUSED that it is not.
+#: Results of a login. Only ACCEPTED proves that a key is let in, and only REFUSED that it is not.
 ACCEPTED = "accepted"
 REFUSED = "refused"
 NO_SESSION = "no_session"
@@ -37,7 +37,7 @@ KEY_UNREADABLE = "key_unreadable"
 UNREACHABLE = "unreachable"
 
 _AUTHENTICATED = re.compile(r'^Authenticated to .* using "publickey"\.?$', re.M)
-#: What the session replies to _FORWARD, whether forwarding is allowed or not.
+#: The session's replies to _FORWARD, whether forwarding is allowed or not.
 _REPLIED = re.compile(r"^channel 0: open failed: ", re.M)
 _REFUSED = re.compile(r"^[^\s@]{1,256}@[^\s:]{1,256}: Permission denied \(([^)]*)\)\.?$", re.M)
 _WOULD_ACCEPT = re.compile(r"^debug1: Server accepts key: ", re.M)
@@ -63,10 +63,10 @@ _KNOCKS, _PAUSE = 3, 2.0
 
 @dataclass(frozen=True)
 class Login:
-    """Where to knock. known_hosts: a file that holds this host's key; no other is believed.
+    """The login to try. known_hosts: a file that holds this host's key; no other is believed.
 
-    runs_commands: whether sshd runs what it is asked to run there. Where command= of the key's line, ForceCommand or a
-    program in place of a shell would run, no command is asked for.
+    runs_commands: sshd runs a requested command there. If command= of the key's line, ForceCommand or a program in
+    place of a shell would run instead, no command is requested.
     """
 
     host: str
@@ -141,7 +141,7 @@ def _quoted(path: str) -> str:
 
 
 def judge(said: str, proof: re.Pattern[str] = _REPLIED, timed_out: bool = False) -> Answer:
-    """What the words of ssh mean. proof: what the session alone can have answered.
+    """The meaning of ssh's words. proof: a text that only the session can have answered.
 
     A doubt is never a refusal: a key may be removed on one.
     """
@@ -151,10 +151,10 @@ def judge(said: str, proof: re.Pattern[str] = _REPLIED, timed_out: bool = False)
             return Answer(ACCEPTED, "the key was let in, and the session answered")
         said_last = excerpt(_COUNTED.sub("", behind), first=2, last=3, nothing="the connection ended without a word")
         why = "no answer in time" if timed_out else said_last
-        return Answer(NO_SESSION, f"sshd told ssh that the key was let in, and then no session answered: {why}")
+        return Answer(NO_SESSION, f"sshd let the key in, and then no session answered: {why}")
     if _HOST_KEY.search(said):
-        return Answer(HOST_KEY, "the host showed another key than the one in known_hosts, or none stands there")
-    # Where ssh can't load the key it knocks without one, and is refused for that.
+        return Answer(HOST_KEY, "the host showed a key other than the one in known_hosts, or known_hosts has none")
+    # If ssh can't load the key it connects without one, and is refused for that.
     if _KEY_UNREADABLE.search(said):
         return Answer(
             KEY_UNREADABLE, "ssh can't read the private key: wrong format, no newline at its end, or a passphrase"
@@ -191,7 +191,7 @@ def patiently(knock: Callable[[], Answer]) -> Answer:
 
 
 def _knock(login: Login, words: list[str], enough: re.Pattern[str]) -> tuple[str, bool]:
-    """What ssh says, up to the line that is enough, and whether its time was over."""
+    """The words of ssh, up to the line that is enough, and True if its time was over."""
     process = subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -243,7 +243,7 @@ def probe_public(login: Login, public: str, ssh: str = "ssh") -> Answer:
 
 
 def probe_key(login: Login, private_key: bytes, ssh: str = "ssh") -> Answer:
-    """Log in once with a key that lies in no file: on the disk of the controller it never stands in clear."""
+    """Log in once with a key that is in no file: the controller's disk never holds it in clear."""
     with _in_memory(private_key) as identity:
         return probe(login, identity, ssh)
 

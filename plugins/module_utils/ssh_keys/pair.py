@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A key pair that is made in memory, on the controller, and stands in no file until it is encrypted."""
+"""A key pair that is made in memory, on the controller, and written to no file until it is encrypted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pair_of(private: bytes) -> Pair:
     try:
         key = serialization.load_ssh_private_key(private, password=None)
     except (ValueError, TypeError) as error:
-        raise NoPair("what was kept is no private key of OpenSSH without a passphrase") from error
+        raise NoPair("the kept text is not a private key of OpenSSH without a passphrase") from error
     return _pair(key)
 
 

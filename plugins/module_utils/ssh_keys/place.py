@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the keys of one account stand, which of them is to be rotated, and why it can't be."""
+"""Files that hold the keys of one account, the key to be rotated, and reasons why it can't be."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Places:
         return [place for place in self.files if place.holds(fingerprint)]
 
     def in_force(self, fingerprint: str, now: float) -> list[tuple[Place, Line]]:
-        """The lines by which sshd lets this key in, in the order in which it asks them.
+        """The lines by which sshd lets this key in, in the order in which it reads them.
 
-        It passes over a line that refuses. One with from= lets in from there alone, and sshd goes on for all others; so
-        these are the ones with from=, each list once, and the first one without it.
+        It skips a line that refuses. A line with from= lets in from those addresses alone, and sshd reads on for all
+        others; so these are the lines with from=, each list once, and the first line without it.
         """
         found: list[tuple[Place, Line]] = []
         sources: set[str] = set()
@@ -81,7 +81,7 @@ class Places:
         return asks_a_shell and not self.configuration.forced_command and all(command is None for command in own)
 
     def public(self, fingerprint: str) -> str:
-        """Type and blob of a key that stands there; empty where it does not."""
+        """Type and blob of a key in these files; empty if they do not have it."""
         for place in self.files:
             for line in place.holds(fingerprint):
                 if line.key is not None:
@@ -157,9 +157,9 @@ def must_be_read(places: Places, path: str) -> None:
 
 @dataclass(frozen=True)
 class Said:
-    """What CI says of its key. used: fingerprint, or empty. where: which run said so.
+    """The key that CI names. used: fingerprint, or empty. where: the run that named it.
 
-    trusted: whether nobody else can have written it. put_in: when an earlier rotation put this key in, or empty.
+    trusted: nobody else can have written it. put_in: when an earlier rotation put this key in, or empty.
     """
 
     used: str = ""
@@ -229,7 +229,7 @@ def _must_be_named(places: Places, asked: str, said: Said, listed: tuple[str, ..
 
 
 def _must_be_there(places: Places, chosen: str, said: Said, listed: tuple[str, ...]) -> None:
-    """Raises Refused for a key that stands in no file."""
+    """Raises Refused for a key that is in no file."""
     if places.with_key(chosen):
         return
     name = places.account.name
@@ -241,7 +241,7 @@ def _must_be_there(places: Places, chosen: str, said: Said, listed: tuple[str, .
     raise Refused(
         Refusal(
             "key_not_used_by_ci",
-            f"{chosen} stands in no file that sshd reads for {name}, and yet {said.where} says that CI has it",
+            f"{chosen} is in no file that sshd reads for {name}, and yet {said.where} says that CI has it",
             (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
             listed,
         )

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.console import unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.console.table import WIDEST, table
 
-#: What an audit may be asked to fail for.
+#: Findings for which an audit may be asked to fail.
 KINDS = ("overdue", "weak", "duplicate")
 
 _HEAD = ("host", "account", "where", "type", "age", "owner", "options", "fingerprint and verdict")
@@ -44,7 +44,7 @@ def lines(outcomes: Outcomes) -> list[str]:
 
 
 def findings(host: str, key: Mapping[str, Any], others: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
-    """What is to be said of one key."""
+    """Findings about one key."""
     said = []
     if key["overdue"]:
         age = "age unknown" if key["age_days"] is None else f"{key['age_days']} d by its {key['age_source']}"
@@ -66,7 +66,7 @@ def findings(host: str, key: Mapping[str, Any], others: Mapping[str, Sequence[tu
 
 
 def elsewhere(outcomes: Outcomes) -> dict[str, list[tuple[str, str]]]:
-    """Where each fingerprint stands, as (host, account)."""
+    """Places of each fingerprint, as (host, account)."""
     found: dict[str, list[tuple[str, str]]] = {}
     for host, key in _keys(outcomes):
         found.setdefault(str(key["fingerprint"]), []).append((host, str(key["account"])))

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order of a key's rotation: what is done next, what must be proven before it, and where one goes on or back.
+"""The order of a key's rotation: the next step, the proof that it needs, and the ways forward and back.
 
-Each step is recorded as begun before it is taken, and as done after it. What was begun and is not done may have
-happened or not, so every step can be taken twice. What was proven counts in the run that proved it and in no later one:
-between two runs anybody may have changed anything. Only fingerprints and names of hosts are ever recorded.
+Each step is recorded as begun before it is taken, and as done after it. A step that was begun and not done may have
+happened or not, so every step can be taken twice. A proof counts only in the run that made it: between two runs
+anybody may have changed anything. Only fingerprints and names of hosts are ever recorded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PUT_SECRET, PROVE_CI, REMOVE_OLD, PROVE_REMOVED, CLOSE = (
 )
 REMOVE_NEW = "remove_new"
 
-#: What looks and changes nothing.
+#: Steps that look and change nothing.
 PROOFS = frozenset({PROVE_LOGIN, PROVE_CI, PROVE_REMOVED})
 
 #: State by the steps that are all done, the furthest first.
@@ -63,7 +63,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the record says.
+    """The steps of a record.
 
     done: steps that are done and still count. touched: steps that were begun, whether they are done or not.
     order: all steps.
@@ -92,7 +92,7 @@ def steps(hosts: Sequence[str]) -> tuple[Step, ...]:
 
 
 def fold(hosts: Sequence[str], events: Iterable[Event]) -> Progress:
-    """What a record says. Raises OutOfOrder."""
+    """The progress that a record shows. Raises OutOfOrder."""
     order = steps(hosts)
     known = {*order, *(Step(REMOVE_NEW, host) for host in hosts)}
     done: set[Step] = set()
@@ -105,7 +105,7 @@ def fold(hosts: Sequence[str], events: Iterable[Event]) -> Progress:
                 done.discard(Step(GENERATE))
             continue
         if event.step not in known or event.kind not in (BEGUN, DONE):
-            raise OutOfOrder(f"the record has {event.kind} {event.step}, which is no step of this rotation")
+            raise OutOfOrder(f"the record has {event.kind} {event.step}, which is not a step of this rotation")
         if event.kind == BEGUN:
             touched.add(event.step)
         elif event.step in touched:
@@ -142,7 +142,7 @@ def must_follow(step: Step, progress: Progress) -> None:
 
 
 def undo(progress: Progress) -> tuple[tuple[Step, ...], str]:
-    """The steps of the way back, or why there is none.
+    """The steps of the way back, or why there are none.
 
     Once the secret may have been put, the old private key is nowhere to be had: CI may hold the new one only.
     """

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a new private key is kept before anybody else has it: encrypted, at a place of its own, and read back.
+"""Keeps a new private key, encrypted and in a place of its own, before anybody else has it, and reads it back.
 
-GitHub gives a secret to nobody. So a key that is in its secret and nowhere else is lost with the next change of it, and
-a rotation that was cut off could not be gone on with.
+GitHub gives a secret to nobody. So a key that is only in its secret is lost with the next change of it, and an
+interrupted rotation could not be resumed.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class _Files(Keep):
     def ready(self) -> None:
         probe = b"can this be read back?"
         if self._decrypt(self._encrypt(probe), self.folder) != probe:
-            raise NotKept(f"{self.what}: what is encrypted is not what is decrypted")
+            raise NotKept(
+                f"{self.what}: decrypting a test value did not return it; the vault password or recipient is wrong"
+            )
         parent = self.folder
         while not os.path.isdir(parent):
             parent = os.path.dirname(parent) or "/"
@@ -147,7 +149,7 @@ class Age(_Files):
 
     def _decrypt(self, content: bytes, path: str) -> bytes:
         if not self.identity:
-            raise NotKept("what age encrypted must be read back, and that needs ssh_key_keep_age_identity")
+            raise NotKept("age files must be read back, and that needs ssh_key_keep_age_identity")
         return _run([self.program, "-d", "-i", self.identity], content)
 
 
@@ -179,7 +181,7 @@ class Command(Keep):
 
 
 def _run(argv: Sequence[str], content: bytes) -> bytes:
-    """What it puts out. Its own words are not repeated: they may be of the key."""
+    """The output of a program. Its error text is not repeated: it may hold the key."""
     try:
         ran = subprocess.run(argv, input=content, capture_output=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
