@@ -189,7 +189,6 @@ NOT_YET_PLAIN = (
     "plugins/doc_fragments",
     "plugins/filter",
     "plugins/lookup",
-    "plugins/module_utils/awx",
     "plugins/module_utils/compose",
     "plugins/module_utils/console",
     "plugins/module_utils/dokku",

@@ -98,13 +98,13 @@ def test_no_two_maintenances_are_due_at_once(start: str) -> None:
 
 @pytest.mark.parametrize("start", ["", "5.1.2026", "2026-13-01", "2026-02-30"])
 def test_a_day_that_is_none_is_refused(start: str) -> None:
-    with pytest.raises(ScheduleError, match="is no day; a day is written like 2026-01-05"):
+    with pytest.raises(ScheduleError, match="is not a day; write one like 2026-01-05"):
         schedule.rrule(CALENDAR[0], start)
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin RRULE:FREQ=DAILY", "a:b"])
 def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
-    with pytest.raises(ScheduleError, match="is no time zone"):
+    with pytest.raises(ScheduleError, match="is not a time zone"):
         schedule.rrule(CALENDAR[0], "2026-01-05", zone)
 
 

@@ -80,7 +80,7 @@ CALENDAR = (
 
 
 class ScheduleError(ValueError):
-    """A start or a time zone that is none."""
+    """An invalid start or time zone."""
 
 
 def rrule(due: Due, start: str, timezone: str = UTC) -> str:
@@ -91,15 +91,15 @@ def rrule(due: Due, start: str, timezone: str = UTC) -> str:
     try:
         day = datetime.date.fromisoformat(str(start))
     except ValueError:
-        raise ScheduleError(f"'{start}' is no day; a day is written like 2026-01-05") from None
+        raise ScheduleError(f"'{start}' is not a day; write one like 2026-01-05") from None
     if not re.fullmatch(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*", timezone):
-        raise ScheduleError(f"'{timezone}' is no time zone; one is written like Europe/Berlin, or UTC")
+        raise ScheduleError(f"'{timezone}' is not a time zone; write one like Europe/Berlin, or UTC")
     moment = f"{day:%Y%m%d}T{due.hour:02}0000"
     begin = f":{moment}Z" if due.utc or timezone == UTC else f";TZID={timezone}:{moment}"
     return f"DTSTART{begin} RRULE:{due.rule}"
 
 
 def due(procedures: Iterable[str]) -> list[Due]:
-    """What of the calendar has a procedure here."""
+    """The calendar's operations that have a procedure here."""
     known = set(procedures)
     return [one for one in CALENDAR if one.procedure in known]

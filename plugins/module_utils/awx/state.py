@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWX should hold for these procedures, as plain data.
+"""Objects that AWX should hold for these procedures, as plain data.
 
-Each list is what a module of the collection awx.awx takes, in its words. No secret is in it.
+Each list holds the arguments of a module of the collection awx.awx. No secret is in it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.procedures imp
 
 #: The role that makes all this is operated from outside.
 ITSELF = "awx"
-#: How a file gets into a job, since the job's container has none: a credential writes it and names it.
+#: The way of a file into a job, whose container has none: a credential writes the file and names it.
 CREDENTIAL_TYPES: tuple[dict[str, Any], ...] = (
     {
         "name": "ops.runbook GitHub token",
@@ -67,7 +67,7 @@ class StateError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a site decides; the options of the role awx, without their prefix."""
+    """Settings of a site: the options of the role awx, without their prefix."""
 
     organization: str
     project: str
@@ -176,7 +176,7 @@ def _source(inventory: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         "source": "scm",
         "source_project": inventory.get("project") or settings.project,
         "source_path": inventory["path"],
-        # What was taken out of the repository must not stay a target.
+        # A repository that was taken out must not stay a target.
         "overwrite": True,
         "overwrite_vars": True,
         "update_on_launch": True,
@@ -207,7 +207,7 @@ def _job_template(one: Procedure, settings: Settings) -> dict[str, Any]:
         "ask_job_type_on_launch": True,
         "ask_diff_mode_on_launch": True,
         "ask_inventory_on_launch": len(settings.inventories) > 1,
-        # A variable that is no input would be a mistake that nobody sees.
+        # A variable that is not an input would be a mistake that nobody sees.
         "ask_variables_on_launch": False,
         # The lease refuses a second operation at once, and says who has it. AWX would let it wait and say nothing.
         "allow_simultaneous": True,
@@ -286,7 +286,7 @@ def _promotions(wanted: Sequence[Procedure], settings: Settings) -> list[Workflo
         deploy = by_name[f"{system}_deploy"]
         target = deploy.input("target")
         if target is None or target.computed:
-            raise StateError(f"{deploy.name} has no target of its own, so staging can't be told from production")
+            raise StateError(f"{deploy.name} has no target of its own, so staging and production look the same")
         production = target.default
         name = f"{system}_promote"
         says = f"The release is verified on {staging}. Approving it deploys it on {production}."
