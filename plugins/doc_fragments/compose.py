@@ -61,7 +61,7 @@ options:
         default: docker-compose.pin.yml
       tag_prefix:
         description:
-          - What stands before a commit in an image's tag. V(to=abc1234) is tried with it first.
+          - Text before the commit in an image's tag. V(to=abc1234) is tried with it first.
         type: str
         default: sha-
       source:
@@ -80,7 +80,7 @@ options:
         default: [main, staging]
       migration_service:
         description:
-          - Service whose image has the Alembic migrations. Empty where there are none.
+          - Service whose image has the Alembic migrations. Empty without migrations.
         type: str
         default: ""
       alembic:

@@ -78,8 +78,7 @@ options:
         default: [main, staging]
       migrations_command:
         description:
-          - Command in the app that lists migrations, such as C(php artisan migrate:status). Empty where there are
-            none.
+          - Command in the app that lists migrations, such as C(php artisan migrate:status). Empty without one.
         type: str
         default: ""
       queue_probe:
@@ -111,7 +110,7 @@ options:
         default: false
       settle:
         description:
-          - Seconds that the processes must go on running, beyond what Dokku's own checks ask.
+          - Seconds that the processes must keep running, beyond what Dokku's own checks ask.
         type: float
         default: 0
 """

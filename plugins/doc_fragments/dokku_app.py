@@ -23,8 +23,8 @@ attributes:
     description: A second run with the same options changes nothing.
     support: full
 notes:
-  - What is there is read from the reports of C(dokku) in JSON, and read again after a change. That C(dokku) ended with
-    0 is no proof, and an error that it says with an exit code of 0 is one here.
+  - The present state is read from the reports of C(dokku) in JSON, and read again after a change. An exit code of 0
+    is not a proof, and an error that C(dokku) prints with an exit code of 0 counts as one.
 """
 
     REDEPLOY = r"""

@@ -46,7 +46,7 @@ attributes:
     support: full
 notes:
   - It runs where it is called; C(delegate_to=localhost) is what one wants.
-  - What was written is read back. That GitHub answered without an error is no proof.
+  - A written setting is read back. An answer of GitHub without an error is not a proof.
 """
 
     REPOSITORY = r"""
@@ -71,7 +71,7 @@ options:
     default: ""
   reason:
     description:
-      - Why; it stands in the record.
+      - The reason, for the record.
     type: str
     default: ""
   launched_by:

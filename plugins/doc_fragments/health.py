@@ -11,7 +11,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   endpoints:
-    description: What to ask.
+    description: Endpoints to ask.
     type: list
     elements: dict
     required: true
@@ -83,7 +83,7 @@ options:
         type: int
         default: 0
       request_id:
-        description: Where the request id stands, in the order to try. Header names, or C(json:dotted.path).
+        description: Places of the request id, in the order to try. Header names, or C(json:dotted.path).
         type: list
         elements: str
         default:

@@ -59,12 +59,12 @@ options:
         default: /usr/bin/systemctl
       php_fpm_unit:
         description:
-          - Unit that is reloaded after a change of code, such as V(php8.3-fpm). Empty where there is none.
+          - Unit that is reloaded after a change of code, such as V(php8.3-fpm). Empty without one.
         type: str
         default: ""
       queue_unit:
         description:
-          - Unit of the queue worker, such as V(vertex-queue), which is then verified. Empty where workers are no
+          - Unit of the queue worker, such as V(vertex-queue), which is then verified. Empty if workers are not a
             unit, such as under Supervisor. C(queue:restart) is sent in any case.
         type: str
         default: ""
@@ -123,7 +123,7 @@ options:
       shared:
         description:
           - For O(service.strategy=releases), what all releases share, as paths in the checkout. One that ends with
-            C(/) is a folder, and is made where there is none.
+            C(/) is a folder, and is made if it is missing.
         type: list
         elements: str
         default: [.env, storage]

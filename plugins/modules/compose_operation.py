@@ -107,18 +107,18 @@ options:
         type: str
         required: true
   staging_host:
-    description: Name of the staging host, for people. Empty where there is none, or where this is it.
+    description: Name of the staging host, for people. Empty without one, or on the staging host itself.
     type: str
     default: ""
   staging:
     description:
-      - What M(ops.runbook.operation_history_info) returned on the staging host; where it did not, its C(msg) is told.
+      - Result of M(ops.runbook.operation_history_info) on the staging host; if it failed, the plan shows its C(msg).
       - Images count as passed where a release of that ledger has the same digests, was verified, and is not condemned.
     type: dict
   staging_required:
     description:
       - Refuse images that did not pass on the staging host.
-      - A rollback to a release that was good on this very host goes on all the same, and says what staging knows.
+      - A rollback to a release that was good on this very host is made all the same, and says what staging knows.
     type: bool
     default: false
   secret_keys:
@@ -226,7 +226,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 refusal:
-  description: Why the operation does not go on; V(null) when it does.
+  description: Why the operation is refused; V(null) if it is not.
   returned: for O(phase=plan)
   type: dict
   contains:

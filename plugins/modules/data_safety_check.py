@@ -20,9 +20,9 @@ description:
     directories of tests. RV(left_out) counts them. Links are not followed. RV(clean) is said only of what was read.
   - Variables of the same file are put in where they are used. Words such as C(migrate:fresh) or C(down -v) count
     whatever the program before them is called.
-  - In a pipeline, a command is no finding where its own job makes the database (a service of the job, SQLite in memory,
+  - In a pipeline, a command is not a finding if its own job makes the database (a service of the job, SQLite in memory,
     C(APP_ENV=testing), C(docker compose up) before it) and nothing says that it reaches another host.
-  - Comments, echoed texts and descriptions are no findings. Where it is not certain, a command is one.
+  - Comments, echoed texts and descriptions are not findings. In doubt, a command is one.
   - "A command that runs against disposable data is waived by the comment C(ops-runbook: disposable) on its
     line, or on a comment line directly above. JSON has no comments, so scripts are waived by name, in
     C(extra.ops-runbook.disposable) of C(composer.json) and C(ops-runbook.disposable) of C(package.json)."
@@ -154,7 +154,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text impor
 
 
 def report(scan: Scan) -> dict[str, Any]:
-    """What the module returns."""
+    """The result of the module."""
     return {
         "clean": scan.clean,
         "findings": [item.to_dict() for item in scan.findings],

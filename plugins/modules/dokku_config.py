@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Sets variables of an app, removes them, and with O(purge=true) leaves no others. The containers take them with the
     next deploy or restart, or at once with O(redeploy=true).
-  - Values go to C(dokku) over standard input, in one call without a restart. They stand in no result, no difference, no
-    error and no process list; what differs is told by name alone.
+  - Values go to C(dokku) over standard input, in one call without a restart. They are in no result, difference,
+    error or process list; differences are shown by name alone.
   - What Dokku itself sets (C(GIT_REV), and what begins with C(DOKKU_\)) and the addresses of linked services stay as
     they are, also with O(purge=true).
 author: ops.runbook contributors (@ops-runbook)

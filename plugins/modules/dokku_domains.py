@@ -17,7 +17,7 @@ extends_documentation_fragment:
   - ops.runbook.dokku_app
 options:
   domains:
-    description: Host names, in any case. A leading C(*.) stands for all names below.
+    description: Host names, in any case. A leading C(*.) means all names below.
     type: list
     elements: str
     required: true

@@ -18,7 +18,7 @@ options:
     type: str
     required: true
   production:
-    description: Apps that are none, whatever their name. A service that they are linked to is marked.
+    description: Apps that are not feature apps, whatever their name. A service that they are linked to is marked.
     type: list
     elements: str
     default: []

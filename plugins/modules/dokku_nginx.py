@@ -22,7 +22,7 @@ options:
   properties:
     description:
       - Properties by Dokku's names, such as C(client-max-body-size). An empty value takes the app's own away.
-      - C(gzip) and C(http2) are none. Dokku's template has both on.
+      - C(gzip) and C(http2) are not properties. Dokku's template has both on.
     type: dict
     required: true
 """

@@ -52,7 +52,7 @@ options:
     type: dict
     default: {}
   secrets:
-    description: Values that a procedure needs and that may stand nowhere, by name.
+    description: Secret values that a procedure needs, by name. None of them is shown or recorded.
     type: dict
     default: {}
   direction:
@@ -121,7 +121,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 refusal:
-  description: Why the operation does not go on; V(null) when it does.
+  description: Why the operation is refused; V(null) if it is not.
   returned: for O(phase=plan)
   type: dict
   contains:

@@ -75,7 +75,7 @@ live:
   returned: always
   type: dict
 previous:
-  description: Number of the release that C(previous) means now; V(null) where there is none.
+  description: Number of the release that C(previous) means now; V(null) without one.
   returned: always
   type: int
 latest_is_live:
@@ -93,7 +93,7 @@ drift:
   type: list
   elements: str
 pending_rollback:
-  description: The release to which a rollback was begun that did not end; empty where there is none.
+  description: The release to which a rollback was begun that did not end; empty without one.
   returned: always
   type: str
 healthy:
@@ -126,7 +126,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def read(service: DokkuService, checks: list[endpoint.Check]) -> dict[str, Any]:
-    """What the plugin and Dokku say, and what the endpoints answer."""
+    """Releases as the plugin and Dokku report them, and the answers of the endpoints."""
     found = dokku_health.situation(service, "releases", "report", "ps")
     problems = release.process_problems(found.ps)
     problems += [f"{result.name}: {result.reason}" for result in map(gate.probe, checks) if not result.ok]

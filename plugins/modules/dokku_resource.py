@@ -125,7 +125,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource i
 
 
 def named(given: Mapping[str, Any]) -> dict[str, str]:
-    """What was given, by Dokku's names; what was not is None."""
+    """The options by Dokku's names; None for one that was not given."""
     return {key.replace("_", "-"): str(value).strip() for key, value in given.items() if value is not None}
 
 

@@ -46,7 +46,7 @@ options:
     type: str
     default: ""
   staging_app:
-    description: The staging app on the same host. Empty where there is none.
+    description: The staging app on the same host. Empty without one.
     type: str
     default: ""
   checks:

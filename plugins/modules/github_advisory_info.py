@@ -10,7 +10,7 @@ short_description: Read the open advisories of a GitHub repository
 version_added: 0.1.0
 description:
   - Lists what Dependabot found in the dependencies of the repository and nobody has closed. Where Dependabot alerts are
-    off it fails, since that is no "none".
+    off it fails, since nobody looked.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.github

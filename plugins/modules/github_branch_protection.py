@@ -132,7 +132,7 @@ requests:
   elements: str
   sample: ["PUT /repos/example/shop/branches/main/protection"]
 protection:
-  description: The protection as it was read in the end, in check mode as it is. Empty where there is none.
+  description: The protection as it was read in the end, in check mode as it is. Empty without one.
   returned: success
   type: dict
 code:

@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Reads every setting that is named, plans what differs, and only then begins to write. Where one setting can't be
     read, or must not be made as it is wanted, nothing is written at all.
-  - In check mode it is an audit. It goes on after a setting that can't be read, and has a row for each.
+  - In check mode it is an audit. It continues after a setting that can't be read, and has a row for each.
   - What is not named stays as it is.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:

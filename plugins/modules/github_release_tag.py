@@ -10,7 +10,7 @@ short_description: Tag a release on GitHub, where its checks are green
 version_added: 0.1.0
 description:
   - Makes a tag on a commit of an allowed branch, if the checks of exactly that commit are green and the tag is not
-    there. A tag that is there is never moved; on the same commit it is no change.
+    there. A tag that is there is never moved; on the same commit nothing changes.
   - No working tree has part in it, so none can be dirty.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:

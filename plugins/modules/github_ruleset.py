@@ -129,7 +129,7 @@ requests:
   sample: ["POST /repos/example/shop/rulesets"]
 ruleset:
   description:
-    - The ruleset as it was read in the end, in check mode as it is. Empty where there is none. C(bypass_actors) is
+    - The ruleset as it was read in the end, in check mode as it is. Empty without one. C(bypass_actors) is
       null where GitHub hides them.
   returned: success
   type: dict

@@ -10,7 +10,7 @@ short_description: Set a secret of GitHub Actions
 version_added: 0.1.0
 description:
   - Sets a secret of a repository, of an environment of it, or of an organisation, or removes it. The value is sealed
-    for GitHub's public key before it leaves, and stands in no result, difference, error or process list.
+    for GitHub's public key before it leaves, and is in no result, difference, error or process list.
   - GitHub never shows a value, only the moment of its last writing; that moment is what is read back. O(update) says
     when a value is written.
   - It warns where an environment has a secret of the same name, because its jobs take that one instead.
@@ -122,7 +122,7 @@ requests:
   elements: str
   sample: ["PUT /repos/example/shop/actions/secrets/DEPLOY_SSH_KEY"]
 updated_at:
-  description: When the secret was last written, in UTC by GitHub's clock; empty where there is none.
+  description: When the secret was last written, in UTC by GitHub's clock; empty if it never was.
   returned: success
   type: str
   sample: "2026-11-21T08:00:00Z"

@@ -130,7 +130,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_verdic
 
 
 def demands(params: Mapping[str, Any]) -> list[Demand]:
-    """What is asked of each workflow. Raises GitHubError before anything is read."""
+    """The demands on each workflow. Raises GitHubError before anything is read."""
     github_module.repository_path(params["repository"])
     if params["commit"] and not re.fullmatch(r"[0-9a-f]{40}", params["commit"]):
         raise GitHubError(

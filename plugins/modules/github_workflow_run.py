@@ -12,7 +12,7 @@ description:
   - Dispatches a workflow with its inputs, finds out which run it was that this started, and follows that one and no
     other until it ended.
   - GitHub is asked to name the run. A server that does not know the question is asked without it, and the run is then
-    told by a nonce in its title, else as the only new one of this actor. Where several may be it, none is followed.
+    known by a nonce in its title, else as the only new one of this actor. Where several may be it, none is followed.
   - A dispatch whose answer was lost is looked for, and never sent again.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
@@ -35,19 +35,19 @@ options:
     default: ""
   inputs:
     description:
-      - Inputs of the workflow, at most 25. They are no place for secrets, since GitHub shows them.
+      - Inputs of the workflow, at most 25. They are not a place for secrets, since GitHub shows them.
     type: dict
     default: {}
   nonce_input:
     description:
       - An input of the workflow that takes a value which no other run has. Where the workflow's C(run-name) shows it,
-        the run is known by it also on servers that don't tell. Where it is known in no better way, it must stand in
+        the run is known by it also on servers that don't name the run. If it is known in no better way, it must be in
         the log.
     type: str
     default: ""
   nonce:
     description:
-      - The value for O(nonce_input); a random one where it is empty. With O(run_id) it must stand in the log.
+      - The value for O(nonce_input); a random one where it is empty. With O(run_id) it must be in the log.
     type: str
     default: ""
   wait:
@@ -55,7 +55,7 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Seconds to follow it. Then the task fails, and the run goes on.
+    description: Seconds to follow it. Then the task fails, and the run continues.
     type: float
     default: 1800
   interval:
@@ -141,7 +141,7 @@ evidence:
   type: list
   elements: dict
 nonce:
-  description: The value that must stand in the log of the run, since the run is known in no better way.
+  description: The value that must be in the log of the run, since the run is known in no better way.
   returned: with O(nonce_input), where C(known_by) is V(actor)
   type: str
 progress:
@@ -212,7 +212,7 @@ class WorkflowRun:
         self.warnings: list[str] = []
         self.progress: list[str] = []
         self.result: dict[str, Any] = {"changed": False, "progress": self.progress}
-        # What the log must have, where the run is known in no better way.
+        # A text that the log must have, if the run is known in no better way.
         self._nonce = str(params["nonce"]) if params["run_id"] else ""
 
     def carry_out(self, github: GitHub) -> None:

@@ -13,7 +13,7 @@ description:
     body, the release that it reports, the time it takes and the days its certificate has left can be checked.
   - Captures the request id of each answer, for the notes of an incident.
   - An unhealthy endpoint is a result with a reason, not a failure, unless O(fail_on_unhealthy=true).
-  - Redirects are never followed, because a login page that answers 200 is no health. Proxies of the
+  - Redirects are never followed, because a login page that answers 200 is not healthy. Proxies of the
     environment are ignored, because the answer of a proxy says nothing about the host.
   - Values of O(endpoints[].headers) and O(endpoints[].body) are taken out of every result, also where a
     server echoes them. Values of fewer than four characters are not.
@@ -125,7 +125,7 @@ results:
       type: bool
       sample: false
     status:
-      description: HTTP status. Null where there was no answer.
+      description: HTTP status. V(null) without an answer.
       type: int
       sample: 503
     seconds:
@@ -181,7 +181,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text impor
 
 
 def ask(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What the module returns."""
+    """The result of the module."""
     checks = endpoint.parse_checks(params["endpoints"])
     endpoint.require_rounds(params["deadline"], params["interval"], params["successes"])
     results = gate.gate(

@@ -62,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 user:
-  description: Who Ansible is on the host.
+  description: User of Ansible on the host.
   returned: success
   type: str
 python:

@@ -65,7 +65,7 @@ options:
     default: ""
   discard_local_changes:
     description:
-      - Save uncommitted changes beside the ledger and go on. Otherwise they are a refusal.
+      - Save uncommitted changes beside the ledger and continue. Otherwise they are a refusal.
       - For O(procedure=convert), leave files behind that are neither in git nor shared. They stay in the old checkout.
     type: bool
     default: false
@@ -167,7 +167,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 refusal:
-  description: Why the operation does not go on; V(null) when it does.
+  description: Why the operation is refused; V(null) if it is not.
   returned: for O(phase=plan)
   type: dict
   contains:

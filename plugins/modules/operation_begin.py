@@ -43,7 +43,7 @@ options:
   batch:
     description:
       - How many hosts are worked on together. A number or a percentage, or several, as a list or separated by commas.
-      - What is no size is refused here, since Ansible would only notice after the leases were taken.
+      - An invalid size is refused here, since Ansible would only notice it after the leases were taken.
     type: raw
     default: ""
 """

@@ -85,7 +85,7 @@ def main() -> None:
     try:
         if refused:
             record = guard.refuse(module.params["operation"], Refusal(module.params["code"], refused))
-            # One that was to go on with an interrupted operation leaves its journal, for the next run.
+            # A run that should have resumed an interrupted operation leaves its journal, for the next run.
             settled = guard.progress() is None
             module.exit_json(changed=False, outcome="refused", error=refused, settled=settled, record=record)
         ending, record = guard.close(module.params["operation"])

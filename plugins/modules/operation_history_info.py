@@ -91,12 +91,12 @@ exists:
   returned: success
   type: bool
 subject:
-  description: Of whom the records are, by the first operation; V(null) where none has said it.
+  description: Service of the records, by the first operation; V(null) if none names it.
   returned: success
   type: dict
   contains:
     system:
-      description: What the names of its procedures begin with.
+      description: Prefix of the names of its procedures.
       type: str
     place:
       description: The folder of the service, or the name of the app.
@@ -149,7 +149,7 @@ chain:
           number, its length and its times. Empty where all of it was read now.
       type: str
     torn:
-      description: A last line that a power cut left unfinished. It is no problem, and the next record sets it aside.
+      description: A last line that a power cut left unfinished. It is not a problem, and the next record sets it aside.
       type: str
 lease:
   description: Who may change the service now; V(null) where nobody holds it.
@@ -171,7 +171,7 @@ lease:
       description: When the lease ends, RFC 3339.
       type: str
 interrupted:
-  description: An operation that has no end; V(null) where there is none, or where its owner may be at work.
+  description: An operation that has no end; V(null) without one, or while its owner may be at work.
   returned: success
   type: dict
   contains:
@@ -242,13 +242,13 @@ previous:
   type: dict
   contains:
     id:
-      description: Id of the release; V(null) where there is none.
+      description: Id of the release; V(null) without one.
       type: str
     name:
       description: Its name.
       type: str
     why_none:
-      description: Why there is none.
+      description: Why there is no such release.
       type: str
     passed_over:
       description: Why each newer release is not the previous one, a line for each, the newest first.

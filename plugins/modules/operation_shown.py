@@ -37,7 +37,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 result:
-  description: The keys of O(result) stand in the result itself.
+  description: The keys of O(result) are in the result itself.
   returned: always
   type: raw
 """

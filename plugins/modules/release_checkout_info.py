@@ -44,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: What speaks against a release from it; empty where nothing does.
+  description: Reasons against a release from it; empty without one.
   returned: success
   type: list
   elements: str
@@ -53,7 +53,7 @@ commit:
   returned: success
   type: str
 branch:
-  description: The branch that is checked out; empty where it is none.
+  description: The branch that is checked out; empty if HEAD is detached.
   returned: success
   type: str
 """

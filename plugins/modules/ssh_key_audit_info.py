@@ -43,7 +43,7 @@ options:
     type: int
     default: 3072
   owners:
-    description: Who a key belongs to, by fingerprint. Others are said to belong to who stands in their comment.
+    description: Owners of keys, by fingerprint. Another key's owner is the one in its comment.
     type: dict
     default: {}
   state_dir:
@@ -103,7 +103,7 @@ accounts:
           type: list
           elements: str
         unknown_lines:
-          description: Lines that are no key to sshd, with C(line) and C(why), and never their text.
+          description: Lines that are not a key to sshd, with C(line) and C(why), and never their text.
           type: list
           elements: dict
     key_lines:

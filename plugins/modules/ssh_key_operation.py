@@ -85,7 +85,7 @@ options:
     type: str
     default: ""
   comment:
-    description: What stands behind the new key, before the date. Empty is what stands behind the old one.
+    description: Comment of the new key, before the date. Empty for the comment of the old one.
     type: str
     default: ""
   expires:
@@ -146,7 +146,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 refusal:
-  description: Why the operation does not go on; V(null) when it does.
+  description: Why the operation is refused; V(null) if it is not.
   returned: for O(phase=plan)
   type: dict
 plan:

@@ -12,9 +12,9 @@ description:
   - Makes a key pair in memory, keeps it encrypted, proves logins with it, puts the secret of GitHub Actions, runs the
     workflow that proves it, and proves that the old key is out. What is done on a host, it has done there by
     M(ops.runbook.ssh_key_operation), which journals each step before it is taken.
-  - The private key is in the memory of one task at a time. Between two it lies encrypted where it was kept. It is no
+  - The private key is in the memory of one task at a time. Between two it is encrypted where it was kept. It is never a
     variable, fact, result or argument, and in no file in clear.
-  - What goes wrong is a result with V(ok) false, since a rotation has to come to its end on every host.
+  - A failure is a result with V(ok) false, since a rotation has to end on every host.
 author: ops.runbook contributors (@ops-runbook)
 requirements:
   - PyNaCl on the controller
@@ -61,7 +61,7 @@ options:
     type: path
     default: ""
   comment:
-    description: What stands behind the new key, before the date.
+    description: Comment of the new key, before the date.
     type: str
     default: ""
   expires:

@@ -186,7 +186,6 @@ NOT_YET_PLAIN = (
     "ops_runbook",
     "plugins/action",
     "plugins/callback",
-    "plugins/doc_fragments",
     "plugins/filter",
     "plugins/lookup",
     "plugins/module_utils/compose",
@@ -196,9 +195,7 @@ NOT_YET_PLAIN = (
     "plugins/module_utils/guard",
     "plugins/module_utils/laravel",
     "plugins/module_utils/ssh_keys",
-    "plugins/modules",
     "plugins/plugin_utils",
-    "roles",
     "tests",
 )
 
