@@ -182,7 +182,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._unsaid: dict[str, Mapping[str, Any]] = {}
         self._open = False
         self._told = ""
-        # Whether the last line was empty, or there was none: two such in a row say nothing.
+        # True if the last line was empty, or there was none: two such in a row say nothing.
         self._gap = True
         self._process = os.getpid()
         atexit.register(self._left)
@@ -194,7 +194,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         return bool(self._display.verbosity > 0)
 
     def _ours(self, task: Any) -> bool:
-        """Whether a task is of this collection, and is not to be seen."""
+        """True if a task is of this collection, and is not to be seen."""
         if self._tasks_shown:
             return False
         role = getattr(task, "_role", None)
@@ -452,10 +452,10 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _show_cause(self, result: Any, prefix: str = "") -> None:
         text = argument_failure.said(result) or _cause(result.result)
         if text in self._told:
-            text = "the reason stands above"
+            text = "see the reason above"
         self._told += text
         name = result.task.get_name()
-        # What the guard says names the hosts itself.
+        # The guard's message names the hosts itself.
         if first_word(name) not in ("refuse", "close"):
             word = "REFUSED" if name.rpartition(" : ")[2].rpartition(" | ")[2].startswith("Refuse") else "FAILED"
             text = f"{word} on {result.host.get_name()}: {prefix}{text}"
@@ -474,7 +474,7 @@ class CallbackModule(Default):  # type: ignore[misc]
                 Line(
                     f"Operation {self._watch.operation} may have gone on by itself: operation_history shows what was."
                 ),
-                # Where each host has a target of its own, the guard names them once it is asked.
+                # If each host has a target of its own, the guard names them once it is asked.
                 *([] if to is None else [Line(f"{same} says what can be done.")]),
             )
 

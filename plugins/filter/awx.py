@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWX should hold, from the settings of a site and the procedures that are here."""
+"""Objects that AWX should hold, from the settings of a site and the procedures that are here."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 
 def compose_diagnosis(results: Any) -> str:
-    """What is wrong with a Compose service on each host, as text."""
+    """Faults of a Compose service on each host, as text."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"compose_diagnosis takes results by host name, not {type(results).__name__}")
     # Ansible compiles every filter of a collection anew to find one of them: what it needs is loaded by its call.

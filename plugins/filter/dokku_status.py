@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person, and what a program, reads of the status of an app of Dokku."""
+"""Status of an app of Dokku, as text for a person and as data for a program."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of GitHub's side of the runbooks, and what it is asked to fail for."""
+"""Text about GitHub's side of the runbooks, and the findings that make a procedure fail."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of an operation, from the results of its hosts."""
+"""Text about an operation, from the results of its hosts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 
 
 def operation_results(hostvars: HostVars, hosts: Sequence[str], name: str) -> dict[str, dict[str, Any]]:
-    """A registered result of each host by host name; empty where a host has none."""
+    """A registered result of each host by host name; empty for a host without one."""
     return {host: _registered(hostvars[host], name) for host in hosts}
 
 
@@ -89,7 +89,7 @@ def operation_halted(results: Any) -> bool:
 
 
 def _stopped() -> bool:
-    """Whether the command that started this run was told to end: it makes this file, and waits."""
+    """True if the command that started this run was asked to end: it makes this file, and waits."""
     named = os.environ.get("OPS_RUNBOOK_STOP")
     return bool(named) and os.path.exists(str(named))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of the weekly look at security, and what it fails for."""
+"""Text about the weekly look at security, and the findings that make it fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 
 
 def _asked(value: Any, name: str) -> Mapping[str, Any]:
-    """The results of what was asked: a task that was skipped has none."""
+    """The results of the tasks that ran: a skipped task has none."""
     if not isinstance(value, Mapping):
         raise AnsibleFilterError(f"{name} takes results by name, not {type(value).__name__}")
     return {key: result for key, result in value.items() if result and not result.get("skipped")}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of an audit of SSH keys, and what it is asked to fail for."""
+"""Text about an audit of SSH keys, and the findings that make it fail."""
 
 from __future__ import annotations
 

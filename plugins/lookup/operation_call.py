@@ -12,7 +12,7 @@ short_description: Refuse a wrong call of a procedure before any host is contact
 version_added: 0.1.0
 author: ops.runbook contributors (@ops-runbook)
 description:
-  - Stands in the C(serial) keyword of the first play of each procedure. Ansible evaluates that keyword before any task,
+  - Belongs in the C(serial) keyword of the first play of each procedure. Ansible evaluates it before any task,
     whatever tags it was given, so nothing of a run can leave it out.
   - Refuses an extra variable that the procedure does not take, a value that an input can't have, an input that is
     missing, a target without hosts, C(--tags), C(--skip-tags), C(--start-at-task) and C(--step), which would leave out
@@ -121,7 +121,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             return []
         allowed = call.as_list(of_hosts.first(typed, inputs.ALLOWED, []))
         names = inputs.unknown(names, taken, allowed)
-        # What the inventory defines may be set for one run, but for a slip that the inventory has as well.
+        # A variable of the inventory may be set for one run, but not a misspelt one that the inventory has as well.
         ours = inputs.misspelt(names, taken)
         defined = of_hosts.defined({*names} - {*ours})
         names = [name for name in names if name not in defined]
@@ -136,7 +136,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             return []
 
     def _matches(self, pattern: str) -> bool:
-        """Whether a part of a pattern is a host or a group of the inventory, or matches one."""
+        """True if a part of a pattern is a host or a group of the inventory, or matches one."""
         known = (*self._inventory.groups, *self._inventory.hosts, *C.LOCALHOST, "all")
         if pattern in known or re.fullmatch(r"[\w.-]+", pattern):
             return pattern in known

@@ -12,7 +12,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import argumen
 
 
 def said(result: Any) -> str:
-    """What the inventory has that the role can't take, and what to write; empty for the failure of another task.
+    """The inventory's value that the role can't take, and what to write; empty for the failure of another task.
 
     result: as a callback gets it.
     """

@@ -185,9 +185,6 @@ NOT_YET_PLAIN = (
     "molecule",
     "ops_runbook",
     "plugins/action",
-    "plugins/callback",
-    "plugins/filter",
-    "plugins/lookup",
     "plugins/module_utils/compose",
     "plugins/module_utils/console",
     "plugins/module_utils/dokku",
@@ -195,7 +192,6 @@ NOT_YET_PLAIN = (
     "plugins/module_utils/guard",
     "plugins/module_utils/laravel",
     "plugins/module_utils/ssh_keys",
-    "plugins/plugin_utils",
     "tests",
 )
 

@@ -147,7 +147,7 @@ def test_a_cause_that_a_status_screen_has_is_not_said_again(run: Run) -> None:
     run.result("status | Show", "ansible.builtin.debug", {"msg": "BAD   web1 can't be reached: timed out"})
     run.result("status | Fail", "ansible.builtin.assert", {"msg": "Task failed: timed out", "failed": True}, "failed")
     assert run.shown.text.count("timed out") == 1
-    assert "FAILED on web1: the reason stands above" in run.shown.text
+    assert "FAILED on web1: see the reason above" in run.shown.text
 
 
 def test_a_wrong_input_is_said(run: Run) -> None:
