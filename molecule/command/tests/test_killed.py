@@ -34,10 +34,10 @@ MOMENTS = {
     "before the lease": Moment(task="open | Check the inputs and name the operation", goes_on=False),
     "planning": Moment(held="php", goes_on=False),
     "planned": Moment(task=DECIDE, goes_on=False),
-    "applying": Moment(task="apply | Do the steps, verify the result, go back where it is not good", goes_on=None),
+    "applying": Moment(task="apply | Do the steps, verify the result, go back if it is not good", goes_on=None),
     "switching": Moment(held="extra", alone=True),
     "verifying": Moment(after="reload_php", alone=True),
-    "closing": Moment(task="close | Settle what the hosts have not settled by themselves", alone=True),
+    "closing": Moment(task="close | Close the operations that a host could not close itself", alone=True),
     "summing up": Moment(task="close | Show what happened", alone=True),
 }
 

@@ -32,9 +32,9 @@ class Kill:
 BETWEEN = {
     "before open": Kill("before it opens", "plan | Take the lease and plan the deploy", False),
     "before apply": Kill(
-        "between plan and apply", "apply | Do the steps, verify the result, go back where it is not good", True
+        "between plan and apply", "apply | Do the steps, verify the result, go back if it is not good", True
     ),
-    "after apply": Kill("after apply", "close | Settle what the hosts have not settled by themselves", False),
+    "after apply": Kill("after apply", "close | Close the operations that a host could not close itself", False),
 }
 
 
@@ -211,7 +211,7 @@ class FleetKill:
 FLEET = {
     "canary": FleetKill(
         "after the first host, before the second",
-        "apply | Do the steps, verify the result, go back where it is not good",
+        "apply | Do the steps, verify the result, go back if it is not good",
         2,
         ("1.1.0", "1.0.0"),
         "accept",
@@ -220,7 +220,7 @@ FLEET = {
     ),
     "close": FleetKill(
         "after all hosts, before their records",
-        "close | Settle what the hosts have not settled by themselves",
+        "close | Close the operations that a host could not close itself",
         1,
         ("1.1.0", "1.1.0"),
         "resume",
