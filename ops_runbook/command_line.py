@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is typed after `ops-runbook`."""
+"""The command line of `ops-runbook`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def console(stderr: bool = False) -> Console:
 
 
 def uncoloured() -> bool:
-    """Whether the person wants no colours anywhere, as https://no-color.org and Ansible let them say."""
+    """True if the person wants no colours anywhere, as https://no-color.org and Ansible let them say."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("ANSIBLE_NOCOLOR", "").lower() in (
         *("1", "true", "yes", "on", "y", "t"),
     )
@@ -111,7 +111,7 @@ Inventories = Annotated[
 Limit = Annotated[str, typer.Option("--limit", "-l", help="Some of the hosts only.")]
 Variables = Annotated[
     list[str] | None,
-    typer.Option("--extra-vars", "-e", help="A variable that is no input, as ansible-playbook takes it."),
+    typer.Option("--extra-vars", "-e", help="A variable that is not an input, as ansible-playbook takes it."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one document with the result, and nothing else.")]
 Junit = Annotated[Path | None, typer.Option("--junit", help="Write a JUnit report to this file.", dir_okay=False)]
@@ -143,7 +143,7 @@ def named(name: str) -> Procedure:
 
 
 def parsed(procedure: Procedure, given: list[str] | None) -> dict[str, str]:
-    """The inputs by name. What is no input, or no value of one, is refused here."""
+    """The inputs by name. Refuses a name that is not an input, and an invalid value."""
     found: dict[str, str] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
@@ -162,7 +162,7 @@ def parsed(procedure: Procedure, given: list[str] | None) -> dict[str, str]:
 
 
 def shown_choices(one: Input) -> list[str]:
-    """What may be typed; an empty value is the same as none."""
+    """Values that may be typed; an empty value is the same as none."""
     return [str(choice) for choice in one.choices if choice not in ("", None)]
 
 
@@ -347,7 +347,7 @@ def _run(request: Request, show_command: bool, as_json: bool, junit: Path | None
 
 
 class Screen:
-    """What a person sees of a run: what the callback writes, and below it, on a terminal, what is under way."""
+    """The screen of a run: the callback's output, and below it, on a terminal, the work under way."""
 
     def __init__(self, out: Console, quiet: bool) -> None:
         self._out, self._quiet = out, quiet

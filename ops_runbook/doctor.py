@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether this machine, and the hosts of its inventory, have what the procedures need; and what to do where not."""
+"""Checks that this machine, and the hosts of its inventory, have what the procedures need; says what to do if not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ops_runbook.run import call, environment, private_folder
 #: Seconds by which a clock may be off: a lease lasts some minutes, and both sides look at their own clock.
 SKEW = 5.0
 
-#: What the variables of a host ask for; Ansible fills them in on each host.
+#: Needs of a host by its variables; Ansible fills them in on each host.
 ASKED = {
     "state_dir": (
         "{{ operation_state_dir | default('/var/lib/ops-runbook/' ~ (laravel_service | default(compose_service"
@@ -100,7 +100,7 @@ def here(root: Path) -> Iterator[Finding]:
 
 
 def versions(found: str, wanted: str, what: str, remedy: str) -> Finding:
-    """Whether a version lies in a range such as `>=2.19.0,<2.22`."""
+    """Checks that a version lies in a range such as `>=2.19.0,<2.22`."""
     ok = all(_holds(found, part.strip()) for part in wanted.split(","))
     return Finding("here", what, ok, f"{found}, {wanted} is supported", "" if ok else remedy)
 
@@ -183,7 +183,7 @@ def ask(hosts: Sequence[str], inventories: Sequence[str]) -> tuple[list[dict[str
 def of_hosts(
     hosts: Sequence[str], events: Sequence[Mapping[str, Any]], code: int = 0, inventories: Sequence[str] = ()
 ) -> Iterator[Finding]:
-    """What the events say of each host. code: of Ansible, which may have failed before it asked any."""
+    """Findings about each host, from the events. code: of Ansible, which may have failed before it asked any."""
     ping = shlex.join(["ansible", *options_of(inventories)]) + " {} -m ansible.builtin.ping -vvv"
     begun: dict[str, float] = {}
     answered: set[str] = set()

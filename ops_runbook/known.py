@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the collection is, and which procedures it has."""
+"""The place of the collection, and its procedures."""
 
 from __future__ import annotations
 

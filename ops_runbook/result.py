@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What became of a run, from the events of ansible-runner: a document, an exit code with a meaning, a JUnit report."""
+"""The result of a run, from the events of ansible-runner: a document, an exit code with a meaning, a JUnit report."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ HERE = frozenset(
 #: How a module of this collection names an input that it can't work with.
 BAD_INPUT = "bad_input"
 
-#: What needs a person most comes first: of several hosts the run ends as the first of these that one of them has.
+#: The most urgent ending comes first: of several hosts the run ends as the first of these that one of them has.
 GRAVITY = (Ending.FAILED, Ending.INTERRUPTED, Ending.UNREACHABLE, Ending.REVERTED, Ending.REFUSED, Ending.VERIFIED)
 
 _OF_OUTCOME = {
@@ -82,10 +82,11 @@ _OF_OUTCOME = {
 
 @dataclass
 class Events:
-    """A run, gathered while it goes on.
+    """A run, gathered during its course.
 
-    said: what the procedure printed. causes: why it failed, by host. errors: what Ansible says of the run as a whole
-    contacted: whether anything but the controller was asked. misused: whether a module refused an input
+    said: what the procedure printed. causes: why it failed, by host. errors: Ansible's messages about the run as a
+    whole.
+    contacted: a host other than the controller was asked. misused: a module refused an input.
     """
 
     watch: Watch = field(default_factory=Watch)
@@ -119,7 +120,7 @@ class Events:
         if kind == "runner_on_unreachable":
             result["unreachable"] = True
             self.unreachable.add(host)
-        # Where the screen comes first, the failure of a module is not that of its task.
+        # If the screen comes first, the failure of a module is not that of its task.
         misused = result.get("code") == BAD_INPUT
         self.misused = self.misused or misused
         self.contacted = self.contacted or action not in HERE and not misused
@@ -142,7 +143,7 @@ def cause(result: Mapping[str, Any]) -> str:
 
 
 def ending(events: Events, code: int, stopped: bool, check: bool) -> Ending:
-    """code: of ansible-playbook. stopped: whether the run was told to end."""
+    """The ending of a run. code: of ansible-playbook. stopped: the run was asked to end."""
     watch = events.watch
     found = _ending(events, code, check)
     if stopped and found is not Ending.VERIFIED:
@@ -163,7 +164,7 @@ def _ending(events: Events, code: int, check: bool) -> Ending:
     if watch.decision.get("go"):
         return _of_outcomes(events, code)
     if watch.operation:
-        # It was named and came to no decision: a host was lost, or its plan broke off, or an input was wrong.
+        # It was named without a decision: a host was lost, its plan broke off, or an input was wrong.
         if any(result.get("unreachable") for result in watch.planned.values()):
             return Ending.UNREACHABLE
         planning = any(watch.planned.values())

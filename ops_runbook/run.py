@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run of a procedure through ansible-runner: what it is given, what it keeps, and how it is told to end."""
+"""One run of a procedure through ansible-runner: its arguments, its files, and how it is asked to end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KEPT = 20
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. inputs: as typed. variables: further ones, as typed after -e."""
+    """A requested run. inputs: as typed. variables: further ones, as typed after -e."""
 
     procedure: Procedure
     inputs: Mapping[str, str]
@@ -51,7 +51,7 @@ class Request:
     verbosity: int = 0
 
     def options(self) -> list[str]:
-        """What ansible-playbook gets beside the inputs."""
+        """Options of ansible-playbook beside the inputs."""
         found = [part for inventory in self.inventories for part in ("-i", inventory)]
         found += ["-l", self.limit] if self.limit else []
         found += [part for variable in self.variables for part in ("-e", variable)]
@@ -146,7 +146,7 @@ def _assigned(name: str, value: str) -> str:
 
 @dataclass
 class Stopping:
-    """How often the run was told to end, and where that is told to Ansible."""
+    """Counts how often the run was asked to end, and passes the first request on to Ansible."""
 
     flag: Path
     asked: int = 0
@@ -178,7 +178,7 @@ def listening(stopping: Stopping) -> Iterator[None]:
 
 
 def state_folder() -> Path:
-    """Where this command keeps what it has to keep."""
+    """The folder for this command's own files."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
     return Path(state) / "ops-runbook"
 
@@ -286,7 +286,7 @@ def execute(
     ident = f"{started:%Y%m%dT%H%M%SZ}-{os.getpid()}"
     with private_folder() as private:
         stopping = Stopping(private / "stop", say=say)
-        # What is typed may be a secret: it is in files that only this user can read, until Ansible has read them.
+        # An input may be a secret: it is in files that only this user can read, until Ansible has read them.
         typed = private / "typed"
         typed.mkdir(mode=0o700)
         inputs = hidden(typed / "inputs.json", as_text(request.inputs))
@@ -336,7 +336,7 @@ def execute(
 
 
 def environment(stop: Path, width: int, colour: bool) -> dict[str, str]:
-    """What the run is told by variables; what a person has set stays."""
+    """Environment variables of the run; a person's own settings stay."""
     from ansible import constants
 
     return {
@@ -354,13 +354,13 @@ def environment(stop: Path, width: int, colour: bool) -> dict[str, str]:
 
 
 def again(request: Request, events: Events) -> str | None:
-    """What goes on with an interrupted run, as a line of plain Ansible; None where no one line means the same."""
+    """The line of plain Ansible that resumes an interrupted run; None if no single line means the same."""
     to = settled(events.watch.planned)
     return None if to is None else replace(request, inputs={**request.inputs, **({"to": to} if to else {})}).command()
 
 
 def left_open(found: Mapping[str, Any]) -> list[str]:
-    """What a run that did not come to its end leaves behind, in words."""
+    """The hosts that a run without an end leaves behind, in words."""
     if found["exit_code"] != Ending.INTERRUPTED:
         return []
     lines = []
