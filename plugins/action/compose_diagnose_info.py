@@ -32,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             host = str(variables.get("inventory_hostname") or "host")
             # Two hosts that are looked at in one run would write the same file.
             path = bundle.file_for(path, host, len(variables.get("ansible_play_hosts_all") or ()) > 1)
-            # A relative name counts from where the person stands, not from the playbook.
+            # A relative name counts from the person's current folder, not from the playbook.
             path = os.path.join(os.environ.get("PWD", os.getcwd()), os.path.expanduser(path))
             files["verdict.txt"] = "\n".join(screen.diagnosis_lines({host: result})) + "\n"
             try:

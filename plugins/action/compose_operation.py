@@ -48,11 +48,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self, keys: list[str], arguments: Mapping[str, Any], variables: dict[str, Any]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """The new values, and where each comes from. A key without one is left out: the plan refuses it."""
-        # What was typed stands in the shell's history, in the process list and in the runner's files.
+        # A typed value is in the shell's history, in the process list and in the runner's files.
         typed = sorted({_VARIABLE, *keys} & set(load_extra_vars(self._loader)))
         if typed:
             raise Refused(
-                f"a secret was given as an extra variable ({', '.join(typed)}), and stands in the history of your "
+                f"a secret was given as an extra variable ({', '.join(typed)}), and is now in the history of your "
                 "shell: it is not used. Nothing was contacted. Type: -e values_file=<file>"
             )
         path = str(arguments.get("values_file") or "")
@@ -104,7 +104,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except AnsibleError as error:
             raise Refused(f"values_file {path} has neither KEY=value lines nor YAML. Nothing was contacted.") from error
         if not isinstance(found, Mapping):
-            raise Refused(f"values_file {path} is no dictionary of keys and values. Nothing was contacted.")
+            raise Refused(f"values_file {path} is not a dictionary of keys and values. Nothing was contacted.")
         return {str(key): str(value) for key, value in found.items()}
 
     @staticmethod

@@ -18,9 +18,9 @@ from ansible.utils.display import Display
 #: Seconds that one call follows the run. A call costs half a second of its own.
 SLICE = 30.0
 
-#: Codes of a call that ended because its time was up, while the run goes on.
+#: Codes of a call that ended because its time was up, while the run continues.
 GOES_ON = ("timed_out", "waiting_for_approval")
-#: What only a dispatch takes.
+#: Options that only a dispatch takes.
 DISPATCH = ("workflow", "ref", "inputs", "nonce_input")
 
 

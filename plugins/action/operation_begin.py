@@ -76,7 +76,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return self._strangers(taken, variables) or self._wrong(options, taken, variables)
 
     def _strangers(self, taken: procedures.Taken | None, variables: Mapping[str, Any]) -> list[str]:
-        """Variables of the inventory that look like ours and are none."""
+        """Variables of the inventory that look like ours and are not."""
         if taken is None or not operator_inputs.misspelt(variables, taken):
             return []
         allowed = call.as_list(self._templar.template(variables.get(operator_inputs.ALLOWED) or []))
@@ -87,16 +87,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _options(self, role: str, procedure: str) -> dict[str, Any]:
         own = Path(self._task._role.get_role_path())
-        # The roles of one collection stand side by side.
+        # The roles of one collection are side by side.
         other = own.parent / role.rpartition(".")[2]
         return {**_options(own, "open"), **_options(other, procedure)}
 
     def _wrong(
         self, options: Mapping[str, Any], taken: procedures.Taken | None, variables: Mapping[str, Any]
     ) -> list[str]:
-        """What is not given, can't be resolved, or can't have its value."""
+        """Inputs that are missing, can't be resolved, or can't have their value."""
         given, unresolved = self._resolved(options, variables)
-        # An empty text stands for an input that was not typed; what is required must then be said.
+        # An empty text is an input that was not typed; if it is required, a problem says so.
         missing = [
             name
             for name, option in options.items()
@@ -108,7 +108,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             operator_inputs.not_given(inputs.get(name, name), options[name], "-e " if name in inputs else "")
             for name in missing
         ]
-        # What is not given is often why another one can't be resolved.
+        # A missing input is often the reason why another one can't be resolved.
         problems = problems or list(unresolved.values())
         values = {name: value for name, value in given.items() if name not in missing}
         wrong = {
@@ -122,7 +122,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _resolved(
         self, options: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The values of the options, and why some have none."""
+        """The values of the options, and the reasons why some have none."""
         given, unresolved = {}, {}
         for name, option in options.items():
             # A secret is decrypted by what uses it, and a way back needs none.
@@ -136,7 +136,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def _of_validation(options: Mapping[str, Any], values: Mapping[str, Any], quiet: bool) -> list[str]:
-    """What Ansible's own validation says of values, and the rules for paths; those only where nothing else is wrong."""
+    """Problems by Ansible's own validation and by the rules for paths; those of paths only if nothing else is wrong."""
     # Requirements were looked at before, and defaults are templates that the role fills in.
     checked = {
         name: {key: value for key, value in options[name].items() if key not in ("required", "default")}
@@ -157,5 +157,5 @@ def _options(role: Path, entry_point: str) -> dict[str, Any]:
 
 
 def _taken(playbook: str | None) -> procedures.Taken | None:
-    """What the procedure takes; None where a play of somebody else runs the guard's role."""
+    """The inputs that the procedure takes; None if a play of somebody else runs the guard's role."""
     return own_procedures.taken(playbook, plain_yaml.load) if playbook else None

@@ -109,7 +109,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             result = {"ok": False, "error": f"can't be reached: {_brief(error)}"}
         except (GitHubError, NotKept, NoPair, rotation.OutOfOrder, ValueError) as error:
             text = error.paragraph() if isinstance(error, GitHubError) else str(error)
-            # Where nothing says so, something may have been changed.
+            # Unless the error says otherwise, something may have been changed.
             untouched = isinstance(error, GitHubError) and not error.touched
             result = {"ok": False, "error": text, "untouched": untouched}
         return {key: value for key, value in result.items() if key not in ("old_public", "invocation")}
@@ -170,7 +170,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if _TOKEN in load_extra_vars(self._loader):
             raise GitHubError(
                 "token_typed",
-                f"{_TOKEN} was given as an extra variable, and stands in the history of your shell: it is not used",
+                f"{_TOKEN} was given as an extra variable, and is now in the history of your shell: it is not used",
                 ("GITHUB_TOKEN", "in the environment, or the variable in a vault"),
             )
         held = self._templar.template(self._variables.get(_TOKEN) or "")
@@ -226,7 +226,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     # -- before anything -------------------------------------------------------------------------
 
     def _survey(self) -> dict[str, Any]:
-        """What GitHub says before a host is asked. refusal: why the rotation can't be done."""
+        """The state of GitHub before a host is asked. refusal: why the rotation can't be done."""
         # The way back needs nothing of GitHub.
         if self._arguments.get("interrupted") == "undo":
             return {"refusal": None, "used": "", "where": "", "trusted": False, "doubts": []}
@@ -307,7 +307,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not os.path.isfile(login.known_hosts):
             return Refusal(
                 "no_known_hosts",
-                f"{login.known_hosts} is not there, so no host key could be told from a false one",
+                f"{login.known_hosts} is missing, so no host key could be checked",
                 (("ssh_key_known_hosts", "in the inventory: the file that has the keys of the hosts"),),
             )
         answer = login_probe.patiently(lambda: login_probe.probe_public(login, old_public))
@@ -377,7 +377,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not report["ok"]:
             report["error"] = f"{pair.fingerprint} is not let in: {answer.text}"
         proven = self._step(only=[rotation.PROVE_LOGIN], reports={rotation.PROVE_LOGIN: report})
-        # Where the first host of the run tries it again, for this host.
+        # The login that the first host of the run tries again, for this host.
         return {**proven, "changed": True, "login": self._arguments["login"]}
 
     def _announce(self) -> dict[str, Any]:
@@ -424,7 +424,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         done = Run(run.hosts, run.planned, run.made, run.let_in, run.announced, run.put, run.proven, before)
         rotation.must_follow(rotation.Step(rotation.REMOVE_OLD, host), done.progress)
         pair, login = self._pair(run), self._login(run.planned[host]["plan"])
-        # What was proven may be an hour ago by now.
+        # An earlier proof may be an hour old by now.
         answer = login_probe.patiently(lambda: login_probe.probe_key(login, pair.private))
         if answer.outcome != ACCEPTED:
             return {"ok": False, "begun": False, "error": f"{pair.fingerprint} is not let in any more: {answer.text}"}
@@ -448,7 +448,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return "the old key can't be tried, since nobody has its public half"
         old = login_probe.patiently(lambda: login_probe.probe_public(login, old_public))
         if old.outcome == ACCEPTED:
-            return "the old key is still let in, by something that is no file of keys"
+            return "the old key is still let in, by something other than a file of keys"
         return "" if old.outcome == REFUSED else f"whether the old key is out is not known: {old.text}"
 
     def _finish(self) -> dict[str, Any]:
@@ -464,7 +464,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def _fingerprint_of(path: str) -> str:
-    """Of the key in a file, its public half included; empty where that can't be told."""
+    """The fingerprint of the key in a file, by its public half too; empty if it is not known."""
     if not path:
         return ""
     try:

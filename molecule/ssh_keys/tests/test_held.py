@@ -174,7 +174,7 @@ def test_an_old_key_that_something_else_lets_in_still(world: World) -> None:
     before = bad.read()
     run = world.rotate()
     assert not run.green
-    for said in ("AuthorizedKeysCommand gives keys too", "by something that is no file of keys", "was put back"):
+    for said in ("AuthorizedKeysCommand gives keys too", "by something other than a file of keys", "was put back"):
         assert said in run.text, run.text
     new = world.ci_key()
     assert bad.read().startswith(f"{before}{NEAR},no-pty {new.public} ci deploy 20")
