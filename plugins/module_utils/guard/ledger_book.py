@@ -18,6 +18,7 @@ Both are derived: to remove them costs one reading of the whole ledger, and lose
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import time
@@ -177,6 +178,7 @@ class Book(Answers):
         self.__dict__.pop("_opened_index", None)
 
     def history(self, *more: Mapping[str, Any]) -> History:
+        @functools.cache
         def whole() -> History:
             return release_choice.history(chain(self.records, more))
 

@@ -39,3 +39,9 @@ class Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.text)
         self.refusal = refusal
+
+
+def must_pass(refusal: Refusal | None) -> None:
+    """Raise Refused where a check found a reason to refuse."""
+    if refusal is not None:
+        raise Refused(refusal)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
@@ -77,7 +77,7 @@ def _writable(path: str) -> bool:
     return os.access(path, os.W_OK | os.X_OK if os.path.isdir(path) else os.W_OK)
 
 
-def refuse(user: str, held: list[str], why: str) -> Refusal | None:
+def refuse(user: str, held: Sequence[str], why: str) -> Refusal | None:
     """Why an operation that writes there does not begin; None where nothing is held."""
     if not held:
         return None
@@ -95,7 +95,7 @@ def refuse(user: str, held: list[str], why: str) -> Refusal | None:
     )
 
 
-def _tops(paths: list[str]) -> list[str]:
+def _tops(paths: Sequence[str]) -> list[str]:
     """Without what lies in another one of them."""
     tops: list[str] = []
     for path in sorted(paths):

@@ -17,9 +17,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
-from ansible_collections.ops.runbook.plugins.module_utils.laravel import health, hotfix, probe, release
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import schema
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner, Wish
+from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix, probe, release
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 
 
@@ -64,7 +64,7 @@ def _plan(
         if wish.procedure == "deploy":
             plan = hotfix.planned(service, guard.ledger(), plan, planner.branch, bool(options.get("hotfix")))
     elif request.procedure == "adopt":
-        plan = _plan_adopt(guard, service, head, bool(options.get("set_aside_ledger")))
+        plan = ReleasePlanner(service, guard.ledger()).adopt(head, bool(options.get("set_aside_ledger")))
     elif converting:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert
 
@@ -75,41 +75,6 @@ def _plan(
         plan = _plan_maintenance(service, head, options)
     shown = {"also": [*release.also(plan), *plan.get("also", [])]}
     return {"strategy": description.strategy, **plan, **shown, "saved_as": request.operation}
-
-
-def _plan_adopt(guard: Guard, service: LaravelService, head: str, set_aside: bool) -> dict[str, Any]:
-    """Record what runs now as a release: nothing is changed but what keeps it reachable."""
-    service.must_reload()
-    planner = ReleasePlanner(service, guard.ledger())
-    present = {"id": head, "name": planner.release_name(head)}
-    changes = service.checkout.changes()
-    differ = f"{len(changes)} files differ from {release.label(present)}: what runs is not that commit"
-    refusal = release.local_changes(changes, differ, release.commit_ways(service.app))
-    if refusal is not None:
-        raise Refused(refusal)
-    try:
-        answer = probe.ask(service.commands, service.description.php, {"migrations": True})
-    except probe.ProbeFailed as error:
-        raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
-    adopt = Step("adopt", f"record {release.label(present)}", data={"commit": head})
-    steps = operation_plan.adoption_steps(guard.ledger(), planner.past, adopt, head, set_aside)
-    return {
-        "procedure": "adopt",
-        "from": None if steps else present,
-        "to": present,
-        "chosen": "the commit that is checked out",
-        "proven": "it runs now",
-        "steps": [step.to_dict() for step in steps],
-        "undo": [],
-        "migrations": None,
-        "php": str(answer["php"]),
-        "maintenance": bool(answer.get("down")),
-        "maintenance_driver": str(answer.get("maintenance_driver") or ""),
-        "warnings": [
-            *([schema.unbooted(answer)] if schema.unbooted(answer) else []),
-            *(f"{text}: an adoption proves what runs, and fails with it" for text in health.idle(service)),
-        ],
-    }
 
 
 def _plan_maintenance(service: LaravelService, head: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
 from ansible_collections.ops.runbook.plugins.module_utils.host import (
     durable_file,
     git_names,
@@ -85,6 +85,11 @@ class LaravelService:
         """The same service, with another folder as its application."""
         return LaravelService(self.description, self.state_dir, self.commands.inherited, self.checkout.scratch, app)
 
+    @property
+    def user(self) -> str:
+        """The name of the user that this run works as."""
+        return _name(os.geteuid())
+
     def file(self, *parts: str) -> str:
         return os.path.join(self.app, *parts)
 
@@ -117,7 +122,7 @@ class LaravelService:
         if not os.path.isdir(path):
             raise Refused(Refusal("no_such_path", f"there is no folder {path}", (_SET_PATH,)))
         self._must_share_what_can_be_shared()
-        owner, user = _name(os.stat(path).st_uid), _name(os.geteuid())
+        owner, user = _name(os.stat(path).st_uid), self.user
         if owner != user:
             raise Refused(
                 Refusal(
@@ -130,11 +135,9 @@ class LaravelService:
             self._must_have_strategy()
         needed = [self.file(name) for name in (path, "bootstrap/cache", "storage/framework/views")]
         # Git could fetch and switch halfway, and then neither go on nor back.
-        self.must_write(
-            [folder for folder in needed if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)]
-            + write_rights.held_in_git(*self.checkout.folders()),
-            "every release is written there",
-        )
+        held = [folder for folder in needed if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)]
+        held += write_rights.held_in_git(*self.checkout.folders())
+        must_pass(write_rights.refuse(self.user, held, "every release is written there"))
         try:
             head = self.checkout.head()
         except CheckoutProblem as problem:
@@ -178,12 +181,6 @@ class LaravelService:
             good = [path for path in shared if not held_path.shared_problem([path])]
             way = (ways.given("laravel_shared", good), "names the paths that can be shared")
             raise Refused(Refusal("shared_path", f"laravel_shared: {wrong}", (way,)))
-
-    def must_write(self, held: list[str], why: str) -> None:
-        """Raise Refused where something is held by another user."""
-        refusal = write_rights.refuse(_name(os.geteuid()), held, why)
-        if refusal is not None:
-            raise Refused(refusal)
 
     def _must_have_strategy(self) -> None:
         """The host is laid out as the inventory says; neither strategy would know what the other left."""
@@ -241,12 +238,11 @@ class LaravelService:
         except CommandFailed:
             allowed = False
         if not allowed:
-            user = _name(os.geteuid())
-            rule = shlex.quote(f"{user} ALL=(root) NOPASSWD: {' '.join(self.reload_command(unit))}")
+            rule = shlex.quote(f"{self.user} ALL=(root) NOPASSWD: {' '.join(self.reload_command(unit))}")
             raise Refused(
                 Refusal(
                     "no_sudo_right",
-                    f"{user} may not reload {unit}, so the old code would go on being served",
+                    f"{self.user} may not reload {unit}, so the old code would go on being served",
                     (
                         (
                             f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook",
