@@ -115,8 +115,8 @@ screens: venv engine ## Record the screens of docs/reference/ops-runbook.md anew
 	@$(BIN)/python tests/screens/record.py
 
 .PHONY: generate
-generate: venv ## Write what follows from the argument specs of the roles: defaults, options of modules, documentation
-	@python tools/generate/service_options.py
+generate: venv ## Write what follows from playbooks and argument specs: defaults, options of modules, tables of pages
+	@python -m tools.generate
 
 .PHONY: docs
 docs: venv ## Write docs/reference/inventory.md and the picture of the architecture anew, and the reference of roles, modules and filters into dist/docs/html

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An option is written once, in the argument specs of its role; `make generate` writes all that follows from them."""
+"""An option is written once, in the argument specs of its role; `make generate` writes all that follows from them, and
+what the pages say of procedures."""
 
 from __future__ import annotations
 
@@ -14,15 +15,16 @@ import yaml
 from code_files import shown
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
-from tools.generate import service_options
+from tools.generate import pages, service_options
 
 PLUGINS = "ansible_collections.ops.runbook.plugins.module_utils"
 
 
-@pytest.mark.parametrize(
-    ("path", "text"), list(service_options.files()), ids=lambda one: shown(one) if isinstance(one, Path) else ""
-)
-def test_what_follows_from_the_argument_specs_is_as_it_would_be_written(path: Path, text: str) -> None:
+WRITTEN = [*service_options.files(), *pages.files()]
+
+
+@pytest.mark.parametrize(("path", "text"), WRITTEN, ids=lambda one: shown(one) if isinstance(one, Path) else "")
+def test_what_follows_from_other_files_is_as_it_would_be_written(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, "run `make generate`"
 
 

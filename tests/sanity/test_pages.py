@@ -249,13 +249,6 @@ def test_a_stumble_is_found() -> None:
     assert stumbles("ansible-playbook -i x playbooks/laravel_status.yml") and not stumbles("recommended, amend")
 
 
-def test_the_page_of_operations_names_all_that_only_look() -> None:
-    """The first paragraph after the phases: what takes no lease."""
-    page = (ROOT / "docs/reference/operations.md").read_text()
-    text = page.partition("can always be typed: ")[2].partition(". `ops-runbook")[0]
-    assert set(re.findall(r"`(\w+)`", text)) == {one.name for one in FOUND.values() if not one.changes}
-
-
 def test_the_table_of_codes_has_every_code_of_the_guard_of_laravel_and_of_compose() -> None:
     pages = "".join((ROOT / f"docs/{name}.md").read_text() for name in ("reference/operations", "systems/compose"))
     codes = {

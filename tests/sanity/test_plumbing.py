@@ -14,7 +14,7 @@ from tools.generate import service_options
 
 #: Lines by hand that carry options of Laravel, Compose and Dokku from the roles to the code.
 MOST = 150
-BEGIN, END = service_options.BEGIN.format("service"), service_options.END.format("service")
+BEGIN, END = service_options.marks("service")
 
 
 def by_hand(text: str) -> int:

@@ -32,6 +32,8 @@ from typing import Any
 
 import yaml
 
+from tools.generate.marks import between
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(__file__).parent / "shared"
 LICENCE = """\
@@ -41,8 +43,6 @@ LICENCE = """\
 
 """
 WRITTEN = "Written by `make generate` from the role's argument specs."
-#: Marks in files that are written by hand as well, by the name of what stands between them.
-BEGIN, END = "# The {}. " + WRITTEN, "# The end of the {}."
 #: A mark in argument specs: the name of a file of shared/, and what stands for the words in it.
 PLACE = re.compile(
     r"^(?P<indent> *)# Shared: (?P<name>\w+)(?:, with (?P<values>[^.]*))?\. Written by `make generate`\.\n"
@@ -419,13 +419,9 @@ def fragment(role: str) -> str:
 # -- variables and tasks -----------------------------------------------------------------------------
 
 
-def between(name: str, lines: list[str], text: str, indent: str = "") -> str:
-    """A text with lines between its marks."""
-    begin, end = BEGIN.format(name), END.format(name)
-    before, found, rest = text.partition(begin)
-    if not found:
-        raise LookupError(f"there is no line {begin!r}")
-    return "\n".join([before + begin, *(indent + line for line in lines), indent + end]) + rest.partition(end)[2]
+def marks(name: str) -> tuple[str, str]:
+    """The marks around what is written in a file of YAML that is otherwise written by hand."""
+    return f"# The {name}. {WRITTEN}", f"# The end of the {name}."
 
 
 def filled(options: Options) -> list[str]:
@@ -444,12 +440,7 @@ def files() -> Iterator[tuple[Path, str]]:
     for role, system in SYSTEMS.items():
         variables, look = ROOT / f"roles/{role}/vars/main.yml", ROOT / f"roles/{role}/tasks/{system.look}.yml"
         lines = [f"__{role}_service:", *(f"  {line}" for line in filled(service(role)))]
-        yield variables, between("service", lines, variables.read_text(encoding="utf-8"))
-        yield look, between("limits", filled(limits(role)), look.read_text(encoding="utf-8"), " " * 4)
+        yield variables, between(*marks("service"), lines, variables.read_text(encoding="utf-8"))
+        yield look, between(*marks("limits"), filled(limits(role)), look.read_text(encoding="utf-8"), " " * 4)
         yield ROOT / f"plugins/module_utils/{role}/options.py", options_file(role)
         yield ROOT / f"plugins/doc_fragments/{role}.py", fragment(role)
-
-
-if __name__ == "__main__":
-    for path, text in files():
-        path.write_text(text, encoding="utf-8")
