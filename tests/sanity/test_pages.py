@@ -192,7 +192,13 @@ def test_every_page_that_a_file_names_is_there() -> None:
 RUNBOOKS = {name for one in FOUND.values() for name in re.findall(r"\b([a-z]+-[a-z]+) (?:\d|\")", one.section)}
 OF_A_RUNBOOK = sorted(ROOT.glob("docs/systems/**/*.md")) + [
     ROOT / f"docs/{name}.md"
-    for name in ("incidents", "reference/backups", "reference/maintenance", "reference/checks-before-merge")
+    for name in (
+        "incidents",
+        "reference/backups",
+        "reference/host-setup",
+        "reference/maintenance",
+        "reference/checks-before-merge",
+    )
 ]
 
 
