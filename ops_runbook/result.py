@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import report
-from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES, Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES, Watch, phase_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import paragraph, told
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
 
@@ -103,10 +103,10 @@ class Events:
 
     def take(self, event: Mapping[str, Any]) -> None:
         kind, data = event.get("event", ""), event.get("event_data") or {}
-        task, host = str(data.get("task") or ""), str(data.get("host") or "")
+        phase, host = phase_of(str(data.get("task_path") or "")), str(data.get("host") or "")
         if kind in ("playbook_on_task_start", "runner_on_start"):
-            self.phase = PHASES.get(first_word(task), self.phase)
-            self.begun = self.begun or (kind == "runner_on_start" and first_word(task) == "apply")
+            self.phase = PHASES.get(phase, self.phase)
+            self.begun = self.begun or (kind == "runner_on_start" and phase == "apply")
             if host and host not in self.hosts:
                 self.hosts.append(host)
         elif kind in ("warning", "deprecated"):
@@ -124,8 +124,8 @@ class Events:
         misused = result.get("code") == BAD_INPUT
         self.misused = self.misused or misused
         self.contacted = self.contacted or action not in HERE and not misused
-        kept = self.watch.take(task, action, host, result)
-        if kind == "runner_on_ok" and action.endswith("debug") and not task.startswith(("open |", "close |")):
+        kept = self.watch.take(phase, action, host, result)
+        if kind == "runner_on_ok" and action.endswith("debug") and phase not in ("open", "close"):
             said = told(result.get("msg"))
             self.said += [str(said)] if said else []
         elif kind == "runner_on_unreachable" and not kept:

@@ -21,5 +21,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec({"text": {"type": "str", "required": True}})
-        raise Refused(arguments["text"])
+        _, arguments = self.validate_argument_spec(
+            {"text": {"type": "str", "required": True}, "found": {"type": "bool", "default": False}}
+        )
+        failure = Refused(arguments["text"])
+        failure.refused = not arguments["found"]
+        raise failure

@@ -81,13 +81,12 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.ops.runbook.plugins.module_utils.console import screen
 from ansible_collections.ops.runbook.plugins.module_utils.console.glance import Seen
 from ansible_collections.ops.runbook.plugins.module_utils.console.screen import Line
-from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES, Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import CHANGING, PHASES, Watch, phase_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import cleaned, shown, told
 from ansible_collections.ops.runbook.plugins.plugin_utils import argument_failure
 from ansible_collections.ops.runbook.plugins.plugin_utils.glance import glance_at
 
 OWN = Path(__file__).resolve().parents[2]
-CHANGING = ("apply", "recover")
 CENSORED = "its output is hidden, since it holds a secret"
 
 
@@ -246,10 +245,10 @@ class CallbackModule(Default):  # type: ignore[misc]
         if task.action == "ops.runbook.operation_begin":
             self._watch, self._host_began = Watch(), {}
         self._running, self._looks = [], {}
-        word = first_word(task.get_name())
+        phase = _phase_of(task)
         # In a check, and after a refusal, what changes something is only skipped.
-        if word not in CHANGING or self._watch.decision.get("go"):
-            self._phase = PHASES.get(word, self._phase)
+        if phase not in CHANGING or self._watch.decision.get("go"):
+            self._phase = PHASES.get(phase, self._phase)
         if self._phase and self._live():
             self._progress.show(self._phase, self._running)
 
@@ -271,13 +270,13 @@ class CallbackModule(Default):  # type: ignore[misc]
             super().v2_runner_on_start(host, task)
             return
         self._running.append(host.get_name())
-        word = first_word(task.get_name())
-        changing = word in CHANGING and bool(self._watch.decision.get("go"))
+        phase = _phase_of(task)
+        changing = phase in CHANGING and bool(self._watch.decision.get("go"))
         # A phase may have several tasks.
-        began = changing and (word, host.get_name()) not in self._host_began
+        began = changing and (phase, host.get_name()) not in self._host_began
         if began:
             self._open = True
-            self._host_began[word, host.get_name()] = self._clock()
+            self._host_began[phase, host.get_name()] = self._clock()
         if self._live() and self._phase:
             if changing:
                 self._remember_way(host, task)
@@ -389,7 +388,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _take(self, result: Any, unreachable: bool = False) -> str:
         self._handle_warnings(result.result)
         found = cleaned({**result.result, **({"unreachable": True} if unreachable else {})})
-        kept = self._watch.take(result.task.get_name(), result.task.action, result.host.get_name(), found)
+        kept = self._watch.take(_phase_of(result.task), result.task.action, result.host.get_name(), found)
         if kept == "operation_decision":
             self._unsaid = {}
         return kept
@@ -414,7 +413,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _show_end(self, result: Any) -> None:
         """How a host came out of a phase; why is said at the end, once."""
         host, found = result.host.get_name(), result.result
-        began = self._host_began.get((first_word(result.task.get_name()), host), self._clock())
+        began = self._host_began.get((_phase_of(result.task), host), self._clock())
         took = screen.duration(self._clock() - began)
         self._running = [name for name in self._running if name != host]
         if result.is_unreachable():
@@ -434,13 +433,13 @@ class CallbackModule(Default):  # type: ignore[misc]
             self._progress.show(self._phase, self._running, self._looks)
 
     def _show_message(self, result: Any) -> None:
-        task, found = result.task.get_name(), result.result
+        phase, found = _phase_of(result.task), result.result
         text = told(found.get("msg"))
-        if task.endswith("open | Show the plan"):
+        if phase == "open":
             # The table has the rest of it.
             once = [line for line in str(text).splitlines() if line.startswith("migrations: once")]
             self._say(*map(Line, once))
-        elif task.endswith("close | Show what happened"):
+        elif phase == "close":
             self._say(Line(""), *screen.summary_screen(self._watch.outcomes, self._columns()))
         elif isinstance(text, str):
             self._told += text
@@ -454,10 +453,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         if text in self._told:
             text = "see the reason above"
         self._told += text
-        name = result.task.get_name()
         # The guard's message names the hosts itself.
-        if first_word(name) not in ("refuse", "close"):
-            word = "REFUSED" if name.rpartition(" : ")[2].rpartition(" | ")[2].startswith("Refuse") else "FAILED"
+        if _phase_of(result.task) not in ("refuse", "close"):
+            word = "REFUSED" if result.result.get("refused") else "FAILED"
             text = f"{word} on {result.host.get_name()}: {prefix}{text}"
         self._say(Line(""), *screen.block(text, self._columns()))
 
@@ -477,6 +475,10 @@ class CallbackModule(Default):  # type: ignore[misc]
                 # If each host has a target of its own, the guard names them once it is asked.
                 *([] if to is None else [Line(f"{same} says what can be done.")]),
             )
+
+
+def _phase_of(task: Any) -> str:
+    return phase_of(str(task.get_path() or ""))
 
 
 def _cause(result: Mapping[str, Any]) -> str:

@@ -25,6 +25,12 @@ options:
     description: The reason and what to type next. It may have several lines.
     type: str
     required: true
+  found:
+    description:
+      - Whether the procedure did what it was asked for, and the text is about what it found. A screen then says FAILED,
+        and otherwise REFUSED.
+    type: bool
+    default: false
 seealso:
   - module: ansible.builtin.fail
 """
@@ -42,4 +48,8 @@ msg:
   returned: always
   type: list
   elements: str
+refused:
+  description: Whether nothing was begun; V(false) with O(found=true).
+  returned: always
+  type: bool
 """

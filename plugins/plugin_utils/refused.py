@@ -19,12 +19,21 @@ class Refused(AnsibleActionFail):  # type: ignore[misc]
     result, where a text of several lines is one line with the letters of `\\n` in it. Whoever reads a refusal did not
     write that file. Here the result has no exception, so that the first is left out, and the text is a list of lines,
     which every callback shows one below the other.
+
+    refused: nothing was begun, for this reason. Otherwise something was done, or looked at, and is not well.
     """
+
+    refused = False
 
     @property
     def result_contribution(self) -> Mapping[str, Any]:
         """The result of the task. `msg` is a list of lines."""
-        return {"failed": True, "msg": str(self._original_message).splitlines(), "_ansible_verbose_always": True}
+        return {
+            "failed": True,
+            "msg": str(self._original_message).splitlines(),
+            "refused": self.refused,
+            "_ansible_verbose_always": True,
+        }
 
     @property
     def omit_exception_key(self) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES
+
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parent.name for path in ROOT.glob("roles/*/meta"))
 
@@ -75,3 +77,29 @@ def test_every_option_is_described(role: str) -> None:
 def test_internal_variables_say_so(role: str) -> None:
     open_names = [name for name in load(ROOT / "roles" / role / "vars/main.yml") if not name.startswith("__")]
     assert not open_names
+
+
+#: What the guard registers, by the file of tasks that finds it: see console/watch.py.
+REGISTERED = {
+    "operation_named": "open",
+    "operation_planned": "plan",
+    "operation_applied": "apply",
+    "operation_recovered": "recover",
+    "operation_closed": "settle",
+}
+
+
+def tasks_of(path: Path) -> list[dict[str, Any]]:
+    return [task for task in load(path) or [] if isinstance(task, dict)]
+
+
+def test_a_screen_knows_the_phase_of_a_task_by_its_file() -> None:
+    """A screen takes what tasks/apply.yml registers for the result of applying, whatever the task is called."""
+    found = {
+        (task["register"], path.stem)
+        for path in ROOT.glob("roles/*/tasks/*.yml")
+        for task in tasks_of(path)
+        if str(task.get("register", "")).startswith("operation_") and "history" not in task["register"]
+    }
+    assert found == set(REGISTERED.items())
+    assert {*PHASES} <= {path.stem for path in ROOT.glob("roles/*/tasks/*.yml")}

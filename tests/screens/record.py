@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -79,6 +80,7 @@ def told(event: Mapping[str, Any], at: float) -> dict[str, Any]:
         "on": KINDS[event["event"]],
         "at": at,
         "task": str(data.get("task") or ""),
+        "path": "".join(re.findall(r"roles/\w+/tasks/\w+\.yml", str(data.get("task_path") or ""))),
         "action": str(data.get("resolved_action") or data.get("task_action") or ""),
         "host": str(data.get("host") or ""),
         "res": result,

@@ -104,7 +104,12 @@ def _played(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def _task(event: Mapping[str, Any]) -> Any:
     role = SimpleNamespace(get_name=lambda: "ops.runbook.operation")
     return SimpleNamespace(
-        action=event["action"], _role=role, get_name=lambda: event["task"], ignore_unreachable=True, loop=None
+        action=event["action"],
+        _role=role,
+        get_name=lambda: event["task"],
+        get_path=lambda: event["path"],
+        ignore_unreachable=True,
+        loop=None,
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.filter import operation_report as filters
-from ansible_collections.ops.runbook.plugins.module_utils.console.watch import Watch
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import Watch, phase_of
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def watched(run: Any) -> Watch:
     for event in run["events"]:
         if "res" in event:
             lost = {"unreachable": True} if event["on"] == "unreachable" else {}
-            watch.take(event["task"], event["action"], event["host"], {**event["res"], **lost})
+            watch.take(phase_of(event["path"]), event["action"], event["host"], {**event["res"], **lost})
     return watch
 
 

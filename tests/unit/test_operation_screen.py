@@ -23,7 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.screen import 
     plan_screen,
     summary_screen,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.console.watch import Watch, first_word
+from ansible_collections.ops.runbook.plugins.module_utils.console.watch import Watch, phase_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
 
 OLD, NEW = {"id": "a" * 40, "name": "v1.4.0"}, {"id": "b" * 40, "name": "v1.5.0"}
@@ -66,11 +66,11 @@ def applied(outcome: str = "succeeded", error: str = "") -> dict[str, Any]:
 def watched() -> Watch:
     watch = Watch()
     named = {"operation": ID, "actor": {"user": "anna", "controller": "bastion"}}
-    watch.take("ops.runbook.operation : open | Check", "ops.runbook.operation_begin", "web1", named)
-    watch.take("ops.runbook.laravel : plan | Take the lease", LARAVEL, "web1", planned())
-    watch.take("ops.runbook.laravel : plan | Take the lease", LARAVEL, "web2", planned())
+    watch.take("open", "ops.runbook.operation_begin", "web1", named)
+    watch.take("plan", LARAVEL, "web1", planned())
+    watch.take("plan", LARAVEL, "web2", planned())
     decision = {"ansible_facts": {"operation_decision": {"go": True, "planned": True}}}
-    watch.take("ops.runbook.operation : open | Decide", FACT, "web1", decision)
+    watch.take("open", FACT, "web1", decision)
     return watch
 
 
@@ -81,20 +81,20 @@ def test_an_operation_is_known_by_what_its_tasks_found() -> None:
     watch = watched()
     assert (watch.operation, watch.procedure, list(watch.planned)) == (ID, "rollback", ["web1", "web2"])
     assert watch.decision["go"]
-    watch.take("apply | Do the steps", LARAVEL, "web1", applied("failed", "status 500"))
+    watch.take("apply", LARAVEL, "web1", applied("failed", "status 500"))
     course = {"ansible_facts": {"operation_course": {"untouched": ["web2"], "why": "web1 failed", "back": {}}}}
-    watch.take("settle | Decide", FACT, "web1", course)
-    watch.take("settle | Record", CLOSE, "web2", {"outcome": "refused", "settled": True, "record": {"id": "x"}})
+    watch.take("settle", FACT, "web1", course)
+    watch.take("settle", CLOSE, "web2", {"outcome": "refused", "settled": True, "record": {"id": "x"}})
     assert watch.outcomes["web1"]["outcome"] == "failed"
     assert watch.outcomes["web2"]["untouched"] == "web1 failed"
 
 
 NOTHING = {
-    "a task of somebody else": ("plan | Take the lease", "community.general.operation", planned()),
-    "a task that was skipped": ("apply | Do the steps", LARAVEL, {"skipped": True}),
-    "a fact of another task": ("plan | Remember", FACT, {"ansible_facts": {"x": 1}}),
-    "the lease given back after a refusal": ("refuse | Give it back", CLOSE, {"outcome": "refused"}),
-    "what was censored": ("open | Decide", FACT, {"censored": "hidden"}),
+    "a task of somebody else": ("plan", "community.general.operation", planned()),
+    "a task that was skipped": ("apply", LARAVEL, {"skipped": True}),
+    "a fact of another task": ("plan", FACT, {"ansible_facts": {"x": 1}}),
+    "the lease given back after a refusal": ("refuse", CLOSE, {"outcome": "refused"}),
+    "what was censored": ("open", FACT, {"censored": "hidden"}),
 }
 
 
@@ -106,9 +106,18 @@ def test_nothing_else_is_taken_for_the_guard(name: str) -> None:
     assert watch.known == {}
 
 
-def test_the_first_word_of_a_task_is_its_file() -> None:
-    assert first_word("ops.runbook.laravel : plan | Take the lease | now") == "plan"
-    assert first_word("Gather facts") == "Gather facts"
+PATHS = {
+    "/usr/share/ansible/collections/ansible_collections/ops/runbook/roles/laravel/tasks/plan.yml:2": "plan",
+    "roles/ssh_key/tasks/apply.yml": "apply",
+    "/home/ada/site/playbooks/apply.yml:7": "",
+    "/home/ada/apply.yml/notes.txt:1": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_task_belongs_to_the_phase_whose_file_it_lies_in(path: str) -> None:
+    assert phase_of(path) == PATHS[path]
 
 
 # -- layout --------------------------------------------------------------------------------------
@@ -206,8 +215,8 @@ def test_a_warning_is_loud() -> None:
 
 def test_the_summary_keeps_ids_whole_where_they_do_not_fit() -> None:
     watch = watched()
-    watch.take("apply | Do the steps", LARAVEL, "web1", applied())
-    watch.take("apply | Do the steps", LARAVEL, "web2", applied("reverted", "status 500"))
+    watch.take("apply", LARAVEL, "web1", applied())
+    watch.take("apply", LARAVEL, "web2", applied("reverted", "status 500"))
     lines = summary_screen(watch.outcomes, 80)
     assert text(lines).splitlines()[:3] == [
         "host  outcome    seconds  ledger id",

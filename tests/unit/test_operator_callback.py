@@ -52,14 +52,21 @@ class Run:
         self.callback.get_option = lambda name, hostvars=None: options.get(name, False)
         self.callback.v2_playbook_on_play_start(SimpleNamespace(get_name=lambda: "Open and plan", strategy="linear"))
 
-    def task(self, name: str, action: str) -> Any:
-        role = SimpleNamespace(get_name=lambda: "ops.runbook.laravel")
-        task = SimpleNamespace(action=action, _role=role, get_name=lambda: name, ignore_unreachable=True, loop=None)
+    def task(self, phase: str, action: str) -> Any:
+        """A task of the file of that name. What the task itself is called decides nothing."""
+        task = SimpleNamespace(
+            action=action,
+            _role=SimpleNamespace(get_name=lambda: "ops.runbook.laravel"),
+            get_name=lambda: "anything | Refuse to say",
+            get_path=lambda: f"/srv/ops/runbook/roles/laravel/tasks/{phase}.yml:3",
+            ignore_unreachable=True,
+            loop=None,
+        )
         self.callback.v2_playbook_on_task_start(task, False)
         return task
 
-    def result(self, name: str, action: str, found: dict[str, Any], how: str = "ok", host: str = "web1") -> None:
-        task = self.task(name, action)
+    def result(self, phase: str, action: str, found: dict[str, Any], how: str = "ok", host: str = "web1") -> None:
+        task = self.task(phase, action)
         target = SimpleNamespace(get_name=lambda: host)
         self.callback.v2_runner_on_start(target, task)
         result = SimpleNamespace(task=task, host=target, result=found, is_unreachable=lambda: how == "unreachable")
@@ -67,16 +74,16 @@ class Run:
 
     def opened(self, decision: dict[str, Any] | None = None) -> None:
         actor = {"user": "anna", "controller": "bastion"}
-        self.result("open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": actor})
-        self.result("plan | Take the lease", LARAVEL, planned())
+        self.result("open", "ops.runbook.operation_begin", {"operation": ID, "actor": actor})
+        self.result("plan", LARAVEL, planned())
         fact = {"go": True, "planned": True, **(decision or {})}
-        self.result("open | Decide", "ansible.builtin.set_fact", {"ansible_facts": {"operation_decision": fact}})
-        self.result("open | Show the plan", "ansible.builtin.debug", {"msg": "the guard's own text"})
+        self.result("open", "ansible.builtin.set_fact", {"ansible_facts": {"operation_decision": fact}})
+        self.result("open", "ansible.builtin.debug", {"msg": "the guard's own text"})
 
     def closed(self, trouble: str = "") -> None:
-        self.result("close | Show what happened", "ansible.builtin.debug", {"msg": "the guard's own summary"})
+        self.result("close", "ansible.builtin.debug", {"msg": "the guard's own summary"})
         if trouble:
-            self.result("close | Be green only", "ansible.builtin.fail", {"msg": trouble, "failed": True}, "failed")
+            self.result("close", "ansible.builtin.fail", {"msg": trouble, "failed": True}, "failed")
         self.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
 
 
@@ -87,7 +94,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_an_operation_is_shown_once_and_no_task_is(run: Run) -> None:
     run.opened()
-    run.result("apply | Do the steps", LARAVEL, applied())
+    run.result("apply", LARAVEL, applied())
     run.closed()
     assert "rollback, operation " + ID + ", by anna from bastion" in run.shown.text
     assert "web1: verified" in run.shown.text
@@ -103,15 +110,15 @@ HIDDEN = {"censored": "the output has been hidden", "_ansible_no_log": True, "ch
 def test_an_operation_whose_tasks_hide_their_output_is_shown(run: Run) -> None:
     """What a hidden task found is shown by the task after it."""
     actor = {"user": "anna", "controller": "bastion"}
-    run.result("open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": actor})
-    run.result("plan | Take the lease", ROTATION, HIDDEN)
-    run.result("plan | Show", SHOWN, planned())
+    run.result("open", "ops.runbook.operation_begin", {"operation": ID, "actor": actor})
+    run.result("plan", ROTATION, HIDDEN)
+    run.result("plan", SHOWN, planned())
     fact = {"go": True, "planned": True}
-    run.result("open | Decide", "ansible.builtin.set_fact", {"ansible_facts": {"operation_decision": fact}})
+    run.result("open", "ansible.builtin.set_fact", {"ansible_facts": {"operation_decision": fact}})
     run.callback._live = lambda: False
-    run.result("apply | Let it in", ROTATION, HIDDEN)
-    run.result("apply | Tell the host", ROTATION, HIDDEN)
-    run.result("apply | Show", SHOWN, applied())
+    run.result("apply", ROTATION, HIDDEN)
+    run.result("apply", ROTATION, HIDDEN)
+    run.result("apply", SHOWN, applied())
     run.closed()
     assert "rollback, operation " + ID + ", by anna from bastion" in run.shown.text
     assert "v1.5.0" in run.shown.text and "web1: verified" in run.shown.text
@@ -121,7 +128,7 @@ def test_an_operation_whose_tasks_hide_their_output_is_shown(run: Run) -> None:
 
 def test_a_cause_is_said_once(run: Run) -> None:
     run.opened()
-    run.result("apply | Do the steps", LARAVEL, applied("reverted", "status 500"))
+    run.result("apply", LARAVEL, applied("reverted", "status 500"))
     run.closed("web1: reverted: status 500\n  web1 runs v1.5.0 again, verified.")
     assert run.shown.text.count("status 500") == 1
     assert "web1: not well, went back, and is well there" in run.shown.text
@@ -129,37 +136,37 @@ def test_a_cause_is_said_once(run: Run) -> None:
 
 def test_a_host_that_is_lost_is_named(run: Run) -> None:
     run.opened()
-    run.result("apply | Do the steps", LARAVEL, {"msg": "timed out"}, "unreachable")
+    run.result("apply", LARAVEL, {"msg": "timed out"}, "unreachable")
     run.closed("web1: unreachable: timed out")
     assert run.shown.text.count("timed out") == 1
     assert "web1: the connection to it was lost" in run.shown.text
 
 
 def test_a_plan_that_broke_off_is_said_although_the_guard_has_no_host_to_say_it_on(run: Run) -> None:
-    run.result("open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": {}})
-    run.result("plan | Take the lease", LARAVEL, {"msg": "Task failed: no python", "failed": True}, "failed")
+    run.result("open", "ops.runbook.operation_begin", {"operation": ID, "actor": {}})
+    run.result("plan", LARAVEL, {"msg": "Task failed: no python", "failed": True}, "failed")
     run.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
     assert run.shown.text.count("no python") == 1
     assert "FAILED on web1: no python" in run.shown.text
 
 
 def test_a_cause_that_a_status_screen_has_is_not_said_again(run: Run) -> None:
-    run.result("status | Show", "ansible.builtin.debug", {"msg": "BAD   web1 can't be reached: timed out"})
-    run.result("status | Fail", "ansible.builtin.assert", {"msg": "Task failed: timed out", "failed": True}, "failed")
+    run.result("status", "ansible.builtin.debug", {"msg": "BAD   web1 can't be reached: timed out"})
+    run.result("status", "ansible.builtin.assert", {"msg": "Task failed: timed out", "failed": True}, "failed")
     assert run.shown.text.count("timed out") == 1
     assert "FAILED on web1: see the reason above" in run.shown.text
 
 
 def test_a_wrong_input_is_said(run: Run) -> None:
     wrong = {"msg": "Task failed: 'too' is no input of a procedure", "failed": True}
-    run.result("open | Check", "ops.runbook.operation_begin", wrong, "failed")
+    run.result("open", "ops.runbook.operation_begin", wrong, "failed")
     assert run.shown.text.count("'too' is no input") == 1
 
 
 def test_a_check_says_that_it_was_one(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(monkeypatch, check=True)
     run.opened({"go": False})
-    task = run.task("apply | Do the steps", LARAVEL)
+    task = run.task("apply", LARAVEL)
     run.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda: "web1"), task)
     assert "apply" not in run.shown.text
     assert run.callback._phase == "plan", "what a terminal has at its bottom"
@@ -171,27 +178,27 @@ def test_a_check_that_was_refused_says_once_that_nothing_was_changed(monkeypatch
     run = Run(monkeypatch, check=True)
     run.opened({"go": False, "refused": True})
     refusal = {"msg": ["REFUSED on web1 (x): no", "Nothing was changed."], "failed": True}
-    run.result("refuse | Say why", "ops.runbook.refuse", refusal, "failed")
+    run.result("refuse", "ops.runbook.refuse", refusal, "failed")
     run.callback.v2_playbook_on_stats(SimpleNamespace(processed={}))
     assert run.shown.text.count("Nothing was changed") == 1
     assert "REFUSED on web1 (x): no" in run.shown.lines
 
 
 def test_a_look_that_refuses_names_its_host(run: Run) -> None:
-    refusal = {"msg": ["path is ''"], "failed": True}
-    run.result("ops.runbook.data_safety : Refuse a missing path", "ops.runbook.refuse", refusal, "failed")
-    run.result("status | Fail where something is bad", "ops.runbook.refuse", {"msg": ["bad"], "failed": True}, "failed")
+    refusal = {"msg": ["path is ''"], "failed": True, "refused": True}
+    run.result("main", "ops.runbook.refuse", refusal, "failed")
+    run.result("status", "ops.runbook.refuse", {"msg": ["bad"], "failed": True, "refused": False}, "failed")
     assert "REFUSED on web1: path is ''" in run.shown.lines and "FAILED on web1: bad" in run.shown.lines
 
 
 def test_what_a_task_hides_is_not_shown(run: Run) -> None:
     run.result(
-        "status | Ask",
+        "status",
         "ops.runbook.health_check",
         {"censored": "x", "_ansible_no_log": True, "msg": "canary"},
         "failed",
     )
-    run.result("status | Show", "ansible.builtin.debug", {"_ansible_no_log": True, "value": "canary"})
+    run.result("status", "ansible.builtin.debug", {"_ansible_no_log": True, "value": "canary"})
     assert "canary" not in run.shown.text
     assert CENSORED in run.shown.text
 
@@ -203,7 +210,7 @@ def test_the_causes_of_a_loop_are_said_once_each() -> None:
 
 def test_an_interrupted_run_says_what_was_under_way(run: Run) -> None:
     run.opened()
-    task = run.task("apply | Do the steps", LARAVEL)
+    task = run.task("apply", LARAVEL)
     run.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda: "web1"), task)
     run.callback._left()
     assert "Interrupted while: apply and verify on web1" in run.shown.text

@@ -214,38 +214,51 @@ def test_a_secret_is_not_shown() -> None:
 # -- what becomes of a run -----------------------------------------------------------------------
 
 
-def event(kind: str, task: str, action: str, result: dict[str, Any], host: str = "web1", **more: Any) -> dict[str, Any]:
+def path_of(phase: str) -> str:
+    return f"/runner/project/roles/laravel/tasks/{phase}.yml:2"
+
+
+def event(
+    kind: str, phase: str, action: str, result: dict[str, Any], host: str = "web1", **more: Any
+) -> dict[str, Any]:
     return {
         "event": f"runner_on_{kind}",
-        "event_data": {"task": task, "resolved_action": action, "host": host, "res": result, **more},
+        "event_data": {
+            "task": "renamed",
+            "task_path": path_of(phase),
+            "resolved_action": action,
+            "host": host,
+            "res": result,
+            **more,
+        },
     }
 
 
-def started(task: str, host: str = "web1") -> dict[str, Any]:
-    return {"event": "runner_on_start", "event_data": {"task": task, "host": host}}
+def started(phase: str, host: str = "web1") -> dict[str, Any]:
+    return {"event": "runner_on_start", "event_data": {"task_path": path_of(phase), "host": host}}
 
 
 def decided(**facts: Any) -> dict[str, Any]:
     found = {"go": False, "refused": False, "planned": True, "code": "", "together": None, **facts}
-    return event("ok", "open | Decide", FACT, {"ansible_facts": {"operation_decision": found}})
+    return event("ok", "open", FACT, {"ansible_facts": {"operation_decision": found}})
 
 
-NAMED = event("ok", "open | Check", "ops.runbook.operation_begin", {"operation": ID, "actor": {"user": "anna"}})
-PLANNED = event("ok", "plan | Take the lease", LARAVEL, planned())
+NAMED = event("ok", "open", "ops.runbook.operation_begin", {"operation": ID, "actor": {"user": "anna"}})
+PLANNED = event("ok", "plan", LARAVEL, planned())
 REFUSAL = {"code": "drift", "text": "somebody changed it", "ways": [{"input": "to=v1", "effect": "goes there"}]}
-REFUSED = event("ok", "plan | Take the lease", LARAVEL, {"plan": None, "refusal": REFUSAL})
-LOST = event("unreachable", "plan | Take the lease", LARAVEL, {"msg": "refused"})
-GO = [NAMED, PLANNED, decided(go=True), started("apply | Do the steps")]
+REFUSED = event("ok", "plan", LARAVEL, {"plan": None, "refusal": REFUSAL})
+LOST = event("unreachable", "plan", LARAVEL, {"msg": "refused"})
+GO = [NAMED, PLANNED, decided(go=True), started("apply")]
 
 
 def did(outcome: str, error: str = "", **more: Any) -> dict[str, Any]:
     result = applied(outcome, error)
     result["closed"].update(more)
-    return event("ok", "apply | Do the steps", LARAVEL, result)
+    return event("ok", "apply", LARAVEL, result)
 
 
-ASKED = event("ok", "status | Ask", "ops.runbook.laravel_status_info", {"healthy": False})
-FAILED = event("failed", "status | Fail", "ops.runbook.refuse", {"msg": ["down"]})
+ASKED = event("ok", "status", "ops.runbook.laravel_status_info", {"healthy": False})
+FAILED = event("failed", "status", "ops.runbook.refuse", {"msg": ["down"]})
 
 ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
     "verified": ([*GO, did("succeeded")], 0, Ending.VERIFIED),
@@ -253,7 +266,7 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
     "a host that was never reached": ([NAMED, LOST, decided(refused=True)], 2, Ending.UNREACHABLE),
     "a single host that was never reached": ([NAMED, LOST], 4, Ending.UNREACHABLE),
     "a wrong input": (
-        [event("failed", "open | Check", "ops.runbook.operation_begin", {"msg": "'too' is no input"})],
+        [event("failed", "open", "ops.runbook.operation_begin", {"msg": "'too' is no input"})],
         2,
         Ending.USAGE,
     ),
@@ -264,8 +277,8 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
     "lost while it was changed": (
         [
             *GO,
-            event("unreachable", "apply | Do the steps", LARAVEL, {"msg": "timed out"}),
-            event("unreachable", "settle | Record", CLOSE, {"msg": "timed out"}),
+            event("unreachable", "apply", LARAVEL, {"msg": "timed out"}),
+            event("unreachable", "settle", CLOSE, {"msg": "timed out"}),
         ],
         2,
         Ending.UNREACHABLE,
@@ -273,9 +286,9 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
     "the controller's end": (GO, 254, Ending.INTERRUPTED),
     "asked to stop": ([NAMED, PLANNED, decided(refused=True, code="stopped")], 2, Ending.INTERRUPTED),
     "a backup that could not be fetched": ([*GO, did("succeeded")], 2, Ending.FAILED),
-    "a look at what is well": ([started("status | Ask"), ASKED], 0, Ending.VERIFIED),
-    "a look at what is not": ([started("status | Ask"), ASKED, FAILED], 2, Ending.FOUND),
-    "a look that nobody could begin": ([started("status | Refuse"), FAILED], 2, Ending.USAGE),
+    "a look at what is well": ([started("status"), ASKED], 0, Ending.VERIFIED),
+    "a look at what is not": ([started("status"), ASKED, FAILED], 2, Ending.FOUND),
+    "a look that nobody could begin": ([started("status"), FAILED], 2, Ending.USAGE),
     "a look at a path that is not there": (
         [started("Read"), event("failed", "Read", "ops.runbook.data_safety_check", {"msg": "x", "code": "bad_input"})],
         2,
@@ -287,7 +300,7 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
         Ending.USAGE,
     ),
     "a host that a look does not reach": (
-        [started("status | Ask"), event("unreachable", "status | Ask", "ops.runbook.x", {"msg": "no route"}), FAILED],
+        [started("status"), event("unreachable", "status", "ops.runbook.x", {"msg": "no route"}), FAILED],
         2,
         Ending.UNREACHABLE,
     ),
@@ -313,8 +326,8 @@ def test_a_check_that_shows_its_plan_is_green() -> None:
 
 
 def test_of_several_hosts_the_gravest_counts() -> None:
-    other = event("ok", "plan | Take the lease", LARAVEL, planned(), "web2")
-    bad = event("ok", "apply | Do the steps", LARAVEL, applied("failed", "x"), "web2")
+    other = event("ok", "plan", LARAVEL, planned(), "web2")
+    bad = event("ok", "apply", LARAVEL, applied("failed", "x"), "web2")
     assert ending(gathered([*GO, other, did("reverted"), bad]), 2, stopped=False, check=False) is Ending.FAILED
 
 
@@ -365,13 +378,13 @@ def test_an_interrupted_rollback_is_not_typed_again_as_one_to_previous() -> None
     """It may have gone on by itself, and another release is the previous one then."""
     one = planned()
     one["plan"]["asked"] = "previous"
-    events = gathered([NAMED, event("ok", "plan | Take the lease", LARAVEL, one), *GO[2:]])
+    events = gathered([NAMED, event("ok", "plan", LARAVEL, one), *GO[2:]])
     request = Request(PROCEDURES["laravel_rollback"], {"reason": "INC-7"}, limit="web1")
     to = typed(one["plan"]["to"])
     assert again(request, events) == f"ansible-playbook ops.runbook.laravel_rollback -e reason=INC-7 -e to={to} -l web1"
     other = json.loads(json.dumps(one))
     other["plan"]["to"]["id"] = "f" * 40
-    events.take(event("ok", "plan | Take the lease", LARAVEL, other, "web2"))
+    events.take(event("ok", "plan", LARAVEL, other, "web2"))
     assert again(request, events) is None
     named = gathered(GO)
     assert (

@@ -39,3 +39,9 @@ def test_every_screen_in_the_documentation_was_recorded() -> None:
 def test_a_cause_is_shown_once(name: str) -> None:
     lines = [line.strip() for line in screen(RUNS[name]).splitlines() if len(line) > 40]
     assert len(lines) == len(set(lines))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_task_that_is_renamed_changes_no_screen(name: str) -> None:
+    renamed = [{**event, "task": "another | Refuse this name"} for event in RUNS[name]["events"]]
+    assert screen({**RUNS[name], "events": renamed}) == screen(RUNS[name])

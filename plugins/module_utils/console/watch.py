@@ -2,10 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known of one operation while it runs, gathered from the results of its tasks as they come."""
+"""One operation while it runs, gathered from the results of its tasks as they come.
+
+A task belongs to the phase whose file it lies in: the guard runs `tasks/apply.yml` of a role to apply, and so on. Both
+what Ansible gives to a callback and what ansible-runner and AWX write down of a task have the path of that file. Its
+name is for people, and decides nothing.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
 from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
 from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import understood
 
-#: What a person calls the part of an operation that a task belongs to, by the first word of the task's name.
+#: The part of an operation as a person calls it, by the file that its tasks lie in.
 PHASES = {
     "plan": "plan",
     "refuse": "give the lease back",
@@ -23,12 +29,22 @@ PHASES = {
     "settle": "close",
 }
 
+#: The phases in which a host is changed.
+CHANGING = ("apply", "recover")
+
 _REGISTERED = {"plan": "operation_planned", "apply": "operation_applied", "recover": "operation_recovered"}
 
 
-def first_word(task: str) -> str:
-    """The file that a task is from: `plan` of `ops.runbook.laravel : plan | Take the lease`."""
-    return task.rpartition(" : ")[2].partition(" | ")[0].strip()
+_TASKS = re.compile(r"(?:^|/)roles/\w+/tasks/(\w+)\.yml(?::\d+)?")
+
+
+def phase_of(path: str) -> str:
+    """The file of a role that a task lies in: `plan` of `roles/any/tasks/plan.yml:3`; empty outside of roles.
+
+    path: the file of the task, and perhaps its line, as Ansible says it.
+    """
+    found = _TASKS.search(path)
+    return found[1] if found else ""
 
 
 @dataclass
@@ -40,9 +56,12 @@ class Watch:
     decision: Mapping[str, Any] = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def take(self, task: str, action: str, host: str, result: Mapping[str, Any]) -> str:
-        """Keep what a task of the guard found; the name of what that was, or empty where it is nothing of the guard."""
-        name = self._named(first_word(task), action, result)
+    def take(self, phase: str, action: str, host: str, result: Mapping[str, Any]) -> str:
+        """Keep what a task of the guard found; the name of what that was, or empty where it is nothing of the guard.
+
+        phase: of the task, see phase_of.
+        """
+        name = self._named(phase, action, result)
         if not name or result.get("skipped"):
             return ""
         # An answer is censored where Ansible may not show it; nothing can be read from it then.
@@ -60,7 +79,7 @@ class Watch:
         return name
 
     @staticmethod
-    def _named(word: str, action: str, result: Mapping[str, Any]) -> str:
+    def _named(phase: str, action: str, result: Mapping[str, Any]) -> str:
         if not action.startswith(("ops.runbook.", "ansible.builtin.set_fact", "set_fact")):
             return ""
         if action.endswith("set_fact"):
@@ -69,10 +88,10 @@ class Watch:
         if action == "ops.runbook.operation_begin":
             return "operation_named"
         if action == "ops.runbook.operation_close":
-            return "operation_closed" if word == "settle" else ""
+            return "operation_closed" if phase == "settle" else ""
         # What a hidden task found is shown by another one.
         found = action.endswith("_operation") or action == "ops.runbook.operation_shown"
-        return _REGISTERED.get(word, "") if found else ""
+        return _REGISTERED.get(phase, "") if found else ""
 
     @property
     def planned(self) -> dict[str, dict[str, Any]]:
