@@ -107,6 +107,20 @@ def test_the_inventory_page_says_nothing_that_is_not_so() -> None:
     assert [line for line in written if line not in ran.stdout.splitlines()] == []
 
 
+def test_the_page_about_reliability_is_as_its_run_writes_it() -> None:
+    """But for the rows, which only a run knows."""
+    (path,) = ROOT.glob("molecule/**/reliability.py")
+    writer = runpy.run_path(str(path))
+    sections = {title: key for key, title in writer["SECTIONS"].items()}
+    text, rows, section = (ROOT / "docs/proof/reliability.md").read_text(), [], ""
+    for line in text.splitlines():
+        section = sections[line[3:]] if line.startswith("## ") else section
+        if section and line.startswith("| ") and not line.startswith("| fault |"):
+            cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\) \| ", line[2:-2])]
+            rows.append(writer["Row"](section, (len(rows), 0), *cells))
+    assert len(rows) > 50 and writer["render"](rows) == text
+
+
 def test_the_picture_of_the_packages_is_of_the_code() -> None:
     """`make docs` draws it."""
     picture = runpy.run_path(str(ROOT / "tests/docs/architecture.py"))

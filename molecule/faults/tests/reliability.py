@@ -19,16 +19,16 @@ SECTIONS = {
 }
 
 
-#: What a section can't show by its rows.
+#: What the rows of a section can't show.
 NOTES = {
     "host": [
-        "The power-off in this table is a container that is killed: its kernel lives on, and with it what was written",
-        "but is not yet on the disk. A real power cut loses that. So two other tests show it. In a deploy, a rollback",
-        "and a conversion under `strace`, no mark, stamp, final name or journalled `done` comes before a sync of the",
-        "files that it vouches for. And `tests/unit/test_power_cut.py` takes a copy of a mounted ext4 disk at the",
-        "moment after a kept vendor tree, a release, a step and saved changes were called whole, and mounts the copy:",
-        "every file has its content. With the sync taken out, the same test finds empty files behind the mark.",
-        "Docker's own images are left out: the engine writes them.",
+        "The power-off in this table is a container that is killed: its kernel keeps running, and keeps data that is",
+        "not yet on the disk. A real power cut loses that data. So two other tests show it. In a deploy, a rollback",
+        "and a conversion under `strace`, the sync of the files comes before each mark, stamp, final name or",
+        "journalled `done` that vouches for them. And `tests/unit/test_power_cut.py` copies a mounted ext4 disk at",
+        "the moment after a kept vendor tree, a release, a step and saved changes were called whole, and mounts the",
+        "copy: every file has its content. Without the sync, the same test finds empty files behind the mark.",
+        "Docker's own images are excluded: the engine writes them.",
         "",
     ],
 }
@@ -36,7 +36,7 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One fault, seen. order: where its test stands among all tests, and where it stands in that test."""
+    """One fault, seen. order: the place of its test among all tests, and its place in that test."""
 
     section: str
     order: tuple[int, int]
@@ -56,18 +56,18 @@ def render(rows: list[Row]) -> str:
     lines = [
         "# Reliability",
         "",
-        "What was done to a service in the midst of an operation, what was seen, and the one command that brought it",
-        "back to a verified state. This page is written by the test run, from what it saw:",
+        "This page lists faults during an operation, the outcome of each, and the one command that brought the",
+        "service back to a verified state. The test run writes it from its observations:",
         "",
         "    molecule test -s faults",
         "",
-        "Each row was seen on a real host. What must hold in every row, and is asserted: the ledger's chain is whole,",
-        "the next run says what happened before it changes anything, and after the command the site answers 200 on",
-        "the release that the row names, the checkout has no changed file, and neither lease nor journal is left.",
+        "Each row was seen on a real host. Each test also asserts: the ledger's chain is whole, the next run says",
+        "what happened before it changes anything, and after the command the site answers 200 on the release of the",
+        "row, the checkout has no changed file, and neither lease nor journal is left.",
         "",
-        "A command is what is typed after `ansible-playbook ops.runbook.`; `<id>` and the inputs are those that the",
-        "refusal prints. The last column is a change to the code that takes the protection away. Each such",
-        'mutation made at least one of its rows\' tests fail; rows marked "none" have no mutation yet.',
+        "A command is typed after `ansible-playbook ops.runbook.`; the refusal prints `<id>` and the inputs. The last",
+        "column is a change to the code that removes the protection. Each such mutation made at least one test of its",
+        'rows fail; a row with "none" has no mutation yet.',
     ]
     for key, title in SECTIONS.items():
         chosen = sorted((row for row in rows if row.section == key), key=lambda row: row.order)

@@ -45,7 +45,7 @@ def test_clock_is_set_while_an_operation_is_interrupted(
         "clock",
         fault=f"clock set {name}",
         when="an operation is interrupted",
-        holds="it is finished as always; `previous` goes by the order of the ledger and not by its dates",
+        holds="it is finished as always; `previous` follows the order of the ledger and not its dates",
         outcome="refused (interrupted); succeeded, v1.2.0; a rollback to previous then goes to v1.0.0",
         command="`laravel_deploy` -e interrupted=resume",
         mutation="the history is sorted by date (`release_choice.history`)",

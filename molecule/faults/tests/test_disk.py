@@ -50,7 +50,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[..., None], what: str) -> None:
-    """At each step, and at the close: what can't be written down is not done."""
+    """At each step, and at the close: a step that can't be journalled is not done."""
     name, error, mend = BROKEN[what]
     start(lab, *DEPLOY.start)
     driver.service = SERVICE
@@ -98,9 +98,9 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
             "disk",
             fault=f"{name} in a deploy",
             when="; ".join(when),
-            holds="what can't be written down is not done; the error names the file"
+            holds="a step that can't be journalled is not done; the error names the file"
             if what == "full"
-            else "what can't be written down is not done",
+            else "a step that can't be journalled is not done",
             outcome=f'"{error}"; {outcome}',
             command="`laravel_deploy`"
             + f" -e interrupted={'undo' if 'undo' in outcome else 'resume'}, once that is fixed",
@@ -127,10 +127,10 @@ def test_full_disk_of_the_state_as_a_person_meets_it(lab: Lab, row: Callable[...
         "disk",
         fault="disk of the state full",
         when="at open",
-        holds="nothing is changed that could not be recorded; no lease stays",
+        holds="a change that can't be recorded is not made; no lease stays",
         outcome="refused (state_disk_full); then succeeded, v1.1.0",
         command="`laravel_deploy` -e to=v1.1.0, once there is room",
-        mutation="a full disk at open is no refusal (`Guard.open`)",
+        mutation="a full disk at open does not refuse (`Guard.open`)",
     )
 
 
@@ -193,10 +193,10 @@ def test_full_disk_of_the_application(lab: Lab, row: Callable[..., None]) -> Non
         "disk",
         fault="disk of the application full",
         when="while the plan fetches the release",
-        holds="a refusal changes nothing, and says what is full",
+        holds="a refusal changes nothing, and names the full disk",
         outcome="refused (not_fetched: No space left on device); v1.0.0 as before",
         command="`laravel_deploy` -e to=v1.1.0, once there is room",
-        mutation="whether the fetched release is there is not asked (`Checkout.resolve`)",
+        mutation="the plan does not check that the fetched release exists (`Checkout.resolve`)",
     )
     row(
         "disk",
@@ -205,7 +205,7 @@ def test_full_disk_of_the_application(lab: Lab, row: Callable[..., None]) -> Non
         holds="the run does not claim to be back; the next one says where it stopped",
         outcome="failed (the way back is not complete); refused (interrupted); reverted, v1.0.0",
         command="`laravel_deploy` -e interrupted=undo, once there is room",
-        mutation="a way back that is not complete is settled (`journal.ending`)",
+        mutation="an incomplete way back counts as done (`journal.ending`)",
     )
 
 
@@ -228,8 +228,8 @@ def test_read_only_state(lab: Lab, row: Callable[..., None]) -> None:
         "disk",
         fault="state folder read-only",
         when="at open",
-        holds="nothing is changed that could not be recorded; status and history can be read",
+        holds="a change that can't be recorded is not made; status and history can be read",
         outcome="refused (state_disk_read_only); then succeeded, v1.1.0",
         command="`laravel_deploy` -e to=v1.1.0, once it can be written",
-        mutation="a read-only disk is not told apart (`state_trouble._DISK`)",
+        mutation="a read-only disk counts as a full one (`state_trouble._DISK`)",
     )

@@ -73,15 +73,15 @@ def test_controller_killed_between_two_tasks(lab: Lab, row: Callable[..., None],
         when=kill.when,
         holds={
             "before open": "the host is as it was",
-            "before apply": "nobody goes on by accident, for the controller may be alive; by itself the lease "
+            "before apply": "no other run begins by accident, because the controller may be alive; by itself the lease "
             "ends after 15 minutes",
             "after apply": "nothing after the plan needs the controller",
         }[name],
         outcome=seen,
         command=command,
         mutation={
-            "before open": "none: nothing stands there yet",
-            "before apply": "a waiting lease is no obstacle (`opening._held`)",
+            "before open": "none: the host has nothing yet",
+            "before apply": "a waiting lease does not refuse (`opening._held`)",
             "after apply": CLOSES,
         }[name],
     )
@@ -106,10 +106,10 @@ def test_controller_killed_while_the_host_plans(lab: Lab, row: Callable[..., Non
         "controller",
         fault="SIGKILL of ansible-playbook",
         when="while the host opens and plans",
-        holds="while the host plans, it is at work; then it waits for a controller that does not come",
+        holds="while the host plans, it is at work; then it waits for a controller that does not answer",
         outcome="refused (lease_held): at work on this host, then: between two steps; then succeeded, v1.1.0",
         command=f"{SAME} -e lock_takeover=<id>",
-        mutation="a running process is not looked for (`Guard.is_running`)",
+        mutation="nobody looks for a running process (`Guard.is_running`)",
     )
 
 
@@ -134,14 +134,14 @@ CUTS = {
         "the host finishes alone; the run connects again and reports what the host recorded",
         True,
         "succeeded",
-        "what is recorded already is not asked for (`Guard.close`)",
+        "the run does not ask for the record that the host has (`Guard.close`)",
     ),
     "the connection on the controller": Cut(
         "SIGKILL of the controller's ssh processes",
         "the host finishes alone; the run connects again and reports what the host recorded",
         True,
         "succeeded",
-        "what is recorded already is not asked for (`Guard.close`)",
+        "the run does not ask for the record that the host has (`Guard.close`)",
     ),
     "the way to the host": Cut(
         "SIGKILL of the host's sshd session, and its port closed",
@@ -183,7 +183,7 @@ def test_cut_during_apply(lab: Lab, row: Callable[..., None], name: str) -> None
     assert again.green, again.text
     assert "nothing to do" in again.text
     settled(lab, "v1.1.0", "succeeded", "succeeded")
-    said = {True: "the run is green", False: "the run says that it may have gone on"}[cut.green]
+    said = {True: "the run is green", False: "the run says that the host may have continued"}[cut.green]
     row(
         "controller",
         fault=cut.fault,
@@ -215,7 +215,7 @@ FLEET = {
         2,
         ("1.1.0", "1.0.0"),
         "accept",
-        "hosts on two releases are not hidden: the refusal says of each how far it came; one line ends it on both",
+        "hosts on two releases are named: the refusal says of each how far it came; one line ends it on both",
         "refused (lease_held), host by host; then succeeded, v1.1.0 on both",
     ),
     "close": FleetKill(
@@ -224,7 +224,7 @@ FLEET = {
         1,
         ("1.1.0", "1.1.0"),
         "resume",
-        "what is done and verified is not done again; only its records are missing",
+        "a verified operation is not done again; only its records are missing",
         "refused (lease_held), host by host; then succeeded, v1.1.0 on both",
     ),
 }

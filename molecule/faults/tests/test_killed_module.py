@@ -84,7 +84,7 @@ def test_kill_at_every_journalled_step(
                 "module",
                 fault=f"SIGKILL in a {name}",
                 when=f"step `{step}`: " + "; ".join(moment for moment in seen if seen[moment] == found),
-                holds="no step is lost or done twice; going on and going back both end verified",
+                holds="no step is lost or done twice; resume and undo both end verified",
                 outcome=found.outcome,
                 command=f"`laravel_{story.procedure}{found.typed}`",
                 mutation="the event is written after the act (`Guard.run_steps`)",
@@ -111,7 +111,7 @@ ENDS = {
     "before the result is journalled": End(
         kill("before", "verified"),
         "the result was not verified",
-        "what was not verified is not called good",
+        "a release that was not verified does not count as good",
         "steps that are done count as verified (`journal.classify`)",
     ),
     "between the verification and the record": End(
@@ -129,7 +129,7 @@ ENDS = {
     "after the record": End(
         kill("after", "record"),
         "",
-        "what is recorded has ended, and so has its lease",
+        "a recorded operation has ended, and so has its lease",
         "a recorded operation keeps its lease (`Guard.standing`)",
     ),
     "after the lease was given back": End(
@@ -176,7 +176,7 @@ def test_kill_on_the_way_back(driver: Driver, planned: Any, row: Callable[..., N
             "module",
             fault="SIGKILL in the undo of a deploy",
             when=f"step `{step}`: {DONE}",
-            holds="the way back can be gone again, as often as it is cut off",
+            holds="going back can be resumed, as often as it is cut off",
             outcome=found.outcome,
             command=f"`laravel_deploy{found.typed}`",
             mutation="a continued operation forgets what was begun (`journal.carry`)",

@@ -22,7 +22,7 @@ def test_last_line_is_cut(lab: Lab, row: Callable[..., None]) -> None:
         "ledger",
         fault="the last line of the ledger is cut in half",
         when="before a rollback",
-        holds="it is no obstacle; the torn bytes are kept as `ledger.jsonl.torn-<hash>`",
+        holds="the next run continues; the torn bytes are kept as `ledger.jsonl.torn-<hash>`",
         outcome="succeeded, v1.0.0",
         command="`laravel_rollback` -e migrations=down",
         mutation="a torn line counts as damage (`ledger.parse`)",
@@ -43,10 +43,10 @@ def test_line_in_the_midst_is_edited(lab: Lab, row: Callable[..., None]) -> None
     settled(lab, "v1.2.0", "succeeded")
     row(
         "ledger",
-        fault="a line in the midst of the ledger is edited",
+        fault="a line in the middle of the ledger is edited",
         when="before a rollback",
-        holds="nothing is decided by a ledger that was edited, and not one byte is changed",
+        holds="no decision uses an edited ledger, and not one byte is changed",
         outcome="refused (ledger_damaged); then verified, v1.2.0, with a new ledger; the old one is kept",
         command="`laravel_adopt` -e set_aside_ledger=true",
-        mutation="a hash that does not fit is no problem (`ledger.parse`)",
+        mutation="a hash that does not fit is accepted (`ledger.parse`)",
     )

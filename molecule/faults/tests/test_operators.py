@@ -18,7 +18,7 @@ from test_killed_module import verified
 
 
 def test_two_that_open_at_the_same_moment(lab: Lab, driver: Driver, row: Callable[..., None]) -> None:
-    """Again and again: exactly one goes on, and the other one names it."""
+    """Again and again: exactly one continues, and the other one names it."""
     start(lab, *DEPLOY.start)
     for _ in range(10):
         ids = [driver.new_operation() for _ in range(3)]
@@ -38,7 +38,7 @@ def test_two_that_open_at_the_same_moment(lab: Lab, driver: Driver, row: Callabl
         "operators",
         fault="three operators open at the same moment, ten times",
         when="one host, without a controller",
-        holds="exactly one goes on",
+        holds="exactly one continues",
         outcome="one plan, two refused (lease_held)",
         command="`laravel_deploy` -e to=v1.2.0",
         mutation="neither kernel lock is taken (`durable_file.exclusive`, `RunningLock.take`)",
@@ -77,10 +77,10 @@ def test_two_operators_on_one_host(lab: Lab, row: Callable[..., None]) -> None:
         "operators",
         fault="two operators start at the same moment",
         when="one host",
-        holds="one deploys; the other one is told who, why and the id, and changes nothing",
+        holds="one deploys; the refusal of the other names who, why and the id",
         outcome="succeeded, v1.1.0; the other one: refused (lease_held)",
         command="`laravel_deploy` -e to=v1.1.0",
-        mutation="a lease that is held is no obstacle (`opening._held`)",
+        mutation="a held lease does not refuse (`opening._held`)",
     )
 
 
@@ -132,10 +132,10 @@ def test_lease_runs_out_while_its_owner_works(lab: Lab, row: Callable[..., None]
         "operators",
         fault="the lease runs out while its owner works",
         when="in a step, and nobody took it",
-        holds="nobody else begins; the owner goes on",
+        holds="nobody else begins; the owner continues",
         outcome="the other one: refused (lease_held); the owner: succeeded, v1.1.0",
         command="`laravel_deploy` -e to=v1.1.0",
-        mutation="an expired lease ends also where a process is at work (`lease.standing`)",
+        mutation="an expired lease ends although its process works (`lease.standing`)",
     )
 
 
@@ -175,7 +175,7 @@ def test_lease_is_taken_while_its_owner_works(lab: Lab, row: Callable[..., None]
         holds="the owner notices before its next step and changes nothing more; the other one waits for that",
         outcome="the owner: lease lost; the other one: reverted, v1.0.0",
         command="`laravel_deploy` -e lock_takeover=<id> -e interrupted=undo",
-        mutation="the lease is not looked at before a step (`Guard.run_steps`)",
+        mutation="nobody looks at the lease before a step (`Guard.run_steps`)",
     )
 
 
@@ -198,7 +198,7 @@ def test_lease_runs_out_between_plan_and_apply(lab: Lab, driver: Driver, row: Ca
         "operators",
         fault="the lease runs out between plan and apply",
         when="and somebody took it" if taken else "and nobody took it",
-        holds="the owner changes nothing" if taken else "the owner goes on",
+        holds="the owner changes nothing" if taken else "the owner continues",
         outcome="the other one: succeeded, v1.2.0; the owner: lease lost" if taken else "succeeded, v1.2.0",
         command="`laravel_deploy` -e to=v1.2.0",
         mutation="a phase begins without its lease (`Guard.phase`)"

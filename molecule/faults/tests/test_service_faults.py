@@ -47,7 +47,7 @@ def test_php_fpm_refuses_one_reload(php: Lab, row: Callable[..., None]) -> None:
         holds="it goes back by itself, and that is verified",
         outcome="reverted, v1.0.0; then succeeded, v1.1.0",
         command="`laravel_deploy` -e to=v1.1.0",
-        mutation="a failed step is not gone back from (`carry_out`)",
+        mutation="a failed step does not make it go back (`carry_out`)",
     )
 
 
@@ -71,7 +71,7 @@ def test_php_fpm_refuses_every_reload(php: Lab, row: Callable[..., None]) -> Non
         holds="the run does not claim to be back; the next one says where it stopped",
         outcome="failed (the way back is not complete); refused (interrupted); reverted, v1.0.0",
         command="`laravel_deploy` -e interrupted=undo, once php-fpm can be reloaded",
-        mutation="a way back that is not complete is settled (`journal.ending`)",
+        mutation="an incomplete way back counts as done (`journal.ending`)",
     )
 
 
@@ -101,7 +101,7 @@ def test_php_fpm_dies_of_its_reload(php: Lab, row: Callable[..., None]) -> None:
         holds="the run says that it is down, and does not claim to be back",
         outcome="failed, the site answers 502; refused (interrupted); reverted, v1.0.0",
         command="`laravel_deploy` -e interrupted=undo, once php-fpm runs",
-        mutation="the units and the answers are not looked at (`laravel/health.verify`)",
+        mutation="the gate does not look at units and answers (`laravel/health.verify`)",
     )
 
 
