@@ -50,11 +50,11 @@ engine:
 
 .PHONY: demo
 demo: venv engine ## Show the whole story on a real host in a container
-	@$(BIN)/python tests/demo/demo.py
+	@$(BIN)/python tools/demo/demo.py
 
 .PHONY: demo-down
 demo-down: venv ## Remove the demo's host
-	@$(BIN)/python tests/demo/demo.py --down
+	@$(BIN)/python tools/demo/demo.py --down
 
 .PHONY: test
 test: venv ## Run every check: lint, types, unit, packaging, molecule
@@ -112,7 +112,7 @@ molecule: venv engine ## Procedures on real hosts
 
 .PHONY: screens
 screens: venv engine ## Record the screens of docs/reference/ops-runbook.md anew, on the demo's host
-	@$(BIN)/python tests/screens/record.py
+	@$(BIN)/python tools/screens/record.py
 
 .PHONY: generate
 generate: venv ## Write what follows from playbooks and argument specs: defaults, options of modules, tables of pages
@@ -120,8 +120,8 @@ generate: venv ## Write what follows from playbooks and argument specs: defaults
 
 .PHONY: docs
 docs: venv ## Write docs/reference/inventory.md and the picture of the architecture anew, and the reference of roles, modules and filters into dist/docs/html
-	@python tests/docs/inventory.py > docs/reference/inventory.md
-	@python tests/docs/architecture.py
+	@python tools/docs/inventory.py > docs/reference/inventory.md
+	@python tools/docs/architecture.py
 	@rm -rf dist/docs && mkdir -p dist/docs/rst && chmod 700 dist/docs dist/docs/rst
 	@antsibull-docs collection --use-current --squash-hierarchy --dest-dir dist/docs/rst ops.runbook
 	@# What leads to Ansible's own pages leads nowhere here.
@@ -131,7 +131,7 @@ docs: venv ## Write docs/reference/inventory.md and the picture of the architect
 
 .PHONY: bench
 bench: venv engine ## Measure a rollback side by side with what a person would do instead
-	@$(BIN)/python tests/bench/bench.py
+	@$(BIN)/python tools/bench/bench.py
 
 .PHONY: matrix
 matrix: ## Unit and packaging tests under every supported Python that is installed

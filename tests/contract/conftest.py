@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache/contract"
-sys.path[:0] = [str(HERE), str(HERE.parent / "unit")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "doubles")]
 
 from description import DESCRIPTION, Missing, fetch  # noqa: E402
 from github_fake import FakeGitHub  # noqa: E402

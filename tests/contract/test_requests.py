@@ -27,8 +27,8 @@ from description import DESCRIPTION, proxying, slim, template_of
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache/contract"
 #: Tests of modules. Those of the client send what no module does.
-ELSEWHERE = ("test_github_client", "test_github_playbooks")
-RECORDED = sorted(path for path in ROOT.glob("tests/unit/test_github_*.py") if path.stem not in ELSEWHERE)
+ELSEWHERE = ("test_client", "test_playbooks")
+RECORDED = sorted(path for path in ROOT.glob("tests/unit/github/test_*.py") if path.stem not in ELSEWHERE)
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/github_*.py"))
 
 Exchange = dict[str, Any]

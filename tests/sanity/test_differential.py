@@ -12,11 +12,11 @@ NAMES = {stem(path): path for path in RULES}
 
 #: The readers of files that another program reads too -> a test that asks that program, and how it does.
 FOREIGN = {
-    "sshd/authorized_keys": ("tests/unit/test_key_lines.py", "real_sshd"),
-    "sshd/key_options": ("tests/unit/test_key_lines.py", "real_sshd"),
-    "sshd/files": ("tests/unit/test_sshd_files.py", "real_sshd"),
-    "compose/env_file": ("tests/unit/test_env_file.py", "compose_program"),
-    "text/yaml_spans": ("tests/unit/test_compose_pin_real.py", "compose_program"),
+    "sshd/authorized_keys": ("tests/unit/sshd/test_key_lines.py", "real_sshd"),
+    "sshd/key_options": ("tests/unit/sshd/test_key_lines.py", "real_sshd"),
+    "sshd/files": ("tests/unit/sshd/test_files.py", "real_sshd"),
+    "compose/env_file": ("tests/unit/compose/test_env_file.py", "compose_program"),
+    "text/yaml_spans": ("tests/unit/compose/pins/test_text_real.py", "compose_program"),
 }
 
 #: Readers of what a program prints, which the hosts of the lab print themselves -> a test on such a host.
@@ -84,7 +84,7 @@ def test_a_reader_of_a_foreign_file_has_a_test_that_asks_the_program(name: str) 
         for alias in ([node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names])
     }
     assert program in imported, f"{file} does not ask {program}"
-    assert (ROOT / f"tests/unit/{program}.py").is_file()
+    assert (ROOT / f"tests/doubles/{program}.py").is_file()
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {
         node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
     }

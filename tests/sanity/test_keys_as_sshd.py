@@ -17,7 +17,7 @@ import pytest
 from code_files import COMMAND, PLUGINS, called
 
 FILES = [*PLUGINS, *COMMAND]
-#: Held against sshd by tests/unit/key_lines.py and molecule/ssh_keys/tests/test_as_sshd.py.
+#: Held against sshd by tests/doubles/key_lines.py and molecule/ssh_keys/tests/test_as_sshd.py.
 READERS = ("sshd/authorized_keys.py", "sshd/key_options.py", "sshd/files.py", "sshd/revocations.py")
 _OPTION = re.compile(r"\A(expiry-time|cert-authority|permitopen|permitlisten|no-pty|restrict)\b(?!.* )")
 _USUAL_NAME = re.compile(r"\.ssh/authorized_keys")

@@ -16,6 +16,8 @@ from code_files import COMMAND, PLUGINS, stem
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [*PLUGINS, *COMMAND]
+#: The tests in which two owners meet, one scenario a retention.
+SCENARIOS = "tests/unit/backup/test_retention_owners.py"
 NAMED = re.compile(
     r"(?:^|_)(?:prune|expired?|sweep|tidy|retain|retention|rotate|outdated|removable|purge|evict|strays)(?:_|$)"
 )
@@ -75,12 +77,12 @@ def retentions(source: str, name: str) -> set[str]:
 
 
 def known() -> set[str]:
-    tree = ast.parse((ROOT / "tests/unit/test_retention_owners.py").read_text())
+    tree = ast.parse((ROOT / SCENARIOS).read_text())
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "RETENTIONS":
             assert isinstance(node.value, ast.Dict)
             return {str(ast.literal_eval(key)) for key in node.value.keys if key is not None}
-    raise AssertionError("tests/unit/test_retention_owners.py has no RETENTIONS")
+    raise AssertionError(f"{SCENARIOS} has no RETENTIONS")
 
 
 FOUND = {name for path in SOURCES for name in retentions(path.read_text(), stem(path))}
@@ -88,7 +90,7 @@ FOUND = {name for path in SOURCES for name in retentions(path.read_text(), stem(
 
 def test_each_retention_has_a_scenario_with_two_owners() -> None:
     missing = sorted(FOUND - known() - OTHERS.keys())
-    assert not missing, f"no scenario in tests/unit/test_retention_owners.py, and no reason in OTHERS here: {missing}"
+    assert not missing, f"neither a scenario in {SCENARIOS} nor a reason in OTHERS here: {missing}"
 
 
 def test_what_is_excused_is_there() -> None:

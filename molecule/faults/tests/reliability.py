@@ -25,7 +25,7 @@ NOTES = {
         "The power-off in this table is a container that is killed: its kernel keeps running, and keeps data that is",
         "not yet on the disk. A real power cut loses that data. So two other tests show it. In a deploy, a rollback",
         "and a conversion under `strace`, the sync of the files comes before each mark, stamp, final name or",
-        "journalled `done` that vouches for them. And `tests/unit/test_power_cut.py` copies a mounted ext4 disk at",
+        "journalled `done` that vouches for them. And `tests/unit/guard/test_power_cut.py` copies a mounted ext4 disk at",
         "the moment after a kept vendor tree, a release, a step and saved changes were called whole, and mounts the",
         "copy: every file has its content. Without the sync, the same test finds empty files behind the mark.",
         "Docker's own images are excluded: the engine writes them.",

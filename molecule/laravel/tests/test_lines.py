@@ -8,7 +8,7 @@ import time
 
 from lab import OWN, ROOT
 
-sys.path.insert(0, str(ROOT / "tests/unit"))
+sys.path.insert(0, str(ROOT / "tests/doubles"))
 import key_lines  # noqa: E402
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lab import HOSTS, ROOT, Lab
 
-# tests/bench/bench.py writes them into docs/proof/performance.md.
+# tools/bench/bench.py writes them into docs/proof/performance.md.
 FIGURES = ROOT / ".cache/load.json"
 
 

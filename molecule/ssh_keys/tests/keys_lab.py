@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from lab import HOSTS, INVENTORIES, ROOT, Host, Run, play
 
-sys.path.insert(0, str(ROOT / "tests/unit"))
+sys.path.insert(0, str(ROOT / "tests/doubles"))
 import github_fake  # noqa: E402
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import login_probe  # noqa: E402

@@ -8,7 +8,7 @@ import time
 import pytest
 from lab import HOSTS, ROOT
 
-sys.path.insert(0, str(ROOT / "tests/unit"))
+sys.path.insert(0, str(ROOT / "tests/doubles"))
 import key_lines  # noqa: E402
 
 
@@ -19,7 +19,7 @@ def test_every_collected_line_is_read_as_sshd_reads_it() -> None:
     assert key_lines.differences(cases, key_lines.recorded(cases), time.time()) == []
     accepted = [number if line == number else 0 for number, line in enumerate(answer["lines"], start=1)]
     assert accepted == key_lines.recorded(cases)["lines"], (
-        "record it anew: PYTHONPATH=collections python tests/unit/key_lines.py HOST"
+        "record it anew: PYTHONPATH=collections python tests/doubles/key_lines.py HOST"
     )
 
 
