@@ -1,5 +1,5 @@
 # `make help` says what there is. Everything is installed into $(VENV); on Debian as root the lab also installs
-# the Docker engine and makes its base image (molecule/shared/engine.sh).
+# the Docker engine and makes its base image (molecule/shared/hosts/engine.sh).
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -46,7 +46,7 @@ venv: $(VENV)/.installed ## Install what development and tests need
 
 .PHONY: engine
 engine:
-	@molecule/shared/engine.sh
+	@molecule/shared/hosts/engine.sh
 
 .PHONY: demo
 demo: venv engine ## Show the whole story on a real host in a container

@@ -112,7 +112,7 @@ def demo_image(folder: Path, version: str) -> None:
         f'LABEL {OURS}\nCMD ["perl", "/app/server.pl"]\n'
     )
     assert build(*demo_builder(), folder, f"local/demo:{version}"), (
-        "the base image debian:trixie-slim is missing: molecule/shared/engine.sh"
+        "the base image debian:trixie-slim is missing: molecule/shared/hosts/engine.sh"
     )
 
 

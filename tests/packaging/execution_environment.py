@@ -62,7 +62,7 @@ def cannot() -> str:
     for verb in (["image", "inspect"], ["pull", "--quiet"]):
         if not subprocess.run(["docker", *verb, base], capture_output=True, check=False).returncode:
             return ""
-    return f"its base {base} is neither here nor can it be pulled; molecule/shared/engine.sh makes one on Debian"
+    return f"its base {base} is neither here nor can it be pulled; molecule/shared/hosts/engine.sh makes one on Debian"
 
 
 def look() -> str:

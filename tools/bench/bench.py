@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "molecule/shared"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "molecule/shared/lab"))
 
 import report
 import stack

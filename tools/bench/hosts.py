@@ -96,7 +96,7 @@ class Hosts:
 
     def _playbook(self, name: str) -> None:
         done = subprocess.run(
-            ["ansible-playbook", "-i", str(self.inventory), str(ROOT / f"molecule/shared/{name}.yml")],
+            ["ansible-playbook", "-i", str(self.inventory), str(ROOT / f"molecule/shared/hosts/{name}.yml")],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,

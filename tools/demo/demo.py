@@ -37,7 +37,7 @@ def lab(playbook: str, title: str) -> float:
     """Run a playbook of the lab; its seconds."""
     started = time.monotonic()
     with console.status(title):
-        done = ansible(["-i", "inventories/demo", f"molecule/shared/{playbook}.yml"])
+        done = ansible(["-i", "inventories/demo", f"molecule/shared/hosts/{playbook}.yml"])
     seconds = time.monotonic() - started
     if done.returncode:
         console.print(done.stdout + done.stderr, markup=False)

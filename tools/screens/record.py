@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "collections"), str(ROOT / "molecule/shared")]
+sys.path[:0] = [str(ROOT), str(ROOT / "collections"), str(ROOT / "molecule/shared/lab")]
 
 import lab  # noqa: E402
 from replay import PAGE, PICTURES, RECORDED, picture, recorded, screen, with_screens  # noqa: E402

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from backup_lab import CANARIES, STATE, Backed, key_pair
+from dokku_backup_lab import CANARIES, STATE, Backed, key_pair
 from lab import HOSTS
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from controller import Controller
+from dokku_state_lab import CANARY, Apps
 from lab import HOSTS, Run
-from state_driver import CANARY, Apps
 
 MAIN = "restant-main"
 FEATURE = "restant-feature-life"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from care_lab import APP, CANARY, Cared
+from dokku_maintenance_lab import APP, CANARY, Cared
 from lab import HOSTS, Run
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from backup_lab import APP, STATE, STORAGE, Backed, key_pair
+from dokku_backup_lab import APP, STATE, STORAGE, Backed, key_pair
 from lab import HOSTS
 
 

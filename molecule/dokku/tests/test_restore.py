@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from backup_lab import APP, STAGING, STATE, Backed, key_pair
+from dokku_backup_lab import APP, STAGING, STATE, Backed, key_pair
 from lab import HOSTS
 
 KEEP = f"{STATE}/backups"

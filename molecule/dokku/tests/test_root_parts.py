@@ -6,7 +6,7 @@ import json
 import subprocess
 
 import pytest
-from backup_lab import APP, STORAGE, Backed
+from dokku_backup_lab import APP, STORAGE, Backed
 from lab import HOSTS
 
 ID = "20261129T000000Z-abcdef"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dokku_state_lab import CANARY, Apps
 from lab import HOSTS
-from state_driver import CANARY, Apps
 
 MAIN = "restant-main"
 FEATURE = "restant-feature-state"

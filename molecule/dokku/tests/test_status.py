@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from care_lab import APP, CANARY, STAGING, Cared, screen
+from dokku_maintenance_lab import APP, CANARY, STAGING, Cared, screen
 from lab import HOSTS
 
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from dokku_state_lab import CANARY, Apps
 from lab import HOSTS, Run
-from state_driver import CANARY, Apps
 
 MAIN = "restant-main"
 STATE = f"/var/lib/ops-runbook/{MAIN}"

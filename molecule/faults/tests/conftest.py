@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host_driver import Driver
 from lab import HOSTS, OWN, ROOT, WORKER, Lab
+from laravel_driver import Driver
 from module_driver import install
 from reliability import Row, write
 from stories import IN_PLACE

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from host_driver import Driver
 from kills import kill
 from lab import Lab
+from laravel_driver import Driver
 from observer import start
 from stories import DEPLOY, IN_PLACE
 from test_killed_module import verified

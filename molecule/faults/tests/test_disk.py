@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from host_driver import Driver
 from lab import APP, STATE, Lab
+from laravel_driver import Driver
 from observer import code, settled, start, typed
 from stories import DEPLOY, IN_PLACE
 from test_killed_module import verified

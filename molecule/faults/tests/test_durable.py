@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from host_driver import Driver
 from lab import APP, STATE, Lab
+from laravel_driver import Driver
 from stories import STORIES, Story
 
 TRACE = "/tmp/ops-runbook.strace"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from host_driver import Driver
 from kills import BOTH, PLANNED, kill, killed, ways
 from lab import Lab
+from laravel_driver import Driver
 from stories import GREETER, MIGRATIONS, STORIES, Story
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from controller import Controller, wait_for
 from gate import Gate
-from host_driver import Driver
 from lab import STATE, Lab, Run, play
+from laravel_driver import Driver
 from observer import code, left, settled, start, typed
 from stories import DEPLOY
 from test_killed_module import verified

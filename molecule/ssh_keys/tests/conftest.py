@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from keys_lab import World
-from keys_lab import world as make_world
+from ssh_keys_lab import World
+from ssh_keys_lab import world as make_world
 
 
 @pytest.fixture(scope="session")

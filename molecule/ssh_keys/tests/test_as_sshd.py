@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keys_lab import KEYS, KeysHost, World
 from module_driver import PLACE, install
+from ssh_keys_lab import KEYS, KeysHost, World
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import login_probe
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from keys_lab import World
+from ssh_keys_lab import World
 
 STATE = "/var/lib/ops-runbook/ssh_key"
 SUDO = "/etc/sudoers.d/become"

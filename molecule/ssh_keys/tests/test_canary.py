@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
-from keys_lab import World
+from ssh_keys_lab import World
 from watch import leaks, watched
 
 #: What every private key of OpenSSH begins with, so also the one that the run is about to make. In two pieces, since no

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from controller import wait_for
-from keys_lab import World
 from lab import INVENTORIES, ROOT, operator_environment
+from ssh_keys_lab import World
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keys_lab import KEYS, LETS_IN, NEAR, KeysHost, World, at
+from ssh_keys_lab import KEYS, LETS_IN, NEAR, KeysHost, World, at
 from ways import as_said, go_on
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair

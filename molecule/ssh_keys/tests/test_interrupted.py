@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from controller import Controller, wait_for
-from keys_lab import LETS_IN, World, at
+from ssh_keys_lab import LETS_IN, World, at
 from ways import go_on
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keys_lab import KEYS, SECOND, World
+from ssh_keys_lab import KEYS, SECOND, World
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
 

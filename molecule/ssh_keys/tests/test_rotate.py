@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from keys_lab import KEYS, OTHERS, World
 from lab import INVENTORIES, OPERATOR, ROOT, operator_environment
+from ssh_keys_lab import KEYS, OTHERS, World
 
 
 def test_a_key_is_rotated_on_both_hosts_and_the_next_audit_knows_it(world: World) -> None:

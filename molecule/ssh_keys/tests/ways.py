@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keys_lab import World
 from lab import Run
+from ssh_keys_lab import World
 
 
 def typed(text: str, way: str) -> dict[str, str]:

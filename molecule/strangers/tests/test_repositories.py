@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from foreign import numbered, release
+from foreign_releases import numbered, release
 from lab import OWN, Lab
 
 LIBRARY = "/srv/git/library"

@@ -40,7 +40,7 @@ class Command:
     ) -> subprocess.Popen[str]:
         """at, send: the task at whose beginning the command gets a signal."""
         faults = {
-            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "molecule/shared/callback_plugins"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "molecule/shared/faults/callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "die_at",
             "LAB_DIE_AT": at,
             "LAB_DIE_AT_NTH": "1",

@@ -34,7 +34,7 @@ class Controller:
         environment = {**operator_environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": self._folder.name}
         if die_at:
             environment |= {
-                "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+                "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parents[1] / "faults/callback_plugins"),
                 "ANSIBLE_CALLBACKS_ENABLED": "die_at",
                 "LAB_DIE_AT": die_at,
                 "LAB_DIE_AT_NTH": str(nth),

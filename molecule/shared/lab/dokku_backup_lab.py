@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from dokku_state_lab import Apps
 from lab import Run
-from state_driver import Apps
 
 APP, STAGING = "restant-main", "restant-staging"
 STATE = f"/var/lib/ops-runbook/{APP}"

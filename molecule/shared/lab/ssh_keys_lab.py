@@ -267,7 +267,7 @@ def at(task: str, do: Callable[[], None]) -> Iterator[list[str]]:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         given = {
-            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parents[1] / "faults/callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "at_task",
             "LAB_AT_TASK": task,
             "LAB_AT_SOCKET": f"{folder}/s",
