@@ -1,7 +1,9 @@
-"""No playbook and no role names an input in an expression: Ansible would evaluate what a person typed."""
+"""Inputs are read by their lookup alone, since Ansible would evaluate what a person typed; and the names that `-e` is
+checked against follow from what the playbooks read."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,8 +13,10 @@ import jinja2
 import jinja2.nodes
 import pytest
 import yaml
+from code_files import shown
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
+from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures, procedures
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(
@@ -111,3 +115,65 @@ def test_inputs_are_read_by_their_lookup_alone(path: Path) -> None:
 )
 def test_a_bare_input_is_found(document: Any, expected: list[str]) -> None:
     assert bare(document, {"target", "to", "reason", "hotfix", "batch"}) == expected
+
+
+# -- the names that -e is checked against --------------------------------------------------------------
+
+NAMES = [one.name for one in own_procedures.everything(yaml.safe_load)]
+
+
+def read_in(path: Path) -> set[str]:
+    """The inputs that the expressions of a file read by their lookup."""
+    found = set()
+    for document in yaml.safe_load_all(path.read_text()):
+        for text in expressions(document):
+            for call in jinja2.Environment().parse(text).find_all(jinja2.nodes.Call):
+                words = [one.as_const() for one in call.args if isinstance(one, jinja2.nodes.Const)]
+                found |= {*words[1:2]} if words[:1] == ["ops.runbook.input"] else set()
+    return {name for name in found if procedures.is_input(name, ROLES)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_procedure_takes_what_its_playbook_reads(name: str) -> None:
+    """And beside that no other input than those of the guard, which the role operation reads."""
+    found = own_procedures.taken(name, yaml.safe_load).procedure
+    own = read_in(ROOT / f"playbooks/{name}.yml")
+    guard = read_in(ROOT / "roles/operation/defaults/main.yml") if found.guarded else set()
+    assert own <= {one.name for one in found.inputs} <= own | guard
+
+
+def test_the_words_of_other_tools_lead_to_inputs() -> None:
+    assert {*operator_inputs.ELSEWHERE} <= inputs()
+
+
+def lists_of_inputs(source: str, known: set[str]) -> list[list[str]]:
+    """The lists and dictionaries in a file of Python with names of inputs and nothing else."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        parts = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else getattr(node, "keys", [])
+        words = [one.value for one in parts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        if len(words) == len(parts) >= 3 and {*words} <= known:
+            found.append(words)
+    return found
+
+
+#: Lists of inputs that are written by hand, each with the test that holds it against the playbooks.
+BY_HAND = {
+    "plugins/module_utils/awx/survey.py": "test_a_file_on_the_controller_is_not_asked_for",
+    "plugins/module_utils/console/inputs.py": "test_the_words_of_other_tools_lead_to_inputs",
+}
+
+
+def test_no_list_of_inputs_is_kept_by_hand() -> None:
+    files = [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("ops_runbook/*.py")]
+    assert len(files) > 300
+    found = {shown(path) for path in files if lists_of_inputs(path.read_text(encoding="utf-8"), inputs())}
+    assert found == {*BY_HAND}
+
+
+def test_a_list_of_inputs_is_seen() -> None:
+    known = {"to", "reason", "batch", "target"}
+    assert lists_of_inputs('INPUTS = ("to", "reason", "batch")', known) == [["to", "reason", "batch"]]
+    assert lists_of_inputs('{"to": 1, "reason": 2, "batch": 3}', known)
+    assert not lists_of_inputs('KEYS = ("to", "reason", "outcome")', known)
+    assert not lists_of_inputs('PAIR = ("to", "reason")', known)
