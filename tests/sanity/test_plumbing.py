@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
+import pytest
 from code_files import ROOT, shown
 
 from tools.generate import service_options
@@ -58,3 +60,40 @@ def test_lines_by_hand_are_counted() -> None:
     assert (
         of_description("class Other:\n    a = 1\n\nclass Description:\n    a = 1\n\ndef describe():\n    pass\n") == 4
     )
+
+
+# -- each option is used -------------------------------------------------------------------------------
+
+
+def words_read(role: str) -> set[str]:
+    """All names that may be options of a role, in files that read them and do not declare them."""
+    parts = ("tasks", "vars", "templates", "handlers")
+    paths = [path for part in parts for path in ROOT.glob(f"roles/*/{part}/**/*") if path.is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in [*paths, *ROOT.glob("playbooks/*.yml")]]
+    # An option may be a part of another one's default.
+    texts += re.findall(r"\{\{.*?\}\}", service_options.defaults(role))
+    # An action reads a secret, and what it must not evaluate, by the name of the variable.
+    for path in [*ROOT.glob("plugins/action/*.py"), *ROOT.glob("plugins/module_utils/console/*.py")]:
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        words = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        texts += [word for word in words if word.isidentifier()]
+    return {word for text in texts for word in re.findall(r"\w+", text)}
+
+
+@pytest.mark.parametrize("role", service_options.roles())
+def test_each_option_of_a_role_is_read(role: str) -> None:
+    names = {name for entry in service_options.specs_of(role).values() for name in entry.get("options", {})}
+    assert names - words_read(role) == set()
+
+
+def attributes(role: str) -> set[str]:
+    """The names behind a dot in the code of a system, without the file that declares its options."""
+    paths = [*ROOT.glob(f"plugins/module_utils/{role}/**/*.py"), *ROOT.glob(f"plugins/*/{role}_*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths if path.name != "options.py"]
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("role", service_options.SYSTEMS)
+def test_each_option_of_a_service_is_used(role: str) -> None:
+    """The mapping of a role reads every option, so the code of the system says whether one has an effect."""
+    assert {*service_options.service(role), *service_options.limits(role)} - attributes(role) == set()

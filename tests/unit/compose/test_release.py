@@ -124,6 +124,11 @@ def test_wanted(to: str) -> None:
     assert wanted(to, IMAGES, "sha-") == MEANINGS[to]
 
 
+@pytest.mark.parametrize(("prefix", "first"), [("commit-", "commit-abc1234"), ("", "abc1234")])
+def test_a_commit_is_tried_with_the_prefix_of_the_inventory_first(prefix: str, first: str) -> None:
+    assert wanted("abc1234", IMAGES, prefix).tags[0] == first
+
+
 @pytest.mark.parametrize(
     ("to", "code"),
     [

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 from ansible_collections.ops.runbook.plugins.module_utils.compose.health import problem_of
+from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
 from ansible_collections.ops.runbook.plugins.module_utils.compose.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import (
@@ -144,7 +146,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a service that is not there": ({"images": {"worker": "acme/worker"}}, "images_wrong", "no service worker"),
     "another repository": ({"images": {"backend": "acme/other"}}, "images_wrong", "acme/other"),
     "a repository with a tag": ({"images": {"backend": f"{BACKEND}:1"}}, "images_wrong", "has a tag"),
-    "no repository": ({"images": {"backend": "A B"}}, "images_wrong", "no image reference"),
+    "no repository": ({"images": {"backend": "A B"}}, "images_wrong", "is not an image reference"),
     "no images": ({"images": {}}, "images_wrong", "names no service"),
     "migrations of another service": ({"migration_service": "web"}, "images_wrong", "web"),
     "no docker": ({"docker": ("/nowhere/docker",)}, "docker_missing", "/nowhere/docker"),
@@ -253,6 +255,14 @@ def test_an_override_leaves_the_compose_file_alone(folder: Path) -> None:
     assert pinned(service(folder, pin="override")).warnings == ()
 
 
+def test_the_pins_go_to_the_file_that_the_inventory_names(folder: Path) -> None:
+    found = service(folder, pin="override", pin_file="pins.yml")
+    compose_pins.write(found, {"backend": NEW}, pinned(found).to_dict(), str(folder / "kept"))
+    assert "COMPOSE_FILE=compose.yaml:pins.yml" in (folder / "pins.yml").read_text()
+    assert [Path(path).name for path in found.all_files()] == ["compose.yaml", "pins.yml"]
+    assert not (folder / "docker-compose.pin.yml").exists()
+
+
 def test_a_file_that_was_changed_meanwhile_is_left_alone(folder: Path) -> None:
     found = service(folder)
     pins = pinned(found).to_dict()
@@ -283,6 +293,22 @@ def test_a_pin_that_changes_more_than_images_is_refused(folder: Path) -> None:
 # -- containers ----------------------------------------------------------------------------------
 
 WANTED = Reference("acme/app", "1", "sha256:" + "a" * 64)
+
+
+def test_alembic_is_told_which_configuration_to_take(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both the command that migrates and the probe that looks afterwards."""
+    programs: list[str] = []
+
+    def run(_service: Any, _image: Any, _argv: Any, _purpose: str, program: str, _timeout: float) -> Any:
+        programs.append(program)
+        return SimpleNamespace(stdout="", stderr="", code=1)
+
+    monkeypatch.setattr(alembic_probe, "run", run)
+    for config, words in (("db/alembic.ini", '["alembic", "-c", "db/alembic.ini", "upgrade", "head"]'), ("", None)):
+        with pytest.raises(alembic_probe.ProbeFailed):
+            alembic_probe.migrate(service(folder, alembic_config=config), parse(NEW), ["upgrade", "head"])
+        assert (words or '["alembic", "upgrade", "head"]') in programs[-1]
+        assert f'"config": "{config}"' in programs[-1]
 
 
 def container(**more: Any) -> Container:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run as another user than the owner of a service is refused with what that owner can use."""
+"""The preconditions of every operation on a Laravel service, and what a refusal says to do about them."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ def test_an_owner_without_a_login_is_become_and_not_connected_as(
     assert {ways.form(way, effect) for way, effect in refusal.ways} == {ways.INPUTS}
     # The state folder of the login's own user is closed to the owner.
     assert "operation_state_dir" in dict(refusal.ways)[offered[-1]]
+
+
+def test_the_right_to_reload_is_that_of_the_systemctl_of_the_inventory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sudo compares the whole path, so the rule that the refusal prints has to name the same program."""
+    (tmp_path / "sudo").write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/asked\nexit 1\n')
+    (tmp_path / "sudo").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    description = Description("vertex", str(tmp_path), php_fpm_unit="php8.3-fpm", systemctl="/opt/bin/systemctl")
+    with pytest.raises(Refused) as caught:
+        LaravelService(description, str(tmp_path / "state")).must_reload()
+    asked = "/opt/bin/systemctl reload php8.3-fpm.service"
+    assert (tmp_path / "asked").read_text() == f"-n -l {asked}\n"
+    assert f"NOPASSWD: {asked}" in caught.value.refusal.ways[0][0]

@@ -82,6 +82,12 @@ def test_no_other_way_in_is_left_open(option: str) -> None:
     assert words[1:3] == ["-F", "/dev/null"] and words[-2:] == ["--", "a.example.com"] and "-N" in words
 
 
+@pytest.mark.parametrize(("alias", "words"), [("", []), ("bastion.example.com", ["HostKeyAlias=bastion.example.com"])])
+def test_a_host_key_is_looked_up_by_the_name_that_the_inventory_has_for_it(alias: str, words: list[str]) -> None:
+    found = login_probe.argv(Login("10.0.0.7", "deploy", "/known", host_key_alias=alias), "/the key")
+    assert [word for word in found if word.startswith("HostKeyAlias")] == words
+
+
 needs_sshd = pytest.mark.skipif(real_sshd.MISSING, reason="sshd is not there")
 
 

@@ -392,6 +392,14 @@ def look(folder: Path, answers: dict[str, str]) -> dict[str, Any]:
     return dokku_look.status(fake(folder, answers), scope, Guard(str(folder / "state")), [], Limits())
 
 
+@pytest.mark.parametrize("shown", [1, 2])
+def test_as_many_errors_of_the_log_are_shown_as_the_inventory_says(tmp_path: Path, shown: int) -> None:
+    log = "\n".join(f"ERROR {word} is missing" for word in ("alpha", "beta", "gamma"))
+    dokku = fake(tmp_path, {**ANSWERS, "logs app -n 500 -q": log})
+    found, _shown = dokku_look.read_log(dokku, "app", Limits(log_shown=shown))
+    assert found is not None and len(found.last) == shown and "gamma" in found.last[-1]
+
+
 def test_a_host_of_which_half_is_down_gives_a_screen(tmp_path: Path) -> None:
     found = look(tmp_path, ANSWERS)
     rows = {row["topic"]: row for row in found["rows"]}
