@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -119,6 +120,17 @@ def test_the_page_about_reliability_is_as_its_run_writes_it() -> None:
             cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\) \| ", line[2:-2])]
             rows.append(writer["Row"](section, (len(rows), 0), *cells))
     assert len(rows) > 50 and writer["render"](rows) == text
+
+
+def test_the_page_about_performance_has_the_texts_of_its_writer() -> None:
+    path = ROOT / "tools/bench/report.py"
+    (texts,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TEXTS"
+    )
+    page = (ROOT / "docs/proof/performance.md").read_text()
+    assert texts and [name for name, text in texts.items() if text not in page] == []
 
 
 def test_the_picture_of_the_packages_is_of_the_code() -> None:

@@ -115,39 +115,40 @@ def load_table() -> Table | None:
 
 TEXTS = {
     "one": """\
-The same host goes from v1.7.0 to v1.1.0, by the runbook's seven commands or by ours, and is put back in between: code,
-database, ledger, and a php-fpm that is just reloaded and has served a few requests. Nobody finds a connection open from
-the run before. What the site serves is asked afterwards, from the outside: without a reload of php-fpm, which the
-runbook leaves out, OPcache goes on serving the release that was to be left.""",
+The same host goes from v1.7.0 to v1.1.0, by the seven commands of the runbook or by our procedure. In between it is
+reset: code, database, ledger, and a php-fpm that is just reloaded and has served a few requests. No contestant reuses
+a connection of the run before. After each run, a request from outside shows the release that the site serves: the
+runbook does not reload php-fpm, so OPcache still serves the release that the rollback left.""",
     "fleet": """\
-The same on several hosts at once. Both playbooks have the same forks. Ours goes to one host first, and to the others
-once it is verified there. Controller and hosts share the cores of one machine here, so that what the hosts do weighs as
-much as what the controller does.""",
+The same on several hosts at once. Both playbooks have the same number of forks. Our procedure changes one host first,
+and the others once that one is verified. Controller and hosts share the cores of one machine here, so the work of the
+hosts weighs as much as that of the controller.""",
     "refuse": """\
-From the command to the refusal on the screen, beside a run of `ansible-playbook` with one `ping`, the least that
-Ansible needs to say anything of a host. The lease is held by an operation that is at work.""",
+The time from the command to the refusal on the screen, beside a run of `ansible-playbook` with one `ping`, the least
+that Ansible needs to reach a host. Another operation, which is at work, holds the lease.""",
     "interrupted": """\
-The module of a rollback gets a SIGKILL in the step before its last one. Measured is the next run, until the service is
-verified.""",
+The module of a rollback gets a SIGKILL in the step before its last one. The time is that of the next run, until the
+service is verified.""",
     "stack": """\
-One host with an engine, a registry, PostgreSQL and four services on it, from `sha-c0ffee1` to `sha-c0ffee2` and back,
-neither of which has a migration to run. The runbook's script ends when its health check answers for the first time;
-ours when the gate has seen all containers healthy and several good answers. The runbook's rollback is the one without
-`alembic downgrade -1`: with it, it fails (`molecule/compose/tests/test_runbook.py`). Requests come at a steady 40 a
-second, in runs of their own that are not timed. What is refused is what comes while Compose has stopped the old backend
-and the new one does not listen yet: both ways stop and start the same containers.""",
+One host with an engine, a registry, PostgreSQL and four services goes from `sha-c0ffee1` to `sha-c0ffee2` and back.
+Neither has a migration to run. The script of the runbook ends when its health check answers for the first time; our
+procedure ends when the gate has seen all containers healthy and several good answers. The runbook's rollback runs
+here without `alembic downgrade -1`, with which it fails (`molecule/compose/tests/test_runbook.py`). Requests come at
+a steady 40 a second, in runs of their own that are not timed. Requests are refused after Compose has stopped the old
+backend and before the new one listens: both ways stop and start the same containers.""",
     "load": """\
-Requests at a steady rate while the host is rolled back and deployed to, back and forth. The rate does not wait for
-answers, and latency counts from the moment a request was due. *Lost* is a connection that fails, a timeout, or a status
-that is neither 200 nor the maintenance page's. *Wrong release* is the old release after the new one was seen, or an
-answer of neither, such as old code with the new configuration. The window is the longest that one change disturbed
-requests: from the first that was lost, turned away or wrong to the last. Fewer than 150 requests a second mean that the
-machine was too slow for the rate; the latency then holds the waiting for it.
+Requests come at a steady rate while the host is rolled back and deployed to, back and forth. The rate does not wait
+for answers, and latency counts from the moment a request was due. A request is *lost* where the connection fails, the
+time is up, or the status is neither 200 nor that of the maintenance page. *Wrong release* is an answer of the old
+release after one of the new release, or an answer of neither, such as old code with the new configuration. The window
+is the longest time that one change disturbed requests: from the first that was lost, turned away or wrong to the
+last. Fewer than 150 requests a second mean that the machine was too slow for the rate; the latency then includes the
+waiting for it.
 
-In place, the checkout and the caches change under the running code. Nothing tells a request which of the two it will
-get until php-fpm has been reloaded, which lets requests in flight end first; others wait for it meanwhile. In
-maintenance mode every request between `down` and `up` is turned away, over two more runs, but none is answered by a
-release that is neither.""",
+In place, the checkout and the caches change under the running code. A request may get either release until php-fpm
+has been reloaded. The reload lets requests in flight end first, and others wait meanwhile. In maintenance mode every
+request between `down` and `up` is turned away, over two more runs, but no answer comes from a mixture of both
+releases.""",
 }
 HEADINGS = {
     "one": "One host",
@@ -166,17 +167,17 @@ def write_page() -> None:
     lines = [
         "<!-- Written by `make bench`. Changes are made in tools/bench/report.py. -->\n",
         "# Performance\n",
-        "What a rollback costs, beside what a person would do instead; how fast a refusal comes; what requests\n"
-        "notice.\n",
+        "This page shows the cost of a rollback beside that of the commands that a person would type, the time to a\n"
+        "refusal, and the effect on requests.\n",
         f"Measured on {os.cpu_count()} cores, with hosts that are containers on the same machine (systemd, sshd,\n"
         "nginx, php-fpm, Laravel 10 on Debian 13). The contestants of a table take turns, round by round, in one\n"
-        "run; shown are medians. Seconds differ from machine to machine, ratios less so.\n",
+        "run; the tables show medians. Seconds differ from machine to machine, ratios less so.\n",
         "With " + ", ".join(f"{name} {value}" for name, value in measured.items()) + ".\n",
         "    make bench                                      all of it, and this page\n"
         "    .venv/bin/python tools/bench/bench.py --help    rounds, hosts, single parts\n",
-        "CPU seconds are user and system time on the controller, without the ssh connection that is kept open.\n"
+        "CPU seconds are user and system time on the controller, without those of the open ssh connection.\n"
         "Memory is the most that the command and its children had at once; pages that processes share count once.\n"
-        "It is taken in a run that is not timed.\n",
+        "It is measured in a run that is not timed.\n",
     ]
     for name, heading in HEADINGS.items():
         lines.append(f"## {heading}\n")

@@ -1,4 +1,4 @@
-"""Prints docs/reference/inventory.md: what an inventory says of a service, as the roles' argument specs have it."""
+"""Prints docs/reference/inventory.md: the variables that describe a service, from the argument specs of the roles."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import procedu
 HEAD = """\
 # The inventory
 
-What an inventory says of a service. Each line is from the argument specs of the roles, by `make docs`; the same is
-shown by `ansible-doc -t role`. A worked example: [inventories/example](../../inventories/example/hosts.yml).
-What is typed with `-e` is not here: those are inputs, and the page of each runbook has them.
+This page has the variables with which an inventory describes a service, by system. `make docs` writes each line from
+the argument specs of the roles; `ansible-doc -t role` shows the same. A complete example:
+[inventories/example](../../inventories/example/hosts.yml). Inputs, which you give with `-e`, are on the page of
+[procedures](procedures.md).
 
-Variables that only some procedures read are named with them. **Required** ones have no default.
+A line names the procedures where only some of them read the variable. A **required** variable has no default.
 """
 TITLES = {
     "operation": "Every service",
