@@ -13,12 +13,12 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.compose import health, hotfix, release
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose.plan import ComposePlanner
+from ansible_collections.ops.runbook.plugins.module_utils.compose.planning.facts import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.plan import SecretsPlanner, SecretsWish
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, Description
 from ansible_collections.ops.runbook.plugins.module_utils.compose.staging import Staging
 from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
-from ansible_collections.ops.runbook.plugins.module_utils.compose.target import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.guard import carry_out as operation_change
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work
