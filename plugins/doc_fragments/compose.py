@@ -197,12 +197,12 @@ options:
     default: 300
   disk_warn:
     description:
-      - Percent of a file system, or of its inodes, whose use is worth a word.
+      - Percent in use of a file system, or of its inodes, that is a warning.
     type: int
     default: 85
   disk_bad:
     description:
-      - Percent of a file system, or of its inodes, whose use is bad.
+      - Percent in use of a file system, or of its inodes, that is bad.
     type: int
     default: 95
 """

@@ -129,17 +129,17 @@ options:
     default: 7
   memory_warn:
     description:
-      - Percent of its memory limit whose use is worth a word.
+      - Percent in use of the memory limit that is a warning.
     type: int
     default: 85
   disk_warn:
     description:
-      - Percent of a file system, or of its inodes, whose use is worth a word.
+      - Percent in use of a file system, or of its inodes, that is a warning.
     type: int
     default: 85
   disk_bad:
     description:
-      - Percent of a file system, or of its inodes, whose use is bad.
+      - Percent in use of a file system, or of its inodes, that is bad.
     type: int
     default: 95
   log_lines:
@@ -154,7 +154,7 @@ options:
     default: 3
   log_errors_warn:
     description:
-      - Errors in those lines that are worth a word.
+      - Number of errors in those lines that is a warning.
     type: int
     default: 1
   maintenance_days:

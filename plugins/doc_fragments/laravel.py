@@ -153,22 +153,22 @@ options:
 options:
   disk_warn:
     description:
-      - Percent of a file system, or of its inodes, whose use is worth a word.
+      - Percent in use of a file system, or of its inodes, that is a warning.
     type: int
     default: 85
   disk_bad:
     description:
-      - Percent of a file system, or of its inodes, whose use is bad.
+      - Percent in use of a file system, or of its inodes, that is bad.
     type: int
     default: 95
   queue_warn:
     description:
-      - Waiting jobs that are worth a word.
+      - Number of waiting jobs that is a warning.
     type: int
     default: 100
   failed_jobs_warn:
     description:
-      - Failed jobs that are worth a word.
+      - Number of failed jobs that is a warning.
     type: int
     default: 1
   tls_warn:

@@ -20,7 +20,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import procedu
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     path
-    for path in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "runner/README.md"]
+    for pattern in ("*.md", "docs/**/*.md", "runner/*.md", "roles/*/*.md", "molecule/*.md", "molecule/images/*/*.md")
+    for path in ROOT.glob(pattern)
 )
 FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}
 OPTIONS = {
@@ -269,6 +270,41 @@ STUMBLES = {
 
 def stumbles(text: str) -> list[str]:
     return [f"{found.group()}: {instead}" for word, instead in STUMBLES.items() for found in re.finditer(word, text)]
+
+
+#: Forms that hide who does what, in the sentences of a page; outputs of programs keep their words.
+HIDING = {
+    r"(?<![Tt]here )\b(is|are|was|were|be) no\b(?! longer)": "is not a, has no",
+    r"\b[Ww]hat (is|are|was|were)\b[^.|:;]*\b(is|are) what\b": "the noun for it",
+    r"\b(is|are|was|were|be) told\b": "knows, gets, reads",
+    r"\bgo(es|ne|ing)? by\b": "follows",
+    r"\bgo(es|ne|ing)? on with\b": "resumes, continues",
+    r"\bstands? (in|on|at|beside|below|above|there|around|still|where)\b": "is in, is beside, is down",
+    r"\b(has|have) the last word\b": "decides",
+    r"\bin the midst\b": "during, in the middle",
+    r"\bworth a word\b": "above which it warns",
+}
+
+
+def sentences(text: str) -> str:
+    """A page without its blocks of code, inline code and quotations, each paragraph and row on a line of its own."""
+    text = re.sub(r"^```.*?^```|^ {4,}\S.*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`]*`|\"[^\"\n]*\"", "`…`", text)
+    return re.sub(r"(?<!\n)\n(?![\n|#])", " ", text)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_sentences_of_a_page_say_who_does_what(path: Path) -> None:
+    text = sentences(path.read_text())
+    found = [(one.group(), instead) for form, instead in HIDING.items() for one in re.finditer(form, text)]
+    assert found == []
+
+
+def test_a_form_that_hides_is_found_in_a_sentence_and_not_in_an_output() -> None:
+    text = sentences(
+        "A lock\nis no lease. What is kept is what was there.\n\n    it is no lease\n\n`is no` and there is no lock."
+    )
+    assert [sum(bool(re.search(form, text)) for form in HIDING), len(re.findall("is no ", text))] == [2, 2]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

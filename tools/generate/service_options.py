@@ -270,7 +270,7 @@ def options_file(role: str) -> str:
     one = f"{what[0].upper()}{what[1:]}"
     classes = [
         *dataclasses("Options", f"{one} as the inventory describes it.", service(role), words),
-        *dataclasses("Limits", f"The figures of {what} that are worth a word, or bad.", limits(role), words),
+        *dataclasses("Limits", f"The figures of {what} that are a warning, or bad.", limits(role), words),
     ]
     text = "\n".join(
         [

@@ -107,7 +107,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Limits:
-    """The figures of a Compose service that are worth a word, or bad."""
+    """The figures of a Compose service that are a warning, or bad."""
 
     log_lines: int = 15
     bundle_lines: int = 300

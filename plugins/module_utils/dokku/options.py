@@ -90,7 +90,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Limits:
-    """The figures of an app of Dokku that are worth a word, or bad."""
+    """The figures of an app of Dokku that are a warning, or bad."""
 
     certificate_warn: int = 14
     certificate_critical: int = 7

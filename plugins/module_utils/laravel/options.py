@@ -83,7 +83,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Limits:
-    """The figures of a Laravel service that are worth a word, or bad."""
+    """The figures of a Laravel service that are a warning, or bad."""
 
     disk_warn: int = 85
     disk_bad: int = 95
