@@ -115,13 +115,11 @@ screens: venv engine ## Record the screens of docs/reference/ops-runbook.md anew
 	@$(BIN)/python tools/screens/record.py
 
 .PHONY: generate
-generate: venv ## Write what follows from playbooks and argument specs: defaults, options of modules, tables of pages
+generate: venv ## Write all that follows from playbooks and argument specs: defaults, options, tables of pages
 	@python -m tools.generate
 
 .PHONY: docs
-docs: venv ## Write docs/reference/inventory.md and the picture of the architecture anew, and the reference of roles, modules and filters into dist/docs/html
-	@python tools/docs/inventory.py > docs/reference/inventory.md
-	@python tools/docs/architecture.py
+docs: generate ## Write the reference of roles, modules and filters into dist/docs/html
 	@rm -rf dist/docs && mkdir -p dist/docs/rst && chmod 700 dist/docs dist/docs/rst
 	@antsibull-docs collection --use-current --squash-hierarchy --dest-dir dist/docs/rst ops.runbook
 	@# What leads to Ansible's own pages leads nowhere here.

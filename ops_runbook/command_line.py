@@ -124,11 +124,12 @@ def grouped(procedures: Mapping[str, Procedure]) -> dict[str, list[Procedure]]:
     changing = {one.role for one in procedures.values() if one.changes}
     found: dict[str, list[Procedure]] = {}
     for one in procedures.values():
-        found.setdefault(_system(one.role) if one.role in changing else LOOKS, []).append(one)
+        found.setdefault(system_of(one.role) if one.role in changing else LOOKS, []).append(one)
     return {name: found[name] for name in sorted(found, key=lambda name: (name == LOOKS, name.lower()))}
 
 
-def _system(role: str) -> str:
+def system_of(role: str) -> str:
+    """The name of a role's system, for people."""
     first, *more = role.split("_")
     return " ".join([SPELT.get(first, first.capitalize()), *more])
 

@@ -15,12 +15,12 @@ import yaml
 from code_files import shown
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
-from tools.generate import pages, service_options
+from tools.generate import architecture, inventory, pages, service_options
 
 PLUGINS = "ansible_collections.ops.runbook.plugins.module_utils"
 
 
-WRITTEN = [*service_options.files(), *pages.files()]
+WRITTEN = [found for module in (service_options, pages, inventory, architecture) for found in module.files()]
 
 
 @pytest.mark.parametrize(("path", "text"), WRITTEN, ids=lambda one: shown(one) if isinstance(one, Path) else "")
@@ -83,3 +83,8 @@ def test_a_default_means_in_yaml_what_it_was(value: Any, expected: str | None) -
     written = service_options.written(value)
     assert yaml.safe_load(f"name: {written}") == {"name": value}
     assert expected is None or written == expected
+
+
+def test_each_package_is_in_the_picture() -> None:
+    packages = {name for floor in architecture.floors() for name in floor}
+    assert {*architecture.arrows()} == {*architecture.TITLES} == packages

@@ -102,13 +102,6 @@ def test_the_schedules_of_the_page_are_the_calendar() -> None:
         assert f"`{one.procedure}`" in line and f"{one.hour:02}:00" in line
 
 
-def test_the_inventory_page_says_nothing_that_is_not_so() -> None:
-    """What it does not say yet comes with `make docs`."""
-    ran = subprocess.run([sys.executable, ROOT / "tools/docs/inventory.py"], check=True, capture_output=True, text=True)
-    written = (ROOT / "docs/reference/inventory.md").read_text().splitlines()
-    assert [line for line in written if line not in ran.stdout.splitlines()] == []
-
-
 def test_the_page_about_reliability_is_as_its_run_writes_it() -> None:
     """But for the rows, which only a run knows."""
     (path,) = ROOT.glob("molecule/**/reliability.py")
@@ -132,14 +125,6 @@ def test_the_page_about_performance_has_the_texts_of_its_writer() -> None:
     )
     page = (ROOT / "docs/proof/performance.md").read_text()
     assert texts and [name for name, text in texts.items() if text not in page] == []
-
-
-def test_the_picture_of_the_packages_is_of_the_code() -> None:
-    """`make docs` draws it."""
-    picture = runpy.run_path(str(ROOT / "tools/docs/architecture.py"))
-    assert {*picture["arrows"]()} == {*picture["TITLES"]} == {name for floor in picture["floors"]() for name in floor}
-    text = (ROOT / "docs/develop/architecture.md").read_text()
-    assert picture["page"](text) == text
 
 
 def examples() -> dict[str, dict[str, Any]]:

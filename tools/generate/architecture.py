@@ -1,15 +1,17 @@
-"""Prints the picture of docs/develop/architecture.md: the packages by floors, and what each package imports."""
+"""Writes the picture of docs/develop/architecture.md: the packages by floors, and what each package imports."""
 
 from __future__ import annotations
 
 import ast
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.generate.marks import between
+from tools.generate.service_options import ROOT
+
 RULES = ROOT / "plugins/module_utils"
 PREFIX = "ansible_collections.ops.runbook.plugins.module_utils."
-BEGIN, END = "<!-- the packages: written by `make docs` -->", "<!-- the end of the packages -->"
 PAGE = ROOT / "docs/develop/architecture.md"
 
 #: What each package is for.
@@ -54,22 +56,17 @@ def arrows() -> dict[str, set[str]]:
     return {package: others - {package} for package, others in found.items()}
 
 
-def picture() -> str:
+def picture() -> Iterator[str]:
     """The table between the marks of the page."""
     found, order = arrows(), [name for floor in floors() for name in floor]
-    lines = ["| floor | package | what it is for | imports |", "|---|---|---|---|"]
+    yield from ["| floor | package | what it is for | imports |", "|---|---|---|---|"]
     for number, floor in zip(range(len(floors()), 0, -1), floors()):
         for name in floor:
             needs = ", ".join(one for one in order if one in found.get(name, ()))
-            lines.append(f"| {number} | `{name}` | {TITLES[name]} | {needs or '-'} |")
-    return "\n".join(lines)
+            yield f"| {number} | `{name}` | {TITLES[name]} | {needs or '-'} |"
 
 
-def page(text: str) -> str:
-    """A page with the picture as the code is now."""
-    before, _mark, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{picture()}\n{END}{rest.partition(END)[2]}"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text()))
+def files() -> Iterator[tuple[Path, str]]:
+    """The page, with the picture as the code is now."""
+    marks = "<!-- the packages: written by `make generate` -->", "<!-- the end of the packages -->"
+    yield PAGE, between(*marks, picture(), PAGE.read_text(encoding="utf-8"))

@@ -1,54 +1,49 @@
-"""Prints docs/reference/inventory.md: the variables that describe a service, from the argument specs of the roles."""
+"""Writes docs/reference/inventory.md: the variables that describe a service, by the argument specs of the roles."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "collections"))
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+from ops_runbook import known
+from ops_runbook.command_line import system_of
+from tools.generate.service_options import ROOT, roles, specs_of
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import procedures  # noqa: E402
-
+PAGE = ROOT / "docs/reference/inventory.md"
 HEAD = """\
 # The inventory
 
-This page has the variables with which an inventory describes a service, by system. `make docs` writes each line from
+This page has the variables with which an inventory describes a service, by system. `make generate` writes each line by
 the argument specs of the roles; `ansible-doc -t role` shows the same. A complete example:
 [inventories/example](../../inventories/example/hosts.yml). Inputs, which you give with `-e`, are on the page of
 [procedures](procedures.md).
 
 A line names the procedures where only some of them read the variable. A **required** variable has no default.
 """
-TITLES = {
-    "operation": "Every service",
-    "laravel": "Laravel",
-    "compose": "Docker Compose",
-    "dokku": "Dokku",
-    "ssh_key": "SSH keys",
-}
+#: The guard comes first, for all systems; what describes AWX describes no service.
+GUARD, APART = "operation", ("awx",)
 
 
 def text() -> str:
-    inputs = {one.option for found in procedures.read(ROOT, yaml.safe_load) for one in found.inputs}
-    specs = {
-        path.parts[-3]: yaml.safe_load(path.read_text())["argument_specs"]
-        for path in ROOT.glob("roles/*/meta/argument_specs.yml")
-    }
-    parts = [HEAD]
-    for role in [*TITLES, *sorted({*specs} - {*TITLES, "awx"})]:
-        lines = list(rows(specs.get(role, {}), inputs))
+    inputs = {one.option for found in known.procedures().values() for one in found.inputs}
+    parts, shown = [HEAD], dict[str, str]()
+    for role in [GUARD, *(role for role in roles() if role not in (GUARD, *APART))]:
+        lines = list(rows(specs_of(role), inputs, shown))
         if lines:
-            parts.append(f"## {TITLES.get(role, role)}\n")
+            parts.append(f"## {'Every service' if role == GUARD else system_of(role)}\n")
             parts.append("| variable | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
-def rows(entries: Mapping[str, Any], inputs: set[str]) -> Iterator[str]:
+def rows(entries: Mapping[str, Any], inputs: set[str], shown: dict[str, str]) -> Iterator[str]:
+    """The variables of a role.
+
+    :param shown: the variable whose keys stand on the page already, by these keys as text; this adds to it
+    """
     options: dict[str, Any] = {}
     readers: dict[str, list[str]] = {}
     for entry, described in entries.items():
@@ -60,9 +55,13 @@ def rows(entries: Mapping[str, Any], inputs: set[str]) -> Iterator[str]:
         if name in inputs or name in {"operation_role", "operation_procedure", "operation_service"}:
             continue
         only = "" if len(readers[name]) > len(entries) // 2 else f" (`{'`, `'.join(readers[name])}`)"
-        yield f"| `{name}` | {kind(option)} | {default(option)} | {meaning(option)}{only} |"
-        for key, inner in (option.get("options") or {}).items():
-            yield f"| `{name}` `.{key}` | {kind(inner)} | {default(inner)} | {meaning(inner)} |"
+        keys = option.get("options") or {}
+        first = shown.setdefault(repr(keys), name)
+        same = f" Its keys are those of `{first}`." if keys and first != name else ""
+        yield f"| `{name}` | {kind(option)} | {default(option)} | {meaning(option)}{same}{only} |"
+        if not same:
+            for key, inner in keys.items():
+                yield f"| `{name}` `.{key}` | {kind(inner)} | {default(inner)} | {meaning(inner)} |"
 
 
 def kind(option: Mapping[str, Any]) -> str:
@@ -87,5 +86,6 @@ def meaning(option: Mapping[str, Any]) -> str:
     return said
 
 
-if __name__ == "__main__":
-    print(text(), end="")
+def files() -> Iterator[tuple[Path, str]]:
+    """The page, with its text."""
+    yield PAGE, text()
