@@ -39,18 +39,18 @@ def known(fact: Fact | None, name: str, about: Any = None) -> Fact:
     return fact
 
 
-def entries(facts: Mapping[str, Fact], name: str, keys: Iterable[str]) -> dict[str, Fact]:
+def entries(facts: Mapping[str, Fact], name: str, keys: Iterable[str], about: Any = None) -> dict[str, Fact]:
     """Entries of a field that is a mapping and grows; those that were not read are read together. Raises Unread."""
     wanted = list(dict.fromkeys(keys))
     missing = [key for key in wanted if key not in facts]
     if missing:
-        raise Unread(name, missing)
+        raise Unread(name, missing, about)
     return {key: facts[key] for key in wanted}
 
 
-def entry(facts: Mapping[str, Fact], name: str, key: str) -> Fact:
+def entry(facts: Mapping[str, Fact], name: str, key: str, about: Any = None) -> Fact:
     """One entry of a field that is a mapping and grows. Raises Unread."""
-    return entries(facts, name, [key])[key]
+    return entries(facts, name, [key], about)[key]
 
 
 def decided(

@@ -58,10 +58,9 @@ def settings(context: Context) -> dict[str, Any]:
     return found
 
 
-def kinds_of(context: Context, allowed: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
-    """The kinds of parts that are asked for. Raises Refused for one that there is not."""
-    asked = context.inputs.get("parts") or []
-    words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked]
+def kinds_of(asked: Any, allowed: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of parts that are asked for, in a list or a text with commas. Raises Refused for an unknown one."""
+    words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked or ()]
     named = [word.strip() for word in words if word.strip()]
     wrong = [word for word in named if word not in allowed]
     if wrong:
@@ -96,10 +95,11 @@ def plan(context: Context) -> dict[str, Any]:
     store = Store(backup["folder"])
     survey = Survey(service, Parts(backup["helper"], context.guard.inherited))
     image = f"dokku/{service.app}:latest" if context.inputs.get("backup_image") else ""
-    kinds = kinds_of(context, ALL_KINDS, ALL_KINDS)
+    kinds = kinds_of(context.inputs.get("parts"), ALL_KINDS, ALL_KINDS)
     pieces, left = pieces_of(survey, kinds, context.inputs.get("backup_leave_out") or [], image)
-    dokku_backup_parts.must_be_called(survey.parts, pieces)
-    dokku_backup_parts.must_have_room(store, survey, pieces, service.description.disk_reserve)
+    dokku_backup_parts.must_be_called(pieces, survey.parts.refusal)
+    reserve = service.description.disk_reserve
+    dokku_backup_parts.must_have_room(dokku_backup_parts.room_of(store, survey, pieces, reserve))
     here, bad = store.look()
     owner = owner_of(context)
     going = backup_retention.expired(here, _keep(backup), owner)

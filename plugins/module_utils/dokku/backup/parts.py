@@ -22,8 +22,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_help
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
+from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
@@ -138,7 +139,7 @@ def pieces_of(
         for database in dokku_database.linked(survey.service):
             if database.title in without:
                 continue
-            must_be_backed_up(database)
+            must_be_backed_up(database.title, database.running)
             pieces.append(Piece("database", database.title))
     pieces += [Piece(kind) for kind in ("config", "settings", "properties") if kind in wanted]
     if "storage" in wanted:
@@ -153,41 +154,35 @@ def pieces_of(
     return pieces, left
 
 
-def must_be_backed_up(database: Database) -> None:
-    """Raise Refused for a service whose data can't be had."""
-    way = (
-        ways.given("dokku_backup_leave_out", [database.title]),
-        "backs up everything else, and says so in the manifest",
-    )
-    if database.plugin not in SUPPORTED:
-        raise Refused(
-            Refusal(
-                "service_unsupported", f"{database.title} is linked, and can't be backed up by this version", (way,)
-            )
-        )
-    if not database.running():
-        start = (f"dokku {database.plugin}:start {database.name}", "on the host, starts it")
-        raise Refused(Refusal("service_down", f"{database.title} does not run, so it can't be exported", (start, way)))
+def must_be_backed_up(title: str, running: Callable[[], bool]) -> None:
+    """Raise Refused for a service whose data can't be had. title: plugin.name; running: whether the service runs."""
+    plugin, _, name = title.partition(".")
+    way = (ways.given("dokku_backup_leave_out", [title]), "backs up everything else, and says so in the manifest")
+    if plugin not in SUPPORTED:
+        text = f"{title} is linked, and can't be backed up by this version"
+        raise Refused(Refusal("service_unsupported", text, (way,)))
+    if not running():
+        start = (f"dokku {plugin}:start {name}", "on the host, starts it")
+        raise Refused(Refusal("service_down", f"{title} does not run, so it can't be exported", (start, way)))
 
 
-def must_have_room(store: Store, survey: Survey, pieces: Iterable[Piece], reserve: int) -> None:
-    """Raise Refused unless the disk has room for the parts, and the reserve is left."""
-    ways = (
-        ("dokku_backup_keep", "in the inventory, keeps fewer backups"),
-        ("dokku_backup_dir=<folder>", "in the inventory, makes them on another disk"),
-    )
+def room_of(store: Store, survey: Survey, pieces: Iterable[Piece], reserve: int) -> Room:
+    """The disk of the backups, for the parts that will be made."""
     several = list(pieces)
-    refusal = disk_room.refuse(
-        disk_room.room_in(store.folder, survey.bytes(several), 3 * len(several) + 4, reserve), "a backup", ways
-    )
-    if refusal is not None:
-        raise Refused(refusal)
+    return disk_room.room_in(store.folder, survey.bytes(several), 3 * len(several) + 4, reserve)
 
 
-def must_be_called(parts: Parts, pieces: Iterable[Piece]) -> None:
-    """Raise Refused where a part needs root and this user can't call what reads it."""
+def must_have_room(room: Room) -> None:
+    """Raise Refused unless the disk has room for the parts, and the reserve is left."""
+    fewer = ("dokku_backup_keep", "in the inventory, keeps fewer backups")
+    elsewhere = ("dokku_backup_dir=<folder>", "in the inventory, makes them on another disk")
+    must_pass(disk_room.refuse(room, "a backup", (fewer, elsewhere)))
+
+
+def must_be_called(pieces: Iterable[Piece], refused: Callable[[], Refusal | None]) -> None:
+    """Raise Refused where a part needs root, and this user can't call the helper. refused: why they can't."""
     needing = sorted({piece.kind for piece in pieces if piece.kind in OF_ROOT})
-    refusal = parts.refusal() if needing else None
+    refusal = refused() if needing else None
     if refusal is not None:
         rest = ",".join(kind for kind in ALL_KINDS if kind not in OF_ROOT)
         way = (f"parts={rest}", f"does without {', '.join(needing)}")

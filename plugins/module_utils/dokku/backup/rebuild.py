@@ -10,163 +10,36 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import differences, retention
-from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
-from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make, rebuild_changes
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import parts as dokku_backup_parts
+from ansible_collections.ops.runbook.plugins.module_utils.backup import differences
+from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Part
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make, rebuild_changes, rebuild_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.database import Database
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts import Piece, Survey
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.facts import Facts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.look import FactReader
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.rebuild_plan import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_helper import Parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source import Source
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError, NotACommand
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
-from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
+from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
-_NEEDED = ("config", "settings")
-_LIB = "/var/lib/dokku"
-
 
 def plan(context: Context) -> dict[str, Any]:
-    """What is made on this host, from which backup, and what is left to a person."""
-    service = context.service
-    backup = make.settings(context)
-    store = Store(backup["folder"])
-    owner = make.owner_of(context)
-    manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), owner)
-    source = Source(store, manifest, str(context.secrets.get("backup_private_key") or ""))
-    source.must_open()
-    source.must_be_whole(manifest.parts, context.guard.ledger())
-    code = _code_of(manifest)
-    parts = Parts(backup["helper"], context.guard.inherited)
-    dokku_backup_parts.must_be_called(parts, [Piece(part.kind, part.name) for part in manifest.parts])
-    nginx_check.must_be_taken(service.dokku, service.app)
-    notes = [*retention.ahead_lines(store.look()[0], owner), *_must_be_new(context, manifest)]
-    reserve = service.description.disk_reserve
-    room = disk_room.room_in(_LIB, 4 * manifest.size, 2000, reserve)
-    refusal = disk_room.refuse(room, "the app and its services", (("df -h", "on the host, shows what is full"),))
-    if refusal is not None:
-        raise Refused(refusal)
-    settings = source.document("settings")
-    domains = str(settings["reports"].get("domains", {}).get("app-vhosts") or "").split()
-    target = {"id": manifest.release.get("sha") or manifest.release.get("source_image", ""), "name": code}
-    return {
-        "from": None,
-        "to": target,
-        "source": manifest.id,
-        "chosen": f"backup {manifest.id}, made {manifest.made} on {manifest.host}",
-        "proven": f"SHA-256 of {len(manifest.parts)} parts; trailer and rows of {len(manifest.of('database'))} dumps",
-        "steps": [step.to_dict() for step in _steps(manifest, code)],
-        "undo": [step.to_dict() for step in _undo(manifest, service.app)],
-        "also": [
-            ["settings", [" ".join(call) for call in rebuild_changes.commands(service.app, settings)]],
-            ["by a person", _left_to_do(service.app, domains, manifest)],
-        ],
-        "warnings": [*notes, *source.warnings(), *(f"not in the backup: {line}" for line in manifest.left_out)],
-        "backup": backup,
-        "left_to_do": _left_to_do(service.app, domains, manifest),
-    }
-
-
-def _code_of(manifest: Manifest) -> str:
-    """What will run, in the words of the plan. Raises Refused where the backup has neither code nor image."""
-    missing = [kind for kind in _NEEDED if not manifest.of(kind)]
-    if missing:
-        way = ("backup=<another>", "names a backup with all parts")
-        raise Refused(Refusal("part_missing", f"the backup {manifest.id} has no {', '.join(missing)}", (way,)))
-    if manifest.of("image"):
-        return "the saved image"
-    if manifest.release.get("source_image"):
-        return f"image {manifest.release['source_image']}"
-    if manifest.of("repository") and manifest.release.get("sha"):
-        return f"commit {manifest.release['sha'][:12]}"
-    return "nothing: it was not deployed"
-
-
-def _must_be_new(context: Context, manifest: Manifest) -> list[str]:
-    """Raise Refused unless the host can take the app and has nothing of it. Returns what a person should know."""
-    service = context.service
-    app = service.app
-    if service.dokku.run("apps:exists", app, check=False, timeout=60.0).rc == 0:
-        instead = ("dokku_restore", "restores data into an app that is there")
-        destroy = (f"dokku apps:destroy {app}", "on the host, if that app may go")
-        raise Refused(Refusal("app_exists", f"there is an app {app} on this host already", (instead, destroy)))
-    here = Survey(service, Parts("")).versions()
-    plugins = sorted({part.name.partition(".")[0] for part in manifest.of("database")})
-    for plugin in plugins:
-        try:
-            service.dokku.run(f"{plugin}:list", timeout=60.0)
-        except NotACommand:
-            here.pop(plugin, None)
-        else:
-            here.setdefault(plugin, manifest.versions.get(plugin, "") or "0")
-    wrong, notes = rebuild_changes.version_problems(manifest.versions, here, plugins)
-    if wrong:
-        ways = tuple(
-            (f"sudo dokku plugin:install https://github.com/dokku/dokku-{name}.git {name}", "on the host, installs it")
-            for name in plugins
-            if name not in here
-        )
-        ways += (("sudo apt-get install --only-upgrade dokku", "on the host, brings Dokku up to date"),)
-        raise Refused(Refusal("host_not_ready", f"this host can't take the backup: {wrong[0]}", ways, tuple(wrong)))
-    for part in manifest.of("database"):
-        plugin, _, name = part.name.partition(".")
-        database = Database(service, plugin, name)
-        if database.exists():
-            links = ", ".join(database.links()) or "nothing"
-            way = (f"dokku {plugin}:destroy {name}", "on the host, if its data may go")
-            text = f"there is a service {database.title} on this host already, linked to {links}"
-            raise Refused(Refusal("service_exists", text, (way,)))
-    return notes
-
-
-def _left_to_do(app: str, domains: list[str], manifest: Manifest) -> list[str]:
-    lines = [f"point the DNS records of {', '.join(domains)} to this host, once the app is well"] if domains else []
-    lines.append(f"dokku letsencrypt:enable {app}, once DNS points here: the certificate of the backup is not renewed")
-    lines.append(f"stop {app} on {manifest.host} before DNS moves, or what is written there after the backup is lost")
-    return lines
-
-
-def _steps(manifest: Manifest, code: str) -> list[Step]:
-    dumps = manifest.of("database")
-
-    def each(what: str, title: str) -> list[Step]:
-        return [Step(f"{what}:{part.name}", title.format(part.name), data={"name": part.name}) for part in dumps]
-
-    steps = [Step("app", "create the app")]
-    steps += each("service", "create the service {}")
-    steps += each("import", "import {} from the backup, and compare")
-    steps += each("link", "link {}")
-    steps.append(Step("config", "import the configuration, with the new addresses of the services"))
-    for part in manifest.of("storage"):
-        steps.append(Step(f"storage:{part.name}", f"put the storage {part.name} in place", data={"name": part.name}))
-    steps.append(Step("settings", "mounts, domains, ports, scale, options, limits and checks"))
-    if manifest.of("properties"):
-        steps.append(Step("certificate", "the certificate that the app had"))
-        steps.append(Step("records", "the records of its releases"))
-    if not code.startswith("nothing"):
-        steps.append(Step("code", f"deploy {code}"))
-    return steps
-
-
-def _undo(manifest: Manifest, app: str) -> list[Step]:
-    steps = [Step("unmake", f"destroy the app {app}, which this operation made", data={"after": "app"})]
-    for part in manifest.of("database"):
-        data = {"name": part.name, "after": f"service:{part.name}"}
-        steps.append(Step(f"unmake_service:{part.name}", f"destroy {part.name}, which this operation made", data=data))
-    for part in manifest.of("storage"):
-        data = {"name": part.name, "after": f"storage:{part.name}"}
-        steps.append(Step(f"storage_back:{part.name}", f"put the storage {part.name} back as it was", data=data))
-    return steps
+    """The plan as the journal keeps it. Raises Refused."""
+    settings = make.settings(context)
+    wish = Wish(settings, str(context.inputs.get("backup") or "latest"))
+    wanted = partial(rebuild_plan.plan, wish, make.owner_of(context))
+    return decided(wanted, Facts(context.service.app), FactReader(context, settings).read)[0]
 
 
 def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:

@@ -8,273 +8,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import differences, retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup import differences
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import database as dokku_database
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import parts as dokku_backup_parts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make, restore_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.database import Database
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts import Piece, Survey, piece_of, step_of
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_helper import Parts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.facts import Facts
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.look import FactReader, runs
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts import piece_of
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.restore_plan import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
-from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
+from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
-KINDS = ("database", "config", "storage")
-_DOCKER = "/var/lib/docker"
-_SERVICES = "/var/lib/dokku/services"
-
 
 def plan(context: Context) -> dict[str, Any]:
-    """What is put back, what it overwrites, and how that is proven first."""
-    return _Planner(context).plan()
-
-
-class _Planner:
-    def __init__(self, context: Context) -> None:
-        self.context, self.service = context, context.service
-        self.drill = bool(context.inputs.get("verify_only"))
-        self.private_key = str(context.secrets.get("backup_private_key") or "")
-
-    def plan(self) -> dict[str, Any]:
-        context, service = self.context, self.service
-        service.must_exist()
-        backup = make.settings(context)
-        store = Store(backup["folder"])
-        owner = make.owner_of(context)
-        manifest = dokku_backup_source.choose(store, str(context.inputs.get("backup") or "latest"), owner)
-        source = Source(store, manifest, self.private_key)
-        parts = self._parts(source)
-        source.must_open()
-        if not self.drill:
-            dokku_backup_source.must_be_kept_readable(backup["recipient"], self.private_key)
-        source.must_be_whole(parts, context.guard.ledger())
-        survey = Survey(service, Parts(backup["helper"], context.guard.inherited))
-        databases = [self._database(part) for part in parts if part.kind == "database"]
-        apps = sorted({service.app, *(app for database in databases for app in database.links())})
-        self._must_be_confirmed(apps)
-        release = make.live(survey)
-        running = [] if self.drill else [app for app in apps if _running(context, app)]
-        if running:
-            # They are stopped for the import, and could not be started again.
-            nginx_check.must_be_taken(service.dokku, service.app)
-        pieces = [] if self.drill else [Piece(part.kind, part.name) for part in parts]
-        dokku_backup_parts.must_be_called(survey.parts, pieces)
-        self._must_have_room(store, survey, pieces, parts)
-        return {
-            "from": release,
-            "to": release,
-            "source": manifest.id,
-            "chosen": f"backup {manifest.id}, made {manifest.made} on {manifest.host}"
-            + (" (the newest)" if str(context.inputs.get("backup") or "latest") == "latest" else ""),
-            "proven": f"SHA-256 of {len(parts)} parts; trailer, database and rows of {len(databases)} dumps",
-            "steps": [step.to_dict() for step in self._steps(parts, pieces, running)],
-            "undo": [step.to_dict() for step in self._undo(parts, running)],
-            "afterwards": [
-                Step(
-                    f"forget:{part.name}", f"remove the storage {part.name} as it was before", data={"name": part.name}
-                ).to_dict()
-                for part in parts
-                if part.kind == "storage" and not self.drill
-            ],
-            "also": self._overwritten(source, parts, databases, survey),
-            "warnings": [
-                *self._warnings(parts, apps, running),
-                *source.warnings(),
-                *retention.ahead_lines(store.look()[0], owner),
-            ],
-            "backup": backup,
-            "drill": self.drill,
-            "parts": [part.title for part in parts],
-            "stopped": running,
-            "making": {
-                "reason": "before_restore",
-                "environment": backup["environment"],
-                "versions": survey.versions(),
-                "release": survey.release(),
-                "left_out": [],
-            },
-        }
-
-    # -- what may not go on ----------------------------------------------------------------------
-
-    def _parts(self, source: Source) -> list[Part]:
-        kinds = make.kinds_of(self.context, KINDS, KINDS)
-        if self.drill:
-            kinds = tuple(kind for kind in kinds if kind == "database") or kinds
-        found = source.manifest.of(*kinds)
-        without = [kind for kind in kinds if not source.manifest.of(kind)]
-        asked = bool(self.context.inputs.get("parts"))
-        if not found or (asked and without):
-            text = f"the backup {source.manifest.id} has no {', '.join(without)}"
-            has = sorted({part.kind for part in source.manifest.parts} & set(KINDS))
-            way = (
-                (f"parts={','.join(has)}", "restores what it has") if has else ("backup=<another>", "names another one")
-            )
-            raise Refused(Refusal("part_missing", text, (way,), source.manifest.left_out))
-        return found
-
-    def _database(self, part: Part) -> Database:
-        plugin, _, name = part.name.partition(".")
-        database = Database(self.service, plugin, name)
-        create = (
-            f"dokku {plugin}:create {name} && dokku {plugin}:link {name} {self.service.app}",
-            "on the host, make it",
-        )
-        if not database.exists():
-            text = f"the backup has a dump of {database.title}, and there is no such service on this host"
-            raise Refused(
-                Refusal("service_missing", text, (create, ("dokku_rebuild_host", "makes it with all the rest")))
-            )
-        links = database.links()
-        if self.service.app not in links:
-            elsewhere = f"it is linked to {', '.join(links)}" if links else "it is linked to nothing"
-            text = f"{database.title} is not linked to {self.service.app}: {elsewhere}"
-            link = (f"dokku {plugin}:link {name} {self.service.app}", "on the host, if the data is this app's")
-            raise Refused(Refusal("service_elsewhere", text, (link,)))
-        dokku_backup_parts.must_be_backed_up(database)
-        return database
-
-    def _must_be_confirmed(self, apps: list[str]) -> None:
-        if self.drill or self.context.check_mode:
-            return
-        asked = str(self.context.inputs.get("overwrite") or "")
-        named = sorted(word.strip() for word in asked.split(",") if word.strip())
-        if named == apps:
-            return
-        others = [app for app in apps if app != self.service.app]
-        shared = f", which {', '.join(others)} use too" if others else ""
-        text = f"this overwrites data of {self.service.app}{shared}"
-        if named:
-            text += f"; overwrite={asked} names {', '.join(named)}"
-        ways = (
-            (f"overwrite={','.join(apps)}", "confirms it; the command with --check shows what it overwrites"),
-            ("verify_only=true", "only tries the backup out, in a scratch service"),
-        )
-        raise Refused(Refusal("not_confirmed", text, ways))
-
-    def _must_have_room(self, store: Store, survey: Survey, pieces: list[Piece], parts: list[Part]) -> None:
-        reserve = self.service.description.disk_reserve
-        dokku_backup_parts.must_have_room(store, survey, pieces, reserve)
-        # A database takes about three times its dump while it is imported, and stands there twice.
-        dumps = sum(part.size for part in parts if part.kind == "database")
-        for folder in (_SERVICES, _DOCKER):
-            ways = (("df -h", "on the host, shows what is full"),)
-            refusal = disk_room.refuse(disk_room.room_in(folder, 3 * dumps, 1000, reserve), "a scratch service", ways)
-            if refusal is not None:
-                raise Refused(refusal)
-
-    # -- what is done ----------------------------------------------------------------------------
-
-    def _steps(self, parts: list[Part], pieces: list[Piece], running: list[str]) -> list[Step]:
-        dumps = [part for part in parts if part.kind == "database"]
-        steps = [
-            Step(
-                f"scratch:{part.name}",
-                f"import {part.name} into a scratch service and compare",
-                data={"name": part.name},
-            )
-            for part in dumps
-        ]
-        if self.drill:
-            return steps
-        steps += [Step(f"stop:{app}", f"stop {app}, so that nothing writes", data={"app": app}) for app in running]
-        steps += [step_of(piece, "keep") for piece in pieces]
-        steps.append(Step("keep_seal", "keep what stands now as a backup of its own"))
-        for part in dumps:
-            title = f"import {part.name} from the backup, and compare"
-            steps.append(Step(f"import:{part.name}", title, data={"name": part.name}))
-        for part in parts:
-            if part.kind == "config":
-                steps.append(Step("config", "import the configuration, all but the addresses of services"))
-            elif part.kind == "storage":
-                steps.append(Step(f"storage:{part.name}", f"replace the storage {part.name}", data={"name": part.name}))
-        return steps + [Step(f"start:{app}", f"start {app}", data={"app": app}) for app in running]
-
-    def _undo(self, parts: list[Part], running: list[str]) -> list[Step]:
-        dumps = [part for part in parts if part.kind == "database"]
-
-        def step(what: str, name: str, title: str, after: str) -> Step:
-            return Step(f"{what}:{name}", title, data={"name": name, "app": name, "after": after})
-
-        steps = [
-            step("drop", part.name, f"remove the scratch service of {part.name}", f"scratch:{part.name}")
-            for part in dumps
-        ]
-        if self.drill:
-            return steps
-        steps += [step("stop_back", app, f"stop {app}", f"start:{app}") for app in running]
-        for part in parts:
-            if part.kind == "database":
-                steps.append(step("import_back", part.name, f"import {part.name} as it was", f"import:{part.name}"))
-            elif part.kind == "config":
-                steps.append(Step("config_back", "import the configuration as it was", data={"after": "config"}))
-            elif part.kind == "storage":
-                steps.append(
-                    step("storage_back", part.name, f"put the storage {part.name} back", f"storage:{part.name}")
-                )
-        return steps + [step("start_back", app, f"start {app}", f"stop:{app}") for app in running]
-
-    # -- what is shown ---------------------------------------------------------------------------
-
-    def _overwritten(
-        self, source: Source, parts: list[Part], databases: list[Database], survey: Survey
-    ) -> list[list[Any]]:
-        shown: list[list[Any]] = []
-        facts = {part.name: part.facts for part in parts if part.kind == "database"}
-        tables = [
-            line
-            for database in databases
-            for line in differences.table_changes(database.title, database.present(), facts[database.title])
-        ]
-        if tables:
-            shown.append(["compared to now" if self.drill else "overwrites", tables])
-        if self.drill:
-            return shown
-        for part in parts:
-            if part.kind == "config":
-                present = self.service.config()
-                wanted = differences.merged_config(present, source.config(), _kept(self.context, present))
-                shown.append(["configuration", differences.config_changes(present, wanted) or ["nothing changes"]])
-            elif part.kind == "storage":
-                files = source.members(part)
-                now = survey.parts.run("size", "storage", part.name).split()
-                line = f"{now[1]} files ({now[0]} bytes) now, {len(files)} ({sum(files.values())} bytes) in the backup"
-                shown.append([f"storage {part.name}", [line]])
-        return shown
-
-    def _warnings(self, parts: list[Part], apps: list[str], running: list[str]) -> list[str]:
-        lines = []
-        if not self.drill:
-            if running:
-                lines.append(f"{', '.join(running)} stands still from its stop until its start")
-            if self.context.check_mode:
-                lines.append(f"it goes on only with overwrite={','.join(apps)}")
-        for part in parts:
-            for kind in ("routines", "events"):
-                if part.facts.get(kind):
-                    names = ", ".join(part.facts[kind])
-                    lines.append(f"{part.name} had {kind} that no export of Dokku holds: {names}")
-        return lines
-
-
-def _kept(context: Context, present: Mapping[str, str]) -> list[str]:
-    addresses = [database.address() for database in dokku_database.linked(context.service)]
-    return differences.kept_keys(present, addresses)
-
-
-def _running(context: Context, app: str) -> bool:
-    return str(context.service.dokku.report(app, "ps").get("running")) in ("true", "mixed")
+    """The plan as the journal keeps it. Raises Refused."""
+    context.service.must_exist()
+    inputs, settings = context.inputs, make.settings(context)
+    wish = Wish(
+        settings,
+        str(inputs.get("backup") or "latest"),
+        inputs.get("parts"),
+        bool(inputs.get("verify_only")),
+        str(inputs.get("overwrite") or ""),
+        context.check_mode,
+    )
+    wanted = partial(restore_plan.plan, wish, make.owner_of(context))
+    return decided(wanted, Facts(context.service.app), FactReader(context, settings).read)[0]
 
 
 # -- doing it ------------------------------------------------------------------------------------------------------
@@ -362,7 +134,7 @@ class _Doing:
     def stop(self, step: Step) -> object:
         app = str(step.data["app"])
         self.service.dokku.run("ps:stop", app)
-        if _running(self.context, app):
+        if runs(self.context, app):
             raise CommandFailed(f"{app} still runs after ps:stop")
         return None
 
@@ -385,7 +157,9 @@ class _Doing:
 
     def config(self, _step: Step) -> object:
         present = self.service.config()
-        wanted = differences.merged_config(present, self._source().config(), _kept(self.context, present))
+        addresses = [database.address() for database in dokku_database.linked(self.service)]
+        kept = differences.kept_keys(present, addresses)
+        wanted = differences.merged_config(present, self._source().config(), kept)
         return {"changed": differences.config_changes(present, self._import(wanted, present))}
 
     def _import(self, wanted: dict[str, str], present: Mapping[str, str]) -> dict[str, str]:
@@ -405,9 +179,9 @@ class _Doing:
 
     def start(self, step: Step) -> object:
         app = str(step.data["app"])
-        if not _running(self.context, app):
+        if not runs(self.context, app):
             self.service.dokku.run("ps:start", app)
-        if not _running(self.context, app):
+        if not runs(self.context, app):
             raise CommandFailed(f"{app} does not run after ps:start")
         return None
 

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import database_dump, retention, sealed_file
@@ -24,9 +26,34 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import byte_strea
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
 
-def choose(store: Store, wanted: str, owner: Owner) -> Manifest:
+@dataclass(frozen=True)
+class Backups:
+    """The backups in a folder. here: those with a good manifest; bad: by name, why the others have none."""
+
+    folder: str
+    here: tuple[Manifest, ...] = ()
+    bad: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Key:
+    """The private key that was given, if any. fingerprint: of its public key; error: why it has none."""
+
+    fingerprint: str = ""
+    error: str = ""
+
+
+def key_of(private_key: str) -> Key:
+    """The key in a text."""
+    try:
+        return Key(sealed_file.fingerprint(sealed_file.public_of(private_key)) if private_key else "")
+    except sealed_file.SealError as error:
+        return Key(error=str(error))
+
+
+def chosen(backups: Backups, wanted: str, owner: Owner) -> Manifest:
     """The backup that is asked for. Raises Refused, naming what there is."""
-    here, bad = store.look()
+    here, bad = backups.here, backups.bad
     app = owner.app
     found = retention.choose(here, wanted, owner)
     if found is not None:
@@ -42,10 +69,56 @@ def choose(store: Store, wanted: str, owner: Owner) -> Manifest:
         text = f"the backup {wanted} is of the app {foreign.app}, and not of {app}"
         raise Refused(Refusal("backup_foreign", text, ways or (make,), details))
     if wanted in bad:
-        text = f"{store.path(wanted)} is no backup that can be trusted: {bad[wanted]}"
+        text = f"{os.path.join(backups.folder, wanted)} is no backup that can be trusted: {bad[wanted]}"
         raise Refused(Refusal("backup_damaged", text, ways or (make,), details))
     what = "no backup" if wanted == "latest" else f"no backup {wanted}"
-    raise Refused(Refusal("backup_missing", f"there is {what} of {app} in {store.folder}", ways or (make,), details))
+    raise Refused(Refusal("backup_missing", f"there is {what} of {app} in {backups.folder}", ways or (make,), details))
+
+
+_KEY = (("backup_key_file=<file>", "names the private key, on the controller"),)
+
+
+def must_open(manifest: Manifest, key: Key) -> None:
+    """Raise Refused unless the private key is the one of the backup."""
+    wanted = manifest.recipient
+    if not wanted or key.fingerprint == wanted:
+        return
+    if key.error:
+        raise Refused(Refusal("wrong_key", key.error, _KEY))
+    encrypted = f"the backup {manifest.id} is encrypted"
+    if not key.fingerprint:
+        text = f"{encrypted}, to the key {wanted[:16]}, and no private key was given"
+        raise Refused(Refusal("key_missing", text, _KEY))
+    raise Refused(
+        Refusal("wrong_key", f"{encrypted} to the key {wanted[:16]}; the one given is {key.fingerprint[:16]}", _KEY)
+    )
+
+
+def must_be_kept_readable(recipient: str, key: Key) -> None:
+    """Raise Refused where what stands now would be encrypted to a key that can't open it when it is needed."""
+    if recipient and key.fingerprint != recipient:
+        text = (
+            f"what stands now is kept encrypted to the key {recipient[:16]}, and going back to it takes its private key"
+        )
+        raise Refused(Refusal("wrong_key" if key.fingerprint else "key_missing", text, _KEY))
+
+
+def must_be_whole(manifest: Manifest, problems: Sequence[str]) -> None:
+    """Raise Refused for a backup with problems."""
+    if problems:
+        ways = (("backup=<another>", "goes by another one"), ("dokku_backup", "makes a new one"))
+        text = f"the backup {manifest.id} can't be trusted: {problems[0]}"
+        raise Refused(Refusal("backup_damaged", text, ways, tuple(problems)))
+
+
+def unsealed(manifest: Manifest) -> list[str]:
+    """A warning about a backup whose encryption does not show a change."""
+    if not any(part.key and not backup_store.is_sealed(part) for part in manifest.parts):
+        return []
+    return [
+        f"the backup {manifest.id} was encrypted by an earlier version, without seals: only its manifest and "
+        "the ledger of the host that made it show that nobody changed it. `dokku_backup` makes one with seals"
+    ]
 
 
 class Source:
@@ -58,23 +131,10 @@ class Source:
 
     def must_open(self) -> None:
         """Raise Refused unless the private key is the one of the backup."""
-        wanted = self.manifest.recipient
-        if not wanted:
-            return
-        way = ("backup_key_file=<file>", "names the private key, on the controller")
-        if not self.private_key:
-            text = f"the backup {self.manifest.id} is encrypted, to the key {wanted[:16]}, and no private key was given"
-            raise Refused(Refusal("key_missing", text, (way,)))
-        try:
-            given = sealed_file.fingerprint(sealed_file.public_of(self.private_key))
-        except sealed_file.SealError as error:
-            raise Refused(Refusal("wrong_key", str(error), (way,))) from error
-        if given != wanted:
-            text = f"the backup {self.manifest.id} is encrypted to the key {wanted[:16]}; the one given is {given[:16]}"
-            raise Refused(Refusal("wrong_key", text, (way,)))
+        must_open(self.manifest, key_of(self.private_key))
 
-    def must_be_whole(self, parts: Iterable[Part], ledger: Answers) -> None:
-        """Raise Refused unless every part is as the manifest says, and the manifest as it was made."""
+    def problems(self, parts: Iterable[Part], ledger: Answers) -> list[str]:
+        """Differences of the parts from what the manifest says, and of the manifest from what the ledger has of it."""
         several = list(parts)
         problems = self.store.problems(self.manifest, several)
         recorded = self._recorded(ledger)
@@ -91,20 +151,7 @@ class Source:
                 problem = self._dump_problem(part)
                 if problem:
                     problems.append(f"{part.title}: {problem}")
-        if problems:
-            ways = (("backup=<another>", "goes by another one"), ("dokku_backup", "makes a new one"))
-            text = f"the backup {self.manifest.id} can't be trusted: {problems[0]}"
-            raise Refused(Refusal("backup_damaged", text, ways, tuple(problems)))
-
-    def warnings(self) -> list[str]:
-        """What its encryption does not show."""
-        old = [part.title for part in self.manifest.parts if part.key and not backup_store.is_sealed(part)]
-        if not old:
-            return []
-        return [
-            f"the backup {self.manifest.id} was encrypted by an earlier version, without seals: only its manifest and "
-            "the ledger of the host that made it show that nobody changed it. `dokku_backup` makes one with seals"
-        ]
+        return problems
 
     def _recorded(self, ledger: Answers) -> str:
         """The manifest's SHA-256 as this host's ledger has it; empty where it was made elsewhere."""
@@ -169,19 +216,3 @@ def again(plan: Mapping[str, Any], private_key: str) -> Source:
     """The backup of a plan that was made, in a later phase of it."""
     store = Store(str(plan["backup"]["folder"]))
     return Source(store, store.manifest(str(plan["source"])), private_key)
-
-
-def must_be_kept_readable(recipient: str, private_key: str) -> None:
-    """Raise Refused where what stands now would be encrypted to a key that can't open it when it is needed."""
-    if not recipient:
-        return
-    way = ("backup_key_file=<file>", "names the private key, on the controller")
-    try:
-        given = sealed_file.fingerprint(sealed_file.public_of(private_key)) if private_key else ""
-    except sealed_file.SealError:
-        given = ""
-    if given != recipient:
-        text = (
-            f"what stands now is kept encrypted to the key {recipient[:16]}, and going back to it takes its private key"
-        )
-        raise Refused(Refusal("key_missing" if not given else "wrong_key", text, (way,)))
