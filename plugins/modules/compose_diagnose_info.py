@@ -19,35 +19,12 @@ description:
     environment only names are returned.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.look
+  - ops.runbook.look.service
   - ops.runbook.operation.attributes
   - ops.runbook.compose
   - ops.runbook.compose.limits
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing on the host is ever written.
-  diff_mode:
-    description: Shows what would change.
-    support: none
-    details: There is nothing to change.
-  idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
-    support: full
 options:
-  state_dir:
-    description: Folder on the host that holds the lease, the journal and the ledger of this service.
-    type: path
-    required: true
-  environment:
-    description: Environment of the service, as the ledger names it. Records of another one are passed over.
-    type: str
-    default: ""
-  checks:
-    description: Health checks, each an endpoint of M(ops.runbook.health_check). Each is asked once, from the host.
-    type: list
-    elements: dict
-    default: []
   bundle:
     description:
       - File on the controller to write a bundle to, a compressed tar file, readable for its owner only. Empty writes
@@ -123,7 +100,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis impo
 from ansible_collections.ops.runbook.plugins.module_utils.compose.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import LOOK, described
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -132,9 +109,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **SERVICE,
-            "state_dir": {"type": "path", "required": True},
-            "environment": {"type": "str", "default": ""},
-            "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            **LOOK,
             "bundle": {"type": "str", "default": ""},
             **LIMITS,
         },

@@ -28,18 +28,8 @@ description:
     C(extra.ops-runbook.disposable) of C(composer.json) and C(ops-runbook.disposable) of C(package.json)."
   - Findings are a result, not a failure.
 author: ops.runbook contributors (@ops-runbook)
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Reads in check mode too, since it changes nothing.
-  diff_mode:
-    description: Shows what would change.
-    support: none
-    details: There is nothing to change.
-  idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
-    support: full
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   path:
     description: Directory of the checkout.

@@ -14,6 +14,8 @@ description:
   - A tool that is not installed, was not answered, or left packages out makes its audit unknown, and never clean.
   - No script or plugin of the checkout is run, and nothing is installed.
 author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   path:
     description: The checkout.
@@ -35,17 +37,6 @@ options:
     description: Seconds after which a tool is stopped.
     type: float
     default: 180
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing is ever changed.
-  diff_mode:
-    description: Returns what differs.
-    support: none
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

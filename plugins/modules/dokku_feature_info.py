@@ -12,6 +12,8 @@ description:
   - Reads which feature apps there are, how old they are, whether they run, and what they are linked to.
   - A feature app is known by its name, which begins with O(prefix).
 author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   prefix:
     description: What the name of a feature app begins with.
@@ -38,14 +40,6 @@ options:
     description: Seconds after which a call of C(dokku) is no longer waited for.
     type: float
     default: 60
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed.
-    support: none
-    details: Nothing is ever changed.
 seealso:
   - module: ops.runbook.dokku_operation
 """

@@ -14,16 +14,10 @@ description:
   - Of the configuration only names are returned, never a value.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.look
   - ops.runbook.operation.attributes
   - ops.runbook.dokku
   - ops.runbook.health
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed.
-    support: none
 seealso:
   - module: ops.runbook.dokku_operation
 """

@@ -21,39 +21,16 @@ description:
   - Staging that is not well is at most a warning.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.look
+  - ops.runbook.look.service
   - ops.runbook.operation.attributes
   - ops.runbook.dokku
   - ops.runbook.dokku.limits
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing on the host is ever written.
-  diff_mode:
-    description: Shows what would change.
-    support: none
-    details: There is nothing to change.
-  idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
-    support: full
 options:
-  state_dir:
-    description: Folder on the host that holds the lease, the journal and the ledger of this app.
-    type: path
-    required: true
-  environment:
-    description: Environment of the service, as the ledger names it. Records of another one are passed over.
-    type: str
-    default: ""
   staging_app:
     description: The staging app on the same host. Empty without one.
     type: str
     default: ""
-  checks:
-    description: Health checks, each an endpoint of M(ops.runbook.health_check). Each is asked once from each place.
-    type: list
-    elements: dict
-    default: []
   from_controller:
     description: Ask the endpoints from the controller too.
     type: bool
@@ -150,7 +127,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import L
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import LOOK, described
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -159,10 +136,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **SERVICE,
-            "state_dir": {"type": "path", "required": True},
-            "environment": {"type": "str", "default": ""},
+            **LOOK,
             "staging_app": {"type": "str", "default": ""},
-            "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "from_controller": {"type": "bool", "default": True},
             **LIMITS,
         },

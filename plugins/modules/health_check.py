@@ -19,19 +19,8 @@ description:
     server echoes them. Values of fewer than four characters are not.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.look
   - ops.runbook.health
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Asks in check mode too, since it changes nothing of its own.
-  diff_mode:
-    description: Shows what would change.
-    support: none
-    details: There is nothing to change.
-  idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
-    support: full
 options:
   deadline:
     description:

@@ -14,16 +14,8 @@ description:
   - C(ops-runbook doctor) asks it on every host.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.look
   - ops.runbook.operation.attributes
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing is ever written.
-  diff_mode:
-    description: Shows what would change.
-    support: none
-    details: There is nothing to change.
 options:
   state_dir:
     description: Folder with the lease, the journal and the ledger of the service. Empty asks for none.

@@ -16,35 +16,11 @@ description:
     messages only the first line is shown, without context and without the values of queries.
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.look
+  - ops.runbook.look.service
   - ops.runbook.operation.attributes
   - ops.runbook.laravel
   - ops.runbook.laravel.limits
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing is ever written.
-  diff_mode:
-    description: Shows what would change.
-    support: none
-    details: There is nothing to change.
-  idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
-    support: full
-options:
-  state_dir:
-    description: Folder on the host that holds the lease, the journal and the ledger of this service.
-    type: path
-    required: true
-  environment:
-    description: Environment of the service, as the ledger names it. Records of another one are passed over.
-    type: str
-    default: ""
-  checks:
-    description: Health checks, each an endpoint of M(ops.runbook.health_check). Each is asked once.
-    type: list
-    elements: dict
-    default: []
 seealso:
   - module: ops.runbook.health_check
   - module: ops.runbook.operation_history_info
@@ -126,7 +102,7 @@ from dataclasses import replace
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import LOOK, described
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService, describe
@@ -141,9 +117,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **SERVICE,
-            "state_dir": {"type": "path", "required": True},
-            "environment": {"type": "str", "default": ""},
-            "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            **LOOK,
             **LIMITS,
         },
         supports_check_mode=True,

@@ -15,19 +15,8 @@ description:
   - A damaged ledger is a result, not a failure. See RV(chain.ok).
 author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
+  - ops.runbook.look
   - ops.runbook.operation.attributes
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing is ever written.
-  diff_mode:
-    description: Shows what would change.
-    support: none
-    details: There is nothing to change.
-  idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
-    support: full
 options:
   state_dir:
     description:

@@ -13,6 +13,8 @@ description:
   - An image is there, or is not, or is unknown because the registry refuses or can't be reached. GHCR refuses for an
     image that does not exist as for one that the login may not see.
 author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   images:
     description: The images, with a tag or a digest.
@@ -79,17 +81,6 @@ options:
     description: Seconds after which one request counts as lost.
     type: float
     default: 30
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing is ever changed.
-  diff_mode:
-    description: Returns what differs.
-    support: none
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

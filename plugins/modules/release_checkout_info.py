@@ -12,6 +12,8 @@ description:
   - A checkout is good where nothing in it is changed or untracked, and where it is on a branch of releases.
   - The index is not written, nor is anything else.
 author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   path:
     description: The checkout.
@@ -22,17 +24,6 @@ options:
     type: list
     elements: str
     default: [main, release/*]
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details: Nothing is ever changed.
-  diff_mode:
-    description: Returns what differs.
-    support: none
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

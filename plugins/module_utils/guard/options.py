@@ -21,6 +21,13 @@ OPERATION: dict[str, Any] = {
     "state_dir": {"type": "path", "required": True},
 }
 
+#: Of a module that looks at a service; the doc fragment `look.service` describes them.
+LOOK: dict[str, Any] = {
+    "state_dir": {"type": "path", "required": True},
+    "environment": {"type": "str", "default": ""},
+    "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+}
+
 OPEN: dict[str, Any] = {
     **OPERATION,
     "environment": {"type": "str", "default": ""},
