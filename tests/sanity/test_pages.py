@@ -200,6 +200,12 @@ def test_every_page_that_a_file_names_is_there() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_of_the_repository_that_a_page_names_is_there(page: Path) -> None:
+    paths = re.findall(r"`((?:molecule|ops_runbook|playbooks|plugins|roles|tests|tools)/[\w./-]+)`", page.read_text())
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 #: Runbooks, as the playbooks name them before a section.
 RUNBOOKS = {name for one in FOUND.values() for name in re.findall(r"\b([a-z]+-[a-z]+) (?:\d|\")", one.section)}
 OF_A_RUNBOOK = sorted(ROOT.glob("docs/systems/**/*.md")) + [

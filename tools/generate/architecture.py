@@ -23,7 +23,7 @@ TITLES = {
     "health": "asks an endpoint, judges the answer, waits for it; what a failure is about; rows of a status",
     "docker": "references of images, the engine's socket, a registry and its logins",
     "guard": "lease, journal, ledger, refusals; opens, plans and carries out an operation; finds the previous release",
-    "migrations": "where a database stands against the code, and what going back may do about it",
+    "migrations": "which migrations a database has beyond the code or lacks, and what going back may do about them",
     "hotfix": "the merges that are due for a hotfix that went live from its own branch",
     "backup": "manifest, store, sealing, retention, proof of a dump",
     "sshd": "which keys let whom in, read as sshd reads them",
