@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a Laravel service is well: the health gate after every change, and the status screen."""
+"""Health of a Laravel service: the gate after every change, and parts of the status screen."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
@@ -26,68 +26,117 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import gate as migration_gate
 
 
-def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
-    """Verify what an operation left behind: the commit, the units, the scheduler, the answers.
+@dataclass(frozen=True)
+class Looked:
+    """A service after a change, as the gate found it.
 
-    Returns what blame.verdict does, and health (list of results), units, scheduler, maintenance.
+    head: the commit that is checked out, or why none can be told. down: it is in maintenance. migrations: of the
+    release that runs, by its own migrator; None where nobody asked. scheduler and units: what is wrong with each.
+    seconds: of the look.
     """
-    expected = str((plan["from"] if direction == "back" and plan.get("from") else plan["to"])["id"])
-    started = time.monotonic()
-    before = plan.get("just_before")
+
+    head: str
+    down: bool
+    results: tuple[health.Result, ...] = ()
+    note: str = ""
+    migrations: migration_gate.Found | None = None
+    scheduler: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+    """Verify the result of an operation: the commit, the units, the scheduler, the answers. See `judge`."""
+    looked = _look(service, plan, direction, gate)
+    unasked = {} if gate.checks else {"unasked": True}
+    return {**judge(plan, direction, looked, service.redact), **unasked}
+
+
+def judge(
+    plan: Mapping[str, Any], direction: str, looked: Looked, redact: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """Judge a service after a change. Pure.
+
+    plan: of the operation; `just_before` has what was so before the first change. direction: the way that was gone.
+    Returns what blame.verdict does, and health (the results), units, scheduler, maintenance, note, release, seconds.
+    """
+    before, expected = plan.get("just_before"), _expected(plan, direction)
     problems: list[Problem] = []
+    if looked.head != expected:
+        problems.append(Problem(f"the checkout is at {looked.head[:10]}, not at {expected[:10]}", SURROUNDINGS))
+    wanted_down = plan.get("maintenance")
+    if plan.get("procedure") == "maintenance":
+        wanted_down = (plan["facts"]["maintenance"] == "down") is (direction != "back")
+    if wanted_down is not None and bool(wanted_down) is not looked.down:
+        text = f"the application is {'down' if looked.down else 'up'}, and should be {'down' if wanted_down else 'up'}"
+        problems.append(Problem(text, SURROUNDINGS))
+    schema = migration_gate.Judged()
+    if looked.migrations is not None:
+        schema = migration_gate.judge(looked.migrations, plan.get("migrations"), str(plan["procedure"]), direction)
+    if schema.problem:
+        problems.append(Problem(schema.problem, RELEASE if schema.of_release else SURROUNDINGS))
+    if looked.scheduler:
+        stood = bool(before and before["scheduler"])
+        named = {"scheduler": looked.scheduler}
+        problems += blame.so_before(named, named if stood else None)
+    problems += health.problems(looked.results)
+    problems += blame.so_before(looked.units, before["units"] if before else None)
+    return {
+        **blame.verdict(problems, redact),
+        "health": [result.to_dict() for result in looked.results],
+        "units": {name: text or "active" for name, text in looked.units.items()},
+        "scheduler": looked.scheduler or "present",
+        "maintenance": looked.down,
+        "note": "; ".join(part for part in (looked.note, *schema.notes) if part),
+        "release": looked.head,
+        "seconds": looked.seconds,
+    }
+
+
+def _expected(plan: Mapping[str, Any], direction: str) -> str:
+    """The commit at which an operation leaves the service."""
+    return str((plan["from"] if direction == "back" and plan.get("from") else plan["to"])["id"])
+
+
+def _look(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> Looked:
+    """Look at the service until it is well, or the patience of the gate is over."""
+    started = time.monotonic()
+    before, expected = plan.get("just_before"), _expected(plan, direction)
     try:
         head = service.checkout.head()
     except (CheckoutProblem, CommandFailed) as error:
         head = str(error)
-    if head != expected:
-        problems.append(Problem(f"the checkout is at {head[:10]}, not at {expected[:10]}", SURROUNDINGS))
     down = is_down(service, str(plan.get("maintenance_driver") or ""))
-    wanted_down = plan.get("maintenance")
-    if plan.get("procedure") == "maintenance":
-        wanted_down = (plan["facts"]["maintenance"] == "down") is (direction != "back")
-    if wanted_down is not None and bool(wanted_down) is not down:
-        text = f"the application is {'down' if down else 'up'}, and should be {'down' if wanted_down else 'up'}"
-        problems.append(Problem(text, SURROUNDINGS))
     told = any("queue:restart" in step["data"].get("commands", []) for step in plan.get("steps") or [])
     patience = gate.patience
     with ThreadPoolExecutor(max_workers=3) as pool:
-        migrations = pool.submit(_migrations, service, plan, direction)
+        migrations = pool.submit(_migrations, service, str(plan.get("procedure")))
         planted = pool.submit(scheduler_problem, service)
         settled = pool.submit(
             _settled_units, service, started + patience, gate.interval, told, (before or {}).get("units")
         )
         results, note = _answers(service, gate, patience, expected, down, before)
-        scheduler, units, schema = planted.result(), settled.result(), migrations.result()
-    if schema.problem:
-        problems.append(Problem(schema.problem, RELEASE if schema.of_release else SURROUNDINGS))
-    if scheduler:
-        stood = bool(before and before["scheduler"])
-        problems += blame.so_before({"scheduler": scheduler}, {"scheduler": scheduler} if stood else None)
-    problems += health.problems(results)
-    problems += blame.so_before(units, before["units"] if before else None)
-    return {
-        **blame.verdict(problems, service.redact),
-        "health": [result.to_dict() for result in results],
-        "units": {name: text or "active" for name, text in units.items()},
-        "scheduler": scheduler or "present",
-        "maintenance": down,
-        "note": "; ".join(part for part in (note, *schema.notes) if part),
-        "release": head,
-        "seconds": round(time.monotonic() - started, 3),
-        **({} if gate.checks else {"unasked": True}),
-    }
+        return Looked(
+            head,
+            down,
+            tuple(results),
+            note,
+            migrations.result(),
+            planted.result(),
+            settled.result(),
+            round(time.monotonic() - started, 3),
+        )
 
 
-def _migrations(service: LaravelService, plan: Mapping[str, Any], direction: str) -> migration_gate.Judged:
-    """Where the database stands against the release that runs now, by its own migrator."""
-    procedure = str(plan.get("procedure"))
+def _migrations(service: LaravelService, procedure: str) -> migration_gate.Found | None:
+    """The position of the database against the release that runs now, by its own migrator."""
     if procedure not in ("deploy", "rollback"):
-        return migration_gate.Judged()
+        return None
     try:
         answer = probe.ask(service.commands, service.description.php, {"migrations": True})
     except probe.ProbeFailed as error:
         answer = {"error": str(error)}
-    return migration_gate.judge(migration_gate.found(answer), plan.get("migrations"), procedure, direction)
+    return migration_gate.found(answer)
 
 
 def before(service: LaravelService, gate: GateSettings, driver: str = "file") -> dict[str, Any]:
