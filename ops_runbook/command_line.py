@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 LOG_WIDTH = 120
 
+#: Over the procedures of roles that change nothing.
 LOOKS = "Looks"
-#: Words of the names of roles, where a person writes them otherwise.
-SPELT = {"awx": "AWX", "github": "GitHub", "ssh": "SSH"}
 
 app = typer.Typer(
     name="ops-runbook",
@@ -120,18 +119,12 @@ Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show 
 
 
 def grouped(procedures: Mapping[str, Procedure]) -> dict[str, list[Procedure]]:
-    """The procedures by system, as their roles are named. Roles that only look at things are together, at the end."""
+    """The procedures by the title of their system. Those of roles that change nothing are together, at the end."""
     changing = {one.role for one in procedures.values() if one.changes}
     found: dict[str, list[Procedure]] = {}
     for one in procedures.values():
-        found.setdefault(system_of(one.role) if one.role in changing else LOOKS, []).append(one)
+        found.setdefault(known.systems()[one.role].title if one.role in changing else LOOKS, []).append(one)
     return {name: found[name] for name in sorted(found, key=lambda name: (name == LOOKS, name.lower()))}
-
-
-def system_of(role: str) -> str:
-    """The name of a role's system, for people."""
-    first, *more = role.split("_")
-    return " ".join([SPELT.get(first, first.capitalize()), *more])
 
 
 def named(name: str) -> Procedure:
@@ -250,6 +243,7 @@ def _described(procedure: Procedure) -> dict[str, Any]:
         "name": procedure.name,
         "playbook": known.playbook(procedure),
         "title": procedure.title,
+        "system": known.systems()[procedure.role].title,
         "runbook": procedure.section,
         "description": procedure.description,
         "changes": procedure.changes,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The place of the collection, and its procedures."""
+"""The place of the collection, its procedures and its systems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import functools
 from importlib.util import find_spec
 from pathlib import Path
 
+from ansible_collections.ops.runbook.plugins.module_utils.console import systems as systems_of
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import COLLECTION, Procedure, read
+from ansible_collections.ops.runbook.plugins.module_utils.console.systems import System
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 
@@ -29,6 +31,12 @@ def procedures() -> dict[str, Procedure]:
     return {one.name: one for one in read(collection(), plain_yaml.load)}
 
 
+@functools.cache
+def systems() -> dict[str, System]:
+    """Every system by its role."""
+    return systems_of.read(collection(), plain_yaml.load)
+
+
 def playbook(procedure: Procedure) -> str:
-    """How Ansible finds it, wherever the collection is."""
+    """The name by which Ansible finds it, wherever the collection is."""
     return COLLECTION + procedure.name

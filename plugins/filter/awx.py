@@ -21,12 +21,13 @@ def awx_state(settings: Any) -> dict[str, Any]:
 
     from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule, survey
     from ansible_collections.ops.runbook.plugins.module_utils.awx import state as awx_state
-    from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+    from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
 
     try:
         # The link in a checkout leads to folders that lie beside each other as well.
-        found = procedures.read(Path(__file__).resolve().parents[2], yaml.safe_load)
-        return awx_state.desired(found, awx_state.Settings(**settings))
+        root = Path(__file__).resolve().parents[2]
+        found, described = procedures.read(root, yaml.safe_load), systems.read(root, yaml.safe_load)
+        return awx_state.desired(found, described.values(), awx_state.Settings(**settings))
     except TypeError as wrong:
         raise AnsibleFilterError(f"the settings of awx_state don't fit: {wrong}") from wrong
     except (awx_state.StateError, survey.SurveyError, schedule.ScheduleError) as wrong:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -93,13 +93,13 @@ def keys(block: str) -> set[str]:
     return {key for key in found if key.startswith("awx_")} if isinstance(found, dict) else set()
 
 
-def test_the_schedules_of_the_page_are_the_calendar() -> None:
-    from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import CALENDAR
-
-    text = (ROOT / "docs/reference/awx.md").read_text()
-    for one in CALENDAR:
-        (line,) = re.findall(rf"^\| {one.name} \|.*$", text, re.MULTILINE)
-        assert f"`{one.procedure}`" in line and f"{one.hour:02}:00" in line
+def test_a_page_names_each_schedule() -> None:
+    calendar = [one for system in systems.read(ROOT, yaml.safe_load).values() for one in system.schedules]
+    text = "\n".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    assert calendar
+    for one in calendar:
+        (line,) = re.findall(rf"^\| {one['name']} \|.*$", text, re.MULTILINE)
+        assert f"`{one['procedure']}`" in line and f"{one['hour']:02}:00" in line
 
 
 def test_the_page_about_reliability_is_as_its_run_writes_it() -> None:

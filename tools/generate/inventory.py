@@ -10,7 +10,6 @@ import yaml
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 from ops_runbook import known
-from ops_runbook.command_line import system_of
 from tools.generate.service_options import ROOT, roles, specs_of
 
 PAGE = ROOT / "docs/reference/inventory.md"
@@ -34,7 +33,7 @@ def text() -> str:
     for role in [GUARD, *(role for role in roles() if role not in (GUARD, *APART))]:
         lines = list(rows(specs_of(role), inputs, shown))
         if lines:
-            parts.append(f"## {'Every service' if role == GUARD else system_of(role)}\n")
+            parts.append(f"## {known.systems()[role].title}\n")
             parts.append("| variable | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When the runbooks want something done, as the recurrence rules of AWX (RFC 5545 without what AWX refuses).
+"""The days on which the runbooks want something done, as recurrence rules of AWX: RFC 5545 without what AWX refuses.
 
 AWX wants an INTERVAL in each rule, and refuses a number in front of a day: the first Saturday is BYDAY=SA;BYSETPOS=1.
 """
@@ -11,72 +11,32 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ansible_collections.ops.runbook.plugins.module_utils.console.systems import System
 
 UTC = "UTC"
 
 
 @dataclass(frozen=True)
 class Due:
-    """A procedure that is due again and again, with the answers that it gets."""
+    """A procedure that is due again and again: an entry of `schedules` in the meta/system.yml of a role.
+
+    why: the runbook's own words. utc: the runbook names UTC itself; other times are those of the people who look.
+    since: the option of the role awx, without its prefix, that holds the day to count from. answers: inputs that the
+    procedure gets.
+    """
 
     name: str
     procedure: str
-    #: The runbook's own words.
     why: str
     hour: int
     rule: str
-    #: The runbook names UTC itself; other times are those of the people who look.
     utc: bool = False
+    since: str = ""
     answers: Mapping[str, Any] = field(default_factory=dict)
-
-
-CALENDAR = (
-    Due(
-        "Monday security audit",
-        "security_audit",
-        "vertex-laravel 6: every Monday 07:00 UTC",
-        7,
-        "FREQ=WEEKLY;INTERVAL=1;BYDAY=MO",
-        utc=True,
-    ),
-    Due("Morning checklist", "dokku_status", "dokku-restant: morning checklist", 8, "FREQ=DAILY;INTERVAL=1"),
-    Due(
-        "Weekly maintenance",
-        "dokku_maintenance",
-        "dokku-restant: every Monday at 9:00 AM",
-        9,
-        "FREQ=WEEKLY;INTERVAL=1;BYDAY=MO",
-        answers={"cadence": "weekly"},
-    ),
-    Due(
-        "Monthly maintenance",
-        "dokku_maintenance",
-        "dokku-restant: first Saturday of each month",
-        9,
-        "FREQ=MONTHLY;INTERVAL=1;BYDAY=SA;BYSETPOS=1",
-        answers={"cadence": "monthly"},
-    ),
-    # Not on a day of the monthly one, which would hold the service.
-    Due(
-        "Quarterly maintenance",
-        "dokku_maintenance",
-        "dokku-restant: quarterly; on the first Sunday of the quarter",
-        9,
-        "FREQ=MONTHLY;INTERVAL=1;BYMONTH=1,4,7,10;BYDAY=SU;BYSETPOS=1",
-        answers={"cadence": "quarterly"},
-    ),
-    Due(
-        "SSH key rotation reminder",
-        "ssh_key_audit",
-        "vertex-laravel 5: every 90 days; fails, and so notifies, while a key is overdue",
-        8,
-        "FREQ=DAILY;INTERVAL=90",
-        answers={"fail_on": ["overdue"]},
-    ),
-)
 
 
 class ScheduleError(ValueError):
@@ -99,7 +59,7 @@ def rrule(due: Due, start: str, timezone: str = UTC) -> str:
     return f"DTSTART{begin} RRULE:{due.rule}"
 
 
-def due(procedures: Iterable[str]) -> list[Due]:
-    """The calendar's operations that have a procedure here."""
-    known = set(procedures)
-    return [one for one in CALENDAR if one.procedure in known]
+def due(systems: Iterable[System], procedures: Container[str]) -> list[Due]:
+    """The schedules of the systems whose procedures are among these."""
+    every = [Due(**one) for system in systems for one in system.schedules]
+    return [one for one in every if one.procedure in procedures]

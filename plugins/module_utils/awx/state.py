@@ -10,55 +10,17 @@ Each list holds the arguments of a module of the collection awx.awx. No secret i
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule as awx_schedule
 from ansible_collections.ops.runbook.plugins.module_utils.awx import survey as awx_survey
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Procedure
+from ansible_collections.ops.runbook.plugins.module_utils.console.systems import System
 
 #: The role that makes all this is operated from outside.
 ITSELF = "awx"
-#: The way of a file into a job, whose container has none: a credential writes the file and names it.
-CREDENTIAL_TYPES: tuple[dict[str, Any], ...] = (
-    {
-        "name": "ops.runbook GitHub token",
-        "description": "Token for the procedures of GitHub, in the job's environment.",
-        "kind": "cloud",
-        "inputs": {
-            "fields": [{"id": "token", "label": "Token", "type": "string", "secret": True}],
-            "required": ["token"],
-        },
-        "injectors": {"env": {"GITHUB_TOKEN": "{{ token }}"}},
-    },
-    {
-        "name": "ops.runbook new secrets",
-        "description": "New values for compose_rotate_secrets, as KEY=value lines; gives the input values_file.",
-        "kind": "cloud",
-        "inputs": {
-            "fields": [{"id": "values", "label": "Values", "type": "string", "secret": True, "multiline": True}],
-            "required": ["values"],
-        },
-        "injectors": {
-            "file": {"template": "{{ values }}"},
-            "extra_vars": {"values_file": "{{ tower.filename }}"},
-        },
-    },
-    {
-        "name": "ops.runbook backup key",
-        "description": "Private key of encrypted backups; gives the input backup_key_file.",
-        "kind": "cloud",
-        "inputs": {
-            "fields": [{"id": "key", "label": "Private key", "type": "string", "secret": True, "multiline": True}],
-            "required": ["key"],
-        },
-        "injectors": {
-            "file": {"template": "{{ key }}"},
-            "extra_vars": {"backup_key_file": "{{ tower.filename }}"},
-        },
-    },
-)
 
 
 class StateError(ValueError):
@@ -93,7 +55,7 @@ class Settings:
     notify_on: Sequence[str] = ("error",)
 
 
-def desired(procedures: Iterable[Procedure], settings: Settings) -> dict[str, Any]:
+def desired(procedures: Iterable[Procedure], systems: Collection[System], settings: Settings) -> dict[str, Any]:
     """Everything that AWX should hold, in the order in which it can be made."""
     if not settings.inventories:
         raise StateError("awx_inventories is empty: a job template needs an inventory to work on")
@@ -102,11 +64,12 @@ def desired(procedures: Iterable[Procedure], settings: Settings) -> dict[str, An
     every = [one for one in procedures if one.role != ITSELF]
     wanted = [one for one in every if _matches(one.name, settings.procedures)]
     _refuse_what_matches_nothing(every, wanted, settings)
-    scheduled, left_out = _schedules(wanted, settings) if settings.schedules else ([], [])
+    scheduled, left_out = _schedules(wanted, systems, settings) if settings.schedules else ([], [])
     workflows = [*_rollbacks(wanted, settings), *_promotions(wanted, settings)]
     return {
         "organization": {"name": settings.organization},
-        "credential_types": [dict(one) for one in CREDENTIAL_TYPES],
+        # A job's container has no files of a person: a credential writes one into it, and names it.
+        "credential_types": [dict(one) for system in systems for one in system.credential_types],
         "execution_environments": _execution_environments(settings),
         "notification_templates": [
             {
@@ -301,11 +264,13 @@ def _promotions(wanted: Sequence[Procedure], settings: Settings) -> list[Workflo
     return found
 
 
-def _schedules(wanted: Sequence[Procedure], settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
+def _schedules(
+    wanted: Sequence[Procedure], systems: Iterable[System], settings: Settings
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The schedules, and why another is not made: AWX takes none whose job would miss a required answer."""
     inputs = {one.name: one.inputs for one in wanted}
     made, left_out = [], []
-    for due in awx_schedule.due(inputs):
+    for due in awx_schedule.due(systems, inputs):
         schedule = _schedule(due, settings)
         missing = [one.name for one in inputs[due.procedure] if one.required and one.name not in schedule["extra_data"]]
         if missing:
@@ -316,9 +281,7 @@ def _schedules(wanted: Sequence[Procedure], settings: Settings) -> tuple[list[di
 
 
 def _schedule(one: awx_schedule.Due, settings: Settings) -> dict[str, Any]:
-    start = settings.schedule_start
-    if one.procedure == "ssh_key_audit" and settings.keys_rotated:
-        start = settings.keys_rotated
+    start = one.since and getattr(settings, one.since) or settings.schedule_start
     return {
         "name": one.name,
         "description": one.why,

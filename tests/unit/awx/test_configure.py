@@ -131,10 +131,11 @@ def test_a_setting_that_fits_nothing_is_refused_before_the_controller_is_asked(
 def test_the_whole_collection_is_taken(controller: Controller, tmp_path: Path) -> None:
     """Each survey, workflow and schedule of all procedures, by the rules of the stand-in."""
     from ansible_collections.ops.runbook.plugins.module_utils.awx import state as awx_state
-    from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+    from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
 
     state = awx_state.desired(
         procedures.read(ROOT, yaml.safe_load),
+        systems.read(ROOT, yaml.safe_load).values(),
         awx_state.Settings(
             organization="o",
             project="p",

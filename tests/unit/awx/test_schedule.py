@@ -1,21 +1,27 @@
-"""When schedules are due, by python-dateutil, which is what AWX itself asks."""
+"""The days on which schedules are due, by python-dateutil, which is what AWX itself asks."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
 from itertools import islice, pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 from awx_controller import Refused, refuse_rule
 from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule
-from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import CALENDAR, Due, ScheduleError
+from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import Due, ScheduleError
+from ansible_collections.ops.runbook.plugins.module_utils.console import systems
 
+SYSTEMS = systems.read(Path(__file__).resolve().parents[3], yaml.safe_load).values()
+#: Each schedule, whether its procedure is there or not.
+CALENDAR = [Due(**one) for system in SYSTEMS for one in system.schedules]
 BY_NAME = {one.name: one for one in CALENDAR}
 DAYS = st.dates(datetime.date(2020, 1, 1), datetime.date(2040, 12, 31)).map(str)
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
@@ -109,7 +115,7 @@ def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
 
 
 def test_only_what_has_a_procedure_here_is_due() -> None:
-    assert [one.name for one in schedule.due(["ssh_key_audit", "other"])] == ["SSH key rotation reminder"]
+    assert [one.name for one in schedule.due(SYSTEMS, ["ssh_key_audit", "other"])] == ["SSH key rotation reminder"]
 
 
 @pytest.mark.parametrize(

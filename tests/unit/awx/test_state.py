@@ -1,4 +1,4 @@
-"""What AWX should hold, and that AWX and the modules of awx.awx would take it."""
+"""The objects that AWX should hold, and that AWX and the modules of awx.awx would take it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import awx_controller
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils.awx import state as awx_state
 from ansible_collections.ops.runbook.plugins.module_utils.awx.state import Settings, StateError, desired
-from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
 
 ROOT = Path(__file__).resolve().parents[3]
 FOUND = procedures.read(ROOT, yaml.safe_load)
+SYSTEMS = systems.read(ROOT, yaml.safe_load).values()
 SITE: dict[str, Any] = {
     "organization": "Operations",
     "project": "ops.runbook",
@@ -37,7 +37,7 @@ MODULES = {
 
 
 def state(**settings: Any) -> dict[str, Any]:
-    return desired(FOUND, Settings(**{**SITE, **settings}))
+    return desired(FOUND, SYSTEMS, Settings(**{**SITE, **settings}))
 
 
 def whole() -> dict[str, Any]:
@@ -163,7 +163,7 @@ def test_a_schedule_whose_job_would_miss_an_answer_is_left_out_and_named() -> No
     found = state(procedures=["security_audit"], schedule_answers={"security_audit": {"repository": "example/shop"}})
     assert [one["extra_data"] for one in found["schedules"]] == [{"repository": "example/shop"}]
     assert found["schedules_left_out"] == []
-    with pytest.raises(awx_state.StateError, match="names 'security_audits'"):
+    with pytest.raises(StateError, match="names 'security_audits'"):
         state(schedule_answers={"security_audits": {}})
 
 
@@ -195,7 +195,7 @@ def test_an_inventory_without_a_path_is_somebody_elses_to_fill() -> None:
 
 
 def test_what_a_credential_gives_is_not_asked_for() -> None:
-    given = {name for one in awx_state.CREDENTIAL_TYPES for name in one["injectors"].get("extra_vars", {})}
+    given = {name for one in state()["credential_types"] for name in one["injectors"].get("extra_vars", {})}
     known = {one.name for found in FOUND for one in found.inputs}
     assert given <= known
     for one in state()["job_templates"]:
