@@ -394,17 +394,18 @@ def doctor(
     hosts, found = checks.inventory(inventory or ())
     findings.append(found)
     if limit:
-        hosts = [host for host in hosts if host in limit.split(",")]
-        if not hosts:
+        hosts = {role: [host for host in some if host in limit.split(",")] for role, some in hosts.items()}
+        if not checks.every(hosts):
             usage(f"no host of the inventory that describes a service is in '{limit}'")
-    if hosts:
+    if named := checks.every(hosts):
         out = console(stderr=True)
         if out.is_terminal:
-            with out.status(f"asking {len(hosts)} hosts"):
+            with out.status(f"asking {len(named)} hosts"):
                 asked = checks.ask(hosts, inventory or ())
         else:
             asked = checks.ask(hosts, inventory or ())
-        findings += checks.of_hosts(hosts, *asked, inventory or ())
+        # A host of two systems is looked at twice.
+        findings += dict.fromkeys(checks.of_hosts(named, *asked, inventory or ()))
     if as_json:
         typer.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
     else:

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 from ansible_runner import RunnerConfig
 
+from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import COLLECTION, GUARD
 from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import (
     NEWER,
     OLDEST_PYTHON,
@@ -30,39 +31,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered imp
     understood,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
+from ops_runbook import known
 from ops_runbook.run import call, environment, private_folder
 
 #: Seconds by which a clock may be off: a lease lasts some minutes, and both sides look at their own clock.
 SKEW = 5.0
-
-#: Needs of a host by its variables; Ansible fills them in on each host.
-ASKED = {
-    "state_dir": (
-        "{{ operation_state_dir | default('/var/lib/ops-runbook/' ~ (laravel_service | default(compose_service"
-        " | default(dokku_app | default('')))) if laravel_service is defined or compose_service is defined"
-        " or dokku_app is defined else '') }}"
-    ),
-    "tools": (
-        "{{ ([[laravel_git | default('git'), '--version'], [(laravel_php | default('php')).split()[0], '--version'],"
-        " [(laravel_composer | default('composer')).split()[0], '--version']] if laravel_service is defined else [])"
-        # `docker version` asks the engine too, and so whether this user may.
-        " + ([(compose_docker | default('docker')).split() + ['version'],"
-        " (compose_docker | default('docker')).split() + ['compose', 'version']] if compose_service is defined else [])"
-        " }}"
-    ),
-    "served": "{{ laravel_path | default('') }}",
-    # As docs/reference/sudo.md has them.
-    "rights": (
-        "{{ ([[laravel_systemctl | default('/usr/bin/systemctl'), 'reload',"
-        " laravel_php_fpm_unit | regex_replace('[.]service$', '') ~ '.service']]"
-        " if laravel_php_fpm_unit | default('') | length > 0 else [])"
-        " + ([['-u', dokku_user | default('dokku'), ('' if '/' in dokku_command | default('dokku') else '/usr/bin/')"
-        " ~ dokku_command | default('dokku')]] if dokku_app is defined else [])"
-        " + ([[dokku_backup_helper | default('/usr/local/sbin/dokku-parts')]]"
-        " if dokku_app is defined and (dokku_backup_dir is defined or dokku_backup_helper is defined"
-        " or dokku_backup_public_key is defined) else []) }}"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -120,7 +93,7 @@ def options_of(inventories: Sequence[str]) -> list[str]:
     return [part for one in inventories for part in ("-i", str(Path(one).resolve()) if Path(one).exists() else one)]
 
 
-def inventory(inventories: Sequence[str]) -> tuple[list[str], Finding]:
+def inventory(inventories: Sequence[str]) -> tuple[dict[str, list[str]], Finding]:
     """The hosts that describe a service, and what is to be said of the inventory."""
     options = options_of(inventories)
     ran = subprocess.run(
@@ -133,12 +106,13 @@ def inventory(inventories: Sequence[str]) -> tuple[list[str], Finding]:
     named = ", ".join(inventories) or unnamed()
     if ran.returncode != 0:
         said = excerpt(ran.stderr, nothing="it can't be read")
-        return [], Finding("here", "inventory", False, f"{named}: {said}", "give one that can be read: -i FILE")
+        return {}, Finding("here", "inventory", False, f"{named}: {said}", "give one that can be read: -i FILE")
     hosts = described(json.loads(ran.stdout))
     remedy = (
         "" if hosts else "describe a service: inventories/example/hosts.yml in the collection's repository shows how"
     )
-    return hosts, Finding("here", "inventory", bool(hosts), f"{named}, hosts with a service: {len(hosts)}", remedy)
+    count = len(every(hosts))
+    return hosts, Finding("here", "inventory", bool(hosts), f"{named}, hosts with a service: {count}", remedy)
 
 
 def unnamed() -> str:
@@ -152,25 +126,57 @@ def unnamed() -> str:
     return f"{named}, named by {str(origin).removeprefix('env: ')}"
 
 
-def described(listed: Mapping[str, Any]) -> list[str]:
-    """Hosts whose variables describe a service of one of the systems."""
-    marks = {"laravel_service", "compose_service", "dokku_app"}
-    return [host for host, known in listed.get("_meta", {}).get("hostvars", {}).items() if marks & {*known}]
+def described(listed: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The hosts whose variables name a service, by the role of its system."""
+    services = {one.role: one.service for one in known.procedures().values() if one.service}
+    variables = listed.get("_meta", {}).get("hostvars", {})
+    found = {role: [host for host in variables if services[role] in variables[host]] for role in services}
+    return {role: hosts for role, hosts in found.items() if hosts}
+
+
+def every(hosts: Mapping[str, Iterable[str]]) -> list[str]:
+    """The hosts of all systems, each once."""
+    return list(dict.fromkeys(host for some in hosts.values() for host in some))
 
 
 # -- the hosts -----------------------------------------------------------------------------------
 
 
-def ask(hosts: Sequence[str], inventories: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
-    """The events of one call of host_check_info on all hosts, and the exit code of Ansible."""
+def plays(hosts: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """A play for each system that looks at its hosts, as the tasks `doctor` of its role say."""
+    services = {one.role: one.service for one in known.procedures().values() if one.service}
+    return [
+        {
+            "name": role,
+            "hosts": list(some),
+            "gather_facts": False,
+            "vars": {"operation_role": COLLECTION + role, "operation_service": f"{{{{ {services[role]} }}}}"},
+            "tasks": [
+                {
+                    "name": "Look at the host",
+                    "ansible.builtin.import_role": {
+                        "name": COLLECTION + GUARD,
+                        "tasks_from": "doctor",
+                        "rolespec_validate": False,
+                    },
+                }
+            ],
+        }
+        for role, some in hosts.items()
+        if some
+    ]
+
+
+def ask(hosts: Mapping[str, Sequence[str]], inventories: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+    """The events of one run that looks at all hosts, and the exit code of Ansible."""
     raw: list[dict[str, Any]] = []
     with private_folder() as private:
+        playbook = private / "doctor.yml"
+        playbook.write_text(json.dumps(plays(hosts)), encoding="utf-8")
         config = RunnerConfig(
             private_data_dir=str(private),
             project_dir=os.getcwd(),
-            module="ops.runbook.host_check_info",
-            module_args=json.dumps(ASKED),
-            host_pattern=",".join(hosts),
+            playbook=str(playbook),
             cmdline=shlex.join(options_of(inventories)) or None,
             envvars={**environment(private / "stop", 120, False), "ANSIBLE_STDOUT_CALLBACK": "minimal"},
             quiet=True,
@@ -181,7 +187,7 @@ def ask(hosts: Sequence[str], inventories: Sequence[str]) -> tuple[list[dict[str
 
 
 def of_hosts(
-    hosts: Sequence[str], events: Sequence[Mapping[str, Any]], code: int = 0, inventories: Sequence[str] = ()
+    hosts: Collection[str], events: Sequence[Mapping[str, Any]], code: int = 0, inventories: Sequence[str] = ()
 ) -> Iterator[Finding]:
     """Findings about each host, from the events. code: of Ansible, which may have failed before it asked any."""
     ping = shlex.join(["ansible", *options_of(inventories)]) + " {} -m ansible.builtin.ping -vvv"
@@ -202,7 +208,7 @@ def of_hosts(
             yield Finding(host, "python" if old else "reachable", False, " ".join(reason(found).split()), remedy)
         elif event["event"] == "runner_on_ok":
             answered.add(host)
-            yield from of_host(host, result, begun.get(host, _seconds(event)), _seconds(event))
+            yield from of_host(host, result, begun.get(host, _seconds(event)), _seconds(event), str(data.get("play")))
     if code and not answered:
         said = excerpt("\n".join(str(event.get("stdout") or "") for event in events), nothing=f"ended with {code}")
         yield Finding("here", "ansible", False, said, ping.format("all"))
@@ -212,7 +218,7 @@ def of_hosts(
             yield Finding(host, "reachable", False, "it did not answer", ping.format(host))
 
 
-def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float) -> Iterator[Finding]:
+def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float, role: str) -> Iterator[Finding]:
     """asked and answered: when, by the clock of this machine; the host looked at its own in between."""
     yield Finding(host, "reachable", True, f"as {result['user']}")
     good = _numbers(result["python"])[:2] >= OLDEST_PYTHON
@@ -242,7 +248,7 @@ def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float)
             )
         yield Finding(host, "umask", True, seen)
     for tool, version in (result.get("tools") or {}).items():
-        remedy = "" if version else _missing(tool, str(result["user"]))
+        remedy = "" if version else _missing(tool, str(result["user"]), role)
         yield Finding(host, tool, bool(version), version or "does not run", remedy)
     for right in result.get("rights") or []:
         words = right["command"]
@@ -253,10 +259,10 @@ def of_host(host: str, result: Mapping[str, Any], asked: float, answered: float)
         yield Finding(host, "sudo", right["allowed"], command, remedy)
 
 
-def _missing(tool: str, user: str) -> str:
-    if tool.split()[-1] == "docker":
-        return f"start it there, or let {user} use it, who is as good as root then: sudo usermod -aG docker {user}"
-    return f"install it there, or say where it is: laravel_{tool} and others in the inventory"
+def _missing(tool: str, user: str, role: str) -> str:
+    name = tool.rpartition("/")[2]
+    remedy = known.systems()[role].remedies.get(name) or f"install it there, or give {role}_{name} in the inventory"
+    return remedy.format(user=user)
 
 
 def _seconds(event: Mapping[str, Any]) -> float:

@@ -126,7 +126,6 @@ SPEAK_OF_A_SYSTEM = {
     "hotfix/merges.py": "the program by which each forge takes a request to merge",
     "secrets/names.py": "the letters with which the tokens of each issuer begin",
     "text/ways.py": "the programs that a way forward may type on a host",
-    "ops_runbook/doctor.py": "which programs and rights a host of each system needs",
 }
 
 

@@ -88,6 +88,8 @@ class Procedure:
     description: str = ""
     #: Lines to type, with what they do beside them; the rest of its comment.
     examples: tuple[str, ...] = ()
+    #: The variable of the inventory that names the service; empty where the procedure changes none.
+    service: str = ""
 
     @property
     def changes(self) -> bool:
@@ -362,7 +364,14 @@ def procedure(name: str, text: str, plays: Plays, specs: Specs, guard_defaults: 
         ),
         description=plain(own.get("description") or own.get("short_description", "")),
         examples=examples,
+        service=_variable(variables.get("operation_service")) if guarded else "",
     )
+
+
+def _variable(value: Any) -> str:
+    """The variable that is the whole of a template; empty where more stands there."""
+    found = re.fullmatch(r"\{\{ *(\w+) *\}\}", str(value))
+    return found[1] if found else ""
 
 
 def _role_of(play: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:

@@ -18,8 +18,9 @@ class System:
 
     title: its name for people. about: one line on its package of module_utils, which has the role's name; empty where
     there is none. modules: how modules take a service, for `make generate`. paths: kinds of the variables that are
-    joined to a folder, see host/held_path.py. schedules: see awx/schedule.py. credential_types: those of AWX that its
-    procedures need, in the words of awx.awx.credential_type.
+    joined to a folder, see host/held_path.py. remedies: words of `ops-runbook doctor` about a tool that does not run,
+    by the tool; {user} stands for the user of Ansible there. schedules: see awx/schedule.py. credential_types: those of
+    AWX that its procedures need, in the words of awx.awx.credential_type.
     """
 
     role: str
@@ -27,6 +28,7 @@ class System:
     about: str = ""
     modules: Mapping[str, Any] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, str] = field(default_factory=dict)
     schedules: Sequence[Mapping[str, Any]] = ()
     credential_types: Sequence[Mapping[str, Any]] = ()
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.ops.runbook.plugins.module_utils.host import prerequisites
 from ops_runbook import known
-from ops_runbook.doctor import ASKED, SKEW, ask, described, here, inventory, of_host, of_hosts, versions
+from ops_runbook.doctor import SKEW, ask, described, every, here, inventory, of_host, of_hosts, versions
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -81,7 +82,8 @@ def test_the_umask_of_the_login_is_looked_at(tmp_path: Path, mask: int, hides: b
     finally:
         os.umask(before)
     assert found == {"mask": f"{mask:03o}", "hides": hides}
-    said = next(found for found in of_host("web1", answer(umask=found), 1000.0, 1000.1) if found.what == "umask")
+    findings = of_host("web1", answer(umask=found), 1000.0, 1000.1, "laravel")
+    said = next(finding for finding in findings if finding.what == "umask")
     assert ("by hand" in said.seen) is hides
     assert prerequisites.look("", [], [], str(tmp_path / "none"))["umask"] is None
 
@@ -104,7 +106,7 @@ SERVICES: dict[str, tuple[dict[str, str], list[list[str]], list[list[str]]]] = {
         [["/usr/bin/systemctl", "reload", "php8.3-fpm.service"]],
     ),
     "Laravel without php-fpm": (
-        {"laravel_service": "x", "laravel_php": "php8.3 -d a=b", "laravel_php_fpm_unit": ""},
+        {"laravel_service": "x", "laravel_php": "php8.3 -d a=b"},
         [["git", "--version"], ["php8.3", "--version"], ["composer", "--version"]],
         [],
     ),
@@ -122,12 +124,24 @@ SERVICES: dict[str, tuple[dict[str, str], list[list[str]], list[list[str]]]] = {
 }
 
 
+def templated(templar: Templar, value: Any) -> Any:
+    if isinstance(value, list):
+        return [templated(templar, one) for one in value]
+    return templar.template(trust_as_template(value))
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_host_is_asked_for_what_its_services_need(name: str) -> None:
     variables, tools, rights = SERVICES[name]
-    templar = Templar(DataLoader(), variables=variables)
-    assert templar.template(trust_as_template(ASKED["tools"])) == tools
-    assert templar.template(trust_as_template(ASKED["rights"])) == rights
+    (role,) = described({"_meta": {"hostvars": {"web1": variables}}})
+    defaults = yaml.safe_load((ROOT / f"roles/{role}/defaults/main.yml").read_text())
+    host = {"inventory_hostname": "web1", "hostvars": {"web1": variables}}
+    templar = Templar(DataLoader(), variables={**defaults, **variables, **host})
+    (task,) = yaml.safe_load((ROOT / f"roles/{role}/tasks/doctor.yml").read_text())
+    asked = task["ops.runbook.host_check_info"]
+    assert [templated(templar, one) for one in asked.get("tools", [])] == tools
+    assert templated(templar, asked.get("rights", [])) == rights
+    assert asked["state_dir"] == "{{ operation_state_dir }}"
 
 
 def test_the_page_of_the_rights_has_what_a_host_is_asked_for() -> None:
@@ -159,6 +173,7 @@ def answer(**more: Any) -> dict[str, Any]:
     }
 
 
+#: The answer of a host, what is bad, and words of its remedy; the role is that of Laravel unless another is named.
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an old python": ({"python": "3.8.10"}, "python", "ansible_python_interpreter"),
     "a clock that is ahead": ({"time": 1001.0 + SKEW + 1}, "clock", "timedatectl"),
@@ -184,13 +199,14 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 def test_a_host_that_has_everything_is_well() -> None:
-    assert [finding.what for finding in of_host("web1", answer(), 999.0, 1001.0) if not finding.ok] == []
+    assert [finding.what for finding in of_host("web1", answer(), 999.0, 1001.0, "laravel") if not finding.ok] == []
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_is_named_with_what_to_do(name: str) -> None:
     more, what, remedy = FAULTS[name]
-    (bad,) = [finding for finding in of_host("web1", answer(**more), 999.0, 1001.0) if not finding.ok]
+    role = "compose" if what == "docker" else "laravel"
+    (bad,) = [finding for finding in of_host("web1", answer(**more), 999.0, 1001.0, role) if not finding.ok]
     assert (bad.where, bad.what) == ("web1", what)
     assert remedy in bad.remedy
 
@@ -219,9 +235,30 @@ def test_this_machine_is_well() -> None:
     assert [finding for finding in here(known.collection()) if not finding.ok and finding.what != "ssh agent"] == []
 
 
+def test_a_host_of_two_systems_is_looked_at_for_both(tmp_path: Path) -> None:
+    known = "ansible_connection: local, ansible_python_interpreter: '{{ ansible_playbook_python }}'"
+    known += f", laravel_service: shop, compose_service: stack, compose_docker: {tmp_path}/docker"
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{here: {{{known}}}}}}}\n")
+    hosts, _found = inventory([str(tmp_path / "hosts.yml")])
+    assert hosts == {"compose": ["here"], "laravel": ["here"]}
+    found = list(of_hosts(every(hosts), ask(hosts, [str(tmp_path / "hosts.yml")])[0]))
+    folders = [one.seen.split()[0] for one in found if one.what == "state folder"]
+    assert folders == ["/var/lib/ops-runbook/stack", "/var/lib/ops-runbook/shop"]
+    (engine,) = [one for one in found if one.what == f"{tmp_path}/docker"]
+    assert not engine.ok and "usermod -aG docker" in engine.remedy
+    assert {"git", "php"} <= {one.what for one in found}
+
+
 def test_hosts_without_a_service_are_not_asked() -> None:
     listed = {"_meta": {"hostvars": {"web1": {"laravel_service": "vertex"}, "db1": {}, "app1": {"dokku_app": "x"}}}}
-    assert described(listed) == ["web1", "app1"]
+    assert described(listed) == {"dokku": ["app1"], "laravel": ["web1"]}
+    assert every({"dokku": ["app1", "web1"], "laravel": ["web1"]}) == ["app1", "web1"]
+
+
+def test_every_system_with_a_service_of_the_inventory_is_looked_at() -> None:
+    roles = {one.role for one in known.procedures().values() if one.service}
+    assert roles >= {"laravel", "compose", "dokku"}
+    assert [role for role in roles if not (ROOT / f"roles/{role}/tasks/doctor.yml").is_file()] == []
 
 
 def test_a_tool_that_failed_is_not_a_host_that_did_not_answer() -> None:
@@ -238,11 +275,13 @@ def test_a_relative_inventory_is_found_from_the_folder_of_a_run(
     known = "ansible_connection: local, laravel_service: x, ansible_python_interpreter: '{{ ansible_playbook_python }}'"
     (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{here: {{{known}}}}}}}\n")
     hosts, found = inventory(["hosts.yml"])
-    assert hosts == ["here"] and found.ok
+    assert hosts == {"laravel": ["here"]} and found.ok
     events, _ = ask(hosts, ["hosts.yml"])
     assert [one["event"] for one in events if one["event"].startswith("runner_on_")][-1] == "runner_on_ok"
-    (reached, *_) = of_hosts(hosts, events)
+    (reached, *more) = of_hosts(every(hosts), events)
     assert reached.ok, reached
+    assert "/var/lib/ops-runbook/x" in {one.what: one.seen for one in more}["state folder"]
+    assert {"git", "php", "composer", "umask"} - {one.what for one in more} == {"umask"}
 
 
 @pytest.mark.parametrize("way", ["environment", "ansible.cfg"])
