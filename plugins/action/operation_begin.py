@@ -23,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import (
     fleet,
     own_procedures,
     procedures,
+    systems,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock, held_path
@@ -73,7 +74,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except fleet.BatchInvalid as error:
             return [str(error)]
         taken = _taken(variables.get("operation_playbook"))
-        return self._strangers(taken, variables) or self._wrong(options, taken, variables)
+        paths = systems.of_role(self._beside(arguments["role"]), plain_yaml.load).paths
+        return self._strangers(taken, variables) or self._wrong(options, taken, variables, paths)
 
     def _strangers(self, taken: procedures.Taken | None, variables: Mapping[str, Any]) -> list[str]:
         """Variables of the inventory that look like ours and are not."""
@@ -86,15 +88,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return operator_inputs.inventory_refusals(sorted(names), taken)
 
     def _options(self, role: str, procedure: str) -> dict[str, Any]:
-        own = Path(self._task._role.get_role_path())
-        # The roles of one collection are side by side.
-        other = own.parent / role.rpartition(".")[2]
-        return {**_options(own, "open"), **_options(other, procedure)}
+        return {**_options(Path(self._task._role.get_role_path()), "open"), **_options(self._beside(role), procedure)}
+
+    def _beside(self, role: str) -> Path:
+        """The folder of another role; those of one collection are side by side."""
+        return Path(self._task._role.get_role_path()).parent / role.rpartition(".")[2]
 
     def _wrong(
-        self, options: Mapping[str, Any], taken: procedures.Taken | None, variables: Mapping[str, Any]
+        self,
+        options: Mapping[str, Any],
+        taken: procedures.Taken | None,
+        variables: Mapping[str, Any],
+        paths: Mapping[str, str],
     ) -> list[str]:
-        """Inputs that are missing, can't be resolved, or can't have their value."""
+        """Inputs that are missing, can't be resolved, or can't have their value.
+
+        paths: the kinds of those that are joined to a folder.
+        """
         given, unresolved = self._resolved(options, variables)
         # An empty text is an input that was not typed; if it is required, a problem says so.
         missing = [
@@ -117,7 +127,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
         problems += [text for text in wrong.values() if text]
         values = {name: value for name, value in values.items() if not wrong[name]}
-        return [*problems, *_of_validation(options, values, quiet=bool(problems))]
+        validated, more = _validated(options, values)
+        problems += more
+        # A path that leads out of its folder is refused here, while no host has seen it.
+        return problems or held_path.inventory_problems(validated, paths)
 
     def _resolved(
         self, options: Mapping[str, Any], variables: Mapping[str, Any]
@@ -135,8 +148,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return given, unresolved
 
 
-def _of_validation(options: Mapping[str, Any], values: Mapping[str, Any], quiet: bool) -> list[str]:
-    """Problems by Ansible's own validation and by the rules for paths; those of paths only if nothing else is wrong."""
+def _validated(options: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values as Ansible's own validation has them, and the problems that it finds."""
     # Requirements were looked at before, and defaults are templates that the role fills in.
     checked = {
         name: {key: value for key, value in options[name].items() if key not in ("required", "default")}
@@ -145,8 +158,7 @@ def _of_validation(options: Mapping[str, Any], values: Mapping[str, Any], quiet:
     given = {name: value for name, value in values.items() if value != "" or "choices" not in checked[name]}
     validated = ArgumentSpecValidator(checked).validate(given)
     problems = argument_errors.sentences(validated.error_messages, checked, given) if validated.error_messages else []
-    # A path that leads out of its folder is refused here, while no host has seen it.
-    return problems if problems or quiet else held_path.inventory_problems(validated.validated_parameters)
+    return validated.validated_parameters, problems
 
 
 def _options(role: Path, entry_point: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ SPEAK_OF_A_SYSTEM = {
     "destructive/": "which commands of which tools destroy data is what this package knows",
     "docker/registry.py": "the variables by which the login to a registry is given",
     "host/actor.py": "the variables by which a runner of CI says who started it",
-    "host/held_path.py": "the variables of inventories that are joined to a folder; a new one gets its line there",
+    "host/held_path.py": "the paths that each release of an application has for itself",
     "host/serving_umask.py": "the file that a web server looks for first",
     "hotfix/merges.py": "the program by which each forge takes a request to merge",
     "secrets/names.py": "the letters with which the tokens of each issuer begin",

@@ -5,7 +5,7 @@ Of each role:
     roles/<role>/meta/argument_specs.yml       between marks, the options that several roles have: shared/*.yml
     roles/<role>/defaults/main.yml             each option with its default
 
-Of a role that describes a service (`SYSTEMS`), too:
+Of a role that describes a service (`modules` of its meta/system.yml), too:
 
     roles/<role>/vars/main.yml                 between marks, the service as its modules take it
     roles/<role>/tasks/<look>.yml              between marks, the limits of its look, as its module takes them
@@ -32,6 +32,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.ops.runbook.plugins.module_utils.console import systems
 from tools.generate.marks import between
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +64,7 @@ Options = Mapping[str, tuple[str, Option]]
 
 @dataclass(frozen=True)
 class System:
-    """A role whose service is handed to modules as one option.
+    """The `modules` of a role's meta/system.yml: how its modules take a service as one option.
 
     what: names the service in a sentence. look: the entry point that looks at it. apart: options of the block
     `&service` that modules do not take. beside: options outside of that block that they take. names: the modules' own
@@ -78,29 +79,21 @@ class System:
     alone: tuple[tuple[str, str], ...] = ()
 
 
-SYSTEMS = {
-    "laravel": System(
-        "a Laravel service", "status", ("environment", "migrate_on"), names=(("service", "name"), ("services", "units"))
-    ),
-    "compose": System(
-        "a Compose service",
-        "diagnose",
-        ("environment", "migrate_on", "registry_password", "registry_logins"),
-        ("inside_health", "settle", "wait_timeout"),
-        (("service", "name"),),
-    ),
-    "dokku": System(
-        "an app of Dokku",
-        "status",
-        ("environment",),
-        ("settle",),
-        (
-            ("certificate_warn_days", "certificate_warn"),
-            ("certificate_critical_days", "certificate_critical"),
-        ),
-        (("app", "app"), ("command", "command"), ("user", "user"), ("command_timeout", "timeout")),
-    ),
-}
+def described() -> dict[str, System]:
+    """The roles that say in their meta/system.yml how modules take a service."""
+    return {
+        role: System(**{key: settled(value) for key, value in one.modules.items()})
+        for role, one in systems.read(ROOT, yaml.safe_load).items()
+        if one.modules
+    }
+
+
+def settled(value: Any) -> Any:
+    """A value that a dataclass may keep: a tuple of words, or of pairs."""
+    return value if isinstance(value, str) else tuple(value.items() if isinstance(value, dict) else value)
+
+
+SYSTEMS = described()
 
 
 # -- the argument specs ------------------------------------------------------------------------------

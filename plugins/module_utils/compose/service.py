@@ -239,7 +239,8 @@ class ComposeService:
             "compose_pin_file": self.description.pin_file,
             "compose_env_file": self.description.env_file,
         }
-        for wrong in held_path.inventory_problems(named):
+        kinds = {"compose_files": "paths", "compose_pin_file": "path", "compose_env_file": "path"}
+        for wrong in held_path.inventory_problems(named, kinds):
             way = (f"{wrong.partition(':')[0]}=<name>", f"names a file in {self.description.project_dir}")
             raise Refused(Refusal("path_outside", wrong, (way,)))
 

@@ -91,37 +91,30 @@ def _holds(outer: str, inner: str) -> bool:
     return inner == outer or inner.startswith(f"{outer}/")
 
 
-#: Variables of inventories that are joined to a folder, with what they must be.
-_RULES: Mapping[str, str] = {
-    "laravel_service": "name",
-    "compose_service": "name",
-    "dokku_app": "name",
-    "dokku_backup_id": "name",
-    "operation_service": "name",
-    "laravel_shared": "shared",
-    "compose_files": "paths",
-    "compose_pin_file": "path",
-    "compose_env_file": "path",
-    # Its last part names the folder that it becomes on the host.
-    "dokku_backup_from": "last",
-}
+#: What the service of every system is called: the folder of its state has that name.
+OF_EVERY_SYSTEM: Mapping[str, str] = {"operation_service": "name"}
 
 
-def inventory_problems(variables: Mapping[str, Any]) -> list[str]:
-    """Problems of the paths among an inventory's variables, each as a sentence without its full stop."""
+def inventory_problems(variables: Mapping[str, Any], kinds: Mapping[str, str]) -> list[str]:
+    """Problems of the paths among an inventory's variables, each as a sentence without its full stop.
+
+    kinds: the variables that are joined to a folder. A `name` is one part of a path, a `path` leads down from the
+    folder, `paths` are several, the `last` part of a longer path becomes a name, and `shared` paths are those that
+    releases side by side have in common.
+    """
     found = []
-    for name, rule in _RULES.items():
+    for name, kind in {**kinds, **OF_EVERY_SYSTEM}.items():
         value = variables.get(name)
-        if value is None or value == "" and rule in ("name", "last"):
+        if value is None or value == "" and kind in ("name", "last"):
             # A required path that is missing has a message of its own.
             continue
-        if rule == "shared":
+        if kind == "shared":
             why = shared_problem(value)
-        elif rule == "paths":
+        elif kind == "paths":
             why = next((f"{item!r} {problem(item)}" for item in value if problem(item)), "")
         else:
             last = str(value).rstrip("/").rpartition("/")[2]
-            why = {"path": problem, "name": name_problem, "last": name_problem}[rule](last if rule == "last" else value)
+            why = {"path": problem, "name": name_problem, "last": name_problem}[kind](last if kind == "last" else value)
             why = why and f"{value!r} {why}"
         if why:
             found.append(f"{name}: {why}")

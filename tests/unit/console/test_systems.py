@@ -34,6 +34,18 @@ def test_a_schedule_is_of_a_procedure_of_its_role_and_answers_its_inputs(role: s
         assert due.since in ("", *(one.name for one in fields(Settings)))
 
 
+@pytest.mark.parametrize("role", SYSTEMS)
+def test_a_path_is_an_option_of_its_role_and_of_a_known_kind(role: str) -> None:
+    entries = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())["argument_specs"]
+    assert {*SYSTEMS[role].paths} <= {name for entry in entries.values() for name in entry.get("options", {})}
+    assert {*SYSTEMS[role].paths.values()} <= {"name", "path", "paths", "last", "shared"}
+
+
+def test_the_name_of_a_service_is_one_part_of_a_path() -> None:
+    services = {one.service: one.role for one in FOUND.values() if one.service}
+    assert {SYSTEMS[role].paths[name] for name, role in services.items()} == {"name"}
+
+
 def test_an_unknown_fact_is_refused(tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta/system.yml").write_text("title: X\nschedule: []\n")

@@ -17,6 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.ops.runbook.plugins.module_utils.console import systems
 from ansible_collections.ops.runbook.plugins.module_utils.host import held_path
 from ansible_collections.ops.runbook.plugins.module_utils.host.held_path import OutOfFolder
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import ReleaseStore
@@ -83,6 +84,14 @@ def test_what_is_accepted_lies_below_the_folder_and_apart(shared: list[str]) -> 
     assert not [(a, b) for a in places for b in places if a is not b and (a + "/").startswith(b + "/")]
 
 
+#: The variables of every system.
+KINDS = {
+    name: kind
+    for system in systems.read(Path(__file__).resolve().parents[3], yaml.safe_load).values()
+    for name, kind in system.paths.items()
+}
+
+
 @pytest.mark.parametrize(
     ("variables", "wrong"),
     [
@@ -104,7 +113,7 @@ def test_what_is_accepted_lies_below_the_folder_and_apart(shared: list[str]) -> 
     ],
 )
 def test_a_path_of_the_inventory_that_leads_out_is_named(variables: dict[str, Any], wrong: list[str]) -> None:
-    found = held_path.inventory_problems(variables)
+    found = held_path.inventory_problems(variables, KINDS)
     assert len(found) == len(wrong)
     assert all(text.startswith(begin) for text, begin in zip(found, wrong))
 
