@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ import pytest
 import yaml
 from code_files import COMMAND, RULES, called, shown
 from code_files import PLUGINS as PLUGIN_FILES
+
+from tools import floors
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = "ansible_collections.ops.runbook.plugins."
@@ -106,12 +107,10 @@ def test_a_decision_is_seen(text: str) -> None:
 
 # -- the core names no system --------------------------------------------------------------------
 
-FLOORS: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0][
-    "layers"
-]
-_SYSTEMS = next(number for number, floor in enumerate(FLOORS) if "laravel" in floor)
-SYSTEMS = FLOORS[_SYSTEMS].split(" | ")
-BELOW = {package for floor in FLOORS[_SYSTEMS + 1 :] for package in floor.split(" | ")}
+FLOORS = floors.floors()
+_SYSTEMS = next(number for number, floor in enumerate(FLOORS) if floors.ONE in floor)
+SYSTEMS = FLOORS[_SYSTEMS]
+BELOW = {package for floor in FLOORS[_SYSTEMS + 1 :] for package in floor}
 #: A name ends where its letters do: `compose` is no part of `composed`, and is one of `compose_file` and `_COMPOSE`.
 _NAMES = re.compile(rf"(?i)(?<![a-z])({'|'.join([*SYSTEMS, 'composer', 'artisan', 'alembic', 'php'])})(?![a-z])")
 CORE = [path for path in [*RULES, *COMMAND] if path in COMMAND or called(path).partition("/")[0] in BELOW]

@@ -15,6 +15,7 @@ import yaml
 from code_files import shown
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from tools import floors
 from tools.generate import architecture, inventory, pages, service_options
 
 PLUGINS = "ansible_collections.ops.runbook.plugins.module_utils"
@@ -86,5 +87,5 @@ def test_a_default_means_in_yaml_what_it_was(value: Any, expected: str | None) -
 
 
 def test_each_package_is_in_the_picture() -> None:
-    packages = {name for floor in architecture.floors() for name in floor}
-    assert {*architecture.arrows()} == {*architecture.TITLES} == packages
+    packages = {name for floor in floors.floors() for name in floor}
+    assert {*architecture.arrows()} == {*architecture.CORE, *floors.described()} == packages

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.floors import described, floors
 from tools.generate.marks import between
 from tools.generate.service_options import ROOT
 
@@ -14,8 +14,8 @@ RULES = ROOT / "plugins/module_utils"
 PREFIX = "ansible_collections.ops.runbook.plugins.module_utils."
 PAGE = ROOT / "docs/develop/architecture.md"
 
-#: What each package is for.
-TITLES = {
+#: The purpose of each package of the core. A system has its own in the meta/system.yml of its role.
+CORE = {
     "secrets": "finds and masks secrets, by value, by name and by shape",
     "text": "text from outside: bounded, shortened, read as JSON, made fit for a screen; how a way forward is written",
     "destructive": "which commands destroy data, in which kinds of files",
@@ -28,21 +28,10 @@ TITLES = {
     "backup": "manifest, store, sealing, retention, proof of a dump",
     "sshd": "which keys let whom in, read as sshd reads them",
     "console": "the controller's side of a run: decisions over all hosts, inputs, the catalogue of procedures, screens",
-    "laravel": "a Laravel service on a VM, in place or with releases side by side",
-    "compose": "a stack of Docker Compose, pinned by digest, with Alembic",
-    "dokku": "apps of a Dokku host",
-    "github": "settings, secrets, workflows and release tags of a repository",
     "ssh_keys": "the rotation of the key that CI deploys with",
     "security": "known holes of dependencies, open advisories, the weekly verdict",
     "awx": "job templates, surveys and schedules of AWX",
 }
-
-
-def floors() -> list[list[str]]:
-    """The packages, the highest floor first, as import-linter holds them."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (layers,) = (one["layers"] for one in settings["contracts"] if one.get("containers") == [PREFIX[:-1]])
-    return [layer.split(" | ") for layer in layers]
 
 
 def arrows() -> dict[str, set[str]]:
@@ -58,12 +47,12 @@ def arrows() -> dict[str, set[str]]:
 
 def picture() -> Iterator[str]:
     """The table between the marks of the page."""
-    found, order = arrows(), [name for floor in floors() for name in floor]
+    found, order, titles = arrows(), [name for floor in floors() for name in floor], {**CORE, **described()}
     yield from ["| floor | package | what it is for | imports |", "|---|---|---|---|"]
     for number, floor in zip(range(len(floors()), 0, -1), floors()):
         for name in floor:
             needs = ", ".join(one for one in order if one in found.get(name, ()))
-            yield f"| {number} | `{name}` | {TITLES[name]} | {needs or '-'} |"
+            yield f"| {number} | `{name}` | {titles[name]} | {needs or '-'} |"
 
 
 def files() -> Iterator[tuple[Path, str]]:
