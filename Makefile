@@ -10,9 +10,9 @@ VENV ?= .venv
 PYTHONS ?= 3.11 3.12 3.13
 # What `make molecule` runs, on hosts that are made once.
 SCENARIOS ?= laravel releases fleet load faults
-# `command` and `strangers` use these hosts too, and the next ones have hosts of their own. All of them take hours more, so
-# they are asked for: make molecule SCENARIOS="compose dokku"
-OWN_HOSTS := compose dokku ssh_keys mesh
+# `command` and `strangers` use these hosts too. A scenario with an inventory of its name has hosts of its own. All of them
+# take hours more, so they are asked for: make molecule SCENARIOS="compose dokku"
+OWN_HOSTS := $(filter $(notdir $(wildcard molecule/*)),$(notdir $(wildcard inventories/*)))
 BIN := $(abspath $(VENV))/bin
 # A world-writable checkout or an exported collections path would switch ansible.cfg off.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
