@@ -116,6 +116,21 @@ def test_the_page_about_reliability_is_as_its_run_writes_it() -> None:
     assert len(rows) > 50 and writer["render"](rows) == text
 
 
+def test_the_mutations_of_the_page_about_reliability_are_of_code_that_is_there() -> None:
+    """`Guard.phase` is the method of a class, `lease.standing` the function of a file, `durable_file` a file."""
+    files = list(ROOT.glob("plugins/**/*.py"))
+    defined = re.findall(
+        r"(?:def|class) (\w+)|^(\w+)\b.* = ", "".join(path.read_text() for path in files), re.MULTILINE
+    )
+    known = {name for names in defined for name in names} | {path.stem for path in files}
+    table = [line for line in (ROOT / "docs/proof/reliability.md").read_text().splitlines() if line.endswith(" |")]
+    named = {name for line in table for name in re.findall(r"[(, ]`([\w/.]+)`", line.rsplit(" | ", 1)[1])}
+    assert len(named) > 10
+    assert [
+        name for name in named if not name.endswith(".yml") and not {*name.split("/")[-1].split(".")} <= known
+    ] == []
+
+
 def test_the_page_about_performance_has_the_texts_of_its_writer() -> None:
     path = ROOT / "tools/bench/report.py"
     (texts,) = (

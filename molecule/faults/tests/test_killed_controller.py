@@ -109,7 +109,7 @@ def test_controller_killed_while_the_host_plans(lab: Lab, row: Callable[..., Non
         holds="while the host plans, it is at work; then it waits for a controller that does not answer",
         outcome="refused (lease_held): at work on this host, then: between two steps; then succeeded, v1.1.0",
         command=f"{SAME} -e lock_takeover=<id>",
-        mutation="nobody looks for a running process (`Guard.is_running`)",
+        mutation="nobody looks for a running process (`RunningLock.is_held_by_another`)",
     )
 
 
