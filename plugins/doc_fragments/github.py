@@ -44,6 +44,9 @@ attributes:
   diff_mode:
     description: Returns what differs, without values that are secret.
     support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
 notes:
   - It runs where it is called; C(delegate_to=localhost) is what one wants.
   - A written setting is read back. An answer of GitHub without an error is not a proof.

@@ -20,9 +20,6 @@ attributes:
     details: Nothing is ever changed.
   diff_mode:
     support: none
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 seealso:
   - module: ops.runbook.dependency_audit_info
 """

@@ -92,10 +92,6 @@ options:
   allow_fork_syncing:
     description: Whether a locked branch of a fork may be brought up to date.
     type: bool
-attributes:
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 seealso:
   - module: ops.runbook.github_ruleset
 """

@@ -62,10 +62,6 @@ options:
     description: Patterns of tags.
     type: list
     elements: str
-attributes:
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 seealso:
   - module: ops.runbook.github_secret
 """

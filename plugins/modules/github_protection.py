@@ -58,10 +58,6 @@ options:
         description: The environment that has it. Without one it is the repository's own.
         type: str
         default: ""
-attributes:
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 seealso:
   - module: ops.runbook.github_secret
 """

@@ -49,8 +49,6 @@ options:
     default: []
 attributes:
   idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
     details: Where O(branch) has moved on and O(commit) is not given, it fails with V(tag_exists).
 """
 

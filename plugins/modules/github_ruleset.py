@@ -73,10 +73,6 @@ options:
         type: str
         choices: [always, pull_request]
         default: always
-attributes:
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 seealso:
   - module: ops.runbook.github_branch_protection
 """

@@ -77,7 +77,6 @@ options:
     elements: str
 attributes:
   idempotent:
-    description: A second run with the same options changes nothing.
     support: partial
     details: With O(update=always) each run writes the value, because GitHub does not show which one is there.
 seealso:

@@ -31,10 +31,6 @@ options:
   dependabot_security_updates:
     description: Whether Dependabot proposes updates for them. Switched on, it brings O(dependabot_alerts) with it.
     type: bool
-attributes:
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

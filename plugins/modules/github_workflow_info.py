@@ -68,9 +68,6 @@ attributes:
     details: Nothing is ever changed.
   diff_mode:
     support: none
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 seealso:
   - module: ops.runbook.github_workflow_run
 """

@@ -90,7 +90,6 @@ attributes:
   diff_mode:
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: partial
     details: With O(run_id). A dispatch starts a run each time.
 """

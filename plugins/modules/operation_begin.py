@@ -16,13 +16,8 @@ description:
     message what Ansible's own validation of a role says with the whole specification printed behind it.
   - Makes an id for the operation, and says who runs it. Of several hosts the id of the first one is used for all.
 author: ops.runbook contributors (@ops-runbook)
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Shows what would change.
-    support: none
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   role:
     description: Role that offers the procedure, by its full name.

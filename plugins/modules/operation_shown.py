@@ -14,13 +14,8 @@ description:
     this shows it.
   - Runs on the controller; no host is contacted.
 author: ops.runbook contributors (@ops-runbook)
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Shows what would change.
-    support: none
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   result:
     description: What the hidden task registered. It must not have a secret.

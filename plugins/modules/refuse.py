@@ -13,13 +13,8 @@ description:
     failures twice, once with an excerpt of the file that the task is from.
   - Runs on the controller; no host is contacted.
 author: ops.runbook contributors (@ops-runbook)
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Shows what would change.
-    support: none
+extends_documentation_fragment:
+  - ops.runbook.look
 options:
   text:
     description: The reason and what to type next. It may have several lines.
