@@ -12,6 +12,10 @@ Of a role that describes a service (`modules` of its meta/system.yml), too:
     plugins/module_utils/<role>/options.py     both as argument specs, and as dataclasses
     plugins/doc_fragments/<role>.py            and as documentation
 
+Of a role that hands all its options on as one variable (`SETTINGS`), too:
+
+    roles/<role>/vars/main.yml                 between marks, that variable
+
 `make generate` writes them; a test of tests/sanity fails where they differ.
 """
 
@@ -94,6 +98,10 @@ def settled(value: Any) -> Any:
 
 
 SYSTEMS = described()
+
+
+#: Roles that hand all options of an entry point on as one variable, without the role's name in front.
+SETTINGS = {"awx": "main"}
 
 
 # -- the argument specs ------------------------------------------------------------------------------
@@ -437,3 +445,8 @@ def files() -> Iterator[tuple[Path, str]]:
         yield look, between(*marks("limits"), filled(limits(role)), look.read_text(encoding="utf-8"), " " * 4)
         yield ROOT / f"plugins/module_utils/{role}/options.py", options_file(role)
         yield ROOT / f"plugins/doc_fragments/{role}.py", fragment(role)
+    for role, entry in SETTINGS.items():
+        variables, options = ROOT / f"roles/{role}/vars/main.yml", specs_of(role)[entry]["options"]
+        lines = filled({name.removeprefix(f"{role}_"): (name, option) for name, option in options.items()})
+        lines = [f"__{role}_settings:", *(f"  {line}" for line in lines)]
+        yield variables, between(*marks("settings"), lines, variables.read_text(encoding="utf-8"))

@@ -111,11 +111,13 @@ def test_the_role_gives_each_field_to_its_module() -> None:
     assert {*whole()["project"]} <= given["project"]
 
 
-def test_the_role_knows_each_setting_and_no_other() -> None:
-    options = yaml.safe_load((ROOT / "roles/awx/meta/argument_specs.yml").read_text())["argument_specs"]["main"][
-        "options"
-    ]
-    assert {name.removeprefix("awx_") for name in options} == {*Settings.__dataclass_fields__}
+def test_the_role_has_each_setting_with_its_default_and_no_other() -> None:
+    specs = yaml.safe_load((ROOT / "roles/awx/meta/argument_specs.yml").read_text())["argument_specs"]
+    options = {name.removeprefix("awx_"): option for name, option in specs["main"]["options"].items()}
+    given = vars(Settings("Operations", "ops.runbook", "", ()))
+    assert {*options} == {*given}
+    found = {name: [*value] if isinstance(value, tuple) else value for name, value in given.items()}
+    assert found == {name: option.get("default", found[name]) for name, option in options.items()}
 
 
 def nodes_of(found: dict[str, Any], workflow: str) -> list[dict[str, Any]]:
