@@ -21,6 +21,7 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.operation
   - ops.runbook.operation.open
+  - ops.runbook.ssh_key
   - ops.runbook.operation.attributes
 attributes:
   check_mode:
@@ -37,27 +38,6 @@ options:
     type: str
     choices: [plan, step, finish]
     required: true
-  procedure:
-    description: What is planned, as the ledger names it.
-    type: str
-    choices: [rotate]
-    default: rotate
-  account:
-    description: The account that the key lets in to. Empty is the one that this runs as.
-    type: str
-    default: ""
-  old_key:
-    description: Fingerprint of the key that is rotated. Empty is the one that CI said it had.
-    type: str
-    default: ""
-  file:
-    description: File that the key is expected in. It is refused where sshd does not read it.
-    type: str
-    default: ""
-  sshd_config:
-    description: Configuration of the sshd that lets people in. Empty is the one that sshd takes by itself.
-    type: path
-    default: ""
   used:
     description: Fingerprint that a run of the workflow said it had. Empty where none did.
     type: str
@@ -84,14 +64,6 @@ options:
     description: Where the new private key is kept, in words.
     type: str
     default: ""
-  comment:
-    description: Comment of the new key, before the date. Empty for the comment of the old one.
-    type: str
-    default: ""
-  expires:
-    description: Days after which sshd takes the new key no more (C(expiry-time)). 0 for never.
-    type: int
-    default: 0
   only:
     description: Steps that may be done now.
     type: list

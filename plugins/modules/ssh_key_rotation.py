@@ -21,6 +21,7 @@ requirements:
 extends_documentation_fragment:
   - ops.runbook.operation
   - ops.runbook.operation.open
+  - ops.runbook.ssh_key
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -39,35 +40,6 @@ options:
     type: str
     choices: [survey, plan, make, let_in, announce, put, prove, remove, finish]
     required: true
-  procedure:
-    description: What is planned, as the ledger names it.
-    type: str
-    choices: [rotate]
-    default: rotate
-  account:
-    description: The account that the key lets in to. Empty is the one that the modules run as.
-    type: str
-    default: ""
-  old_key:
-    description: Fingerprint of the key that is rotated. Empty is the one that CI said it had.
-    type: str
-    default: ""
-  file:
-    description: File that the key is expected in.
-    type: str
-    default: ""
-  sshd_config:
-    description: Configuration of the sshd that lets people in.
-    type: path
-    default: ""
-  comment:
-    description: Comment of the new key, before the date.
-    type: str
-    default: ""
-  expires:
-    description: Days after which sshd takes the new key no more. 0 for never.
-    type: int
-    default: 0
   github:
     description:
       - The secret and the workflow. Keys are repository, environment, secret, workflow, ref, nonce_input, timeout,
