@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -25,6 +26,18 @@ def bare_environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
     # The callback that the ansible.cfg of a checkout names has tests of its own.
     return {**kept, "HOME": str(home), "LC_ALL": "C.UTF-8", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
+
+
+def cloned(checkout: Path, folder: Path) -> Path:
+    """A folder with the files of a working tree that git knows of; links stay links."""
+    listed = call("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=checkout)
+    for name in filter(None, listed.split("\0")):
+        if os.path.lexists(checkout / name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(checkout / name, folder / name, follow_symlinks=False)
+    # Ansible does not read the ansible.cfg of a folder that anyone may write to.
+    folder.chmod(0o755)
+    return folder
 
 
 @dataclass(frozen=True)

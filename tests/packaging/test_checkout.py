@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from installation import INSTALLED, bare_environment, call
+from installation import INSTALLED, bare_environment, call, cloned
 
 # Each is a file of the collection that would ship what nobody may have, or nothing but weight.
 LEFTOVERS = (
@@ -39,22 +38,8 @@ PROCEDURES = ("playbooks/{}.yml", "ops.runbook.{}")
 
 @pytest.fixture(scope="session")
 def clone(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of this working tree that git knows of, elsewhere; links stay links."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=checkout,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    folder = tmp_path_factory.mktemp("clone") / "checkout"
-    for name in filter(None, listed.stdout.split("\0")):
-        if os.path.lexists(checkout / name):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(checkout / name, folder / name, follow_symlinks=False)
-    # Ansible does not read the ansible.cfg of a folder that anyone may write to.
-    folder.chmod(0o755)
-    return folder
+    """The files of this working tree that git knows of, elsewhere."""
+    return cloned(checkout, tmp_path_factory.mktemp("clone") / "checkout")
 
 
 def playbook(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

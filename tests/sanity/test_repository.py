@@ -65,7 +65,9 @@ def test_a_playbook_is_short_and_says_what_it_is_for(path: Path) -> None:
 
 
 def test_the_example_describes_services_in_words_that_the_roles_know() -> None:
-    groups = yaml.safe_load((ROOT / "inventories/example/hosts.yml").read_text())
+    examples = [yaml.safe_load(path.read_text()) for path in sorted(ROOT.glob("inventories/example/*.yml"))]
+    groups = {name: group for example in examples for name, group in example.items()}
+    assert "vertex" in groups
     for role in sorted(path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml")):
         specs = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
         known = {name for entry in specs.values() for name in entry.get("options", {})}
