@@ -109,8 +109,8 @@ def test_nothing_else_is_taken_for_the_guard(name: str) -> None:
 PATHS = {
     "/usr/share/ansible/collections/ansible_collections/ops/runbook/roles/laravel/tasks/plan.yml:2": "plan",
     "roles/ssh_key/tasks/apply.yml": "apply",
-    "/home/ada/site/playbooks/apply.yml:7": "",
-    "/home/ada/apply.yml/notes.txt:1": "",
+    "/home/deploy/site/playbooks/apply.yml:7": "",
+    "/home/deploy/apply.yml/notes.txt:1": "",
     "": "",
 }
 
