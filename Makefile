@@ -78,15 +78,15 @@ unit: venv ## Unit tests of the rules, and the documentation of every plugin
 	@pytest -q -n 2 tests/unit tests/sanity
 
 .PHONY: simulator
-simulator: venv engine ## Hold the stand-in for Dokku against what a real one answered
+simulator: venv engine ## Hold the Dokku simulator against what a real one answered
 	@pytest -q -n 2 --dist loadfile tests/dokku_simulator/test_facts.py tests/dokku_simulator/test_quirks.py
 
 .PHONY: plugin
-plugin: venv engine ## Try the plugin releases on the stand-in for Dokku: its commands, its faults, what is cut off
+plugin: venv engine ## Try the plugin releases on the Dokku simulator: its commands, its faults, what is cut off
 	@pytest -q tests/dokku_simulator/test_releases.py tests/dokku_simulator/test_faults.py tests/dokku_simulator/test_strays.py
 
 .PHONY: replay
-replay: venv engine ## Replay recorded sessions of a real Dokku against the stand-in, where DOKKU_TRANSCRIPTS has them
+replay: venv engine ## Replay recorded sessions of a real Dokku against the simulator, where DOKKU_TRANSCRIPTS has them
 	@pytest -q tests/dokku_simulator/test_replay.py
 
 .PHONY: contract

@@ -11,7 +11,7 @@ os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
 # YAML folds long lines.
 os.environ["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
 
-# A busy machine is no failure of a law.
+# A busy machine does not fail a law.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 

@@ -26,7 +26,7 @@ FETCH_SECONDS = 300
 
 
 class Missing(Exception):
-    """What the lane needs and does not have, in words."""
+    """A missing need of the lane, in words."""
 
 
 def _npm(folder: Path, *arguments: str) -> str:

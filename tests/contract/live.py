@@ -1,6 +1,6 @@
 """A small GitHub behind Prism, as modules and playbooks reach it:
 
-    module -> Tap -> Prism (GitHub's own description) -> the stand-in
+    module -> Tap -> Prism (GitHub's own description) -> the fake
 
 Prism looks at each request on its way in and at each answer on its way out, and says in a header what is not as it is
 described. The tap keeps that, and takes the header off. It can also lose a request or an answer, as a network does.
@@ -114,7 +114,7 @@ class Stage:
 
 
 class Upstream(Handler):
-    """The stand-in as Prism reaches it. Prism would go where a redirect leads, so only the tap tells where that is."""
+    """The fake as Prism reaches it. Prism would go where a redirect leads, so only the tap tells where that is."""
 
     def send_header(self, keyword: str, value: str) -> None:
         super().send_header("X-Leads-To" if keyword == "Location" else keyword, value)
@@ -159,7 +159,7 @@ class Tap(BaseHTTPRequestHandler):
 
 
 def sample(pattern: str) -> str:
-    """A path that a route of the stand-in takes."""
+    """A path that a route of the fake takes."""
     for group, text in (
         ("([^/]+)", "x"),
         ("(.+)", "x"),

@@ -13,7 +13,7 @@ from live import MAIN, Stage, book, green, play
 REVIEWED = {"github_reviewers": ["anna"]}
 TAG = {"tag": "v1.4.0"}
 TESTED = {"name": "test", "status": "completed"}
-#: What GitHub keeps. Everything else of the stand-in is what is asked for, or how it fails.
+#: What GitHub keeps. Everything else of the fake is what is asked for, or how it fails.
 KEPT = ("secrets", "environments", "protection", "rulesets", "security", "alerts", "fixes", "refs", "tags", "runs")
 
 Case = tuple[str, dict[str, Any], dict[str, Any], str]

@@ -1,4 +1,4 @@
-"""Where a token and a secret could be seen, while a procedure runs and after it: nowhere.
+"""Surfaces on which a token and a secret could be seen, during a procedure and after it: they are on none.
 
 What Ansible prints at -vvv --diff, its log, fact cache and temporary files, the arguments of every process of this
 machine, what ansible-runner leaves behind, and the host that logs lie on.
@@ -31,7 +31,7 @@ def showing(text: str, canaries: tuple[str, ...]) -> list[str]:
 
 @contextmanager
 def watched(folder: Path, canaries: tuple[str, ...]) -> Iterator[set[str]]:
-    """Where a canary is seen meanwhile: in a file below the folder, or among the arguments of a process."""
+    """Places that show a canary meanwhile: a file below the folder, or the arguments of a process."""
     seen: set[str] = set()
     looks = 0
     ended = threading.Event()
@@ -130,7 +130,7 @@ def test_a_secret_is_seen_nowhere(stage: Stage, hub: FakeGitHub, tmp_path: Path,
     assert hub.secrets["repo"].get("KEY", {"value": value})["value"] == value
 
 
-def test_what_ansible_runner_leaves_behind(stage: Stage, hub: FakeGitHub, tmp_path: Path, home: Path) -> None:
+def test_files_of_ansible_runner_hold_no_secret(stage: Stage, hub: FakeGitHub, tmp_path: Path, home: Path) -> None:
     """It writes down the environment of a run, so a token that shall be in no artifact comes by a variable."""
     subprocess.run(["cp", "-rL", str(ROOT / "runner"), str(tmp_path / "runner")], check=True)
     inputs = {"repository": "example/shop", "github_api_url": stage.url, "github_patience": 0, **PROTECT}

@@ -1,8 +1,8 @@
 """Every request that the modules of GitHub send, held against GitHub's own description by Prism.
 
-The modules' own tests are run and their exchanges with the stand-in recorded: what was sent, and what the stand-in
+The modules' own tests are run and their exchanges with the fake recorded: what was sent, and what the fake
 answered. Each is then sent again through Prism, whose upstream gives the recorded answer. So the description judges the
-requests, and the stand-in as well.
+requests, and the fake as well.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Exchange = dict[str, Any]
 
 
 def signature(exchange: Exchange) -> str:
-    """What makes an exchange another one: everything but what is random."""
+    """The parts that make an exchange another one: everything but random values."""
     body = exchange["body"]
     if isinstance(body, dict) and "encrypted_value" in body:
         body = {**body, "encrypted_value": "sealed"}
@@ -89,7 +89,7 @@ class _Still(urllib.request.HTTPRedirectHandler):
 
 
 def through(prism_url: str, number: int, exchange: Exchange) -> tuple[int, Any]:
-    """What Prism says of an exchange: the recorded answer, or a document with violations."""
+    """Prism's answer about an exchange: the recorded answer, or a document with violations."""
     data = None if exchange["body"] is None else json.dumps(exchange["body"]).encode()
     headers = {
         "Accept": "application/vnd.github+json",
@@ -112,7 +112,7 @@ def through(prism_url: str, number: int, exchange: Exchange) -> tuple[int, Any]:
 
 
 def violations(said: Any) -> list[dict[str, Any]]:
-    """What Prism found, if it found something, or could not do."""
+    """Violations that Prism found, or its failure."""
     if not isinstance(said, dict) or not {"type", "title", "status", "detail"} <= said.keys():
         return []
     return list(said.get("validation") or [{"location": ["?"], "code": said["type"], "message": said.get("detail")}])
@@ -133,13 +133,13 @@ WAIVED = (
         "and pull request 2276, ossf/allstar issue 155, sigmavirus24/github3.py issue 1112",
     ),
 )
-#: The stand-in answers with what the modules read, and not with all that GitHub sends.
+#: The fake answers with what the modules read, and not with all that GitHub sends.
 ABRIDGED = ("required", "anyOf", "oneOf")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """An exchange with what is wrong in its request, and in the stand-in's answer."""
+    """An exchange with what is wrong in its request, and in the fake's answer."""
 
     operation: str
     exchange: Exchange
@@ -243,7 +243,7 @@ def test_a_wrong_request_is_seen(
     operation: str,
     change: dict[str, Any],
 ) -> None:
-    """The judge is no rubber stamp: a value of another type, or one left out."""
+    """The judge does not pass everything: a value of another type, or one left out, is a violation."""
     url, templates = described
     number, found = next(
         (number, one) for number, one in enumerate(exchanges) if f"{one['method']} {templates[one['url']]}" == operation

@@ -1,6 +1,6 @@
 """An answer with all that GitHub's description requires of it, made of one that has only what a test is about.
 
-So the description can judge the stand-in's answers without a word left out, and the modules see answers as full as
+So the description can judge the fake's answers without a word left out, and the modules see answers as full as
 GitHub's.
 """
 

@@ -1,4 +1,4 @@
-"""Steps whose recording differs from what the stand-in answers, and why that is no fault of it."""
+"""Steps whose recording differs from the simulator's answers, and why that is not a fault of it."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Stand:
             "DOCKER_BIN": client,
             "DOKKU_SYSTEM_USER": "root",
             "DOKKU_SYSTEM_GROUP": "root",
-            # Not a shim of a version manager: it costs more than all that the stand-in does.
+            # Not a shim of a version manager: it costs more than all that the simulator does.
             "PATH": f"{HERE}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
         }
@@ -184,7 +184,7 @@ class Stand:
         return self.ok("git:from-image", app, f"local/demo:{version}")
 
     def answer(self, app: str, path: str = "/") -> str:
-        """What a request to the app's first web container is answered; empty if nothing answers."""
+        """The answer of the app's first web container to a request; empty without one."""
         file = self.root / "home" / app / "CONTAINER.web.1"
         if not file.exists():
             return ""

@@ -1,4 +1,4 @@
-"""What a real Dokku answered, kept in the repository: also where the recordings are not, the stand-in is held to it."""
+"""Answers of a real Dokku, kept in the repository: the simulator is held to them even without the recordings."""
 
 from __future__ import annotations
 

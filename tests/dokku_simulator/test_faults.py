@@ -1,4 +1,4 @@
-"""What is left when the plugin dies, finds no room, or is not alone. No fault may make a deploy fail."""
+"""The state after the plugin dies, finds no room, or is not alone. No fault may make a deploy fail."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def test_a_record_that_cannot_be_read_costs_that_release_only(dokku: Stand, app:
 
 
 def test_a_failing_trigger_would_mark_the_deploy_failed(dokku: Stand, app: str) -> None:
-    """What the plugin must never cause, shown with another plugin."""
+    """The failure that the plugin must never cause, shown with another plugin."""
     broken = dokku.root / "lib/plugins/enabled/zz-broken"
     broken.mkdir()
     (broken / "post-deploy").write_text("#!/bin/sh\nexit 3\n")

@@ -1,4 +1,4 @@
-"""The ways in which a real Dokku surprises, each by itself: who mends one in the stand-in by mistake sees it here."""
+"""The ways in which a real Dokku surprises, each by itself: who mends one in the simulator by mistake sees it here."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_the_links_of_a_service(server: Stand, service_images: None) -> None:
     server.ok("redis:destroy", "my_cache", "--force")
 
 
-def test_what_the_stand_in_cannot_do_it_says(server: Stand, odd: str) -> None:
+def test_the_simulator_names_commands_that_it_lacks(server: Stand, odd: str) -> None:
     for argv in (("git:auth", "host"), ("apps:rename", odd, "even"), ("config:set", "--nosuch", odd, "A=1"), ("tags",)):
         answer = server.run(*argv)
         if argv == ("tags",):

@@ -18,7 +18,7 @@ def numbers(dokku: Stand, app: str) -> list[tuple[int, str]]:
     return [(release["number"], release["source"]) for release in reversed(dokku.releases(app))]
 
 
-def test_what_was_deployed_is_recorded_whoever_did_it(dokku: Stand, app: str, tmp_path: Path) -> None:
+def test_every_deploy_is_recorded_whoever_made_it(dokku: Stand, app: str, tmp_path: Path) -> None:
     dokku.ok("config:set", "--no-restart", app, "GREETING=one")
     dokku.ok("git:from-image", app, "local/demo:1", NAME="github-actions")
     dokku.ok("config:set", app, "GREETING=two")
@@ -116,7 +116,7 @@ def test_held_images_outlive_retire_cleanup_and_later_builds(dokku: Stand, app: 
     assert [release["state"] for release in dokku.releases(app)] == ["live", "held", "held", "held", "held"]
 
 
-def test_what_is_kept_is_bounded(dokku: Stand, app: str) -> None:
+def test_the_number_of_kept_images_is_bounded(dokku: Stand, app: str) -> None:
     dokku.ok("releases:set", app, "keep-images", "2")
     dokku.deploy(app, 1)
     dokku.ok("releases:hold", app, "1")
@@ -274,7 +274,7 @@ def test_the_state_is_what_the_single_commands_say(dokku: Stand, app: str) -> No
     assert dokku.run("releases:state", "nosuch", "--format", "json").rc == 20
 
 
-def test_where_nginx_leads_the_requests_of_an_app_is_told(dokku: Stand, app: str) -> None:
+def test_the_containers_that_nginx_sends_requests_to_are_named(dokku: Stand, app: str) -> None:
     """After a reboot the file may be missing, and after a rename that failed its address is another app's."""
 
     def told() -> str:
@@ -294,7 +294,7 @@ def test_where_nginx_leads_the_requests_of_an_app_is_told(dokku: Stand, app: str
     dokku.deploy(other, 1)
     conf.write_text(upstream.format(dokku.docker("container", "inspect", "--format", address, f"{other}.web.1")))
     assert told().startswith("stale ") and told().endswith(f" {other}.web.1")
-    # What nobody has now is no visitor's.
+    # An address that nobody has now serves no visitor.
     conf.write_text(upstream.format("192.0.2.1"))
     assert told() == ""
 

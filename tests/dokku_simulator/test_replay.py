@@ -1,4 +1,4 @@
-"""Every recorded step of a real Dokku is typed on the stand-in: it answers the same, or says loudly that it can't."""
+"""Every recorded step of a real Dokku is typed on the simulator: it answers the same, or says loudly that it can't."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def test_a_transcript(name: str, tmp_path: Path, request: pytest.FixtureRequest)
         dokku.remove()
     print(name, counts)
     assert not wrong, "\n\n".join(wrong)
-    # What the stand-in refuses is compared with nothing: no more of it than is known.
+    # What the simulator refuses is compared with nothing: no more of it than is known.
     assert counts["refused"] <= REFUSED_AT_MOST.get(name, 0), counts

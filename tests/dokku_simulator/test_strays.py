@@ -51,7 +51,7 @@ def stray(dokku: Stand, app: str, name: str) -> str:
     return dokku.docker("container", "run", "--detach", *words)
 
 
-def test_what_a_killed_rollback_has_left_is_seen_and_goes_with_the_next_one(dokku: Stand, app: str) -> None:
+def test_containers_of_a_killed_rollback_are_seen_and_removed_by_the_next_one(dokku: Stand, app: str) -> None:
     for version in (1, 2):
         dokku.deploy(app, version)
     assert report(dokku, app)["strays"] == ""
@@ -94,7 +94,7 @@ def test_one_that_stopped_would_come_back_at_the_next_boot(dokku: Stand, app: st
 
 
 @pytest.mark.parametrize("work", ["git:from-image", "ps:restart"])
-def test_what_is_just_being_made_is_no_stray_and_is_left_alone(dokku: Stand, app: str, work: str) -> None:
+def test_a_container_that_is_being_made_is_left_alone(dokku: Stand, app: str, work: str) -> None:
     """A deploy holds Dokku's lock; a restart takes none."""
     dokku.deploy(app, 1)
     dokku.load(2)
@@ -114,7 +114,7 @@ def test_what_is_just_being_made_is_no_stray_and_is_left_alone(dokku: Stand, app
     assert report(dokku, app)["under-way"] == ""
 
 
-def test_what_dokku_counts_is_never_removed_whatever_its_name(dokku: Stand, app: str) -> None:
+def test_a_container_that_dokku_counts_is_never_removed(dokku: Stand, app: str) -> None:
     """A deploy whose nginx step fails leaves the container that Dokku counts with the name of one that is made."""
     dokku.deploy(app, 1)
     dokku.docker("container", "rename", f"{app}.web.1", f"{app}.web.1.upcoming-77")
@@ -122,7 +122,7 @@ def test_what_dokku_counts_is_never_removed_whatever_its_name(dokku: Stand, app:
     assert (found["removed"], found["strays"]) == ([], []) and dokku.answer(app).startswith("version=1 ")
 
 
-def test_what_somebody_else_made_is_named_and_stays(dokku: Stand, app: str) -> None:
+def test_a_foreign_container_is_named_and_stays(dokku: Stand, app: str) -> None:
     dokku.deploy(app, 1)
     dokku.load(1)
     stray(dokku, app, f"{app}.by-hand")

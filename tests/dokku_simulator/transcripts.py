@@ -1,4 +1,4 @@
-"""Recorded input and output of a real Dokku, and how an answer of the stand-in is held against it."""
+"""Recorded input and output of a real Dokku, and how an answer of the simulator is held against it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ READING = re.compile(
     r"|linked|app-links|show-config|validate-config|access-logs|error-logs|failed|active|nosuch)\b|(help|version|config|apps|logs|report|urls|releases)\b|$)"
     r"|docker (ps|inspect|image (ls|inspect))|curl|sh -c|ls|git (ls-remote|rev-parse)"
 )
-# Programs that only set a situation up or look at it from outside, and that are not the stand-in's business.
+# Programs that only set a situation up or look at it from outside, and that are not the simulator's business.
 OUTSIDE = {"ssh", "setpriv", "script", "timeout", "ls", "git"}
 
 
 def folder() -> Path | None:
-    """Where the recordings lie: beside the checkout, also when this is a further worktree of it."""
+    """The folder of the recordings: beside the checkout, also when this is a further worktree of it."""
     common = subprocess.run(
         ["git", "rev-parse", "--git-common-dir"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
@@ -73,7 +73,7 @@ TOKEN = re.compile(r"<(CID|IMG|SHA|GIT7|BUILD|EPOCH|N|PID|TIME|DURATION|RANDOM|S
 
 @dataclass
 class Bindings:
-    """Which real id stands for which recorded one. The same has to stay the same through a whole transcript."""
+    """The real id for each recorded one. The same has to stay the same through a whole transcript."""
 
     known: dict[str, str] = field(default_factory=dict)
 
@@ -187,7 +187,7 @@ class Replay:
     dokku: Stand
     bindings: Bindings = field(default_factory=Bindings)
     app: str = ""
-    # From a change on that the stand-in did not make, its state is another one, and what differs says nothing.
+    # From a change on that the simulator did not make, its state is another one, and what differs says nothing.
     lost: bool = False
 
     def run(self, step: dict[str, Any]) -> Result | None:

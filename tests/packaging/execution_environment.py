@@ -66,7 +66,7 @@ def cannot() -> str:
 
 
 def look() -> str:
-    """What is in the image, asked in a container without any network."""
+    """The content of the image, asked in a container without any network."""
     asked = """
         set -eo pipefail
         ansible --version | sed q

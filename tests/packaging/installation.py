@@ -1,4 +1,4 @@
-"""Where the collection can be installed, and how a procedure is run there."""
+"""Ways to install the collection, and to run a procedure in each."""
 
 from __future__ import annotations
 

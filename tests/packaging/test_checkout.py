@@ -108,7 +108,7 @@ def used(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def members(archive: Path) -> dict[str, bytes]:
-    """What an archive holds, by its name; not what names the build itself, its times and the sums of all others."""
+    """The members of an archive, by name; without names that the build adds, its times and the sums of all others."""
     found: dict[str, bytes] = {}
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as opened:
@@ -121,14 +121,14 @@ def members(archive: Path) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if not name.endswith(("FILES.json", "MANIFEST.json"))}
 
 
-def test_what_work_leaves_behind_is_not_in_the_tarball(used: Path, tarball: Path, tmp_path: Path) -> None:
+def test_leftovers_of_work_are_not_in_the_tarball(used: Path, tarball: Path, tmp_path: Path) -> None:
     build = ("galaxy", "collection", "build", "--output-path", str(tmp_path / "out"))
     call(sys.executable, "-m", "ansible", *build, cwd=used, env=bare_environment(tmp_path))
     (built,) = (tmp_path / "out").iterdir()
     assert members(built) == members(tarball)
 
 
-def test_what_work_leaves_behind_is_not_in_the_wheel(used: Path, distributions: Path, tmp_path: Path) -> None:
+def test_leftovers_of_work_are_not_in_the_wheel(used: Path, distributions: Path, tmp_path: Path) -> None:
     """Also one that is built without an sdist, as `pip install .` does."""
     build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path / "out"))
     call(*build, "--sdist", "--wheel", used, cwd=tmp_path, env=bare_environment(tmp_path))

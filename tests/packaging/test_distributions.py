@@ -1,4 +1,4 @@
-"""What is shipped, and that it works in an empty folder, far from the checkout."""
+"""The shipped files are complete, and work in an empty folder, far from the checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person does with an installed collection besides running it: look at it, install it again, take it away."""
+"""Uses of an installed collection besides running it: look at it, install it again, take it away."""
 
 from __future__ import annotations
 

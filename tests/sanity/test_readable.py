@@ -1,4 +1,4 @@
-"""What a task shows can be read under every callback: lines, and a failure once."""
+"""The screen of a task can be read under every callback: lines, and a failure once. Code is in plain English."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tasks_of(document: Any) -> Iterator[dict[str, Any]]:
 
 
 def one_text(message: Any) -> bool:
-    """Whether the message of a debug task is a text that a callback shows on one line, with `\\n` in it."""
+    """True if the message of a debug task is a text that a callback shows on one line, with `\\n` in it."""
     if not isinstance(message, str):
         return False
     branches = re.split(r"\belse\b", message.replace("}}", "").replace("{{", ""))
@@ -39,7 +39,7 @@ def one_text(message: Any) -> bool:
 
 
 def listed(expression: str) -> bool:
-    """Whether it is a list of lines, or a document."""
+    """True if it is a list of lines, or a document."""
     lines = expression.startswith("[") or re.search(r"\.splitlines\(\)(\s+if\b.*)?\s*$", expression, re.DOTALL)
     return bool(lines or DOCUMENT.search(expression))
 
@@ -86,7 +86,7 @@ def test_no_action_fails_with_an_excerpt_of_our_files(path: Path) -> None:
         ({"name": "a", "ops.runbook.refuse": {"text": "no"}}, []),
     ],
 )
-def test_what_could_not_be_read_is_found(task: Any, names: list[str]) -> None:
+def test_an_unreadable_screen_is_found(task: Any, names: list[str]) -> None:
     assert unreadable(task) == names
 
 
@@ -107,7 +107,7 @@ def hidden(document: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PLAYED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_an_operation_came_to_is_not_hidden_from_its_screen(path: Path) -> None:
+def test_the_result_of_an_operation_is_not_hidden_from_its_screen(path: Path) -> None:
     assert hidden(yaml.safe_load(path.read_text())) == []
 
 
@@ -175,14 +175,14 @@ NEGATED = re.compile(r"(?<!\b[Tt]here )\b(?:is|are|was|were) (?:none\b|no\b(?! (
 EXPRESSION = re.compile(r"\b\w+[._]\w+ is none\b")
 SPEAKING = sorted(
     path
-    for folder in ("plugins", "roles", "ops_runbook", "molecule", "tests")
+    for folder in ("plugins", "roles", "ops_runbook", "molecule", "tests", "tools")
     for ending in ("*.py", "*.yml")
     for path in (ROOT / folder).rglob(ending)
-    if path.is_file() and path != Path(__file__).resolve()
+    # These two hold samples of such English.
+    if path.is_file() and path.name not in ("test_pages.py", "test_readable.py")
 )
 #: Folders whose English is not plain yet. This list only shrinks.
 NOT_YET_PLAIN = (
-    "molecule",
     "plugins/module_utils/compose",
     "plugins/module_utils/console",
     "plugins/module_utils/dokku",

@@ -47,7 +47,7 @@ def free_ports(count: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Kind:
-    """What the hosts are for. described: folder with the variables of the lab. variables: of each host."""
+    """A purpose of hosts. described: folder with the variables of the lab. variables: of each host."""
 
     group: str
     described: Path
@@ -112,7 +112,7 @@ class Hosts:
             subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={path}", "host"], capture_output=True, check=False)
 
     def options(self, hosts: Sequence[Host]) -> list[str]:
-        """What limits ansible-playbook to these hosts."""
+        """Options that limit ansible-playbook to these hosts."""
         return ["-i", str(self.inventory), "-l", ",".join(host.name for host in hosts)]
 
 

@@ -1,4 +1,4 @@
-"""What a command costs on the machine that runs it: seconds, CPU seconds, memory."""
+"""The cost of a command on the machine that runs it: seconds, CPU seconds, memory."""
 
 from __future__ import annotations
 

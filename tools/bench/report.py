@@ -89,7 +89,7 @@ def versions(pyinfra: str) -> dict[str, str]:
 
 
 def load_table() -> Table | None:
-    """What the requests of molecule/load saw."""
+    """A table of the requests of molecule/load."""
     if not LOAD.exists():
         return None
     rows = []

@@ -52,7 +52,7 @@ def only_looking() -> list[str]:
 
 
 def purpose(procedure: Procedure) -> str:
-    """What a procedure does, by its entry point."""
+    """The purpose of a procedure, by its entry point."""
     return str(service_options.specs_of(procedure.role)[procedure.entry]["short_description"])
 
 

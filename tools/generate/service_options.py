@@ -194,7 +194,7 @@ class Plain(yaml.SafeDumper):
 
 
 def is_plain(value: str) -> bool:
-    """Whether a text means itself in YAML without quotes."""
+    """True if a text means itself in YAML without quotes."""
     try:
         return "{{" not in value and yaml.safe_load(value) == value
     except yaml.YAMLError:

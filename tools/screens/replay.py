@@ -29,7 +29,7 @@ _BLOCK = re.compile(r"(?P<head><!-- screen: (?P<name>\w+) -->\n```\n)(?P<text>.*
 
 
 class Paper:
-    """What the callback writes on."""
+    """The paper that the callback writes on."""
 
     verbosity = 0
 
@@ -59,7 +59,7 @@ def picture(run: Mapping[str, Any]) -> str:
 
 
 def drawn_text(svg: str) -> str:
-    """What a picture says, without its spaces."""
+    """The text of a picture, without its spaces."""
     root = ElementTree.fromstring(svg)
     return "".join("".join(found.itertext()) for found in root.iter() if found.tag.endswith("}text"))
 

@@ -17,10 +17,10 @@ DECIDE = "open | Decide for all hosts together"
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a rollback is met: at the beginning of a task, at a place on the host that is held, or after a step there.
+    """The moment at which a rollback is met: the beginning of a task, a held place on the host, or after a step there.
 
-    goes_on: whether the rollback is brought to its end by a run that is told to end; None where it may be told before
-    or after it looks. alone: by the host, after a kill.
+    goes_on: a run that is asked to end still ends the rollback; None if it may be asked before or after it looks.
+    alone: by the host, after a kill.
     """
 
     task: str = ""

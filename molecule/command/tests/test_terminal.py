@@ -1,4 +1,4 @@
-"""What a terminal shows of a step that takes long."""
+"""The picture on a terminal during a step that takes long."""
 
 from __future__ import annotations
 

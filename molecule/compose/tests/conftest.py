@@ -8,7 +8,7 @@ import pytest
 from compose_lab import ComposeLab
 from lab import HOSTS
 
-# Where an earlier checkout's procedures led to is no state to begin with.
+# A state that an earlier checkout's procedures left is not a state to begin with.
 FORGET = "find /srv/lab -maxdepth 1 -name 'state-*' ! -name state-initial -exec rm -rf {} +"
 
 

@@ -1,4 +1,4 @@
-"""What converge left: a stack that was taken over, and brought to a release, with a record of both."""
+"""The state after converge: a stack that was taken over, and brought to a release, with a record of both."""
 
 from __future__ import annotations
 

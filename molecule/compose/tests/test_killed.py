@@ -26,7 +26,7 @@ def driver(lab: ComposeLab) -> Iterator[ComposeDriver]:
 
 
 def verified(driver: ComposeDriver, story: Story, went_back: bool, told: object) -> None:
-    """What must hold after any fault, once the one command was given."""
+    """Check everything that must hold after any fault, once the one command was given."""
     lab = driver.lab
     release = story.first if went_back else story.second
     chain = driver.module("operation_history_info").get("chain", {})
@@ -78,7 +78,7 @@ def test_kill_between_the_verification_and_the_record(lab: ComposeLab, driver: C
     ways(driver, story, fault, ("resume",), verified, "only its record is missing")
 
 
-def test_what_a_person_brings_up_by_hand_meanwhile_is_undone_too(lab: ComposeLab, driver: ComposeDriver) -> None:
+def test_services_started_by_hand_meanwhile_are_undone_too(lab: ComposeLab, driver: ComposeDriver) -> None:
     """A new pin without its `up`: the next `docker compose up` of anybody brings the new release."""
     story = STORIES["deploy"]
     lab.at(*story.start)

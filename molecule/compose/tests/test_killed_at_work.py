@@ -7,14 +7,14 @@ from controller import Controller, wait_for
 
 
 def begun(lab: ComposeLab, step: str) -> bool:
-    """Whether the step is under way, with a `docker compose` of its own."""
+    """True if the step is under way, with a `docker compose` of its own."""
     journal = lab.root(f"cat {STATE}/journal.jsonl 2>/dev/null", check=False)
     events = [line for line in journal.splitlines() if f'"{step}"' in line and '"begin"' in line]
     return bool(events) and lab.root("pgrep -u deploy -f 'compose.* up '", check=False) != ""
 
 
 def idle(lab: ComposeLab) -> bool:
-    """Whether no process of an operation is left on the host."""
+    """True if no process of an operation is left on the host."""
     return lab.root("pgrep -u deploy -x python3", check=False) == ""
 
 
@@ -39,7 +39,7 @@ def test_module_killed_while_containers_are_made_anew(lab: ComposeLab) -> None:
 
 
 def test_controller_killed_while_containers_are_made_anew(lab: ComposeLab) -> None:
-    """What was handed to the host is done there, verified and recorded, also when nobody waits for it."""
+    """Work that the host has begun is done there, verified and recorded, also when nobody waits for it."""
     lab.at("good")
     with Controller(lab.name, "compose_deploy", to=tag("additive")) as run:
         wait_for("containers are made anew", lambda: begun(lab, "up"))

@@ -1,4 +1,4 @@
-"""What a terminal shows of a step that takes long: a migration that waits, and containers that come up."""
+"""The picture on a terminal during a step that takes long: a migration that waits, and containers that come up."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ CASES = {
         {"to": f"{REGISTRY}/acme/shop-backend@sha256:{'0' * 64}"},
         ("image_not_found", "sha256:0000000"),
     ),
-    "a name that is none": Case("compose_deploy", {"to": "Sha C0ffee"}, ("bad_reference",)),
+    "an invalid name": Case("compose_deploy", {"to": "Sha C0ffee"}, ("bad_reference",)),
     "an image of another repository": Case(
         "compose_deploy", {"to": f"{REGISTRY}/acme/proxy@sha256:{'0' * 64}"}, ("not_of_this_service", "acme/proxy")
     ),

@@ -27,7 +27,7 @@ def env(lab: ComposeLab) -> str:
 
 
 def inside(lab: ComposeLab, service: str, key: str) -> str:
-    """What the first process of a container has."""
+    """The environment of the first process of a container."""
     return lab.root(f"docker exec shop-{service}-1 cat /proc/1/environ | tr '\\0' '\\n' | sed -n 's/^{key}=//p'")
 
 
@@ -167,7 +167,7 @@ CASES = {
     "values that were typed": Case(
         {"rotate": "OPENAI_API_KEY", "compose_secret_values": {"OPENAI_API_KEY": "canary-typed"}}, ("extra variable",)
     ),
-    "a recipe that is none": Case(
+    "an unknown recipe": Case(
         {"rotate": "SECRET_KEY", "compose_secrets": {"SECRET_KEY": {"generate": "dice"}}}, ("dice", "urlsafe")
     ),
     "a file of values that is not there": Case(

@@ -35,7 +35,7 @@ class Pair:
         return play(procedure, *options, **{**given, **inputs})
 
     def migrations(self) -> list[tuple[list[str], list[str]]]:
-        """What the last operation of each host has run and undone."""
+        """Migrations that the last operation of each host has run and undone."""
         plans: list[dict[str, Any]] = [host.ledger()[-1]["migrations"] for host in (self.first, self.second)]
         return [(plan["run"], plan["down"]) for plan in plans]
 

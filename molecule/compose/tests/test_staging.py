@@ -1,4 +1,4 @@
-"""What ran on staging before production gets it: by digest, by the ledger there, and without it for a way back."""
+"""Images that ran on staging before production gets them: by digest and ledger there; a way back needs neither."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def deploy(lab: ComposeLab, staging: ComposeLab, name: str, *options: str, **inp
 
 
 def found(lab: ComposeLab) -> str:
-    """What the record of the last operation says of staging."""
+    """The staging result in the record of the last operation."""
     return str(lab.ledger()[-1]["facts"]["staging"]["found"])
 
 
@@ -73,7 +73,7 @@ def test_rollback_shows_that_the_same_digests_passed(lab: ComposeLab, staging: C
     assert lab.runs("good")
 
 
-def test_what_staging_never_had_is_said_and_refused_where_it_is_required(lab: ComposeLab, staging: ComposeLab) -> None:
+def test_images_unknown_to_staging_are_refused_if_it_is_required(lab: ComposeLab, staging: ComposeLab) -> None:
     staging.at("good")
     lab.at("good")
     before = state(lab)
@@ -89,9 +89,7 @@ def test_what_staging_never_had_is_said_and_refused_where_it_is_required(lab: Co
     assert lab.runs("good2")
 
 
-def test_what_staging_never_had_goes_with_a_warning_where_nothing_is_required(
-    lab: ComposeLab, staging: ComposeLab
-) -> None:
+def test_images_unknown_to_staging_give_a_warning_if_it_is_not_required(lab: ComposeLab, staging: ComposeLab) -> None:
     staging.at("good")
     lab.at("good")
     run = deploy(lab, staging, "good2")
@@ -124,7 +122,7 @@ def test_other_images_by_the_same_tag_are_no_proof(lab: ComposeLab, staging: Com
     assert lab.runs("good2")
 
 
-def test_what_was_rolled_back_from_on_staging_is_no_proof(lab: ComposeLab, staging: ComposeLab) -> None:
+def test_a_release_that_staging_left_proves_nothing(lab: ComposeLab, staging: ComposeLab) -> None:
     staging.at("good", "good2")
     back = staging.play("compose_rollback")
     assert back.green, back.text

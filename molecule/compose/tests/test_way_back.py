@@ -83,7 +83,7 @@ exit 1
 
 
 def bring_up(lab: ComposeLab) -> None:
-    """What the file says, healthy: on a busy machine the first health checks come too early for `up --wait`."""
+    """Bring the file's services up, healthy: on a busy machine the first checks come too early for `up --wait`."""
     lab.deploy(f"{UP} up -d")
     lab.root(WELL)
 
@@ -216,7 +216,7 @@ def test_a_good_release_that_migrated_itself_unforeseen_is_noted_and_asked_about
     serves(lab, "good", "0001")
 
 
-def test_where_data_would_be_lost_the_way_back_asks(lab: ComposeLab) -> None:
+def test_a_way_back_that_would_lose_data_asks(lab: ComposeLab) -> None:
     migrates_itself(lab, ITSELF)
     bring_up(lab)
     adopt(lab)

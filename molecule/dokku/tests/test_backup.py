@@ -67,7 +67,7 @@ def test_a_backup_is_planned_made_and_fetched(host: Backed, tmp_path: Path) -> N
         ),
     ],
 )
-def test_what_can_not_be_backed_up_is_refused(
+def test_a_backup_that_can_not_be_made_is_refused(
     host: Backed, before: str, inputs: dict[str, object], after: str, code: str
 ) -> None:
     host.root(before)

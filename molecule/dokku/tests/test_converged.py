@@ -1,4 +1,4 @@
-"""What converge left: the plugin, two apps that serve, and a release for each way in which they were deployed."""
+"""The state after converge: the plugin, two apps that serve, and a release for each way in which they were deployed."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def records(lab: DokkuLab) -> list[dict[str, object]]:
 
 
 def branch(lab: DokkuLab) -> str:
-    """What `dokku ps:rebuild` would build."""
+    """The branch that `dokku ps:rebuild` would build."""
     return lab.root(f"git --git-dir /home/dokku/{MAIN} log -1 --format=%s main")
 
 
@@ -102,7 +102,7 @@ def test_an_image_is_deployed_again_after_a_rollback(lab: DokkuLab) -> None:
     assert again.green and lab.serves(MAIN) == "4", again.text
 
 
-def test_what_was_set_before_a_broken_deploy_is_still_set(lab: DokkuLab) -> None:
+def test_settings_survive_a_broken_deploy(lab: DokkuLab) -> None:
     lab.ok("config:set", "--no-restart", MAIN, "GREETING=later")
     assert not lab.play("dokku_deploy", to="unhealthy", hotfix=True, **SOON).green
     assert lab.ok("config:get", MAIN, "GREETING").out.strip() == "later"

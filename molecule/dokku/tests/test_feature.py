@@ -119,7 +119,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_changes_nothing(host: Apps, name: str) -> None:
+def test_a_refusal_changes_nothing(host: Apps, name: str) -> None:
     inputs, said = REFUSED[name]
     before = host.state()
     refused = feature(host, **inputs)

@@ -1,4 +1,4 @@
-"""What a terminal shows of a deploy and of a rollback: the last line of Dokku's own output, with the step."""
+"""The picture on a terminal of a deploy and of a rollback: the last line of Dokku's own output, with the step."""
 
 from __future__ import annotations
 

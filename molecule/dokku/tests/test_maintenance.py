@@ -1,4 +1,4 @@
-"""What is held stays, what fails stops nothing else, what was done is not done again, and no secret is kept."""
+"""Held images stay, a failed item stops no other, a done item is not done again, and no secret is kept."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_without_the_plugin_there_is_no_cleanup(host: Cared, tmp_path: Path) -> 
     assert statuses(second)["cleanup"] == "done"
 
 
-def test_what_fails_stops_nothing_else_and_is_due_again(host: Cared, tmp_path: Path) -> None:
+def test_a_failed_item_stops_no_other_and_is_due_again(host: Cared, tmp_path: Path) -> None:
     block = f"{host.state}/logs"
     with host.changed(f"install -d -o deploy -m 0700 {host.state}; touch {block}", f"rm -f {block}"):
         run, report = maintain(host, tmp_path)
@@ -133,7 +133,7 @@ def test_archives_are_for_their_owner_masked_and_only_so_many(host: Cared, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("inputs", "says"), [({"cadence": "yearly"}, "cadence="), ({"dokku_maintenance_without": ["x"]}, "is no item")]
+    ("inputs", "says"), [({"cadence": "yearly"}, "cadence="), ({"dokku_maintenance_without": ["x"]}, "is not an item")]
 )
 def test_bad_input_is_refused_with_nothing_changed(
     host: Cared, tmp_path: Path, inputs: dict[str, object], says: str

@@ -69,7 +69,7 @@ def test_whatever_was_deployed_is_recorded_with_who_and_how(lab: DokkuLab) -> No
         ("git:sync", "deploy"),
     ]
     assert lab.answer(app) == "version=3 path=/ greeting=changed\n"
-    # A restart that changed nothing is none, and neither is a push of the same.
+    # A restart that changed nothing does not count, and neither does a push of the same.
     lab.ok("ps:restart", app)
     assert lab.numbers(app) == [1, 2, 3, 4]
     assert lab.root(f"stat -c %a:%U {RECORDS}/{app} {RECORDS}/{app}/4.json").split() == ["700:dokku", "600:dokku"]
@@ -221,7 +221,7 @@ def test_another_plugins_failing_trigger_and_ours_that_never_fails(lab: DokkuLab
 
 def test_records_go_with_a_renamed_app_and_end_with_a_destroyed_one(lab: DokkuLab, three: str) -> None:
     new = lab.app("renamed")
-    # As Dokku does it, after the new app was made: the stand-in renames no deployed app.
+    # As Dokku does it, after the new app was made: the simulator renames no deployed app.
     given = "DOKKU_ROOT=/home/dokku DOKKU_LIB_ROOT=/var/lib/dokku DOCKER_BIN=docker PLUGIN_PATH=/var/lib/dokku/plugins"
     trigger = "/var/lib/dokku/plugins/enabled/releases/post-app-rename-setup"
     lab.root(f"cd / && runuser -u dokku -- env {given} {trigger} {three} {new}")

@@ -46,7 +46,7 @@ def test_a_host_is_lost_and_made_anew(host: Backed, tmp_path: Path) -> None:
     assert [release["state"] for release in releases][0] == "live" and len(releases) > 1
 
 
-def test_what_was_made_is_removed_where_it_is_undone(host: Backed, tmp_path: Path) -> None:
+def test_an_undone_rebuild_removes_what_it_made(host: Backed, tmp_path: Path) -> None:
     made = host.play("dokku_backup", fetch_to=str(tmp_path))
     assert made.green, made.text
     (backup,) = (tmp_path / host.name / APP).iterdir()

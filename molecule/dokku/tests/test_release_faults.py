@@ -48,7 +48,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str]] = {
     ),
     "a number that is not recorded": ("dokku_rollback", {"to": 77}, "release_missing", "-e to=1"),
     "a word": ("dokku_rollback", {"to": "yesterday"}, "unknown_release", "-e to=previous"),
-    "a variable that is no name": ("dokku_rollback", {"keep": "A=b"}, "bad_key", "keep=A=b"),
+    "an invalid name of a variable": ("dokku_rollback", {"keep": "A=b"}, "bad_key", "keep=A=b"),
     "a part that can't be put back": (
         "dokku_rollback",
         {"restore": "database"},
@@ -72,7 +72,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
-def test_what_can_t_be_done_is_refused_and_nothing_changes(
+def test_an_impossible_request_is_refused_and_nothing_changes(
     deployed: DokkuLab, case: tuple[str, dict[str, Any], str, str]
 ) -> None:
     procedure, inputs, code, says = case

@@ -90,7 +90,7 @@ def test_the_present_is_put_back_where_the_app_is_not_well(host: Backed) -> None
         ("true", {"overwrite": STAGING}, "not_confirmed"),
     ],
 )
-def test_what_can_not_be_restored_is_refused(host: Backed, damage: str, inputs: dict[str, object], code: str) -> None:
+def test_an_impossible_restore_is_refused(host: Backed, damage: str, inputs: dict[str, object], code: str) -> None:
     before, (identity,) = host.data(), host.backups()
     host.root(damage.format(b=f"{KEEP}/{identity}"))
     refused = host.play("dokku_restore", **{"overwrite": APP, **inputs})

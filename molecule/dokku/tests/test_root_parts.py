@@ -73,7 +73,7 @@ class Parts(Backed):
     """The host, and the program as deploy calls it."""
 
     def piped(self, script: str, words: str, *arguments: str) -> str:
-        """What the program said to an archive that a script made, and its exit code."""
+        """The program's answer to an archive that a script made, and its exit code."""
         makes = ["docker", "exec", "-i", "-u", "deploy", self.name, "python3", "-", *arguments]
         archive = subprocess.run(makes, input=script.encode(), capture_output=True, check=True).stdout
         takes = ["docker", "exec", "-i", "-u", "deploy", self.name, "bash", "-c", f"{SUDO} {words} 2>&1; echo =$?"]

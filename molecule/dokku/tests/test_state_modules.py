@@ -259,7 +259,7 @@ def test_a_configuration_that_nginx_refuses_already_is_not_added_to(host: Apps) 
         host.root(f"rm -f {folder}/bad.conf")
 
 
-def test_what_nginx_refuses_is_put_back(host: Apps) -> None:
+def test_a_setting_that_nginx_refuses_is_put_back(host: Apps) -> None:
     """A log_format that does not exist can only be known by nginx."""
     served = host.dokku("nginx:show-config", MAIN)
     refused = host.module("dokku_nginx", app=MAIN, properties={"access-log-format": "nosuch", "hsts": False})

@@ -139,7 +139,7 @@ def test_without_the_plugin_the_builds_are_shown(host: Cared, tmp_path: Path) ->
     assert found["facts"]["apps"][APP]["running"] is True
 
 
-def test_where_dokku_may_not_be_called_the_rest_is_still_seen(host: Cared, tmp_path: Path) -> None:
+def test_the_rest_is_seen_if_dokku_may_not_be_called(host: Cared, tmp_path: Path) -> None:
     with host.changed("mv /etc/sudoers.d/deploy /root/", "mv /root/deploy /etc/sudoers.d/"):
         code, found = figures(host, tmp_path)
     assert code != 0

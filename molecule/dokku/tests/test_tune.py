@@ -41,7 +41,7 @@ def outcomes(host: Apps) -> list[str]:
     return [json.loads(line)["outcome"] for line in lines]
 
 
-def test_what_is_wanted_holds_with_one_restart(host: Apps) -> None:
+def test_all_settings_take_one_restart(host: Apps) -> None:
     before, running = host.state(), host.containers(MAIN)
     planned = tune(host, "--check", **WANTED)
     assert planned.green and "memory limit: not set -> 512m" in planned.text, planned.text
@@ -73,14 +73,14 @@ def test_what_is_wanted_holds_with_one_restart(host: Apps) -> None:
         ({"dokku_app": "restant-mian"}, "there is no app restant-mian"),
     ],
 )
-def test_what_is_not_true_is_refused(kept: Apps, inputs: dict[str, Any], said: str) -> None:
+def test_a_tuning_that_does_not_fit_is_refused(kept: Apps, inputs: dict[str, Any], said: str) -> None:
     before = kept.state()
     refused = tune(kept, **inputs)
     assert not refused.green and said in refused.text and "Nothing was changed." in refused.text, refused.text
     assert kept.state() == before
 
 
-def test_what_makes_the_app_unwell_is_put_back(host: Apps) -> None:
+def test_a_setting_that_makes_the_app_unhealthy_is_put_back(host: Apps) -> None:
     """The restart fails its checks with this variable, and the old containers serve on."""
     before = host.config(MAIN)
     ran = tune(host, dokku_tune_limits={"memory": "512m"}, dokku_tune_config={"CRASH_ON_BOOT": f"{CANARY}1"})

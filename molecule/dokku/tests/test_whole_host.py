@@ -1,4 +1,4 @@
-"""What Dokku asks last of the whole host is asked first, and containers that nobody counts are seen."""
+"""Dokku checks the whole host last; here that is checked first, and containers that nobody counts are seen."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    """Whether this run has all tests of the scenario, and not a choice of them."""
+    """True if this run has all tests of the scenario, and not a choice of them."""
     options = config.option
     here = Path(__file__).parent
     given = {Path(argument) for argument in config.args}

@@ -1,4 +1,4 @@
-"""What a person reads in a run, and finds on a host after the one command."""
+"""The text that a person reads in a run, and the state of a host after the one command."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def typed(run: Run, part: str) -> dict[str, str]:
 
 
 def chained(lab: Lab) -> bool:
-    """Whether each record holds the hash of the line before it."""
+    """True if each record holds the hash of the line before it."""
     head = "0" * 64
     for line in lab.root(f"cat {STATE}/ledger.jsonl").splitlines():
         if json.loads(line)["previous_hash"] != head:
@@ -53,7 +53,7 @@ def chained(lab: Lab) -> bool:
 
 
 def left(lab: Lab) -> str:
-    """What an operation that is not over leaves in the state folder."""
+    """Files that an operation without an end leaves in the state folder."""
     return lab.root(f"cd {STATE}; ls lease.json journal.jsonl 2>/dev/null", check=False)
 
 

@@ -84,7 +84,7 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
             driver.shell(mend)
             refused = driver.run(DEPLOY)
             way = ("resume", "undo")[number % 2]
-            # A lease that could not be removed either is no obstacle: its process was to close, and is gone.
+            # A lease that could not be removed either is not an obstacle: its process was to close, and is gone.
             assert refused["refusal"] == "interrupted", refused
             given = next(given for given in refused["ways"] if f"interrupted={way}" in given)
             again = driver.run(DEPLOY, **dict(word.split("=", 1) for word in given.split()))

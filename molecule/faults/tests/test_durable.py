@@ -1,4 +1,4 @@
-"""What a mark, a stamp, a name or the journal vouches for is on the disk before: the system calls of whole operations.
+"""A file is on the disk before a mark, a stamp, a name or the journal vouches for it: system calls of whole operations.
 
 A container that is killed keeps its page cache, so no lab can show a lost one. The order of the calls can.
 """
@@ -62,7 +62,7 @@ def paths(arguments: str) -> Iterator[str]:
 
 
 def unsynced(trace: str) -> tuple[list[str], int]:
-    """What was vouched for too early, and how often something was vouched for at all."""
+    """Files that were vouched for too early, and how often one was vouched for at all."""
     dirty: set[str] = set()
     early: list[str] = []
     being_changed: set[str] = set()
@@ -92,7 +92,7 @@ def unsynced(trace: str) -> tuple[list[str], int]:
 
 
 def counts(path: str) -> bool:
-    """Whether a mark or the journal vouches for this file; what is synced by itself has a name of its own."""
+    """True if a mark or the journal vouches for this file; what is synced by itself has a name of its own."""
     if path.startswith(THEIRS) or any(f"/.{name.lstrip('.')}." in path or f"/.{name}." in path for name in MARKS):
         return False
     return path.startswith((f"{APP}/", f"{STATE}/vendor/", f"{STATE}/discarded/"))

@@ -20,7 +20,7 @@ from stories import GREETER, MIGRATIONS, STORIES, Story
 
 
 def verified(driver: Driver, story: Story, went_back: bool, told: object) -> None:
-    """What must hold after any fault, once the one command was given."""
+    """Check everything that must hold after any fault, once the one command was given."""
     seen = driver.observe()
     release = story.first if went_back else story.second
     text = f"{told}: {json.dumps(seen, indent=1, default=list)}"

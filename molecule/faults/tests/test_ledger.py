@@ -9,7 +9,7 @@ from observer import code, settled, start
 
 
 def test_last_line_is_cut(lab: Lab, row: Callable[..., None]) -> None:
-    """What a cut can hit is a line that was being written: nothing of it was promised to anybody."""
+    """A cut can only hit a line that was being written: nothing of it was promised to anybody."""
     start(lab, "v1.0.0", "v1.2.0")
     records = len(lab.ledger())
     lab.deploy(f"tail -n 1 {STATE}/ledger.jsonl | head -c 300 > /tmp/part; cat /tmp/part >> {STATE}/ledger.jsonl")

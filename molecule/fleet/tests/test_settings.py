@@ -1,4 +1,4 @@
-"""What a person has set elsewhere changes nothing about an operation: not how its hosts go on, nor what it leaves."""
+"""A person's own settings change nothing about an operation: not its order of hosts, nor its records."""
 
 from __future__ import annotations
 

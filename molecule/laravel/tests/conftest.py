@@ -12,7 +12,7 @@ Left = tuple[str, list[tuple[str, str]], bool]
 
 @pytest.fixture(scope="session", autouse=True)
 def converged() -> Left:
-    """What converge left on this worker's host, before any test: release, ledger, and whether a lease is held."""
+    """State that converge left on this worker's host, before any test: release, ledger, and True if a lease is held."""
     host = Lab(OWN)
     return host.version(), host.outcomes(), host.has_lease()
 

@@ -27,7 +27,7 @@ MINUTES = 10
 
 
 def blocks() -> tuple[str, list[str], str]:
-    """What an administrator types on the host, what is typed on the bastion, and the inventory in between."""
+    """Commands of an administrator on the host, commands on the bastion, and the inventory in between."""
     text = PAGE.read_text()
     for there, here in HERE.items():
         text = text.replace(there, here)

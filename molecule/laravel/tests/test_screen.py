@@ -1,4 +1,4 @@
-"""What a person sees: the screen of ansible.cfg, on a real host, of a plan, each end and each look."""
+"""The screen of ansible.cfg, on a real host, of a plan, each end and each look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the people who use the service notice of a rollback and of a deploy."""
+"""The effects of a rollback and of a deploy on people who use the service."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def by_awx(mesh: Mesh, folder: Path) -> Run:
 
 
 def normal(record: dict[str, Any]) -> dict[str, Any]:
-    """What is the same for the same rollback.
+    """The parts of a record that are the same for the same rollback.
 
     Left out are who and via, which are asked for by themselves; the id, which has the moment in it; moments and
     seconds; the ids and latencies of health requests, which are new each time.
@@ -151,7 +151,7 @@ WAYS: dict[str, tuple[Way, dict[str, str]]] = {
 
 @pytest.fixture(scope="module")
 def records() -> dict[str, dict[str, Any]]:
-    """What each way left in the ledger, by its name."""
+    """Ledger records of each way, by its name."""
     return {}
 
 

@@ -72,7 +72,7 @@ def test_broken_deploy_switches_back_and_is_never_chosen(lab: Lab) -> None:
     assert lab.version() == "1.0.0"
 
 
-def test_what_fails_before_the_switch_is_never_served(lab: Lab) -> None:
+def test_a_release_that_fails_before_the_switch_is_never_served(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
     started = lab.root("systemctl show -p ExecMainStartTimestampMonotonic php8.4-fpm")
     # php-fpm has one worker less while it serves a release that does not boot; here it must not notice anything.

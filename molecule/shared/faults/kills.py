@@ -29,7 +29,7 @@ def killed(
 
 
 class Seen(NamedTuple):
-    """What the next run said and what came of it, and the inputs that were typed."""
+    """Output and result of the next run, and the inputs that were typed."""
 
     outcome: str
     typed: str

@@ -14,7 +14,7 @@ class Driver(ModuleDriver):
 
     def restore(self, snapshot: str) -> None:
         copies = "; ".join(f"restore {snapshot}/{name} {path}" for name, path in self.service.kept.items())
-        # The worker needs nobody: it ends by itself when it finds another time of its last restart.
+        # The queue worker exits by itself when the restart timestamp in the cache changes.
         self.shell(
             "set -e; restore() { find $2 -mindepth 1 -delete; cp -a $1/. $2/; }; "
             f"{copies}; systemctl reload php8.4-fpm"
@@ -25,7 +25,7 @@ class Driver(ModuleDriver):
         self.shell(f"set -e; rm -rf {snapshot}; mkdir -p {snapshot}; {copies}")
 
     def marks(self) -> str:
-        """What the steps of an operation move, one after the other; of a reload nothing is seen from outside."""
+        """Marks of the steps of an operation, one after the other; a reload shows nothing from outside."""
         app = self.service.kept["app"]
         # What requests and the worker write by themselves is left out.
         own = "-name storage -o -name .git -o -path '*/bootstrap/cache/packages.php' -o -path '*/cache/services.php'"

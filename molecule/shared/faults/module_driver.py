@@ -28,7 +28,7 @@ class Operated(Protocol):
 
 
 class Asked(Protocol):
-    """What an operator asks of a service, and the releases that it goes from and to."""
+    """A request of an operator for a service, and the releases that it goes from and to."""
 
     procedure: str
     to: str

@@ -53,7 +53,7 @@ class ComposeLab(Host):
     state = STATE
 
     def password(self) -> str:
-        """What the registry asks the operator `ops` for."""
+        """The password that the registry wants from the operator `ops`."""
         return self.root("cat /srv/lab/registry-password")
 
     # -- what an observer finds ------------------------------------------------------------------
@@ -72,7 +72,7 @@ class ComposeLab(Host):
         return self.root(f"cat {STORAGE}/shop-{service}/_manifests/tags/{tag(name)}/current/link")
 
     def runs(self, name: str) -> bool:
-        """Whether backend and worker are of the release."""
+        """True if backend and worker are of the release."""
         running = self.running()
         return all(running.get(service) == self.digest(service, name) for service in ("backend", "worker"))
 
@@ -85,7 +85,7 @@ class ComposeLab(Host):
         )
 
     def images(self) -> list[str]:
-        """What is in the engine's store, by repository, tag and digest."""
+        """Images in the engine's store, by repository, tag and digest."""
         return sorted(
             self.root("docker image ls --digests --format '{{.Repository}}:{{.Tag}}@{{.Digest}}'").splitlines()
         )

@@ -66,7 +66,7 @@ class Backed(Apps):
         self.root(f"chmod 600 {STORAGE}/up/one; chown -R 33:33 {STORAGE}/up")
 
     def change(self) -> None:
-        """What happened since the backup."""
+        """Change data after the backup."""
         self.sql(
             "DELETE FROM orders WHERE id = 1; INSERT INTO customers VALUES (9, 'new', NULL); DROP VIEW big;"
             "CREATE TABLE stray (a INT, c INT, FOREIGN KEY (c) REFERENCES customers(id));"

@@ -28,7 +28,7 @@ kill -9 0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said. text: both streams, as a person sees them."""
+    """The output of a command. text: both streams, as a person sees them."""
 
     rc: int
     out: str
@@ -43,7 +43,7 @@ class Answer:
 
 
 class DokkuLab(Host):
-    """A host that runs Dokku's stand-in with the plugin `releases`."""
+    """A host that runs the Dokku simulator with the plugin `releases`."""
 
     state = STATE
 
@@ -166,7 +166,7 @@ class DokkuLab(Host):
         return {release["number"]: release["state"] for release in self.releases(app)}
 
     def answer(self, app: str, path: str = "/") -> str:
-        """What a visitor is answered, through the host's nginx."""
+        """The answer to a visitor, through the host's nginx."""
         done = subprocess.run(
             ["curl", "-s", "-m", "5", "-H", f"Host: {app}.dokku.example.com", f"http://127.0.0.1:{self.http}{path}"],
             capture_output=True,

@@ -36,7 +36,7 @@ class Cared(Host):
         return super().play(procedure, *options, **{**self.inputs, **inputs})
 
     def dokku(self, *arguments: str, check: bool = True) -> str:
-        """What dokku answers, called as the connecting user calls it."""
+        """The output of dokku, called as the connecting user calls it."""
         return self.deploy(f"sudo -n -u dokku -- /usr/bin/dokku {shlex.join(arguments)} 2>&1", check)
 
     def releases(self, app: str = APP) -> dict[int, str]:
@@ -63,7 +63,7 @@ class Cared(Host):
         return image
 
     def loose_image(self, name: str) -> str:
-        """An image without a tag, which a cleanup takes. The stand-in's takes only those that bear its own label."""
+        """An image without a tag, which a cleanup takes. The simulator's takes only those that bear its own label."""
         shown = self.root(f"docker image inspect --format '{{{{json .Config.Labels}}}}' dokku/{APP}:latest")
         labels = {key: value for key, value in json.loads(shown).items() if key.startswith("com.example.")}
         words = " ".join(f"{key}={value}" for key, value in {"care": name, **labels}.items())

@@ -12,7 +12,7 @@ from typing import Any
 
 from lab import INVENTORIES, ROOT, Host, operator_environment
 
-#: The database servers behind the stand-in's services, which a reset of the host takes from its engine.
+#: The database servers behind the simulator's services, which a reset of the host takes from its engine.
 SERVICES = "ops-runbook/dokku-services:trixie"
 #: What is secret in these tests, on whatever surface it might come up.
 CANARY = "canary-" + "5ecret-" * 3
@@ -20,7 +20,7 @@ CANARY = "canary-" + "5ecret-" * 3
 
 @dataclass(frozen=True)
 class Result:
-    """What a module returned, and what its run printed."""
+    """The result of a module, and the output of its run."""
 
     found: dict[str, Any]
     text: str
@@ -58,7 +58,7 @@ class Apps(Host):
         self.root(f"docker tag {SERVICES} mysql:9.7.0; docker tag {SERVICES} redis:8.8.0")
 
     def dokku(self, *arguments: str, check: bool = True) -> str:
-        """What dokku answers, called as the connecting user calls it."""
+        """The output of dokku, called as the connecting user calls it."""
         return self.deploy(f"sudo -n -u dokku -- /usr/bin/dokku {shlex.join(arguments)} 2>&1", check)
 
     def report(self, app: str, plugin: str) -> dict[str, str]:

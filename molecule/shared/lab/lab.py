@@ -32,7 +32,7 @@ LISTED = re.compile(r'^ *("(?:[^"\\]|\\.)*"),?$', re.MULTILINE)
 
 
 def plain(text: str) -> str:
-    """What a run printed, with the lines of its screens as a person reads them, and not as JSON."""
+    """The output of a run, with the lines of its screens as a person reads them, and not as JSON."""
     return LISTED.sub(lambda found: str(json.loads(found[1], strict=False)), text)
 
 
@@ -208,7 +208,7 @@ class Lab(Host):
         )
 
     def kept(self, *tags: str) -> str:
-        """Where the host keeps the state that `at` comes back to."""
+        """The place on the host of the state that `at` comes back to."""
         return "/srv/lab/state-" + "-".join([*tags, *(["releases"] if self.strategy == "releases" else [])])
 
     def at(self, *tags: str) -> None:

@@ -109,7 +109,7 @@ class Mesh:
         assert unpacked.green, unpacked.text
 
     def joined(self) -> bool:
-        """Whether the control node knows a way to the execution node, and what it offers."""
+        """True if the control node knows a way to the execution node, and what it offers."""
         found = self.control.run(f"receptorctl --socket {SOCKET} status --json")
         if not found.green:
             return False
@@ -129,7 +129,7 @@ class Mesh:
             return unit.wait()
 
     def units(self) -> dict[str, Any]:
-        """What work the control node still knows of."""
+        """Work units that the control node still knows of."""
         found: dict[str, Any] = json.loads(self.control.read(f"receptorctl --socket {SOCKET} work list"))
         return found
 

@@ -1,4 +1,4 @@
-"""Two accounts on two hosts, and CI: a stand-in of GitHub whose runs log in for real."""
+"""Two accounts on two hosts, and CI: a fake of GitHub whose runs log in for real."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class KeysHost(Host):
         return answer.outcome == login_probe.ACCEPTED
 
     def says(self, pair: Pair, command: str, user: str = "deploy") -> str:
-        """What whoever has this key sees who asks for a command."""
+        """The output for whoever has this key and asks for a command."""
         with tempfile.NamedTemporaryFile("wb", prefix="lab-") as identity:
             identity.write(pair.private)
             identity.flush()
@@ -176,7 +176,7 @@ class World:
         return f"{options} {self.old.public} ci deploy 2026-08-01".strip()
 
     def ci_key(self) -> Pair:
-        """What a run has: the environment's secret goes before the repository's."""
+        """The key that a run has: the environment's secret goes before the repository's."""
         scopes = [self.hub.secrets.get(f"env/{name}", {}) for name in self.hub.environments]
         held = next(scope["PROD_SSH_KEY"] for scope in [*scopes, self.hub.secrets["repo"]] if "PROD_SSH_KEY" in scope)
         return ssh_key_pair.pair_of((self.runs_with or held["value"]).encode())

@@ -10,7 +10,7 @@ STRATEGIES = ("in_place", "releases")
 
 
 def inputs(strategy: str) -> dict[str, object]:
-    """What is typed with every procedure where the releases are kept so."""
+    """The inputs that are typed with every procedure if the releases are kept so."""
     return {} if strategy == "in_place" else {"laravel_strategy": strategy}
 
 

@@ -11,7 +11,7 @@ from lab import ROOT, Host, command, operator_environment
 
 
 class Terminal:
-    """What is shown, and the wait for a part of it."""
+    """A terminal's picture, and the wait for a part of it."""
 
     def __init__(self, running: pexpect.spawn) -> None:
         self._running, self._seen = running, io.StringIO()

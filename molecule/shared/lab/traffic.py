@@ -28,7 +28,7 @@ ROUTES = ("/api/v1/health", "/api/v1/health", "/api/v1/health", "/api/v1/health"
 
 @dataclass(frozen=True)
 class Release:
-    """What an answer says of the release it came from: a constant of the code, and the commit in the cached config."""
+    """The release that an answer names: a constant of the code, and the commit in the cached config."""
 
     version: str
     commit: str
@@ -68,7 +68,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Observed:
-    """What the traffic saw of one change.
+    """The traffic during one change.
 
     wrong: the old release after an answer of the new one had come, or one that is neither. window: seconds since the
     change began, of the first and the last request that was lost, wrong or turned away. switched: the first answer of
@@ -128,7 +128,7 @@ class Report:
         return counted
 
     def figures(self) -> dict[str, object]:
-        """What is kept for the documentation."""
+        """Figures for the documentation."""
         return {
             "requests": self.total,
             "rate": round(self.rate, 1),

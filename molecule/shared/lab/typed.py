@@ -60,7 +60,7 @@ class Command:
         )
 
     def processes(self) -> list[str]:
-        """What it started and still runs, but for the connections that Ansible keeps for the next run."""
+        """Processes that it started and that still run, without the connections that Ansible keeps for the next run."""
         mark = f"XDG_STATE_HOME={self._environment['XDG_STATE_HOME']}".encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):

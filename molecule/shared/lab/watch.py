@@ -50,7 +50,7 @@ print("rounds", rounds)
 
 @contextmanager
 def watched(lab: Host, needles: list[str]) -> Iterator[list[str]]:
-    """What is seen on the host and in this machine's process list during the block."""
+    """The processes on the host and on this machine during the block."""
     found: list[str] = []
     lab.root("touch /tmp/lab-watch")
     watcher = subprocess.Popen(

@@ -49,7 +49,7 @@ def host(equipped: KeysHost, world: World) -> Iterator[KeysHost]:
 
 
 def audit(host: KeysHost, account: str = "deploy") -> dict[str, Any]:
-    """What the audit says of the account, read on the host as root."""
+    """The audit's answer about the account, read on the host as root."""
     found: dict[str, Any] = json.loads(host.root(f"python3 -c {shlex.quote(READER)} {account}"))
     assert found["configuration_known"], found
     return found
@@ -307,7 +307,7 @@ def test_root_is_let_in_as_sshd_lets_it_in(host: KeysHost) -> None:
     host.root("rm -r /root/.ssh")
 
 
-def test_what_decides_beside_the_key_is_said(host: KeysHost, world: World) -> None:
+def test_further_conditions_of_a_login_are_named(host: KeysHost, world: World) -> None:
     host.write(f"{world.old.public}\n")
     host.sshd("AuthenticationMethods publickey,publickey\nDenyUsers anna deploy\n")
     assert not host.lets_in(world.old)

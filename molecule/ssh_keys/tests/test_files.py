@@ -17,8 +17,8 @@ FORCED = 'command="echo \\"the deploy, of CI\\"",restrict'
 
 MEANWHILE = "# written meanwhile\n"
 
-#: Python of the account reads this as it starts. It stands for somebody who writes while the file that is to take the
-#: place of the file of keys is there, and has not yet: once in each process, so once in each of our edits.
+#: Python of the account reads this as it starts. It simulates another writer who edits authorized_keys between
+#: our writing the new file and renaming it into place: once in each process, so once in each of our edits.
 MEDDLER = f"""
 import tempfile
 make = tempfile.mkstemp
@@ -152,7 +152,7 @@ def test_nothing_of_another_admin_is_lost(world: World) -> None:
 
 
 def test_the_old_key_stays_where_the_new_one_was_taken_out_meanwhile(world: World) -> None:
-    """What keeps the file in its own state, as Puppet does, puts back the one that it knows."""
+    """A program that keeps the file in its own state, such as Puppet, puts back the one that it knows."""
     ordinary, host = world.hub.on_dispatch, world.hosts[1]
     before = host.read()
 

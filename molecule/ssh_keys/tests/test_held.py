@@ -1,4 +1,4 @@
-"""What fails or lies while a rotation is under way: nothing is removed anywhere, and one line goes on."""
+"""Parts that fail or lie during a rotation: nothing is removed anywhere, and one line resumes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is cut off, lost or not as it says, on real hosts: CI has a key that works throughout, and one line goes on."""
+"""Interrupted rotations on real hosts: CI has a key that works throughout, and one line resumes each."""
 
 from __future__ import annotations
 

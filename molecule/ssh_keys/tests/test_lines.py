@@ -1,4 +1,4 @@
-"""What is said of a line of authorized_keys is what the sshd of this host does with it, in both directions."""
+"""The reader's answer about a line of authorized_keys is that of this host's sshd, in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is seen before anything is changed: said with the wrong value and what to type, and nothing is changed."""
+"""Refusals before anything is changed: they name the wrong value and what to type."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ REFUSED: dict[str, tuple[Callable[[World], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("spoil", "says"), REFUSED.values(), ids=REFUSED)
-def test_what_github_has_not(world: World, spoil: Callable[[World], Any], says: tuple[str, ...]) -> None:
+def test_a_missing_thing_of_github_is_refused(
+    world: World, spoil: Callable[[World], Any], says: tuple[str, ...]
+) -> None:
     workflows = dict(world.hub.workflows)
     spoil(world)
     try:

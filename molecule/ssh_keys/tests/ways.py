@@ -1,4 +1,4 @@
-"""What a person types after a run that did not come to its end: what the run itself says."""
+"""Commands that a person types after a run without an end, as the run itself names them."""
 
 from __future__ import annotations
 

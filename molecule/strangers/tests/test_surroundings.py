@@ -1,4 +1,4 @@
-"""What no release can influence condemns none and stops no rollback: workers, files of root, disks, certificates."""
+"""Surroundings of a release condemn none and stop no rollback: workers, files of root, disks, certificates."""
 
 from __future__ import annotations
 

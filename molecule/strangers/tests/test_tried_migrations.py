@@ -1,4 +1,4 @@
-"""Which migrations a plan tries, and that trying one changes nothing, by the real PHP and framework of a host."""
+"""Migrations that a plan tries; trying one changes nothing, by the real PHP and framework of a host."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ PROVIDER = """
 
 @pytest.fixture(scope="module")
 def tried(lab: Lab) -> Iterator[dict[str, dict[str, Any]]]:
-    """What trying each file said, with everything that could be changed as it was before."""
+    """The result of trying each file, with everything that could be changed as it was before."""
     lab.reset()
     module_driver.install(lab)
     lab.deploy(

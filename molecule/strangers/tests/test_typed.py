@@ -68,7 +68,7 @@ def begin(lab: Lab, state: State) -> None:
 
 
 def printed(text: str) -> list[tuple[str, str]]:
-    """What to type, and what that does, as a person reads it."""
+    """Commands to type and their effects, as a person reads them."""
     found: list[tuple[str, str]] = []
     inside = -1
     for line in text.splitlines():
@@ -119,7 +119,7 @@ def follow(lab: Lab, state: State, way: str, effect: str) -> Run:
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_what_is_printed_is_typed_and_leads_out(lab: Lab, name: str) -> None:
+def test_printed_commands_end_the_trouble(lab: Lab, name: str) -> None:
     state = STATES[name]
     begin(lab, state)
     try:

@@ -1,4 +1,4 @@
-"""Workers and servers that keep the code in memory, and are no unit of systemd: they take each release up."""
+"""Workers and servers that keep the code in memory, and are not units of systemd: they take each release up."""
 
 from __future__ import annotations
 

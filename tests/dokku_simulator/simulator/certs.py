@@ -61,7 +61,7 @@ def certs_add(argv: list[str]) -> None:
                     (folder / name).write_bytes(file.read())
                     (folder / name).chmod(0o600)
     except tarfile.TarError:
-        refuse("certs:add of what is no tar")
+        refuse("certs:add of a file that is not a tar")
     noted("extraction_started")
     noted("extraction_completed")
     configure_proxy(app)

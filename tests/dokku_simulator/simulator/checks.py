@@ -1,4 +1,4 @@
-"""Whether and how new containers are checked, and how long old ones wait."""
+"""Checks of new containers, and the time that old ones wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which plugin answers what `dokku` is called with."""
+"""Finds the plugin for a call of `dokku`."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ NO_GLOBAL = {
 }
 
 
-# Commands that were asked for and are none: Dokku says so, and so it is no gap of this stand-in.
+# Names that were called and are not commands: Dokku refuses them too, so the simulator lacks nothing.
 NO_COMMANDS = {
     "nginx:build-config",
     "letsencrypt:nosuch",
@@ -207,7 +207,7 @@ def main(argv: list[str]) -> int:
 
 
 def answer(argv: list[str], typed: list[str]) -> int:
-    """What `dokku` exits with."""
+    """The exit code of `dokku`."""
     if not (LIB / "plugins").is_dir():
         refuse("a run without DOKKU_SIMULATOR_ROOT, on a host that has no Dokku")
     while argv and argv[0] in ("--quiet", "--force", "--app"):

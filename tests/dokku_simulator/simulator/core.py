@@ -1,6 +1,6 @@
-"""What every plugin of the stand-in uses: how things are said, the state of an app, Docker, git, triggers, reports.
+"""Base of every plugin of the simulator: messages, the state of an app, Docker, git, triggers, reports.
 
-A stand-in for the `dokku` command, for tests only. It keeps its state in files, builds and runs real images and
+A simulator of the `dokku` command, for tests only. It keeps its state in files, builds and runs real images and
 containers on the Docker engine that is there, and calls the triggers of the plugins in plugins/enabled as plugn does.
 What it says, its exit codes and its quirks are those of Dokku 0.38.27, as recorded; what it does not know ends with 99
 and says so. A module beside this one is a plugin; its COMMANDS are what `dokku` is called with.
@@ -177,7 +177,7 @@ def inspect(container: str, field: str) -> str:
 
 
 def containers(app: str) -> dict[str, str]:
-    """Which container stands for web.1 and so on."""
+    """The container of each process, such as web.1."""
     found = {
         path.name.removeprefix("CONTAINER."): path.read_text().strip() for path in (HOME / app).glob("CONTAINER.*")
     }

@@ -275,7 +275,7 @@ def sync(argv: list[str]) -> None:
 
 
 def git_pack(command: str, argv: list[str]) -> None:
-    """What git calls over ssh. A push creates an app that is not there."""
+    """The command that git calls over ssh. A push creates an app that is not there."""
     app = (argv[0] if argv else "").strip("'").removeprefix("/")
     check_name(app)
     if app not in apps():

@@ -130,7 +130,7 @@ def request(app: str) -> None:
     for domain in domains:
         sys.stderr.write(f"        - Domain '{domain}'\n")
     if not ACME.exists():
-        verbose("stand-in lego: no ACME server reachable")
+        verbose("simulated lego: no ACME server reachable")
         info("Certificate retrieval failed!")
         info(f"Disabling ACME proxy for {app}...")
         warn("Failed to setup letsencrypt")
@@ -203,7 +203,7 @@ def revoke(argv: list[str]) -> None:
     sys.stdout.flush()
     for domain in read_state(app)["domains"]:
         sys.stderr.write(f"        - Domain '{domain}'\n")
-    verbose("stand-in lego: no ACME server reachable")
+    verbose("simulated lego: no ACME server reachable")
     info("Certificate revocation failed (code 1)!")
     info("Done")
 

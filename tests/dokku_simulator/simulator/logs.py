@@ -1,4 +1,4 @@
-"""What the containers say: coloured even where no terminal is; `--tail` takes no count, and follows for ever."""
+"""Output of the containers: coloured even without a terminal; `--tail` takes no count, and follows for ever."""
 
 from __future__ import annotations
 

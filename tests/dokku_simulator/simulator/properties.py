@@ -45,7 +45,7 @@ def set_property(app: str, plugin: str, key: str, value: str) -> None:
 
 
 def three(app: str, plugin: str, names: str, defaults: dict[str, str]) -> dict[str, str]:
-    """What most properties are: the app's own, that of all apps, and what follows from both."""
+    """The three forms of most properties: the app's own, that of all apps, and the resulting one."""
     own, all_apps = properties(app, plugin), globals_of(plugin)
     values = {}
     for name in names.split():

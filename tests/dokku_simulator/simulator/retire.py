@@ -8,7 +8,7 @@ from .core import DOCKER, LIB, Command, docker, image_id, info, inspect, read_st
 
 
 def register_retired(app: str, cid: str) -> None:
-    """What the timer is to remove: the container, its image, and the source image that Dokku has moved on from."""
+    """Things that the timer is to remove: the container, its image, and the source image that Dokku has left."""
     folder = LIB / "data/scheduler-docker-local"
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -185,7 +185,7 @@ class Service:
             docker("container", "rm", "--force", self.container)
 
     def inside(self, script: str) -> None:
-        """What belongs to the server's own user is removed from within a container, as the plugins do it."""
+        """Files of the server's own user are removed from within a container, as the plugins do it."""
         mount = f"{self.root}:/service"
         docker("container", "run", "--rm", "--volume", mount, "--entrypoint", "sh", self.plugin.image, "-c", script)
 
@@ -383,7 +383,7 @@ def drop_link(service: Service, app: str) -> None:
 
 
 def unlink_all(app: str) -> None:
-    """What the plugins do when an app is destroyed; they name every service, linked or not."""
+    """The plugins' work when an app is destroyed; they name every service, linked or not."""
     for plugin in PLUGINS.values():
         for service in services(plugin):
             verbose(f"Unlinking from {service.name}")
@@ -478,7 +478,7 @@ def add_position(service: Service, dump: IO[bytes]) -> None:
 
 
 def without_position(service: Service) -> IO[bytes]:
-    """What is imported, without what MariaDB does not know. A server refuses the position that it has been at."""
+    """The import without the statements that MariaDB does not know. A server refuses a position that it has been at."""
     kept = os.fdopen(os.memfd_create("dump"), "w+b")
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.startswith(b"SET @@GLOBAL.GTID_PURGED="):
@@ -707,7 +707,7 @@ SUBCOMMANDS: dict[str, Callable[[Plugin, list[str]], None]] = {
 
 
 def nosuch(plugin: Plugin, argv: list[str]) -> None:
-    """What no plugin has ends with 1, silently, as in the real ones."""
+    """A subcommand that no plugin has ends with 1, silently, as in the real ones."""
     raise Failure("", 1)
 
 

@@ -1,4 +1,4 @@
-"""Who may call Dokku over ssh, and what sshd runs for them."""
+"""Keys that may call Dokku over ssh, and the command that sshd runs for them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def app_json(app: str) -> dict[str, Any]:
 
 
 def processes(app: str) -> dict[str, list[str]]:
-    """What the Procfile has; without one the image says what runs."""
+    """Processes of the Procfile; without one the image's own command."""
     lines = (line.partition(":") for line in current_file(app, "Procfile").splitlines() if ":" in line)
     return {name.strip(): shlex.split(command) for name, _, command in lines if not name.startswith("#")}
 
@@ -90,7 +90,7 @@ def check_line(check: dict[str, Any]) -> str:
 
 
 def run_check(check: dict[str, Any], cid: str, port: str) -> tuple[str, str]:
-    """What is wrong, and what was answered; nothing of both if all is well."""
+    """The fault and the answer; both empty if all is well."""
     address = inspect(cid, "{{.NetworkSettings.IPAddress}}")
     wrong, body = "", ""
     for attempt in range(int(check.get("attempts", 3))):

@@ -29,7 +29,7 @@ FILLER = "/var/lib/ops-runbook/filler"
 
 
 def name_of(path: str, line: bytes) -> str:
-    """What a write of the state is called in an order: `begin:code`, `phase:apply`, `verified`, `record`, `lease`."""
+    """The name of a write of the state in an order: `begin:code`, `phase:apply`, `verified`, `record`, `lease`."""
     name = os.path.basename(path)
     if name == "journal.jsonl":
         event = json.loads(line.strip().splitlines()[0])

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +98,7 @@ def _must_be_new(facts: Facts, manifest: Manifest) -> list[str]:
     """Notes for a person. Raises Refused unless the host can take the app and has nothing of it."""
     if known(facts.app_exists, "app_exists"):
         instead = ("dokku_restore", "restores data into an app that is there")
-        destroy = (f"dokku apps:destroy {facts.app}", "on the host, if that app may go")
+        destroy = (f"dokku apps:destroy {shlex.quote(facts.app)}", "on the host, if that app may go")
         text = f"there is an app {facts.app} on this host already"
         raise Refused(Refusal("app_exists", text, (instead, destroy)))
     titles = [part.name for part in manifest.of("database")]

@@ -111,7 +111,7 @@ def _left_out(asked: Any) -> frozenset[str]:
     known = {item.id for item in items.ITEMS}
     if named - known:
         way = ("dokku_maintenance_without", f"in the inventory, a list of: {', '.join(sorted(known))}")
-        text = f"{', '.join(sorted(named - known))} is no item of the maintenance"
+        text = f"{', '.join(sorted(named - known))} is not an item of the maintenance"
         raise Refused(Refusal("item_unknown", text, (way,)))
     return frozenset(named)
 

@@ -1,4 +1,4 @@
-"""Which release this is; the image brings release.json."""
+"""The release of this image, from its release.json."""
 
 from __future__ import annotations
 
