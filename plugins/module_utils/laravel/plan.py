@@ -30,7 +30,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel import (
     vendor_store,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.schema import Schema, SchemaReader
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.adopt import adopt
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.decide import decide, name_of
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts import Facts, Link, Made, Picture, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark
@@ -58,6 +57,9 @@ class ReleasePlanner:
 
         set_aside: a damaged ledger is kept under another name.
         """
+        # Imported by who adopts: every import is compiled anew on every host.
+        from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.adopt import adopt
+
         wanted = partial(adopt, self.service.description, self.ledger, self.past, set_aside)
         return self._decided(Wish("adopt", "", ""), head, wanted)[0]
 

@@ -61,11 +61,9 @@ def decide(wish: Wish, service: Description, past: History, facts: Facts) -> dic
     if wish.procedure == "rollback":
         known_release = _counted(known_release, facts)
     must_pass(laravel_release.refuse_migrations(known_release))
-    steps = laravel_release.steps(known_release)
-    reloads = any(step.id == "reload_php" for step in steps)
     return {
         **_head(wish, course),
-        "steps": [step.to_dict() for step in steps],
+        "steps": [step.to_dict() for step in laravel_release.steps(known_release)],
         "undo": [step.to_dict() for step in laravel_release.undo(known_release)],
         "migrations": laravel_release.migrations_record(known_release),
         "also": [*([["passes over", list(course.over)]] if course.over else []), *schema.also],
@@ -78,7 +76,7 @@ def decide(wish: Wish, service: Description, past: History, facts: Facts) -> dic
         "warnings": [
             *_history_warnings(past, course),
             *_application_warnings(answer, schema, course),
-            *(_cut_off(service, cut_off) if reloads else []),
+            *_cut_off(service, cut_off),
             *known(facts.caches, "caches").warnings(),
             *_edited(facts, service, course, picture),
             *reload.warnings(
