@@ -91,7 +91,7 @@ def _holds(outer: str, inner: str) -> bool:
     return inner == outer or inner.startswith(f"{outer}/")
 
 
-#: What the service of every system is called: the folder of its state has that name.
+#: The folder of the state has the name of the service, in every system.
 OF_EVERY_SYSTEM: Mapping[str, str] = {"operation_service": "name"}
 
 
