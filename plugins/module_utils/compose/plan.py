@@ -192,7 +192,7 @@ class FactReader:
         return Standing(replace(answer, ups=ups))
 
     def _rows(self, image: Reference, losses: Iterable[Any]) -> dict[str, str]:
-        """How many rows each loss concerns; one that can't be counted holds up nothing."""
+        """The number of rows that each loss concerns; one that can't be counted holds up nothing."""
         try:
             return alembic_probe.count(self.service, image, tuple(losses))
         except ProbeFailed:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of a Compose service runs now, and as which release."""
+"""The release of a Compose service that runs now, and each service of its files as it is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference
 
 @dataclass(frozen=True)
 class Present:
-    """What runs now. release: None where nothing can be told by digest. images: by service.
+    """The state of a service now. release: None where nothing can be told by digest. images: by service.
 
     before: each service as it is, for the way back. idle: why each service of the release that should run does not.
     warnings: what does not fit together.
@@ -49,7 +49,7 @@ class PresentReader:
         self.store = store
 
     def read(self, config: Mapping[str, Any], containers: Sequence[Container]) -> Present:
-        """The release that runs, by the digests of its containers; of what does not run, by its reference."""
+        """The release that runs, by the digests of its containers; of a service that does not run, by its reference."""
         images: dict[str, Reference] = {}
         warnings: list[str] = []
         idle: list[str] = []

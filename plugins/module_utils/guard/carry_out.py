@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import B
 
 @dataclass(frozen=True)
 class Orders:
-    """How one operation is carried out on this host.
+    """The orders by which this host carries out one operation.
 
     direction: forward or back. revert: go back by itself where the result is not good. close: record the
     outcome and give the lease back at once; otherwise somebody closes later (a fleet holds its leases together).
@@ -33,7 +33,7 @@ class Orders:
 
 @dataclass(frozen=True)
 class Work:
-    """What a system does in an operation, given its plan.
+    """The work of a system in an operation, given its plan.
 
     executor: what does one step. verify: looks at what was left behind, after going in a direction; returns ok,
     reason, about (see blame) and whatever else is worth keeping. before: looks at the same just before the first
@@ -50,7 +50,7 @@ class Work:
 def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
     """Do what remains, verify it, go back where that is asked for, and close.
 
-    Returns changed, healthy (what stands now was verified and is what was wanted), reverted, error, verified
+    Returns changed, healthy (the result was verified, and is the one that was wanted), reverted, error, verified
     (the last verification) and closed (outcome, error, settled, record) or None. Raises Refused when the lease is lost.
     """
     result = _round(guard, work, orders, orders.direction)
@@ -90,7 +90,7 @@ def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str
 
 
 def _look_before(guard: Guard, work: Work, progress: Progress) -> None:
-    """Journal what is so before the first change. An adoption changes nothing, so there all of it is judged."""
+    """Journal the state before the first change. An adoption changes nothing, so all that it finds is judged."""
     plan = progress.plan or {}
     if work.before is None or progress.touched or progress.before is not None or plan.get("procedure") == "adopt":
         return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why something does not go on, with what to type instead."""
+"""Reasons against an operation, each with the inputs that go on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text impor
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why an operation does not go on, before anything was changed.
+    """A reason why an operation does not go on, before anything was changed.
 
     code: stable, for programs. text: for a person. ways: each way forward as the input to give,
     with what it does. details: lines to read before choosing.

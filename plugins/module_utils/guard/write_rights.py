@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a user may not write of the folders and files that an operation will change, found before it changes any."""
+"""Folders and files that an operation will change and its user may not, found before it changes any."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _writable(path: str) -> bool:
 
 
 def refuse(user: str, held: Sequence[str], why: str) -> Refusal | None:
-    """Why an operation that writes there does not begin; None where nothing is held."""
+    """The reason why an operation that writes there does not begin; None where nothing is held."""
     if not held:
         return None
     more = (f"... and {len(held) - _LISTED} more",) if len(held) > _LISTED else ()

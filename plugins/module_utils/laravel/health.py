@@ -140,7 +140,7 @@ def _migrations(service: LaravelService, procedure: str) -> migration_gate.Found
 
 
 def before(service: LaravelService, gate: GateSettings, driver: str = "file") -> dict[str, Any]:
-    """What the gate will look at, just before the first change."""
+    """The state that the gate will look at, just before the first change."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Behind the maintenance page nothing is asked: its answers are those of no release.
         answers = pool.submit(health.look, () if is_down(service, driver) else gate.asked)
@@ -148,7 +148,7 @@ def before(service: LaravelService, gate: GateSettings, driver: str = "file") ->
 
 
 def idle(service: LaravelService) -> list[str]:
-    """What does not run now, whatever the release: units, and the scheduler."""
+    """Units that do not run now, and the scheduler that does not, whatever the release."""
     return [text for text in (*stopped(service).values(), scheduler_problem(service)) if text]
 
 
@@ -188,7 +188,7 @@ def _settled_units(
 
     stood: units that did not run before the change; they are not waited for.
     told: the worker was told to restart. It then ends by itself, with success, when its job is done, and systemd
-    starts it again after RestartSec: that moment is no problem, and when it comes can't be known.
+    starts it again after RestartSec: that moment is not a problem, and when it comes can't be known.
     """
     names = unit_names(service)
     while True:
@@ -222,7 +222,7 @@ def unit_names(service: LaravelService) -> list[str]:
 
 
 def scheduler_problem(service: LaravelService) -> str:
-    """Why the scheduler would not run; empty where it is in place."""
+    """The reason why the scheduler would not run; empty where it is in place."""
     if service.description.scheduler != "crontab":
         return ""
     try:
@@ -236,7 +236,7 @@ def scheduler_problem(service: LaravelService) -> str:
 
 
 def is_down(service: LaravelService, driver: str = "file") -> bool:
-    """Whether the application is in maintenance. driver: where it keeps that, as the plan has it from itself.
+    """Tell if the application is in maintenance. driver: where it keeps that, as the plan has it from itself.
 
     Only what the driver `file` keeps can be seen from outside (operations that were planned before name no driver).
     """

@@ -184,7 +184,7 @@ class FactReader:
         )
 
     def _vendor(self, facts: Facts, _question: Unread) -> str:
-        """Where the vendor tree of the target will come from."""
+        """The source of the vendor tree of the target: made, git, same, kept or composer."""
         php = _php(facts)
         if self._mark(php) is not None:
             return "made"

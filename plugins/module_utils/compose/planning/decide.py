@@ -167,7 +167,7 @@ def _head(wish: Wish, facts: Facts, goal: Mapping[str, Any] | None, chosen: str,
 
 
 def _pinned(facts: Facts, images: Mapping[str, Reference]) -> bool:
-    """Whether the compose files name these images by their digests."""
+    """Tell if the compose files name these images by their digests."""
     return all(
         image_reference.parse(str(facts.services[name]["image"])).digest == image.digest
         for name, image in images.items()
@@ -182,7 +182,7 @@ def _image_lines(images: Mapping[str, Reference], missing: Sequence[str]) -> lis
 
 
 def _said(images: Mapping[str, Reference], facts: Facts) -> dict[str, Image]:
-    """What each image says of itself, by service."""
+    """The own words of each image, by service."""
     found = entries(facts.images, "images", (image.text for image in images.values()))
     return {name: found[image.text] for name, image in images.items()}
 
@@ -192,7 +192,7 @@ def _labels(images: Mapping[str, Reference], facts: Facts) -> dict[str, Mapping[
 
 
 def _must_run_here(images: Mapping[str, Reference], facts: Facts) -> list[str]:
-    """What a person should know of the architecture of the images. Raises Useless."""
+    """Warnings about the architecture of the images. Raises Useless."""
     named_by = {name: (images[name].text, image.architecture) for name, image in _said(images, facts).items()}
     emulated = known(facts.emulations, "emulations")
     refusal, warnings = image_architecture.judge(known(facts.machine, "machine"), named_by, emulated)
@@ -296,7 +296,7 @@ def _history_warnings(situation: Situation, present: Present, goal: Mapping[str,
 
 
 def _ran(service: Description, images: Sequence[str]) -> list[list[Any]]:
-    """What this plan has run of an image's own code: a person who may plan has run it, as that service would."""
+    """The images whose own code this plan has run: a person who may plan has run it, as that service would."""
     if not images:
         return []
     rights = f"with the volumes, networks, settings and secrets of {service.migration_service}"

@@ -23,7 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice i
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked of a release procedure. staging: what is known of it.
+    """The wish of an operator who runs a release procedure. staging: what is known of it.
 
     database_shared: other hosts use the database of this one. hotfix: `to` may be a branch.
     """
@@ -39,7 +39,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Situation:
-    """What a plan starts from. check_mode: nothing is downloaded, so an image may be missing."""
+    """The start of a plan. check_mode: nothing is downloaded, so an image may be missing."""
 
     wish: Wish
     service: Description
@@ -54,7 +54,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Image:
-    """What an image says of itself; nothing where it is not on this host. command: entry point and command."""
+    """An image's own words about itself; nothing where it is not on this host. command: entry point and command."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     architecture: str = ""
@@ -71,7 +71,7 @@ class Revisions:
 
 @dataclass(frozen=True)
 class Standing:
-    """What an image says of the database. failed: why it could not be asked."""
+    """An image's answer about the database. failed: why it could not be asked."""
 
     answer: Answer | None = None
     failed: str = ""
@@ -79,7 +79,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was read on the host so far; None, or an entry that is missing, was not read (see guard/facts.py).
+    """Facts that were read on the host so far; None, or an entry that is missing, was not read (see guard/facts.py).
 
     services: of the compose files, as `docker compose config` has them. containers: of the project, name -> service.
     By reference: held (the engine has it), called (the digest that this host has for a tag), registry (its answer),

@@ -27,7 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict imp
 
 @dataclass(frozen=True)
 class Schema:
-    """What the plan knows of the database.
+    """The database, as far as the plan knows it.
 
     heads: what it holds; None where that is not known. itself: what says that the images migrate at their own start;
     empty where nothing does. downs: the targets of `alembic downgrade`, one after the other.
@@ -46,7 +46,7 @@ class Schema:
 def schema(
     situation: Situation, images: Mapping[str, Reference], goal: Mapping[str, Any], unseen: bool, facts: Facts
 ) -> Schema:
-    """Where the database stands, and what this operation does about it. Raises Refused, and Unread.
+    """The position of the database, and the migrations of this operation. Raises Refused, and Unread.
 
     images: of the target, by service. unseen: one of them is not on this host.
     """
@@ -106,7 +106,7 @@ def _blind(wish: Wish, goal: Mapping[str, Any], why: str) -> Schema:
 
 
 def _answer(wish: Wish, facts: Facts, image: Reference, **about: Any) -> Answer:
-    """What an image says of the database. Raises ProbeFailed, and Refused where the database can't be read."""
+    """The answer of an image about the database. Raises ProbeFailed, and Refused where the database can't be read."""
     standing = known(facts.standing, "standing", {"image": image, **about})
     if standing.answer is None:
         raise ProbeFailed(standing.failed)
@@ -209,7 +209,7 @@ def _up_warnings(question: Migrations, answer: Answer) -> list[str]:
 
 
 def _way_back(wish: Wish, found: Schema, answer: Answer) -> list[str]:
-    """What going back from this deploy would mean for the database."""
+    """Warnings about the effect of going back from this deploy on the database."""
     runs = list(cast(Migrations, found.migrations).runs)
     if not runs and not found.itself:
         return []
@@ -233,7 +233,7 @@ def _way_back(wish: Wish, found: Schema, answer: Answer) -> list[str]:
 
 
 def _entry(service: Description, facts: Facts, image: Image) -> list[str]:
-    """What is started from the images of this service, word by word: by the compose files, and by the image."""
+    """The commands that are started from the images of this service, word by word: of compose files and image."""
     words: list[str] = []
     mine = service.images.values()
     for body in facts.services.values():

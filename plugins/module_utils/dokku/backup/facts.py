@@ -46,7 +46,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was read on the host so far; None, or an entry that is missing, was not read (see guard/facts.py).
+    """Facts that were read on the host so far; None, or an entry that is missing, was not read (see guard/facts.py).
 
     problems: of the parts of the backup that are needed. helper: why this user can't call what reads for
     root; empty where they can. nginx: the configuration that it refuses; empty where it takes it. services: by title

@@ -119,5 +119,5 @@ class FactReader:
 
 
 def runs(context: Context, app: str) -> bool:
-    """Whether an app runs, as a whole or in part."""
+    """Tell if an app runs, as a whole or in part."""
     return str(context.service.dokku.report(app, "ps").get("running")) in ("true", "mixed")

@@ -43,7 +43,7 @@ def plan(context: Context) -> dict[str, Any]:
 
 
 def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
-    """What each step does."""
+    """The action of each step, by the first word of its id."""
     doing = _Doing(context, plan)
     return {
         "app": doing.create_app,

@@ -29,7 +29,7 @@ _NEEDED = ("config", "settings")
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked of a rebuild. settings: see make.settings."""
+    """The wish of an operator who rebuilds an app. settings: see make.settings."""
 
     settings: Mapping[str, Any]
     backup: str = "latest"

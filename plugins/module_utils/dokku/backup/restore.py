@@ -53,7 +53,7 @@ def plan(context: Context) -> dict[str, Any]:
 
 
 def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
-    """What each step does, forward and back."""
+    """The action of each step, forward and back, by the first word of its id."""
     doing = _Doing(context, plan)
     return {
         "scratch": doing.scratch,

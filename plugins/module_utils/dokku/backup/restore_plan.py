@@ -30,7 +30,7 @@ SCRATCH = ("/var/lib/dokku/services", "/var/lib/docker")
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked of a restore. settings: see make.settings. drill: only try the backup out.
+    """The wish of an operator who restores data. settings: see make.settings. drill: only try the backup out.
 
     parts: the kinds that were asked for, in a list or a text with commas.
     """
@@ -120,7 +120,7 @@ def _must_be_linked(facts: Facts, part: Part) -> tuple[str, ...]:
     plugin, _, name = part.name.partition(".")
     link = f"dokku {plugin}:link {name} {facts.app}"
     if not found.exists:
-        text = f"the backup has a dump of {part.name}, and there is no such service on this host"
+        text = f"the backup has a dump of {part.name}, and this host does not have that service"
         create = (f"dokku {plugin}:create {name} && {link}", "on the host, make it")
         raise Refused(Refusal("service_missing", text, (create, ("dokku_rebuild_host", "makes it with all the rest"))))
     if facts.app not in found.links:
@@ -171,7 +171,7 @@ def _steps(wish: Wish, parts: Sequence[Part], pieces: Sequence[Piece], running: 
         return steps
     steps += [Step(f"stop:{app}", f"stop {app}, so that nothing writes", data={"app": app}) for app in running]
     steps += [step_of(piece, "keep") for piece in pieces]
-    steps.append(Step("keep_seal", "keep what stands now as a backup of its own"))
+    steps.append(Step("keep_seal", "keep the present data as a backup of its own"))
     for part in dumps:
         title = f"import {part.name} from the backup, and compare"
         steps.append(Step(f"import:{part.name}", title, data={"name": part.name}))
@@ -245,7 +245,7 @@ def _overwritten(wish: Wish, manifest: Manifest, parts: Sequence[Part], facts: F
 def _warnings(wish: Wish, parts: Sequence[Part], apps: Sequence[str], running: Sequence[str]) -> list[str]:
     lines = []
     if running:
-        lines.append(f"{', '.join(running)} stands still from its stop until its start")
+        lines.append(f"{', '.join(running)} will be down while the data is imported")
     if wish.check_mode and not wish.drill:
         lines.append(f"it goes on only with overwrite={','.join(apps)}")
     for part in parts:

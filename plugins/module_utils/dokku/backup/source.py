@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The backup that a restore or a rebuild goes by: chosen, opened and proven before anything is changed."""
+"""The backup of a restore or a rebuild: chosen, opened and proven before anything is changed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def chosen(backups: Backups, wanted: str, owner: Owner) -> Manifest:
     if found is not None:
         return found
     known = tuple(f"{one.id}  {one.made}  of {one.app}  {one.reason}" for one in here)
-    details = known + tuple(f"{name} is no backup: {why}" for name, why in bad.items())
+    details = known + tuple(f"{name} is not a backup: {why}" for name, why in bad.items())
     details += tuple(retention.ahead_lines(here, owner))
     own = [one for one in here if one.app == app]
     ways = tuple((f"backup={one.id}", f"made {one.made} ({one.reason})") for one in own[-3:])
@@ -69,7 +69,7 @@ def chosen(backups: Backups, wanted: str, owner: Owner) -> Manifest:
         text = f"the backup {wanted} is of the app {foreign.app}, and not of {app}"
         raise Refused(Refusal("backup_foreign", text, ways or (make,), details))
     if wanted in bad:
-        text = f"{os.path.join(backups.folder, wanted)} is no backup that can be trusted: {bad[wanted]}"
+        text = f"{os.path.join(backups.folder, wanted)} is not a backup that can be trusted: {bad[wanted]}"
         raise Refused(Refusal("backup_damaged", text, ways or (make,), details))
     what = "no backup" if wanted == "latest" else f"no backup {wanted}"
     raise Refused(Refusal("backup_missing", f"there is {what} of {app} in {backups.folder}", ways or (make,), details))
@@ -95,11 +95,9 @@ def must_open(manifest: Manifest, key: Key) -> None:
 
 
 def must_be_kept_readable(recipient: str, key: Key) -> None:
-    """Raise Refused where what stands now would be encrypted to a key that can't open it when it is needed."""
+    """Raise Refused where the present data would be encrypted to a key that nobody here could open them with."""
     if recipient and key.fingerprint != recipient:
-        text = (
-            f"what stands now is kept encrypted to the key {recipient[:16]}, and going back to it takes its private key"
-        )
+        text = f"the present data are kept encrypted to the key {recipient[:16]}, whose private key opens them again"
         raise Refused(Refusal("wrong_key" if key.fingerprint else "key_missing", text, _KEY))
 
 
@@ -162,7 +160,7 @@ class Source:
         return ""
 
     def _dump_problem(self, part: Part) -> str:
-        """Why the dump in a part is not the one that it should be; empty where it is."""
+        """The reason why the dump in a part is not the one that it should be; empty where it is."""
         plugin, _, name = part.name.partition(".")
         try:
             reader = database_dump.reader(plugin)
@@ -182,7 +180,7 @@ class Source:
         return self.store.read(self.manifest, part, self.private_key)
 
     def document(self, kind: str) -> Any:
-        """What a part of JSON holds. It may hold secrets."""
+        """The content of a part of JSON. It may hold secrets."""
         (part,) = self.manifest.of(kind)
         return foreign_json.loads(b"".join(self.read(part)))
 

@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.sch
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked of a release procedure."""
+    """The wish of an operator who runs a release procedure."""
 
     procedure: str
     to: str
@@ -76,7 +76,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was read on the host so far; None, or an entry that is missing, was not read (see guard/facts.py).
+    """Facts that were read on the host so far; None, or an entry that is missing, was not read (see guard/facts.py).
 
     head: the commit that is checked out, in full. user: of this run. app: the folder that is served.
     disk: the disk of the service, with nothing to be made. resolved: the commit that `to` names, or why it names none.
