@@ -259,6 +259,13 @@ def test_the_index_leads_to_every_page() -> None:
     assert sorted(str(page.relative_to(ROOT)) for page in pages - linked) == []
 
 
+def test_the_index_calls_a_page_by_its_title() -> None:
+    index = ROOT / "docs/README.md"
+    rows = re.findall(r"^\| \[([^\]]+)\]\(([^)#]+)\) \|", index.read_text(), re.MULTILINE)
+    titles = [(name, (index.parent / path).read_text().partition("# ")[2].partition("\n")[0]) for name, path in rows]
+    assert len(titles) > 20 and [one for one in titles if one[0] != one[1]] == []
+
+
 # -- words and lines that hold for every page --------------------------------------------------------
 
 #: Words that a reader stumbles over, and what is written instead.
