@@ -150,6 +150,9 @@ def plays(hosts: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
             "name": role,
             "hosts": list(some),
             "gather_facts": False,
+            # The others are asked all the same.
+            "ignore_unreachable": True,
+            "ignore_errors": True,
             "vars": {"operation_role": COLLECTION + role, "operation_service": f"{{{{ {services[role]} }}}}"},
             "tasks": [
                 {

@@ -249,6 +249,17 @@ def test_a_host_of_two_systems_is_looked_at_for_both(tmp_path: Path) -> None:
     assert {"git", "php"} <= {one.what for one in found}
 
 
+def test_hosts_of_one_system_are_asked_although_those_of_another_are_lost(tmp_path: Path) -> None:
+    lost = "ansible_host: 127.0.0.1, ansible_port: 9, compose_service: a, laravel_service: b"
+    here = "ansible_connection: local, ansible_python_interpreter: '{{ ansible_playbook_python }}', dokku_app: c"
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{lost: {{{lost}}}, here: {{{here}}}}}}}\n")
+    inventories = [str(tmp_path / "hosts.yml")]
+    hosts, _found = inventory(inventories)
+    found = {*of_hosts(every(hosts), *ask(hosts, inventories), inventories)}
+    assert {(one.where, one.ok) for one in found if one.what == "reachable"} == {("lost", False), ("here", True)}
+    assert len([one for one in found if one.where == "lost"]) == 1
+
+
 def test_hosts_without_a_service_are_not_asked() -> None:
     listed = {"_meta": {"hostvars": {"web1": {"laravel_service": "vertex"}, "db1": {}, "app1": {"dokku_app": "x"}}}}
     assert described(listed) == {"dokku": ["app1"], "laravel": ["web1"]}
