@@ -39,7 +39,7 @@ def filters() -> list[str]:
 
 @pytest.fixture(scope="session")
 def documented() -> dict[str, dict[str, Any]]:
-    """What ansible-doc knows of the collection, by kind and full name."""
+    """The pages of ansible-doc about the collection, by kind and full name."""
     ran = subprocess.run(
         [sys.executable, "-m", "ansible", "doc", "--metadata-dump", "ops.runbook"],
         env={

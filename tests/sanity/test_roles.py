@@ -29,7 +29,7 @@ def options_of(role: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def flaw(name: str, role: str, described: list[dict[str, Any]]) -> str:
-    """What is wrong with an option, as each entry point describes it; empty if nothing is."""
+    """The flaw of an option, as each entry point describes it; empty without one."""
     if not name.startswith(f"{role}_"):
         return "the name must begin with the role's"
     if any(option.get("required") and "default" in option for option in described):

@@ -41,7 +41,7 @@ def text() -> str:
 def rows(entries: Mapping[str, Any], inputs: set[str], shown: dict[str, str]) -> Iterator[str]:
     """The variables of a role.
 
-    :param shown: the variable whose keys stand on the page already, by these keys as text; this adds to it
+    :param shown: the variable that has its keys on the page, by these keys as text; each call adds to it
     """
     options: dict[str, Any] = {}
     readers: dict[str, list[str]] = {}
