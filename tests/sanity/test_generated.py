@@ -7,12 +7,14 @@ what the pages say of procedures."""
 from __future__ import annotations
 
 import importlib
+import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from code_files import shown
+from code_files import ROOT, shown
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from tools import floors
@@ -64,6 +66,30 @@ def test_shared_options_stand_between_their_marks(between: str) -> None:
     assert [*options] == ["laravel_status_disk_warn", "laravel_status_disk_bad", "laravel_to"]
     assert options["laravel_status_disk_bad"]["default"] == 95
     assert service_options.PLACE.sub(service_options.shared, text) == text
+
+
+def argument_specs() -> dict[str, str]:
+    roles = service_options.roles()
+    return {role: (ROOT / f"roles/{role}/meta/argument_specs.yml").read_text(encoding="utf-8") for role in roles}
+
+
+def test_each_mark_of_shared_options_has_its_end() -> None:
+    """Otherwise nothing would be written there, and nothing compared."""
+    for role, text in argument_specs().items():
+        assert text.count("# Shared: ") == len(service_options.PLACE.findall(text)), role
+
+
+def by_hand(text: str) -> set[str]:
+    """The options that argument specs have outside of the marks, without the role's name."""
+    entries = yaml.safe_load(service_options.PLACE.sub("", text))["argument_specs"].values()
+    options = [found for entry in entries for found in (entry.get("options") or {}).items()]
+    return {f"{name.partition('_')[2]}: {json.dumps(option, sort_keys=True)}" for name, option in options}
+
+
+def test_what_three_roles_have_is_a_file_of_its_own() -> None:
+    """The options of tools/generate/shared/; two roles may be alike by chance."""
+    found = Counter(option for text in argument_specs().values() for option in by_hand(text))
+    assert [option for option, count in found.items() if count > 2] == []
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ LICENCE = """\
 WRITTEN = "Written by `make generate` from the role's argument specs."
 #: A mark in argument specs: the name of a file of shared/, and what stands for the words in it.
 PLACE = re.compile(
-    r"^(?P<indent> *)# Shared: (?P<name>\w+)(?:, with (?P<values>[^.]*))?\. Written by `make generate`\.\n"
+    r"^(?P<indent> *)# Shared: (?P<name>\w+)(?:, with (?P<values>.*?))?\. Written by `make generate`\.\n"
     r"(?:.*\n)*?(?P=indent)# The end of (?P=name)\.\n",
     re.MULTILINE,
 )
