@@ -307,6 +307,13 @@ def sentences(text: str) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_typed_is_on_one_line_of_a_page(path: Path) -> None:
+    """Else it is not copied as a whole."""
+    text = re.sub(r"^```.*?^```|^ {4,}\S.*?$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert [line for line in text.splitlines() if line.count("`") % 2] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_sentences_of_a_page_say_who_does_what(path: Path) -> None:
     text = sentences(path.read_text())
     found = [(one.group(), instead) for form, instead in HIDING.items() for one in re.finditer(form, text)]

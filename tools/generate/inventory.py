@@ -74,7 +74,7 @@ def default(option: Mapping[str, Any]) -> str:
     found = option.get("default")
     if found in (None, "", [], {}):
         return ""
-    shown = yaml.safe_dump(found, default_flow_style=True).strip().removesuffix("...").strip()
+    shown = yaml.safe_dump(found, default_flow_style=True, width=1000).strip().removesuffix("...").strip()
     return f"`{shown}`".replace("|", "\\|")
 
 
