@@ -115,3 +115,33 @@ def test_everything_was_added_in_a_version_that_there_is() -> None:
     }
     assert len(said) > 50
     assert {one for one in said if one[1] not in versions} == set()
+
+
+def own_documentation(name: str) -> dict[str, Any]:
+    """The documentation of a module as its file has it, without the fragments."""
+    text = (ROOT / f"plugins/modules/{name}.py").read_text(encoding="utf-8")
+    (found,) = re.findall(r'^DOCUMENTATION = r"""\n(.*?)"""', text, re.MULTILINE | re.DOTALL)
+    documentation: dict[str, Any] = yaml.safe_load(found)
+    return documentation
+
+
+def repeated(pages: dict[str, dict[str, Any]], most: int) -> dict[str, list[str]]:
+    """The options and attributes that more modules than `most` describe in the same words, with these modules."""
+    found: dict[str, list[str]] = {}
+    for name, page in pages.items():
+        for kind in ("options", "attributes"):
+            for key, described in page.get(kind, {}).items():
+                if len(described) > 1:
+                    found.setdefault(f"{kind}.{key}: {json.dumps(described, sort_keys=True)}", []).append(name)
+    return {key: names for key, names in found.items() if len(names) > most}
+
+
+def test_what_several_modules_take_is_described_in_a_fragment() -> None:
+    """Three systems have a module of the same kind; a fourth one has copied it."""
+    assert repeated({name: own_documentation(name) for name in MODULES}, 3) == {}
+
+
+def test_a_description_that_is_repeated_is_seen() -> None:
+    page = {"options": {"wait": {"type": "int", "description": "Seconds to wait."}}}
+    other = {"options": {"wait": {"type": "int", "description": "Minutes to wait."}}}
+    assert [*repeated({"a": page, "b": page, "c": page, "d": other}, 2).values()] == [["a", "b", "c"]]
