@@ -1,4 +1,4 @@
-"""What a module takes is what its documentation says it takes."""
+"""The options of a module are those of its documentation."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def imported(source: str) -> set[str]:
 
 @pytest.mark.parametrize("path", SOURCES)
 def test_a_plugin_imports_nothing_of_another_collection(path: str) -> None:
-    """Which of our own parts imports which is held by import-linter, see pyproject.toml."""
+    """Imports among our own parts are held by import-linter, see pyproject.toml."""
     ours = {name for name in imported((ROOT / path).read_text()) if name.startswith(("ansible_collections", "."))}
     assert {name for name in ours if not name.startswith(PLUGINS)} == set()
 
@@ -111,7 +111,7 @@ FLOORS = floors.floors()
 _SYSTEMS = next(number for number, floor in enumerate(FLOORS) if floors.ONE in floor)
 SYSTEMS = FLOORS[_SYSTEMS]
 BELOW = {package for floor in FLOORS[_SYSTEMS + 1 :] for package in floor}
-#: A name ends where its letters do: `compose` is no part of `composed`, and is one of `compose_file` and `_COMPOSE`.
+#: A name ends where its letters do: `compose` is not a part of `composed`, and is one of `compose_file` and `_COMPOSE`.
 _NAMES = re.compile(rf"(?i)(?<![a-z])({'|'.join([*SYSTEMS, 'composer', 'artisan', 'alembic', 'php'])})(?![a-z])")
 CORE = [path for path in [*RULES, *COMMAND] if path in COMMAND or called(path).partition("/")[0] in BELOW]
 #: Files that speak of a system, or of one of its tools, by what they are for.

@@ -1,4 +1,4 @@
-"""What reads the format of another program is held against that program itself, and not against its description."""
+"""A reader of another program's format is compared with that program itself, and not with its description."""
 
 from __future__ import annotations
 

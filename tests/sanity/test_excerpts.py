@@ -13,7 +13,7 @@ import pytest
 from code_files import COMMAND, PLUGINS, ROOT, called
 
 FILES = [*PLUGINS, *COMMAND]
-#: Files that shorten what is no error of a command, and what that is.
+#: Files that shorten a text other than the error of a command, and the text.
 NO_ERRORS = {
     "destructive/scan.py": "the beginning of a file, by which its kind is told, and a line of a finding",
     "destructive/code.py": "the letters before a literal",
@@ -117,7 +117,7 @@ def test_a_failure_without_its_words_is_seen() -> None:
     assert without_its_words("subprocess.run(['cp'], check=False)") == []
 
 
-def test_what_is_shortened_is_seen() -> None:
+def test_a_shortened_output_is_found() -> None:
     for source in (
         "said = error.splitlines()[-1]",
         "def f(e):\n    lines = [one for one in e.splitlines() if one]\n    return lines[-3:]",

@@ -1,4 +1,4 @@
-"""What the gate answers says what it is about, in one place; a deadline is the one that the machine needs."""
+"""The gate's answers name their cause in one place; a deadline is the one that the machine needs."""
 
 from __future__ import annotations
 

@@ -27,12 +27,12 @@ WRITTEN = [found for module in (service_options, pages, inventory, architecture)
 
 
 @pytest.mark.parametrize(("path", "text"), WRITTEN, ids=lambda one: shown(one) if isinstance(one, Path) else "")
-def test_what_follows_from_other_files_is_as_it_would_be_written(path: Path, text: str) -> None:
+def test_generated_files_are_up_to_date(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, "run `make generate`"
 
 
 @pytest.mark.parametrize("role", service_options.SYSTEMS)
-def test_what_a_module_got_becomes_a_description(role: str) -> None:
+def test_options_of_a_module_become_a_description(role: str) -> None:
     """Each option with its default gives what the class has by itself, which tests make use of."""
     description = importlib.import_module(f"{PLUGINS}.{role}.service").Description
     describe = importlib.import_module(f"{PLUGINS}.{role}.service").describe
@@ -45,7 +45,7 @@ def test_what_a_module_got_becomes_a_description(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", service_options.SYSTEMS)
-def test_what_a_module_got_becomes_its_limits(role: str) -> None:
+def test_options_of_a_module_become_its_limits(role: str) -> None:
     options = importlib.import_module(f"{PLUGINS}.{role}.options")
     assert described(options.Limits, {name: one["default"] for name, one in options.LIMITS.items()}) == options.Limits()
 

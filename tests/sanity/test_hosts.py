@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# RFC 5737 and RFC 2606; 0.0.0.0 is no address of anybody.
+# RFC 5737 and RFC 2606; 0.0.0.0 is not an address of anybody.
 EXAMPLES = [
     IPv4Network(net) for net in ("127.0.0.0/8", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "0.0.0.0/32")
 ]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What sshd does with a key is said in one place, which is held against a real sshd.
+"""Sshd's treatment of a key is described in one place, which is compared with a real sshd.
 
 Nobody takes the first line of a key for the one in force, looks for a file of keys by its usual name, or reads an
 option of a line by a rule of their own.
@@ -36,7 +36,7 @@ def firsts(source: str) -> list[int]:
 
 
 def _argument(call: ast.Call) -> ast.expr | None:
-    """What next, iter, min and max are given."""
+    """The first argument of next, iter, min and max."""
     named = isinstance(call.func, ast.Name) and call.func.id in ("next", "iter", "min", "max")
     return call.args[0] if named and call.args else None
 

@@ -57,6 +57,6 @@ def test_the_rule_finds_what_it_is_for(source: str) -> None:
     assert list(whole_readings(source))
 
 
-def test_what_is_bounded_is_allowed() -> None:
+def test_a_bounded_read_is_allowed() -> None:
     bounded = "book.history(); guard.ledger().of(keys); history.read(guard, history.LATELY)"
     assert list(whole_readings(bounded)) == []

@@ -1,4 +1,4 @@
-"""What hangs on one cheap look is decided in one place, and what is printed as a list survives a shell."""
+"""Decisions that hang on one cheap look are made in one place, and a printed list survives a shell."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which migrations there are, one module says; what they do, one module tries."""
+"""One module finds the migrations; one module tries what they do."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_no_other_code_runs_a_migration_to_see_its_sql(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("pattern", "names"), [(FOLDER, NAMES_A_FOLDER), (TRIES, TRIES_ONE)], ids=["lists", "tries"])
-def test_what_may_is_still_there(pattern: re.Pattern[str], names: dict[str, str]) -> None:
+def test_excused_modules_still_exist(pattern: re.Pattern[str], names: dict[str, str]) -> None:
     for name in names:
         assert found(pattern, UTILS / name), name
 

@@ -66,7 +66,7 @@ def test_the_screen_writes_nothing_past_the_filter() -> None:
     assert written and all(re.match(r'shown\(|diff$|b"\\r|f"\\r\\x1b\[K\{shown\(', one) for one in written), written
 
 
-def test_what_goes_past_the_filter_is_found() -> None:
+def test_output_that_bypasses_the_filter_is_found() -> None:
     assert texts_that_are_not_filtered('def report(x) -> str:\n    return "\\n".join(x)\n') == ["report"]
     assert texts_that_are_not_filtered("def report(x) -> str:\n    return joined(x)\n") == []
     assert cleaners('CONTROL = re.compile(r"\\x1b[^m]*m")') and cleaners('"".join(c for c in text if c.isprintable())')

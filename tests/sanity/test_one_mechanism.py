@@ -58,7 +58,7 @@ def expressions(source: str) -> list[str]:
 
 
 def own_masks(source: str) -> list[str]:
-    """Where a mask is put into a text: by replace(), by sub(), or as a literal of stars."""
+    """Places that put a mask into a text: by replace(), by sub(), or as a literal of stars."""
     tree = ast.parse(source)
     found = [
         ast.unparse(node)
@@ -76,7 +76,7 @@ def own_masks(source: str) -> list[str]:
 
 
 def own_addresses(source: str) -> list[str]:
-    """Where a login is cut out of an address by its @."""
+    """Places that cut a login out of an address by its @."""
     return [
         ast.unparse(node)
         for node in ast.walk(ast.parse(source))

@@ -1,4 +1,4 @@
-"""What the pages say can be typed is there, and what they lead to."""
+"""Everything that the pages say can be typed exists, and so do the targets of their links."""
 
 from __future__ import annotations
 
@@ -348,7 +348,7 @@ def test_the_table_of_codes_has_every_code_of_the_guard_of_laravel_and_of_compos
     assert len(codes) > 40 and [code for code in sorted(codes) if f"`{code}`" not in pages] == []
 
 
-def test_where_the_inventory_is_exported_the_screen_is_too() -> None:
+def test_a_page_that_exports_the_inventory_exports_the_screen_too() -> None:
     """An installed collection has no ansible.cfg that would switch it on."""
     screen = "export ANSIBLE_STDOUT_CALLBACK=ops.runbook.operator"
     pages = [path for path in PAGES if "\n    export ANSIBLE_INVENTORY=" in path.read_text()]

@@ -28,7 +28,7 @@ def plays(name: str) -> list[dict[str, Any]]:
 
 
 def loose(play: Mapping[str, Any]) -> list[str]:
-    """What a play leaves to the settings of whoever runs it."""
+    """Settings that a play leaves to whoever runs it."""
     pins = [keyword for keyword, value in PINS.items() if play.get(keyword) != value]
     return [*pins, *(["gather_facts"] if play.get("gather_facts") is not False else [])]
 
@@ -96,7 +96,7 @@ def test_a_guarded_procedure_that_does_not_say_its_name_is_seen() -> None:
 
 
 @pytest.mark.parametrize("name", [one.name for one in own_procedures.everything(yaml.safe_load)])
-def test_what_a_playbook_reads_of_the_inventory_is_an_option(name: str) -> None:
+def test_a_variable_that_a_playbook_reads_is_an_option(name: str) -> None:
     """A variable that no spec has would be refused as a slip of the inventory, and is documented nowhere."""
     specs = ROOT.glob("roles/*/meta/argument_specs.yml")
     options = {

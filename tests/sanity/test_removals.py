@@ -42,7 +42,7 @@ def removals(source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", [path for path in PLUGINS if called(path) != "host/held_path.py"], ids=called)
-def test_what_is_removed_was_held_to_its_folder(path: Path) -> None:
+def test_a_removed_path_was_held_to_its_folder(path: Path) -> None:
     found = removals(path.read_text())
     assert [call for call in found if (called(path), call) not in HARMLESS] == []
 

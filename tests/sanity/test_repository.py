@@ -1,4 +1,4 @@
-"""What must never be committed, and what the worked example promises."""
+"""Things that must never be committed, and the promises of the worked example."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_link_is_relative_and_leads_somewhere() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("playbooks/*.yml")), ids=lambda path: path.stem)
 def test_a_playbook_is_short_and_says_what_it_is_for(path: Path) -> None:
     lines = path.read_text().splitlines()
-    # The guard is no procedure that anybody calls.
+    # The guard is not a procedure that anybody calls.
     assert path.stem == "operate" or len(lines) < 40
     assert lines[0] == "---" and lines[1].startswith("# ")
 

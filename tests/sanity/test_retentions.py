@@ -24,7 +24,7 @@ NAMED = re.compile(
 LISTS = {"listdir", "scandir", "glob", "iglob", "iterdir", "rglob", "walk", "names", "keys", "kept", "look"}
 REMOVES = {"rmtree", "remove_tree", "unlink", "rmdir", "remove", "forget", "_discard", "discard", "remove_image"}
 
-#: Functions that look like a retention and are none, each with the reason.
+#: Functions that look like a retention and are not one, each with the reason.
 OTHERS = {
     "sshd/authorized_keys.Key.expired": "tells whether a key's own end is over, and removes nothing",
     "backup/store.Store.remove": "removes the one backup that is named",
@@ -62,7 +62,7 @@ def called(node: ast.AST) -> set[str]:
 
 
 def removes_in_a_loop(node: ast.FunctionDef) -> bool:
-    """Whether it removes, in a loop, in a function that lists what there is."""
+    """True if it removes, in a loop, in a function that lists what there is."""
     loops = [one for one in ast.walk(node) if isinstance(one, (ast.For, ast.ListComp, ast.GeneratorExp))]
     return bool(called(node) & LISTS) and any(called(loop) & REMOVES for loop in loops)
 
@@ -92,7 +92,7 @@ def test_each_retention_has_a_scenario_with_two_owners() -> None:
     assert not missing, f"neither a scenario in {SCENARIOS} nor a reason in OTHERS here: {missing}"
 
 
-def test_what_is_excused_is_there() -> None:
+def test_excused_functions_exist() -> None:
     everything = {name for path in SOURCES for name, _ in functions(ast.parse(path.read_text()), stem(path))}
     assert sorted((OTHERS.keys() | known()) - everything) == []
 
@@ -111,5 +111,5 @@ def test_a_new_one_is_found(source: str) -> None:
     assert len(retentions(source, "new")) == 1
 
 
-def test_what_removes_one_thing_is_none() -> None:
+def test_a_function_that_removes_one_thing_is_not_a_retention() -> None:
     assert retentions("def remove(path):\n    os.unlink(path)\n", "new") == set()

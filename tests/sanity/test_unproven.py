@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What could not be proven is compared with nothing: mypy holds every comparison to a type of its own."""
+"""An unproven value is compared with nothing: mypy holds every comparison to a type of its own."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Way:
 
 
 def texts(node: ast.AST) -> list[tuple[str, tuple[str, ...]]]:
-    """What an expression may say, with a sample for each hole; empty where that can't be seen."""
+    """Texts that an expression may say, with a sample for each hole; empty if that can't be seen."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [(node.value, ())]
     if isinstance(node, ast.IfExp):
@@ -177,7 +177,7 @@ def problem(way: Way) -> str:
 
 
 def shell_words(line: str) -> list[str] | None:
-    """What a shell makes of a line."""
+    """The words that a shell makes of a line."""
     done = subprocess.run(["sh", "-c", f"printf '%s\\0' {line}"], capture_output=True, text=True, check=False)
     return done.stdout.split("\0")[:-1] if done.returncode == 0 else None
 
@@ -187,7 +187,7 @@ def test_the_ways_are_found() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
-def test_what_is_printed_can_be_typed(way: Way) -> None:
+def test_printed_commands_can_be_typed(way: Way) -> None:
     found = problem(way)
     assert not found, f"{way.place}: {way.text!r} ({way.effect}) {found}"
 
@@ -200,12 +200,12 @@ BAD = {
     "an input that there is not": ("to_release=v1", "names one"),
     "a procedure that there is not": ("laravel_undo", "goes back"),
     "a placeholder as a file": ("ln -s releases/<one> current", "on the host"),
-    "a line that is no shell": ("echo 'x", "on the host"),
+    "a line that is not shell": ("echo 'x", "on the host"),
 }
 
 
 @pytest.mark.parametrize("name", [name for name in BAD if "prose" not in name])
-def test_what_could_not_be_typed_is_found(name: str) -> None:
+def test_a_command_that_can_not_be_typed_is_found(name: str) -> None:
     text, effect = BAD[name]
     assert problem(Way("here:1", text, effect, ()))
 
