@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the database stands after a change, and whether that is what was meant."""
+"""The database after a change, compared with what was meant."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, str, str, str, str
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_pending_after_a_change(name: str) -> None:
+def test_pending_migrations_after_a_change_are_found(name: str) -> None:
     answer, planned, procedure, direction, problem, note = CASES[name]
     judged = judge(found(answer), planned, procedure, direction)
     assert (problem in judged.problem) and bool(judged.problem) is bool(problem)
@@ -88,7 +88,7 @@ def test_a_release_that_should_have_run_its_migrations_is_never_green_over_pendi
         assert judged.problem or judged.notes
 
 
-def test_what_is_not_known_is_not_none() -> None:
+def test_unknown_migrations_are_not_taken_for_none() -> None:
     assert Found(None, ["a"]).pending is None
     assert Found(["a"], None).pending is None
     assert Found([], []).pending == ()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a change goes on over what is known, and what can't be told, of its migrations."""
+"""A change continues or is refused by what is known, and not known, of its migrations."""
 
 from __future__ import annotations
 
@@ -73,6 +73,6 @@ def test_a_database_that_cannot_be_read_refuses_what_depends_on_it(procedure: st
         assert refusal is None or "connection refused" in refusal.text
 
 
-def test_what_neither_code_knows_is_named_in_the_record_and_undone_by_nobody() -> None:
+def test_a_foreign_migration_is_recorded_and_never_undone() -> None:
     known = asked("rollback", "down", position((True, LACKS, LACKS), (True, KNOWS, KNOWS)))
     assert (record(known)["foreign"], record(known)["down"], refuse(known)) == (["m0"], [], None)

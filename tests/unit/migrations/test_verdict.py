@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the database stands, and what going down would destroy."""
+"""The place of a database between two codes, and the data that going down would destroy."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_compare(name: str) -> None:
     assert compare(position) == expected
 
 
-def test_what_may_be_in_a_package_of_the_target_is_unknown_not_ahead() -> None:
+def test_a_migration_that_a_package_of_the_target_may_have_is_unknown() -> None:
     found = compare(Position(["a", "p", "b"], ["a", "p", "b"], ["a"], unsure=["p"], why="package q is another one"))
     assert (found.verdict, found.ahead, found.unsure) == ("unknown", ("b",), ("p",))
     assert found.error == "package q is another one: p"

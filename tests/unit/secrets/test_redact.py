@@ -160,7 +160,7 @@ def test_plain_words_are_short_values_that_no_secret_has() -> None:
     [
         ("https://user:secret-pass@git.example.com/a/b.git", "https://git.example.com/a/b.git"),
         ("https://somebody@git.example.com/a.git", "https://git.example.com/a.git"),
-        # What stands in a password is no end of the host for a person's eye, though it is one for a parser.
+        # A slash or hash in a password does not end the host for a person's eye, though it does for a parser.
         ("https://user:p/w@git.example.com/a.git", "https://git.example.com/a.git"),
         ("https://user:p#w@git.example.com/a.git", "https://git.example.com/a.git"),
         ("https://user:p@ss@git.example.com/a.git", "https://git.example.com/a.git"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of a configuration and of containers may be handed to somebody else: by a list of what may be, key by key.
+"""Parts of a configuration and of containers that may be handed to somebody else: by a list of allowed keys.
 
 A configuration has secrets in places that nobody can list: a command, a health check, a label, the options of a log.
 """
@@ -120,7 +120,7 @@ def _name(key: Any) -> str:
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether a name of the bundle stays in its folder. Names of logs are of containers, and so of the host."""
+    """True if a name of the bundle stays in its folder. Names of logs are of containers, and so of the host."""
     return bool(_FILE.fullmatch(name)) and ".." not in name
 
 

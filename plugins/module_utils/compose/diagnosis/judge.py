@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with a Compose service, from what was seen: the cause first, then what follows from it."""
+"""Faults of a Compose service, from what was seen: the cause first, then its consequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cu
 
 OK, WARN, BAD = "ok", "warn", "bad"
 
-#: What an exit code says that no log does.
+#: The meaning of exit codes, which no log shows.
 _CODES = {
     125: "the engine could not start it",
     126: "its command may not be run",
@@ -162,9 +162,9 @@ def diagnose(facts: Facts) -> Diagnosis:
 
 
 def _passing(finding: Finding, asked: Collection[str]) -> Finding:
-    """A finding that may be a moment of what goes on: not damage, and nothing is to be mended beside it.
+    """A finding that may be a moment of the work under way: not damage, and nothing is to be mended beside it.
 
-    asked: the names of the addresses. A visitor who gets no answer gets none, whatever goes on.
+    asked: the names of the addresses. An address without an answer stays a fault meanwhile.
     """
     if finding.subject in _AROUND and not finding.services:
         return finding
@@ -202,12 +202,12 @@ def _all_services(facts: Facts) -> list[str]:
 
 
 def broken_services(facts: Facts) -> dict[str, str]:
-    """What is wrong with each service that is not well by its own containers."""
+    """The fault of each service that is unhealthy by its own containers."""
     return {name: text for name in _all_services(facts) if (text := _trouble(facts, name))}
 
 
 def _trouble(facts: Facts, service: str) -> str:
-    """What is wrong with a service; empty where nothing is, or where it can't be told."""
+    """The fault of a service; empty if it has none, or if that is not known."""
     if facts.engine_problem:
         return ""
     mine = [seen for seen in facts.containers if seen.service == service]
@@ -217,7 +217,7 @@ def _trouble(facts: Facts, service: str) -> str:
 
 
 def _state(seen: Seen, once: bool) -> str:
-    """What is wrong with a container; empty where nothing is."""
+    """The fault of a container; empty if it has none."""
     ended = _ending(seen)
     if seen.state == "restarting":
         return f"is restarting again and again: {ended}, {_times(seen.restarts)}"
@@ -262,7 +262,7 @@ def _causes(facts: Facts, broken: Mapping[str, str], closed: Sequence[str]) -> l
 
 
 def _alone(facts: Facts, service: str) -> bool:
-    """Whether a service runs, and the files do not say on what it depends: a database may be it."""
+    """True if a service runs, and the files do not say on what it depends: a database may be it."""
     runs = any(seen.service == service and seen.state in ("running", "restarting") for seen in facts.containers)
     return runs and not facts.services.get(service)
 
@@ -295,7 +295,7 @@ def _closed(facts: Facts, broken: Mapping[str, str]) -> list[Finding]:
     found: list[Finding] = []
     for seen in facts.containers:
         done = seen.service in broken or any(one.subject == seen.service for one in found)
-        # What depends on another one is a client itself, and prints what it was told.
+        # A container that depends on another one is a client itself, and prints the error that it got.
         if done or seen.state != "running" or facts.services.get(seen.service):
             continue
         others = "\n".join(
@@ -334,7 +334,7 @@ def _place(answer: Answer) -> str:
 
 
 def _why(facts: Facts, answer: Answer) -> tuple[str, str]:
-    """What the answers and the logs together say about where it is cut, and what to type next."""
+    """The place where the path is cut, from the answers and the logs together, and what to type next."""
     inside = [one for one in facts.answers if one.where != "host"]
     proxy = answer.service or next((one.service for one in inside if one.service and _gateway(one)), "")
     behind = [one for one in inside if one.service and one.service != proxy]
@@ -405,12 +405,12 @@ def _sentence(
     return ". ".join(parts)
 
 
-#: What is not a service of its own, and comes first: without it nothing works.
+#: Parts beside the services, which come first: without them nothing works.
 _AROUND = ("engine", "compose files", "disk")
 
 
 def _seen_outside(facts: Facts) -> str:
-    """What a visitor gets of it."""
+    """The answer that a visitor gets."""
     failing = next((one for one in facts.answers if one.where == "host" and one.problem), None)
     if failing is None:
         return ""

@@ -46,13 +46,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut, excerpt
 
-#: What people type in the folder of a service to change it.
+#: Commands that people type in the folder of a service to change it.
 BY_HAND: work_by_hand.Programs = {
     "docker compose": ("up", "down", "pull", "build", "restart", "stop", "start", "rm", "create", "run")
 }
 
 _DEPENDS = "com.docker.compose.depends_on"
-#: Lines and time of a log in which signs of a cause are looked for: an old one is no sign of what is wrong now.
+#: Lines and time of a log in which signs of a cause are looked for: an old one says nothing about now.
 _SIGNS_LINES, _SIGNS_SECONDS = 200, 600.0
 _PROJECT, _FOLDER = "com.docker.compose.project", "com.docker.compose.project.working_dir"
 
@@ -234,7 +234,7 @@ class _Look:
         return excerpt(found.stderr, first=2, last=2, nothing=f"exit code {found.code}", redact=self.service.redact)
 
     def _with_logs(self, facts: Facts) -> Facts:
-        """Where something is wrong, the last minutes of what runs, for signs; and the last lines of what is not well.
+        """Facts with recent lines of running containers, if something is wrong, and the last lines of unhealthy ones.
 
         A container that is well and has no part in it is shown to nobody.
         """
@@ -255,7 +255,7 @@ class _Look:
         return replace(facts, containers=containers)
 
     def _signs(self, seen: Seen, broken: Collection[str]) -> list[str]:
-        """What a container has said lately, and to those that are broken now."""
+        """The recent lines of a container, and those about services that are broken now."""
         mine = next(raw for raw in self.raw if str(raw.get("Name") or "").lstrip("/") == seen.name)
         others = [raw for raw in self.raw if inspect.service_of(raw) in broken]
         since = inspect.signs_since(mine, others, time.time(), _SIGNS_SECONDS)
@@ -310,7 +310,7 @@ class _Look:
         return once.one_shots(self._bodies(config), self.service.description.images, checked)
 
     def _drift(self, config: Mapping[str, Any]) -> dict[str, str]:
-        """Where what runs is not what the files pin, by digest."""
+        """Services whose containers differ from the files' pins, by digest."""
         found: dict[str, str] = {}
         for raw in self.raw:
             name = inspect.service_of(raw)
@@ -326,7 +326,7 @@ class _Look:
         return found
 
     def _image_id(self, reference: str) -> str | None:
-        """The image behind a reference; None where there is none here, empty where that can't be told."""
+        """The image behind a reference; None if it is not here, empty if that is not known."""
         try:
             parsed = image_reference.parse(reference)
             image = self.service.engine.image(parsed.by_digest if parsed.digest else reference)
@@ -437,7 +437,7 @@ class _Look:
 
 
 def records(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], tuple[Row, ...]]:
-    """What the state folder says of a service; where it can't be read, or is another service's, a row that says so."""
+    """The state folder of a service; a row that says so if it can't be read, or is another service's."""
     try:
         return operation_history.of(guard, subject), ()
     except operation_history.StateUnreadable as error:

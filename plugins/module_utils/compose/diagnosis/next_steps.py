@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to type next about a container that is not well: only what can help. Pure.
+"""The next command for a container that is unhealthy: only one that can help. Pure.
 
-To start again what failed by itself fails again; to start what was stopped or removed helps.
+A container that failed by itself fails again when it is started; one that was stopped or removed does not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STOPPED = (0, 137, 143)
 
 
 class Container(Protocol):
-    """What this has to know of a container; compose_diagnosis.Seen has it."""
+    """Facts of a container that decide its next step; compose_diagnosis.Seen has them."""
 
     @property
     def state(self) -> str: ...
@@ -39,7 +39,7 @@ class Container(Protocol):
 
 
 def of_container(service: str, seen: Container | None, once: bool, left_behind: bool) -> str:
-    """The next step for a service. seen: its container that is not well; None where it has none.
+    """The next step for a service. seen: its unhealthy container; None without one.
 
     once: it has one thing to do, and ends. left_behind: its image is of another build than the release's.
     """

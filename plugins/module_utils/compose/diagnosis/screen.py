@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of a diagnosis: the verdict, what to do, then what was seen."""
+"""Text of a diagnosis: the verdict, the next steps, then the facts."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the log of a container that is well says of a cause: an unreachable upstream, a refused login.
+"""Signs of a cause in the log of a healthy container: an unreachable upstream, a refused login.
 
 Pure. Known are nginx, Apache, and the proxies that are written in Go (Caddy, Traefik) or for Node; of databases
 PostgreSQL, MySQL, MariaDB, MongoDB and RabbitMQ.
@@ -21,7 +21,7 @@ _LOOKED_AT = 1000
 
 _ADDRESS = r"(?P<address>\d{1,3}(?:\.\d{1,3}){3}):(?P<port>\d{1,5})"
 
-#: A name that stands for no address.
+#: A name that has no address.
 _UNRESOLVED = tuple(
     re.compile(text)
     for text in (
@@ -51,7 +51,7 @@ _BEHIND = re.compile(
 
 @dataclass(frozen=True)
 class Upstream:
-    """What a proxy said last of what is behind it. name: one that stands for no address. why: of an address."""
+    """The last error of a proxy about its upstream. name: one without an address. why: of an address."""
 
     line: str
     name: str = ""
@@ -97,7 +97,7 @@ def explained(
     was seen to answer inside, where.
     """
     if not proxy:
-        return (f"{', '.join(ports)} answers inside, so what stands before it does not reach it" if ports else ""), ""
+        return (f"{', '.join(ports)} answers inside, so the proxy before it does not reach it" if ports else ""), ""
     if error is None:
         return _without_a_line(proxy, ports)
     said = f"its log says: {cut(error.line, 300)}"
@@ -189,9 +189,9 @@ _CLIENT = re.compile(r"exception|error[: ]|connection|failed:|\bclient\b", re.IG
 
 
 def refusal(log: Sequence[str], heard: str) -> tuple[str, str]:
-    """The last line by which a service turns its clients away, and what to look at; empty where there is none.
+    """The last line by which a service turns its clients away, and what to look at; empty without one.
 
-    heard: what the clients print.
+    heard: the output of the clients.
     """
     for full in reversed(log):
         line = full[:_LOOKED_AT]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether an app exists."""
+"""The existence of an app."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise NotPossible(
             "bad_name",
-            f"{name!r} is no name for an app: it begins with a lower-case letter or a digit, has lower-case letters, "
+            f"{name!r} is not an app name: it begins with a lower-case letter or a digit, has lower-case letters, "
             f"digits, dots and hyphens only, and at most {_LONGEST} of them",
         )
 
 
 @dataclass(frozen=True)
 class AppPresent:
-    """created: seconds since the epoch, None where it can't be told. locked: Dokku's deploy lock is there."""
+    """created: seconds since the epoch, None if it is not known. locked: Dokku's deploy lock is there."""
 
     exists: bool
     locked: bool = False
@@ -105,6 +105,6 @@ class AppState(State[AppPresent]):
                 f"{plan.commands[0].arguments[0]} failed, and {self.app} {'exists' if there else 'does not exist'}: "
                 f"{error}",
                 ("dokku nginx:validate-config", "shows whether the nginx configuration of some app is refused"),
-                ("the same again", "goes on once that is mended"),
+                ("the same again", "continues once that is mended"),
                 touched=True,
             ) from error

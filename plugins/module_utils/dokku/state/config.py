@@ -38,12 +38,12 @@ _SET, _OTHER = "set", "set, to another value"
 
 
 def is_own(key: str) -> bool:
-    """Whether a variable is Dokku's, and not the application's."""
+    """True if a variable is Dokku's, and not the application's."""
     return key == _REVISION or key.startswith(_DOKKU)
 
 
 def host_name(service: str) -> str:
-    """A service's name as it stands in the name of its container."""
+    """A service's name, as the name of its container has it."""
     return service.replace("_", "-").replace(".", "-")
 
 
@@ -131,7 +131,7 @@ class ConfigState(State[ConfigPresent]):
         try:
             super().apply(dokku, plan, present)
         except DokkuError as error:
-            # config:import prints each value that it sets, and an error of it may stand among them.
+            # config:import prints each value that it sets, and an error of it may be among them.
             said = self._without_values(str(error), present)
             raise NotPossible(
                 "failed",

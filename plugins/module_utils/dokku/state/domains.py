@@ -39,7 +39,7 @@ def normal(domain: str) -> str:
         hint = "; a host name has no underscore"
     elif not found.isascii():
         hint = "; a name with other letters is given in its form for DNS, which begins with xn--"
-    raise NotPossible("bad_domain", f"{domain!r} is no domain{hint}")
+    raise NotPossible("bad_domain", f"{domain!r} is not a domain{hint}")
 
 
 def unique(domains: Iterable[str]) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class LetsencryptState(State[LetsencryptPresent]):
 
     def __post_init__(self) -> None:
         if self.email and not _EMAIL.fullmatch(self.email):
-            raise NotPossible("bad_email", f"{self.email!r} is no mail address")
+            raise NotPossible("bad_email", f"{self.email!r} is not a mail address")
 
     def read(self, dokku: Dokku) -> LetsencryptPresent:
         try:
@@ -130,7 +130,7 @@ class LetsencryptState(State[LetsencryptPresent]):
                 raise NotPossible("not_issued", f"{text}as before", *_ways(error), touched=True) from error
 
     def _certificate(self, present: LetsencryptPresent) -> Change | None:
-        """Whether one is to be asked for. One that is only to be renewed is left to the cron job."""
+        """The request for a certificate, if one is needed. One that is only to be renewed is left to the cron job."""
         if not present.active:
             return Change("certificate", "", "from Let's Encrypt")
         if present.uncovered:
@@ -163,7 +163,7 @@ class LetsencryptState(State[LetsencryptPresent]):
 
 
 def _ways(error: DokkuError) -> tuple[tuple[str, str], ...]:
-    """What to do about a certificate that was not issued: Let's Encrypt was only asked where Docker ran its client."""
+    """Remedies for a certificate that was not issued: Let's Encrypt was only asked if Docker ran its client."""
     answer = error.answer
     image = output.missing_image(answer.rc, answer.out, answer.err) if answer else ""
     if image:
@@ -184,5 +184,5 @@ def _ways(error: DokkuError) -> tuple[tuple[str, str], ...]:
 
 
 def _covered(name: str, hostnames: tuple[str, ...]) -> bool:
-    # A star stands for one label.
+    # A star covers one label.
     return name in hostnames or ("." in name and "*." + name.partition(".")[2] in hostnames)

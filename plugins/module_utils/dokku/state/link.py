@@ -26,7 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part impor
     listed,
 )
 
-#: What the variable of a first link is called.
+#: The variable of a first link.
 PLUGINS = {"mysql": "DATABASE", "postgres": "DATABASE", "redis": "REDIS"}
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -61,11 +61,11 @@ class LinkState(State[LinkPresent]):
 
     def __post_init__(self) -> None:
         if self.plugin not in PLUGINS:
-            raise NotPossible("bad_plugin", f"{self.plugin!r} is none of {', '.join(PLUGINS)}")
+            raise NotPossible("bad_plugin", f"{self.plugin!r} is not one of {', '.join(PLUGINS)}")
         if not _NAME.fullmatch(self.service) or self.service.startswith("-"):
             raise NotPossible(
                 "bad_service",
-                f"{self.service!r} is no name of a {self.plugin} service: letters, digits, hyphens and underscores",
+                f"{self.service!r} is not a name of a {self.plugin} service: letters, digits, hyphens and underscores",
             )
         if self.alias and (not _ALIAS.fullmatch(self.alias) or self.alias.endswith("_URL")):
             raise NotPossible(
@@ -143,7 +143,7 @@ class LinkState(State[LinkPresent]):
 
     def apply(self, dokku: Dokku, plan: Plan, present: LinkPresent) -> None:
         for command in plan.commands:
-            # Where the variable is missing, unlink removes the app from the list and then ends with 1.
+            # If the variable is missing, unlink removes the app from the list and then ends with 1.
             tolerant = command.arguments[0].endswith(":unlink") and not present.variables
             dokku.run(*command.arguments, check=not tolerant)
 
@@ -153,7 +153,7 @@ class LinkState(State[LinkPresent]):
         return not self.alias or f"{self.alias}_URL" in present.variables
 
     def _default(self, present: LinkPresent) -> str:
-        # Where the first name is taken, the plugin takes the first free colour.
+        # If the first name is taken, the plugin takes the first free colour.
         usual = f"{PLUGINS[self.plugin]}_URL"
         taken = usual in present.names and usual not in present.variables
         return f"DOKKU_{self.plugin.upper()}_<colour>_URL" if taken else usual

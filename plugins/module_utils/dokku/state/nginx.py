@@ -53,13 +53,13 @@ _TIME = (_matches(r"(?:\d+(?:ms|[smhdwMy])){1,4}|\d+"), "a time such as 60s or 2
 _LENGTH = (_matches(r"\d+[kKmMgG]?"), "a size such as 50m")
 _TWO = (lambda value: _BUFFERS.fullmatch(value) is not None, "a number and a size, such as 8 4k")
 _NUMBER = (_matches(r"\d+"), "a number")
-# What ends a directive, opens a block, quotes or comments would be read by nginx as more than a value.
+# Letters that end a directive, open a block, quote or comment: nginx would read them as more than a value.
 _PATH = (_matches(r"off|/[^\s;{}'\"#$\\]+"), "an absolute path, or off")
 _WORD = (_matches(r"[A-Za-z0-9_]+"), "the name of a log_format")
 _VALUE = (_matches(r"[$A-Za-z0-9_.:/-]+"), "one word, or a variable of nginx such as $remote_addr")
 _TEMPLATE = (_matches(r"[A-Za-z0-9_./-]+"), "a path in the repository")
 
-#: What may be set for an app, the check of its value, and what it is in words.
+#: Properties of an app, the check of each value, and its meaning in words.
 PROPERTIES: dict[str, tuple[Callable[[str], bool], str]] = {
     "access-log-format": _WORD,
     "access-log-path": _PATH,
@@ -93,7 +93,7 @@ PROPERTIES: dict[str, tuple[Callable[[str], bool], str]] = {
     "x-forwarded-ssl": _VALUE,
 }
 
-#: What people look for, and why it is not a setting.
+#: Names that people look for, and why each is not a setting.
 _EXPLAINED = {
     "gzip": "Dokku's nginx template compresses already (gzip on, level 6, from 1100 bytes), and has no setting for it",
     "http2": "Dokku's nginx template has HTTP/2 on for every app with a certificate, and has no setting for it",
@@ -139,11 +139,11 @@ class NginxState(State[NginxPresent]):
     def __post_init__(self) -> None:
         for key, value in self.properties.items():
             if key in _EXPLAINED:
-                raise NotPossible("no_property", f"{key} is no property of an app: {_EXPLAINED[key]}")
+                raise NotPossible("no_property", f"{key} is not a property of an app: {_EXPLAINED[key]}")
             if key not in PROPERTIES:
                 raise NotPossible(
                     "no_property",
-                    f"{key!r} is none; there are {', '.join(sorted(PROPERTIES))}",
+                    f"{key!r} is not a property; there are {', '.join(sorted(PROPERTIES))}",
                 )
             check, meaning = PROPERTIES[key]
             if value and not check(value):
@@ -240,7 +240,7 @@ class NginxState(State[NginxPresent]):
 
 
 def _why(answer: Answer) -> str:
-    """What nginx itself said, which stands among the lines of the whole configuration, or else what Dokku marks."""
+    """Nginx's own message, which is among the lines of the whole configuration, or else the line that Dokku marks."""
     return nginx_check.cause(answer) or answer.said
 
 

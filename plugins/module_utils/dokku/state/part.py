@@ -21,10 +21,10 @@ Present = TypeVar("Present")
 
 
 class NotPossible(Exception):
-    """What is wanted can't be had, or must not be.
+    """A wanted state can't be had, or must not be.
 
     code: stable, for programs. ways: each way forward as what to give or to type, with what it does.
-    touched: something was changed, and the text says how it stands.
+    touched: something was changed, and the text names the present state.
     """
 
     def __init__(self, code: str, text: str, *ways: tuple[str, str], touched: bool = False) -> None:
@@ -41,7 +41,7 @@ class NotPossible(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is to differ. before and after are for people, without secrets; empty for "not set"."""
+    """One difference. before and after are for people, without secrets; empty for "not set"."""
 
     subject: str
     before: str
@@ -79,11 +79,11 @@ class State(ABC, Generic[Present]):
 
     @abstractmethod
     def read(self, dokku: Dokku) -> Present:
-        """What is there now. Changes nothing. Raises DokkuError, or NotPossible."""
+        """The present state. Changes nothing. Raises DokkuError, or NotPossible."""
 
     @abstractmethod
     def plan(self, present: Present) -> Plan:
-        """What differs from what is wanted, and the commands. Pure. Raises NotPossible."""
+        """The differences from the wanted state, and the commands. Pure. Raises NotPossible."""
 
     def apply(self, dokku: Dokku, plan: Plan, present: Present) -> None:
         """Make it so. Raises DokkuError, or NotPossible."""
@@ -91,13 +91,13 @@ class State(ABC, Generic[Present]):
             dokku.run(*command.arguments, stdin=command.stdin, timeout=command.timeout)
 
     def left(self, after: Present) -> Sequence[Change]:
-        """What still differs once it was made so."""
+        """The differences that are left after the commands."""
         return self.plan(after).changes
 
 
 @dataclass(frozen=True)
 class Brought(Generic[Present]):
-    """What came of it. before and after: as they were read; in check mode after is what was there before."""
+    """The result of a change. before and after: as they were read; in check mode after is the state before."""
 
     plan: Plan
     before: Present
@@ -114,9 +114,9 @@ def bring(
     check_mode: bool = False,
     beforehand: Callable[[], object] = lambda: None,
 ) -> Brought[Present]:
-    """Bring a part of an app to a state, and look whether it is in it: dokku's own "0" is no proof.
+    """Bring a part of an app to a state, and read it again: dokku's own "0" proves nothing.
 
-    beforehand: where there is something to change, refuses by NotPossible what is to follow it.
+    beforehand: if there is something to change, refuses by NotPossible what would follow.
     Raises DokkuError, or NotPossible.
     """
     before = state.read(dokku)
@@ -131,7 +131,7 @@ def bring(
     if left:
         raise NotPossible(
             "not_taken",
-            f"dokku reported no error, and yet {state.app} is not as it was told to be: "
+            f"dokku reported no error, and yet {state.app} is not in the wanted state: "
             f"{'; '.join(change.line() for change in left)}",
             ("the same again", "tries again; dokku events shows what else happened"),
             touched=True,
@@ -150,7 +150,7 @@ def diff(changes: Iterable[Change], header: str) -> dict[str, str]:
 
 
 def result(brought: Brought[Any], header: str) -> dict[str, Any]:
-    """What every module of a part returns."""
+    """The result of every module of a part."""
     plan = brought.plan
     return {
         "changed": brought.changed,

@@ -26,7 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part impor
 
 _PROCESS = re.compile(r"[A-Za-z0-9_-]+")
 
-#: What brings the containers to the image dokku/APP:latest.
+#: Commands that bring the containers to the image dokku/APP:latest.
 _TAKES_LATEST = ("started", "restarted")
 
 
@@ -131,7 +131,7 @@ class PsState(State[PsPresent]):
         return Plan(tuple(changes), tuple(commands), self._warnings(verb))
 
     def settled(self, present: PsPresent) -> bool:
-        """Whether the containers are as they are to be, whatever was done to bring them there."""
+        """True if the containers are as they are to be, whatever was done to bring them there."""
         if any(present.scale.get(process, 0) != count for process, count in self.scale.items()):
             return False
         if not present.deployed or (not self.wanted and present.running == "false"):
@@ -158,7 +158,7 @@ class PsState(State[PsPresent]):
             after = self.read(dokku)
 
     def left(self, after: PsPresent) -> Sequence[Change]:
-        """A restart is never "done": what counts is how it stands afterwards."""
+        """A restart is never "done": only the state afterwards counts."""
         return () if self.settled(after) else (Change("processes", _state(after), self.wanted or "as scaled"),)
 
     def _scaling(self, present: PsPresent) -> list[Change]:
@@ -215,7 +215,7 @@ def _state(present: PsPresent) -> str:
 
 
 def may_restart(dokku: Dokku, app: str) -> bool:
-    """Whether an app runs, and so is to be restarted for what was set. Raises NotPossible where it must not be."""
+    """True if an app runs, and so is to be restarted for what was set. Raises NotPossible where it must not be."""
     state = PsState(app, "restarted")
     present = state.read(dokku)
     if not present.deployed or present.running == "false":

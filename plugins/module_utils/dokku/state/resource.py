@@ -22,7 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part impor
     listed,
 )
 
-#: What Dokku's scheduler on one host hands to Docker; anything else it drops without a word.
+#: Limits that Dokku's scheduler on one host hands to Docker; it silently drops all others.
 LIMITS = ("cpu", "memory", "memory-swap", "nvidia-gpu")
 RESERVATIONS = ("memory",)
 
@@ -101,7 +101,7 @@ def _same(key: str, one: str, other: str) -> bool:
     try:
         return _measure(key, one) == _measure(key, other)
     except NotPossible:
-        # What stands there now may be what Docker refuses.
+        # The present value may be one that Docker refuses.
         return one == other
 
 
@@ -207,7 +207,7 @@ class ResourceState(State[ResourcePresent]):
 
 
 def _size(text: str | None, what: str = "memory") -> int:
-    """A size that stands there; 0 where there is none, or it can't be read."""
+    """A present size; 0 without one, or if it can't be read."""
     try:
         return memory(text, what) if text else 0
     except NotPossible:

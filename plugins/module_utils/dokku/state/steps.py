@@ -4,8 +4,8 @@
 
 """Parts of an app as steps of an operation: each is a wanted state that the journal keeps, and one for the way back.
 
-A step's data says which part it is and what is wanted, so that an operation that was interrupted goes on from its
-journal alone. Of the configuration it has the names; values come again with the call that writes them.
+A step's data names the part and its wanted state, so that an interrupted operation continues from its journal alone.
+Of the configuration it has the names; values come again with the call that writes them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_js
 
 
 def refused(error: NotPossible) -> Refused:
-    """What can't be had, as the refusal of a plan."""
+    """The refusal of a plan for a state that can't be had."""
     return Refused(Refusal(error.code, str(error), error.ways))
 
 
@@ -80,7 +80,7 @@ def act(context: Context, one: Step) -> object:
 
 
 def way_back(part: str, wanted: Mapping[str, Any], present: Any, plan: Plan) -> dict[str, Any] | None:
-    """What is wanted of a part on the way back; None where there is nothing to go back to. Pure."""
+    """The wanted state of a part on the way back; None if there is nothing to go back to. Pure."""
     if isinstance(present, DomainsPresent):
         # An app that had none is left with the new ones: nginx needs one.
         return {"domains": list(present.domains.values()), "how": "exactly"} if present.domains else None
@@ -104,7 +104,7 @@ def way_back(part: str, wanted: Mapping[str, Any], present: Any, plan: Plan) -> 
 
 
 def _possible(side: str, key: str, value: str) -> bool:
-    """Whether a former limit may be set again: what Docker refuses would come back to break the next deploy."""
+    """True if a former limit may be set again: what Docker refuses would come back to break the next deploy."""
     try:
         ResourceState("app", {key: value} if side == "limits" else {}, {key: value} if side == "reserve" else {})
     except NotPossible:
@@ -113,7 +113,7 @@ def _possible(side: str, key: str, value: str) -> bool:
 
 
 def differences(dokku: Dokku, app: str, steps: Iterable[Step]) -> list[str]:
-    """What is not as the steps that bring parts to a state wanted it. Changes nothing."""
+    """Differences from the states that the steps wanted. Changes nothing."""
     found: list[str] = []
     for one in steps:
         if "part" not in one.data:
@@ -168,11 +168,12 @@ def write_config(context: Context, plan: Mapping[str, Any], one: Step, values: M
     kept = _kept(context, plan)
     ended = context.guard.ledger().named(ledger_keys.OPERATION)
     for name in os.listdir(context.guard.state_dir):
-        # What an operation has kept that this ledger does not name is somebody else's.
+        # A file of an operation that this ledger does not name is somebody else's.
         operation = name[len("config-") : -len(".json")]
         if name == f"config-{operation}.json" and operation in ended and name != os.path.basename(kept):
             durable_file.remove(context.guard.path(name))
-    # What is there from the first time is what was there before. An app that is new has nothing to go back to.
+    # The copy that the first run made holds the state before the operation; a resumed run must not overwrite it.
+    # A new app has no such state.
     if any(step["id"] == "config_back" for step in plan["undo"]) and not os.path.exists(kept):
         former = {key: present.values[key] for key in keys if key in present.values}
         durable_file.replace(kept, json.dumps(former).encode())
@@ -184,7 +185,7 @@ def put_config_back(context: Context, plan: Mapping[str, Any], one: Step) -> obj
     """The variables as they were before the operation."""
     content = durable_file.read_state(_kept(context, plan))
     if not content:
-        # It never came to write one.
+        # The operation stopped before it wrote the copy.
         return None
     former = foreign_json.loads(content)
     context.service.hide(former.values())

@@ -27,7 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import rows as 
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, OK, WARN, Row
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 
-#: What Docker takes for --cpus. Dokku takes any text, and the next deploy fails.
+#: CPU values that Docker takes for --cpus. Dokku takes any text, and the next deploy fails.
 _CPUS = re.compile(r"\d+(?:\.\d+)?|\.\d+|\d+/[1-9]\d*")
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmg]?)b?", re.I)
 _UNITS = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
@@ -59,7 +59,7 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
 
 
 def going_on(app: App, reading: Reading) -> str:
-    """What changes an app just now, of Dokku or of this collection; empty where nothing does."""
+    """The work of Dokku or of this collection that changes an app just now; empty without any."""
     ours = status_rows.under_way(reading.history) if app.role == PRODUCTION else ""
     return app.report.get("under-way", "") or ours
 
@@ -96,7 +96,7 @@ def _app_rows(app: App, reading: Reading, limits: Limits) -> Iterator[Row]:
     yield from _stray_rows(app)
     what = going_on(app, reading)
     if what:
-        # What is half done is no damage, and nothing is to be mended beside it.
+        # A half-done operation is not damage, and nothing is to be mended beside it.
         yield Row(f"{app.name} release", OK, f"under way: {what}")
     else:
         yield _release_row(app, reading.now)
@@ -157,7 +157,7 @@ def _release_row(app: App, now: float) -> Row:
         topic,
         OK if back or app.role != PRODUCTION else WARN,
         f"{live}{since} by {newest.get('by') or 'somebody'}; "
-        + (f"a rollback goes to {back}" if back else "there is none to go back to"),
+        + (f"a rollback goes to {back}" if back else "there is no release to go back to"),
         lines,
     )
 
@@ -184,7 +184,7 @@ def _build_lines(builds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _hold_rows(app: App) -> Iterator[Row]:
-    """Whether a restart, or a cleanup, would take something away."""
+    """Rows about images that a restart, or a cleanup, would take away."""
     if app.releases is None or not app.report:
         return
     topic, live = f"{app.name} image", app.report.get("live", "")
@@ -209,7 +209,7 @@ def _pending_rows(app: App, reading: Reading) -> Iterator[Row]:
     to = app.report.get("pending-rollback", "")
     if to:
         text = f"a rollback to {to} began and did not end"
-        # Where an operation of ours was cut off, its own row says how it is ended, with its journal.
+        # For an interrupted operation of ours its own row says how it is ended, with its journal.
         ours = bool(reading.history.get("interrupted"))
         way = f"dokku releases:rollback {app.name} {to}   finishes it"
         yield Row(f"{app.name} rollback", BAD, text, ways=() if ours else (way,))
@@ -248,7 +248,7 @@ def _certificate_row(app: App, limits: Limits) -> Row:
         return Row(topic, WARN, f"not known: {app.problems.get('certificate', 'not read')}")
     found = app.certificate
     if found.days is None:
-        return Row(topic, WARN, "there is none: the app is served without TLS")
+        return Row(topic, WARN, "no certificate: the app is served without TLS")
     how = "renewed by itself" if found.renews and found.scheduled else "NOT renewed by itself"
     text = f"{_left(found.days)}, {how}"
     level = certificate_level(found.days, limits.certificate_warn, limits.certificate_critical)
@@ -264,7 +264,7 @@ def certificate_level(days: int, warn: int, critical: int) -> str:
 
 
 def resource_rows(app: App, limits: Limits) -> list[Row]:
-    """What an app uses and may use; what could not be read of it is a row too."""
+    """Use and limits of an app; a value that could not be read is a row too."""
     if app.missing:
         return [Row(f"{app.name} resources", WARN, "there is no such app")]
     return [_resource_row(app, limits)]
@@ -454,7 +454,7 @@ def _app_facts(app: App) -> dict[str, Any]:
 
 
 def _clock(moment: Any) -> str:
-    """To the minute; what is no RFC 3339 time in UTC is shown as it is."""
+    """To the minute; a text that is not an RFC 3339 time in UTC is shown as it is."""
     text = str(moment or "")
     match = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)", text)
     return f"{match[1]} {match[2]}" if match else text[:16]

@@ -55,12 +55,12 @@ CALL_TIMEOUT = 30.0
 #: How many calls at a time: each is a shell with many children.
 _AT_ONCE = 4
 
-#: What asks a service whether it answers. It is given over stdin.
+#: Commands that ask a service if it answers. They are given over stdin.
 _QUESTIONS = {"mysql": "SELECT 1;\n", "mariadb": "SELECT 1;\n", "postgres": "SELECT 1;\n", "redis": "PING\n"}
 
 _CONTAINER = re.compile(r"\(CID: ([0-9a-f]{8,64})\)")
 
-#: What lies on the host that a deploy fills.
+#: Paths of the host that a deploy fills.
 _FOLDERS = ("/home/dokku", "/var/lib/dokku", "/var/lib/docker")
 
 Value = TypeVar("Value")
@@ -68,7 +68,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Scope:
-    """What is looked at. services: plugin and name of each database and cache.
+    """The app, services and repository to look at. services: plugin and name of each database and cache.
 
     repository: where the code is from. hotfix_into: the branches that a hotfix must be merged into. environment: of the
     app, as the ledger names it; the records of another one are not its own.
@@ -159,7 +159,7 @@ def read_app(dokku: Dokku, name: str, role: str, limits: Limits) -> App:
         late = error if isinstance(error, StillRuns) else None
 
     def plugin() -> tuple[list[Mapping[str, Any]] | None, dict[str, str]]:
-        # On a busy host the late call goes on, and the calls that it stands for cost three times as much.
+        # On a busy host the late call keeps running, and the calls that would replace it cost three times as much.
         if late is not None:
             raise late
         return told or read_releases(dokku, name)
@@ -214,7 +214,7 @@ def texts(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def processes_of(ps: Mapping[str, Any]) -> dict[str, str]:
-    """What ps:report says of each process."""
+    """The state of each process, from ps:report."""
     return {
         key.partition("-")[2]: str(value).partition(" ")[0] or "not known"
         for key, value in sorted(ps.items())
@@ -277,7 +277,7 @@ def read_releases(dokku: Dokku, app: str) -> tuple[list[Mapping[str, Any]] | Non
 
 
 def read_log(dokku: Dokku, app: str, limits: Limits) -> tuple[log_errors.Found | None, bool]:
-    """What is wrong by the last lines of the log, and whether its lines may be shown."""
+    """Errors in the last lines of the log, and True if its lines may be shown."""
     try:
         clean: Callable[[str], str] = redactor(dokku, app)
         shown = True
@@ -293,7 +293,7 @@ def read_log(dokku: Dokku, app: str, limits: Limits) -> tuple[log_errors.Found |
 
 
 def redactor(dokku: Dokku, app: str) -> redact.Redactor:
-    """What takes the values of an app's configuration out of a text. Raises DokkuError where they can't be read."""
+    """Takes the values of an app's configuration out of a text. Raises DokkuError if they can't be read."""
     settings = {name: str(value) for name, value in dokku.json("config:export", "--merged", app).items()}
     values = redact.maskable(settings)
     # A program may show one line of a value that has several.
@@ -305,7 +305,7 @@ def redactor(dokku: Dokku, app: str) -> redact.Redactor:
 
 
 def read_service(dokku: Dokku, app: str, plugin: str, name: str) -> Service:
-    """Whether a database or a cache runs, answers, and is linked to the app. Never its address: that has a password."""
+    """State of a database or a cache: runs, answers, is linked to the app. Never its address: that has a password."""
     try:
         state = dokku.run(f"{plugin}:info", name, "--status", timeout=CALL_TIMEOUT).out.strip()
     except NotACommand:

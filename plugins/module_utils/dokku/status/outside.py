@@ -28,7 +28,7 @@ def checks(raws: Sequence[Mapping[str, Any]], wanted: object) -> list[Check]:
 
 
 def is_own_address(check: Check) -> bool:
-    """Whether a check asks whatever machine it is made on."""
+    """True if a check asks whatever machine it is made on."""
     place = split_host_port(check.connect_to)[0] if check.connect_to else urlsplit(check.url).hostname or ""
     if place == "localhost" or place.endswith(".localhost"):
         return True
@@ -40,7 +40,7 @@ def is_own_address(check: Check) -> bool:
 
 
 def joined(found: Mapping[str, Any], seen: Sequence[gate.Result], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What the module returned, with the rows of the controller below those of the host, and the verdict on both."""
+    """The module's result, with the rows of the controller below those of the host, and the verdict on both."""
     result = dict(found)
     if "rows" not in found or not seen:
         return result

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a look at the apps of a Dokku host reads, before anything of it is judged."""
+"""Facts that a look at the apps of a Dokku host reads, before any of them is judged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRODUCTION, STAGING = "production", "staging"
 
 @dataclass(frozen=True)
 class Usage:
-    """What one container uses. limit: bytes that it is held to; None without. cores: at work just now."""
+    """Memory and CPU of one container. limit: bytes that it is held to; None without. cores: at work just now."""
 
     memory: int | None = None
     limit: int | None = None
@@ -43,7 +43,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class App:
-    """What was read of one app. problems: why a part could not be read, by the name of the part.
+    """Facts of one app. problems: why a part could not be read, by the name of the part.
 
     processes: by name, such as web.1, what each is. limits: of resource:report. usage: by process.
     releases: of the plugin, the newest first; None where the host has no such plugin. report: its report.
@@ -89,9 +89,10 @@ class Service:
 class Reading:
     """Everything that was read on the host. Nothing in it is judged.
 
-    call_problem: why dokku can't be called at all, and way: what to type then. now: seconds since the epoch.
-    nginx: why nginx refuses the configuration of the host. hotfixes: how the branches of the repository stand to the
-    hotfixes of the ledger.
+    call_problem: why dokku can't be called at all, and way: the remedy to type. now: seconds since the epoch.
+    nginx: why nginx refuses the configuration of the host. hotfixes: the relation of the repository's branches to the
+    hotfixes of the
+    ledger.
     """
 
     apps: tuple[App, ...] = ()

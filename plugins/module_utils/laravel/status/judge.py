@@ -163,14 +163,14 @@ def _release_row(reading: Reading, description: Description) -> Row:
 
 
 def _drifted(reading: Reading) -> bool:
-    """Whether the host is at another commit than the one at which the ledger left it."""
+    """True if the host is at another commit than the one at which the ledger left it."""
     current = reading.history.get("current")
     known = not _at_work(reading) and reading.history.get("releases") and current
     return bool(known) and bool(reading.release.commit) and current != reading.release.commit
 
 
 def _at_work(reading: Reading) -> bool:
-    """Whether an operation has begun and not ended: then nothing is where the ledger left it."""
+    """True if an operation has begun and not ended: then nothing is where the ledger left it."""
     lease = reading.history.get("lease") or {}
     return bool(reading.history.get("interrupted")) or lease.get("standing") in ("running", "waiting")
 
@@ -206,7 +206,7 @@ def _migration_row(reading: Reading) -> Row:
         parts.append(f"{len(unknown)} UNKNOWN to this release")
         details += [f"not in this release: {name}" for name in unknown[:5]]
     if reading.app.get("boot_error") or reading.app.get("unanswered"):
-        # Neither "none pending" nor "none unknown" could be told.
+        # It is not known if migrations are pending or unknown.
         parts.append("not known of packages and modules")
         details.append("the application does not answer, so that only its own folder of migrations could be looked at")
     elif not pending and not unknown:

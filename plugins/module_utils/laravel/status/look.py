@@ -35,7 +35,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.judge i
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.log import read_log
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Reading, Release
 
-#: What people type in the folder of a service to change it.
+#: Commands that people type in the folder of a service to change it.
 _BY_HAND: work_by_hand.Programs = {
     **work_by_hand.GIT,
     "composer": ("install", "update", "require", "remove", "dump-autoload"),
@@ -121,10 +121,10 @@ def _path_problem(path: str) -> str:
         return f"there is no folder {path} (laravel_path)"
     except OSError as error:
         return f"{path} can't be read: {error.strerror}"
-    return f"{path} is no folder (laravel_path)"
+    return f"{path} is not a folder (laravel_path)"
 
 
-#: What a log message may hold is masked by the values of .env, so without those it stays where it is.
+#: Log messages are masked by the values of .env, so without those they are not shown.
 _UNSHOWN = ("the messages are not shown: .env can't be read, so that a secret in them could not be masked",)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a look at a Laravel service reads, before anything of it is judged."""
+"""Facts that a look at a Laravel service reads, before any of them is judged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import 
 
 @dataclass(frozen=True)
 class Release:
-    """What the checkout says. problem: why it can't be read."""
+    """The release of the checkout. problem: why it can't be read."""
 
     commit: str = ""
     tags: tuple[str, ...] = ()
@@ -39,9 +39,9 @@ class Release:
 class Log:
     """Errors of the application's log.
 
-    counts: by level. last: the last distinct messages, newest last, each with how often it stands there.
-    minutes: how far back the figures reach, less than asked for where only the end of a file was read.
-    silent_minutes: since the newest file was written. problem: why there is no figure.
+    counts: by level. last: the last distinct messages, newest last, each with its number.
+    minutes: reach of the figures, less than asked for if only the end of a file was read.
+    silent_minutes: since the newest file was written. problem: why there are no figures.
     """
 
     files: tuple[str, ...] = ()
@@ -58,9 +58,9 @@ class Reading:
     """Everything that was read on the host. Nothing in it is judged.
 
     stranger: another user to whom the checkout belongs. working_tree: names of the migrations in it.
-    cron: what would run a crontab. caches: how the cached configuration stands to what is served. by_hand: the
+    cron: the units that run a crontab. caches: the cached configuration compared with the served files. by_hand: the
     command with which somebody changes the service just now.
-    hotfixes: how the branches of the remote stand to those of the ledger.
+    hotfixes: the relation of the remote's branches to those of the ledger.
     """
 
     path_problem: str = ""

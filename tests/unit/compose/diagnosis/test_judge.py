@@ -139,7 +139,7 @@ TABLE = {
         "itself answers proves nothing of it. docker compose logs --tail 50 proxy; compose_inside_health with an "
         "address of the service behind proxy",
     ),
-    "a proxy that asks for a name that is none": (
+    "a proxy that asks for an unknown name": (
         with_state(STACK, well("proxy", recent=("fine", UNRESOLVED, "fine")), answers=(BAD_GATEWAY, PING)),
         "bad",
         "health, asked from the host: expected status 200, got 502. proxy finds no address for the name backendd; its "
@@ -412,7 +412,7 @@ def test_whatever_is_seen_there_is_a_verdict(
         ({"NONSENSE": "x!y"}, False, []),
     ],
 )
-def test_what_is_masked(settings: dict[str, str], by_name: bool, masked: list[str]) -> None:
+def test_secrets_of_a_diagnosis_are_masked(settings: dict[str, str], by_name: bool, masked: list[str]) -> None:
     assert redact.maskable(settings, by_name) == masked
 
 

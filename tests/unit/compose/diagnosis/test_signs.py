@@ -70,7 +70,7 @@ UPSTREAM = {
 
 
 @pytest.mark.parametrize(("line", "parts"), UPSTREAM.values(), ids=UPSTREAM)
-def test_what_a_proxy_did_not_reach_is_read(line: str, parts: tuple[str, str, int, str]) -> None:
+def test_the_upstream_that_a_proxy_missed_is_read(line: str, parts: tuple[str, str, int, str]) -> None:
     name, address, port, why = parts
     found = upstream_error(["earlier", line, 'GET / "upstream" 200'])
     assert found is not None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to bring a part of a Dokku app to a state: the differences, the commands, and what is refused."""
+"""The way of a part of a Dokku app to a state: the differences, the commands, and refusals."""
 
 from __future__ import annotations
 
@@ -117,9 +117,7 @@ def config(**how: Any) -> Plan:
         ),
     ],
 )
-def test_what_is_said_to_dokku_of_a_configuration(
-    how: dict[str, Any], expected: list[str], stdin: dict[str, str] | None
-) -> None:
+def test_commands_for_a_configuration(how: dict[str, Any], expected: list[str], stdin: dict[str, str] | None) -> None:
     plan = config(**how)
     assert commands(plan) == expected
     assert [json.loads(command.stdin) for command in plan.commands if command.stdin] == ([stdin] if stdin else [])
@@ -144,7 +142,7 @@ def test_numbers_are_taken_as_texts() -> None:
     assert config_texts({"A": 1, "B": 0.5, "C": "x"}) == {"A": "1", "B": "0.5", "C": "x"}
 
 
-def test_what_dokku_and_its_links_set_is_left_alone() -> None:
+def test_variables_of_dokku_and_its_links_are_left_alone() -> None:
     assert commands(config(purge=True)) == ["config:unset --no-restart shop A B"]
     assert refusal(lambda: config(values={"GIT_REV": "x"})).code == "own_key"
     assert refusal(lambda: config(absent=("GIT_REV",))).code == "own_key"
@@ -174,7 +172,7 @@ VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs"
 
 
 def carried_out(plan: Plan, before: Mapping[str, str]) -> dict[str, str]:
-    """What dokku makes of the commands, as it was recorded: import merges, unset removes."""
+    """The configuration that dokku makes of the commands, as it was recorded: import merges, unset removes."""
     after = dict(before)
     for command in plan.commands:
         if command.arguments[0] == "config:import":
@@ -236,7 +234,7 @@ def domains(now: list[str], wanted: list[str], how: str = "present", **elsewhere
         (["c.d", "a.b"], ["a.b", "c.d"], "exactly", []),
     ],
 )
-def test_what_is_said_to_dokku_of_domains(now: list[str], wanted: list[str], how: str, expected: list[str]) -> None:
+def test_commands_for_domains(now: list[str], wanted: list[str], how: str, expected: list[str]) -> None:
     assert commands(domains(now, wanted, how)) == expected
 
 
@@ -256,7 +254,7 @@ def test_what_is_said_to_dokku_of_domains(now: list[str], wanted: list[str], how
         ("", ""),
     ],
 )
-def test_what_is_no_domain(domain: str, hint: str) -> None:
+def test_an_invalid_domain_is_refused(domain: str, hint: str) -> None:
     error = refusal(lambda: normal(domain))
     assert error.code == "bad_domain" and hint in str(error)
 
@@ -318,7 +316,7 @@ def link(present: LinkPresent, **how: Any) -> Plan:
         (LinkPresent(False, ("main",)), {"wanted": "absent"}, []),
     ],
 )
-def test_what_is_said_to_dokku_of_a_link(present: LinkPresent, how: dict[str, Any], expected: list[str]) -> None:
+def test_commands_for_a_link(present: LinkPresent, how: dict[str, Any], expected: list[str]) -> None:
     assert commands(link(present, **how)) == expected
 
 
@@ -386,9 +384,7 @@ def letsencrypt(present: LetsencryptPresent, **how: Any) -> Plan:
         ({}, {"wanted": "", "auto_renew": False}, ["letsencrypt:cron-job --remove"]),
     ],
 )
-def test_what_is_said_to_dokku_of_a_certificate(
-    changed: dict[str, Any], how: dict[str, Any], expected: list[str]
-) -> None:
+def test_commands_for_a_certificate(changed: dict[str, Any], how: dict[str, Any], expected: list[str]) -> None:
     assert commands(letsencrypt(LetsencryptPresent(**{**vars(GOOD), **changed}), **how)) == expected
 
 
@@ -431,7 +427,7 @@ def test_days_left_and_the_warning_about_renewal() -> None:
         ("", ""),
     ],
 )
-def test_what_docker_refuses_as_cpu(text: str, right: str) -> None:
+def test_an_invalid_cpu_limit_is_refused(text: str, right: str) -> None:
     assert right in str(refusal(lambda: cpu(text)))
 
 
@@ -449,7 +445,7 @@ def test_what_docker_refuses_as_cpu(text: str, right: str) -> None:
         ("-1", ""),
     ],
 )
-def test_what_docker_refuses_as_memory(text: str, right: str) -> None:
+def test_an_invalid_memory_limit_is_refused(text: str, right: str) -> None:
     assert right in str(refusal(lambda: memory(text)))
 
 
@@ -492,7 +488,7 @@ def test_the_report_of_limits_is_read() -> None:
         ),
     ],
 )
-def test_what_is_said_to_dokku_of_limits(state: ResourceState, expected: list[str]) -> None:
+def test_commands_for_limits(state: ResourceState, expected: list[str]) -> None:
     limits, reserve = parse(REPORT)
     assert commands(state.plan(ResourcePresent(limits, reserve, cpus=4))) == expected
 
@@ -517,7 +513,7 @@ def test_limits_that_docker_refuses_together(
     assert why in str(refusal(lambda: ResourceState("shop", limits, reserve).plan(now)))
 
 
-def test_what_docker_refuses_can_be_mended() -> None:
+def test_an_invalid_limit_can_be_mended() -> None:
     broken = ResourcePresent({"_default_": {"cpu": "2000m"}}, cpus=4)
     assert commands(ResourceState("shop", {"cpu": "2"}).plan(broken)) == ["resource:limit --cpu 2 shop"]
     assert commands(ResourceState("shop", {"cpu": ""}).plan(broken)) == ["resource:limit --cpu clear shop"]
@@ -574,7 +570,7 @@ def nginx(properties: dict[str, Any], own: Mapping[str, str] = OWN) -> Plan:
         ({"hsts-max-age": 600}, {}, ["nginx:set shop hsts-max-age 600"]),
     ],
 )
-def test_what_is_said_to_dokku_of_nginx(properties: dict[str, Any], own: dict[str, str], expected: list[str]) -> None:
+def test_commands_for_nginx(properties: dict[str, Any], own: dict[str, str], expected: list[str]) -> None:
     built = ["proxy:build-config shop"] if expected else []
     assert commands(nginx(properties, {**OWN, **own})) == [*expected, *built]
 
@@ -600,7 +596,9 @@ def test_what_is_said_to_dokku_of_nginx(properties: dict[str, Any], own: dict[st
         ({"hsts": ["true"]}, "bad_value", "one text"),
     ],
 )
-def test_what_nginx_would_refuse_or_dokku_not_know(properties: dict[str, Any], code: str, why: str) -> None:
+def test_a_property_that_nginx_or_dokku_would_refuse_is_refused(
+    properties: dict[str, Any], code: str, why: str
+) -> None:
     error = refusal(lambda: nginx(properties))
     assert error.code == code and why in str(error)
 
@@ -636,9 +634,7 @@ NEVER = PsPresent(False, "false", {"web": 1})
         (RUNS, "rebuilt", {}, ["ps:rebuild shop"]),
     ],
 )
-def test_what_is_said_to_dokku_of_processes(
-    present: PsPresent, wanted: str, scale: dict[str, int], expected: list[str]
-) -> None:
+def test_commands_for_processes(present: PsPresent, wanted: str, scale: dict[str, int], expected: list[str]) -> None:
     assert commands(PsState("shop", wanted, scale).plan(present)) == expected
 
 
@@ -652,7 +648,7 @@ def test_a_number_of_containers_that_can_not_be(count: Any) -> None:
     assert refusal(lambda: counts({"web": count})).code == "bad_scale"
 
 
-def test_what_dokku_would_break_by_scaling() -> None:
+def test_a_scaling_that_would_break_the_app_is_refused() -> None:
     assert refusal(lambda: PsState("shop", scale={"nosuch": 1}).plan(RUNS)).code == "no_process"
     by_app = PsPresent(**{**vars(RUNS), "can_scale": False})
     assert refusal(lambda: PsState("shop", scale={"web": 2}).plan(by_app)).code == "scaled_by_app"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read of an app, from answers as Dokku 0.38.27 gave them, by a real process that repeats them."""
+"""The state of an app, read from answers as Dokku 0.38.27 gave them, by a real process that repeats them."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def settled(dokku: Dokku, check_mode: bool = False) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_what_must_not_be_restarted_is_told_before_anything_is_set(
+def test_an_app_that_must_not_restart_is_named_before_anything_is_set(
     host: Host, tmp_path: Path, check_mode: bool
 ) -> None:
     with pytest.raises(NotPossible) as refused:

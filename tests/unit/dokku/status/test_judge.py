@@ -95,7 +95,7 @@ def with_app(**changes: Any) -> Reading:
 
 
 def levels(reading: Reading) -> dict[str, str]:
-    """What is not well, by topic."""
+    """Levels other than ok, by topic."""
     return {row.topic: row.level for row in judge.judge(reading, Limits()) if row.level != "ok"}
 
 
@@ -134,7 +134,7 @@ def test_an_app_that_is_well_has_nothing_to_say() -> None:
             {"report": {**REPORT, "strays-stopped": "restant-main.web.1.upcoming-7"}},
             {"restant-main containers": "warn"},
         ),
-        # What is half done is no damage.
+        # A half-done operation is not damage.
         (
             {
                 "report": {
@@ -171,7 +171,7 @@ def test_an_app_that_is_well_has_nothing_to_say() -> None:
         ({"log": None}, {"restant-main log": "warn"}),
     ],
 )
-def test_what_is_wrong_with_an_app(changes: dict[str, Any], found: dict[str, str]) -> None:
+def test_faults_of_an_app_are_named(changes: dict[str, Any], found: dict[str, str]) -> None:
     assert levels(with_app(**changes)) == found
 
 
@@ -189,7 +189,7 @@ def test_what_is_wrong_with_an_app(changes: dict[str, Any], found: dict[str, str
         (replace(GOOD, history_problem="denied"), {"ledger": "bad"}),
     ],
 )
-def test_what_is_wrong_around_it(reading: Reading, found: dict[str, str]) -> None:
+def test_faults_around_an_app_are_named(reading: Reading, found: dict[str, str]) -> None:
     assert levels(reading) == found
 
 
@@ -243,7 +243,7 @@ def test_a_memory_limit_is_read_as_docker_has_it(text: str, found: int | None) -
         ("web.limit.cpu", "", False),
     ],
 )
-def test_what_docker_will_refuse_is_named_before_the_next_deploy(key: str, value: str, refused: bool) -> None:
+def test_an_invalid_limit_is_named_before_the_next_deploy(key: str, value: str, refused: bool) -> None:
     assert bool(judge.refused_limits({key: value})) == refused
 
 
@@ -436,11 +436,11 @@ class LateWithTheState(Dokku):
 
     def json(self, *args: str, timeout: float | None = None) -> Any:
         if args[0] == "releases:state":
-            raise StillRuns("dokku releases:state did not end within 30 s, and goes on")
+            raise StillRuns("dokku releases:state did not end within 30 s, and keeps running")
         return super().json(*args, timeout=timeout)
 
 
-def test_what_a_busy_host_did_not_tell_in_time_is_not_asked_again_in_a_dearer_way(tmp_path: Path) -> None:
+def test_a_slow_answer_of_a_busy_host_is_not_asked_for_in_a_dearer_way(tmp_path: Path) -> None:
     """The call goes on, and those that it stands for cost three times as much."""
     known = fake(tmp_path, ANSWERS)
     app = dokku_look.read_app(LateWithTheState(known.command, known.user), "app", PRODUCTION, Limits())
@@ -515,7 +515,7 @@ NGINX = {
 
 
 @pytest.mark.parametrize("case", NGINX.values(), ids=NGINX)
-def test_what_nginx_does_with_requests_is_named_with_what_mends_it(case: tuple[dict[str, str], str, str, str]) -> None:
+def test_a_fault_of_nginx_is_named_with_its_remedy(case: tuple[dict[str, str], str, str, str]) -> None:
     """The endpoint may answer well all the same: it is another app that answers."""
     report, running, text, way = case
     rows = judge.judge(with_app(report={**REPORT, **report}, running=running), Limits())
@@ -551,7 +551,7 @@ def test_no_value_of_the_configuration_leaves_the_host(tmp_path: Path) -> None:
     assert CANARY not in json.dumps(look(tmp_path, ANSWERS))
 
 
-def test_where_the_secrets_are_not_known_no_line_is_shown(tmp_path: Path) -> None:
+def test_no_line_is_shown_while_the_secrets_are_not_known(tmp_path: Path) -> None:
     answers = {call: answer for call, answer in ANSWERS.items() if not call.startswith("config:export")}
     found = look(tmp_path, answers)
     log = next(row for row in found["rows"] if row["topic"] == "app log")
@@ -598,7 +598,7 @@ def test_an_address_of_the_host_itself_is_not_asked_from_elsewhere(check: dict[s
     assert not outside.checks([{"name": "health", **check}], "false")
 
 
-def test_what_the_controller_sees_counts_too() -> None:
+def test_answers_seen_from_the_controller_count_too() -> None:
     rows = [row.document() for row in judge.judge(GOOD, Limits())]
     found = {"rows": rows, "facts": judge.facts(GOOD), "verdict": {"level": "ok"}}
     seen = [gate.Result("health", "https://restant.example.com/health", False, None, reason="refused")]
