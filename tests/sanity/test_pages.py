@@ -142,6 +142,13 @@ def test_the_page_about_performance_has_the_texts_of_its_writer() -> None:
     assert texts and [name for name, text in texts.items() if text not in page] == []
 
 
+def test_the_page_about_a_new_system_names_the_code_of_its_model() -> None:
+    toy, page = ROOT / "tests/toy_system", (ROOT / "docs/develop/add-a-system.md").read_text()
+    code = [path for path in [*toy.rglob("*.py"), *toy.glob("playbooks/*")] if path.stat().st_size]
+    assert len(code) >= 4
+    assert [path.name for path in code if f"[{path.relative_to(toy)}](" not in page] == []
+
+
 def examples() -> dict[str, dict[str, Any]]:
     blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/reference/ci.md").read_text(), re.MULTILINE | re.DOTALL)
     github, gitlab = (yaml.safe_load(block) for block in blocks)
