@@ -60,7 +60,7 @@ class Book(Answers):
         self._mark = found if found is not None and self._fits(found) else None
 
     def _fits(self, mark: Mark) -> bool:
-        """Whether the ledger is the one of the mark, from its first byte to its last."""
+        """Tell if the ledger is the one of the mark, from its first byte to its last."""
         if self._file is None or self._file.identity != mark.ledger:
             return False
         line = self._file.read(mark.last, mark.ledger.size)
@@ -77,7 +77,7 @@ class Book(Answers):
 
     @property
     def fresh(self) -> bool:
-        """Whether the file is still the one that this has read."""
+        """Tell if the file is still the one that this has read."""
         try:
             found = OpenFile(self.path).identity
         except FileNotFoundError:

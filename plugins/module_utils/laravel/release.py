@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done to a Laravel service, in which order, and when it is refused. Pure: facts in, plan out."""
+"""Steps and refusals of a change of release of a Laravel service. Pure: facts in, plan out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DOWN, _UP = "migrate_down:", "migrate_up:"
 
 @dataclass(frozen=True)
 class Facts:
-    """What was read on the host before a release is switched.
+    """Facts that were read on the host before a release is switched.
 
     source and target: {id, name}. transactional: a failed migration leaves nothing behind.
     reload: a unit that must be reloaded, or empty. ups: the SQL of migrations that a deploy would run.
@@ -321,7 +321,7 @@ def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], 
 
 
 def commit_ways(app: str) -> tuple[tuple[str, str], ...]:
-    """How a checkout becomes what one commit has."""
+    """The ways in which a checkout becomes what one commit has."""
     git = f"git -C {shlex.quote(app)}"
     return (
         (
@@ -339,7 +339,7 @@ def refuse_room(facts: Facts) -> Refusal | None:
 
 
 def room_problem(room: Room, target: Mapping[str, str]) -> Refusal | None:
-    """Why a disk has no room for a release; None where it has."""
+    """The reason why a disk has no room for a release; None where it has."""
     return disk_room.refuse(
         room,
         label(target),
@@ -381,5 +381,5 @@ def also(plan: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def migrations_record(facts: Facts) -> dict[str, Any]:
-    """What the plan and the ledger say about migrations."""
+    """The record of migrations in the plan and in the ledger."""
     return migration_plan.record(facts.schema)

@@ -58,7 +58,7 @@ class Database:
         return self._ask("info", "--version").strip()
 
     def address(self) -> str:
-        """Where the app finds it. It holds the password: it is compared, and never shown."""
+        """The address by which the app finds it. It holds the password: it is compared, and never shown."""
         found = self._ask("info", "--dsn").strip()
         self.service.hide([found])
         return found
@@ -70,7 +70,7 @@ class Database:
         return database_dump.objects(self._connect(database_dump.LIST_TABLES))
 
     def rows(self) -> dict[str, int]:
-        """How many rows each table has, counted and not estimated."""
+        """The number of rows of each table, counted and not estimated."""
         tables = self.objects().tables
         found = database_dump.counted(self._connect(database_dump.count_rows(tables))) if tables else {}
         if set(found) != set(tables):
@@ -89,14 +89,14 @@ class Database:
         return next((int(float(line[5:])) for line in lines if line.startswith("SIZE\t") and line[5:6].isdigit()), 0)
 
     def present(self) -> dict[str, Any]:
-        """What it holds now, as the facts of a dump say it."""
+        """The present content, in the form of the facts of a dump."""
         if self.plugin == "redis":
             now = self.keys()
             return {"keys": database_dump.key_range(now, now)}
         return {"rows": self.rows()}
 
     def differences(self, facts: Mapping[str, Any]) -> list[str]:
-        """What it holds otherwise than the facts of a dump say; empty where nothing."""
+        """The differences of the content from the facts of a dump."""
         if self.plugin == "redis":
             return database_dump.key_differences(facts["keys"], self.keys())
         return database_dump.row_differences(facts["rows"], self.rows())
@@ -182,7 +182,7 @@ class Scratch(Database):
 
 
 def proven(contents: Contents, facts: Mapping[str, Any]) -> str:
-    """Why a dump is not the one that its facts are of; empty where it is."""
+    """The reason why a dump is not the one that its facts are of; empty where it is."""
     if contents.problem:
         return contents.problem
     if "rows" in facts:

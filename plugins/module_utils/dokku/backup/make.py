@@ -39,7 +39,7 @@ HELPER = "/usr/local/sbin/dokku-parts"
 
 
 def settings(context: Context) -> dict[str, Any]:
-    """Where and how backups are made: what the plan keeps of the inputs. Raises Refused."""
+    """The place and the rules of backups, as the plan keeps them of the inputs. Raises Refused."""
     inputs = context.inputs
     public_key = str(inputs.get("backup_public_key") or "")
     found: dict[str, Any] = {
@@ -65,7 +65,9 @@ def kinds_of(asked: Any, allowed: tuple[str, ...], default: tuple[str, ...]) -> 
     wrong = [word for word in named if word not in allowed]
     if wrong:
         way = (f"parts={','.join(default)}", "names all of them")
-        raise Refused(Refusal("unknown_part", f"{', '.join(wrong)} is no part; there are {', '.join(allowed)}", (way,)))
+        raise Refused(
+            Refusal("unknown_part", f"{', '.join(wrong)} is not a part; there are {', '.join(allowed)}", (way,))
+        )
     return tuple(kind for kind in allowed if kind in named) if named else default
 
 
@@ -80,7 +82,7 @@ def maker_of(context: Context, plan: Mapping[str, Any], identity: str) -> Maker:
 
 
 def live(survey: Survey) -> dict[str, str]:
-    """What runs now, as the two ends of a plan that moves no release."""
+    """The release that runs now, as the two ends of a plan that moves none."""
     release = survey.release()
     sha = release.get("sha", "")
     name = f"v{release['number']}" if "number" in release else sha[:12] or release.get("source_image", "")
@@ -88,7 +90,7 @@ def live(survey: Survey) -> dict[str, str]:
 
 
 def plan(context: Context) -> dict[str, Any]:
-    """Which parts the backup will have, and which older backups go."""
+    """The plan of a backup: its parts, and the older backups that are removed."""
     service = context.service
     service.must_exist()
     backup = settings(context)
@@ -106,7 +108,7 @@ def plan(context: Context) -> dict[str, Any]:
     brought = backup_retention.elsewhere(here, owner)
     release = live(survey)
     warnings = [f"left out: {line}" for line in left]
-    warnings += [f"{name} is no backup: {why}" for name, why in bad.items()]
+    warnings += [f"{name} is not a backup: {why}" for name, why in bad.items()]
     if not backup["public_key"]:
         warnings.append("it is not encrypted, and holds the configuration with its secrets (dokku_backup_public_key)")
     warnings += backup_retention.ahead_lines(here, owner)
@@ -142,7 +144,7 @@ def plan(context: Context) -> dict[str, Any]:
 
 
 def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
-    """What each step does."""
+    """The action of each step, by the first word of its id."""
     identity = str(plan["saved_as"])
     maker, store = maker_of(context, plan, identity), store_of(plan)
     pieces = pieces_in(plan)

@@ -78,7 +78,7 @@ class Piece:
 
 
 class Survey:
-    """What an app has that can be backed up, read without a change."""
+    """The parts of an app that can be backed up, read without a change."""
 
     def __init__(self, service: DokkuService, parts: Parts) -> None:
         self.service, self.parts = service, parts
@@ -97,7 +97,7 @@ class Survey:
         return sorted(set(folders)), sorted(set(others))
 
     def release(self) -> dict[str, str]:
-        """What runs: commit, image and number, as far as each is known."""
+        """The release that runs: commit, image and number, as far as each is known."""
         git = self.service.dokku.report(self.service.app, "git")
         try:
             records = self.service.dokku.json("releases", self.service.app)

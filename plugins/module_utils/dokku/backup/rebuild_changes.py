@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a new host needs to be what a backup was made on: pure decisions of a rebuild."""
+"""The changes that make of a new host the one that a backup was made on. Pure."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _password(address: str) -> str:
 def version_problems(
     recorded: Mapping[str, str], here: Mapping[str, str], needed: Iterable[str]
 ) -> tuple[list[str], list[str]]:
-    """Why the backup can't be rebuilt on this host, and what a person should know.
+    """The reasons why the backup can't be rebuilt on this host, and notes for a person.
 
     An older Dokku or plugin may not know what a newer one wrote; a newer one is meant to. needed: plugins of services.
     """

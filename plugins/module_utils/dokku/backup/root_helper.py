@@ -30,7 +30,7 @@ class Parts:
         return [self.command, *words] if os.geteuid() == 0 else ["sudo", "-n", "--", self.command, *words]
 
     def refusal(self) -> Refusal | None:
-        """Why this user can't call it; None where it may."""
+        """The reason why this user can't call it; None where they may."""
         if not os.path.isfile(self.command):
             way = ("ansible-playbook ops.runbook.dokku_backup_setup", "installs it on the host, which needs root once")
             return Refusal("parts_missing", f"{self.command} is not on this host", (way,))
