@@ -19,6 +19,7 @@ from code_files import ROOT, shown
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from tools import floors
 from tools.generate import architecture, inventory, pages, service_options
+from tools.generate.marks import between
 
 PLUGINS = "ansible_collections.ops.runbook.plugins.module_utils"
 
@@ -115,3 +116,10 @@ def test_a_default_means_in_yaml_what_it_was(value: Any, expected: str | None) -
 def test_each_package_is_in_the_picture() -> None:
     packages = {name for floor in floors.floors() for name in floor}
     assert {*architecture.arrows()} == {*architecture.CORE, *floors.described()} == packages
+
+
+@pytest.mark.parametrize("text", ["a: 1\n", "# begin\na: 1\n"])
+def test_a_file_without_its_marks_is_named_by_what_is_missing(text: str) -> None:
+    with pytest.raises(LookupError, match=r"the file has no line '# (begin|end)': copy the marks"):
+        between("# begin", "# end", ["b: 2"], text)
+    assert between("# begin", "# end", ["b: 2"], "# begin\na: 1\n# end\nc: 3\n") == "# begin\nb: 2\n# end\nc: 3\n"

@@ -14,5 +14,5 @@ def between(begin: str, end: str, lines: Iterable[str], text: str, indent: str =
     before, found, rest = text.partition(begin)
     after = rest.partition(end)
     if not found or not after[1]:
-        raise LookupError(f"the file has no line {end if found else begin!r}: copy the marks from another system")
+        raise LookupError(f"the file has no line {(end if found else begin)!r}: copy the marks from another system")
     return "\n".join([before + begin, *(indent + line for line in lines), indent + end]) + after[2]

@@ -1,4 +1,4 @@
-"""Writes what the pages say of procedures and their inputs, which follows from playbooks and argument specs.
+"""Writes the tables of procedures and their inputs, from playbooks and argument specs.
 
 README.md                       between marks, each procedure and what it does
 docs/reference/operations.md    between marks, the procedures that only look

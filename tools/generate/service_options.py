@@ -1,4 +1,6 @@
-"""Writes what follows from the argument specs of the roles, where alone an option is written by hand.
+"""Writes defaults, mappings, argument specs and documentation from the argument specs of the roles.
+
+An option is written by hand in the argument specs alone.
 
 Of each role:
 
