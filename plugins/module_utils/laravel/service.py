@@ -265,7 +265,7 @@ _SET_PATH = ("laravel_path=<folder>", "names the folder of the service")
 
 
 def _ways_of(owner: str) -> tuple[tuple[str, str], ...]:
-    """The command that runs as the user who owns a folder."""
+    """The ways to run as the user who owns a folder."""
     become = (
         f"ansible_become=true ansible_become_user={owner}",
         f"becomes {owner} after the login, if sudo lets it; with an operation_state_dir that {owner} may write",
