@@ -113,7 +113,8 @@ SYSTEMS = FLOORS[_SYSTEMS]
 BELOW = {package for floor in FLOORS[_SYSTEMS + 1 :] for package in floor}
 #: A name ends where its letters do: `compose` is not a part of `composed`, and is one of `compose_file` and `_COMPOSE`.
 _NAMES = re.compile(rf"(?i)(?<![a-z])({'|'.join([*SYSTEMS, 'composer', 'artisan', 'alembic', 'php'])})(?![a-z])")
-CORE = [path for path in [*RULES, *COMMAND] if path in COMMAND or called(path).partition("/")[0] in BELOW]
+WRITERS = sorted([*(ROOT / "tools/generate").glob("*.py"), ROOT / "tools/floors.py"])
+CORE = [path for path in RULES if called(path).partition("/")[0] in BELOW] + COMMAND + WRITERS
 #: Files that speak of a system, or of one of its tools, by what they are for.
 SPEAK_OF_A_SYSTEM = {
     "backup/differences.py": "the variables by which a platform says which code runs",
@@ -124,6 +125,7 @@ SPEAK_OF_A_SYSTEM = {
     "host/serving_umask.py": "the file that a web server looks for first",
     "hotfix/merges.py": "the program by which each forge takes a request to merge",
     "secrets/names.py": "the letters with which the tokens of each issuer begin",
+    "tools/floors.py": "a system that every other one is beside",
     "text/ways.py": "the programs that a way forward may type on a host",
 }
 
