@@ -30,7 +30,7 @@ OTHERS = {
     "backup/store.Store.remove": "removes the one backup that is named",
     "host/git_checkout.Checkout.clear_dead_locks": "removes what a killed git left, under the lease",
     "host/git_checkout.Checkout.save_changes": "removes its own unfinished copy",
-    "compose/steps.ComposeSteps._do_retention": "asks removable of compose/release.py and forget_graphs",
+    "compose/steps.ComposeSteps.retention": "asks removable of compose/release.py and forget_graphs",
     "dokku/release_steps.Change.retention": "asks the plugin releases, whose records and holds have the app's name",
     "dokku/release_steps.Change.clear_strays": "asks the plugin releases; test_strays.py has other owners",
     "dokku/release.Situation.strays": "names of containers, and removes none",

@@ -43,8 +43,26 @@ class ComposeSteps:
 
     def __call__(self, step: Step) -> object:
         """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
-        action: Callable[[Step], object] = getattr(self, f"_do_{step.id.partition(':')[0]}")
-        return action(step)
+        return self.acts[step.id.partition(":")[0]](step)
+
+    @property
+    def acts(self) -> dict[str, Callable[[Step], object]]:
+        """What does each step, by the step's id up to a colon."""
+        return {
+            "images": self.bring_images,
+            "migrate": self.migrate,
+            "migrate_down": self.migrate_down,
+            "migrate_up": self.migrate_up,
+            "undo_migrations": self.undo_migrations,
+            "pin": self.write_pins,
+            "unpin": self.put_pins_back,
+            "up": self.bring_up,
+            "stop": self.stop,
+            "schema": self.note_schema,
+            "retention": self.retention,
+            "set_aside_ledger": self.set_aside_ledger,
+            "adopt": self.adopt,
+        }
 
     @property
     def _kept(self) -> str:
@@ -53,7 +71,7 @@ class ComposeSteps:
 
     # -- images ----------------------------------------------------------------------------------
 
-    def _do_images(self, step: Step) -> object:
+    def bring_images(self, step: Step) -> object:
         """What the plan has downloaded may have been removed since."""
         again = []
         for text in dict.fromkeys(step.data["images"].values()):
@@ -69,7 +87,7 @@ class ComposeSteps:
 
     # -- migrations ------------------------------------------------------------------------------
 
-    def _do_migrate(self, step: Step) -> object:
+    def migrate(self, step: Step) -> object:
         answer = self._migrate(step, ("upgrade", step.data["to"]))
         left = set(answer.graph) - set(answer.applied)
         if left:
@@ -77,7 +95,7 @@ class ComposeSteps:
             raise CommandFailed(f"alembic upgrade ended with 0, but {names} is not in the database")
         return {"ran": step.data["migrations"]}
 
-    def _do_migrate_down(self, step: Step) -> object:
+    def migrate_down(self, step: Step) -> object:
         """From the newer image, which alone has the files; what is undone is exactly what was planned."""
         answer = self._migrate(step, *(("downgrade", target) for target in step.data["targets"]))
         after, wanted = set(answer.applied), set(step.data["stays"])
@@ -89,11 +107,11 @@ class ComposeSteps:
             raise CommandFailed(f"alembic downgrade undid more than was planned: {names}")
         return {"undone": step.data["undo"]}
 
-    def _do_migrate_up(self, step: Step) -> object:
+    def migrate_up(self, step: Step) -> object:
         self._migrate(step, *(("upgrade", head) for head in step.data["heads"]))
         return None
 
-    def _do_undo_migrations(self, step: Step) -> object:
+    def undo_migrations(self, step: Step) -> object:
         """Undo what this deploy has migrated, or its images when they started: exactly that, from the new image."""
         progress = self.guard.progress()
         begun = set(progress.ever_begun) if progress is not None else set()
@@ -134,7 +152,7 @@ class ComposeSteps:
         if names:
             self.service.compose("stop", *names)
         try:
-            self._do_migrate_down(replace(step, data={**data, **more}))
+            self.migrate_down(replace(step, data={**data, **more}))
         except CommandFailed:
             if names:
                 self.service.compose("start", *names, check=False)
@@ -168,18 +186,18 @@ class ComposeSteps:
 
     # -- files and containers --------------------------------------------------------------------
 
-    def _do_pin(self, step: Step) -> object:
+    def write_pins(self, step: Step) -> object:
         files.write(self.service, step.data["pins"], step.data["files"], self._kept)
         return None
 
-    def _do_unpin(self, step: Step) -> object:
+    def put_pins_back(self, step: Step) -> object:
         if self.service.description.migration_service:
             # What was killed with its module may still change the database of what comes up next.
             alembic_probe.settle(self.service, str(self.plan["project"]))
         files.put_back(self.service, step.data["files"], self._kept)
         return None
 
-    def _do_up(self, step: Step) -> object:
+    def bring_up(self, step: Step) -> object:
         """Bring the containers to what the files say; nothing is downloaded, built or removed by it.
 
         Going back brings up what ran before, and what that needs.
@@ -267,7 +285,7 @@ class ComposeSteps:
             lines.append(f"{problem}, its log: {said}" if said else problem)
         return lines
 
-    def _do_stop(self, _step: Step) -> object:
+    def stop(self, _step: Step) -> object:
         """Stop what did not run before, and nothing else. What had a container gets one of the release before."""
         before = self._before
         if before is None:
@@ -299,7 +317,7 @@ class ComposeSteps:
 
     # -- after it is verified --------------------------------------------------------------------
 
-    def _do_schema(self, step: Step) -> object:
+    def note_schema(self, step: Step) -> object:
         """Note what the new images ran when they started: in the record nothing else says why the database moved."""
         image = image_reference.parse(step.data["image"])
         try:
@@ -310,7 +328,7 @@ class ComposeSteps:
             raise CommandFailed(f"the database can't be read: {answer.database_error}")
         return undo.moved(answer.graph, step.data["heads"], answer.heads)
 
-    def _do_retention(self, step: Step) -> object:
+    def retention(self, step: Step) -> object:
         """Remove the images of these repositories that neither a kept release nor a container needs."""
         description, current = self.service.description, str(step.data["to"])
         # This operation is verified, and not in the ledger yet: what follows counts from where it ends.
@@ -341,8 +359,8 @@ class ComposeSteps:
 
     # -- adopt -----------------------------------------------------------------------------------
 
-    def _do_set_aside_ledger(self, _step: Step) -> object:
+    def set_aside_ledger(self, _step: Step) -> object:
         return {"kept": self.guard.set_aside_ledger()}
 
-    def _do_adopt(self, _step: Step) -> object:
+    def adopt(self, _step: Step) -> object:
         return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import room_in
@@ -239,10 +239,28 @@ def _reload(description: Description, present: Mapping[str, str], old: bool = Fa
 class ConvertSteps(ReleaseSteps):
     """The steps of a conversion, by id. Each may be cut off at any point and done again."""
 
+    @property
+    def acts(self) -> dict[str, Callable[[Step], object]]:
+        return {
+            **super().acts,
+            "mirror": self.mirror_repository,
+            "share": self.share,
+            "unshare": self.unshare,
+            "point": self.point_current,
+            "unpoint": self.remove_current,
+            "face": self.face,
+            "unface": self.unface,
+            "old_restart": self.restart_old_workers,
+            "old_reload": self.run_old_command,
+            "old_code": self.switch_old_code,
+            "old_vendor": self.bring_old_vendor,
+            "rebuild": self.rebuild_old_caches,
+        }
+
     def _old(self, *parts: str) -> str:
         return old(self.service, *parts)
 
-    def _do_mirror(self, _step: Step) -> object:
+    def mirror_repository(self, _step: Step) -> object:
         """A bare repository with every object, ref and setting of the checkout's own."""
         part, repository = f"{self.store.repository}.part", self.store.repository
         held_path.remove_tree(self.store.root, part, ignore_errors=True)
@@ -258,7 +276,7 @@ class ConvertSteps(ReleaseSteps):
         durable_tree.put(part, repository)
         return None
 
-    def _do_share(self, step: Step) -> object:
+    def share(self, step: Step) -> object:
         """Exchange a path with a link to it: there is no moment without either."""
         path = step.data["path"].rstrip("/")
         here, shared = self._old(path), self.store.shared(path)
@@ -296,7 +314,7 @@ class ConvertSteps(ReleaseSteps):
         replace_link(shared, lies)
         return f"a link to {lies}"
 
-    def _do_unshare(self, step: Step) -> object:
+    def unshare(self, step: Step) -> object:
         path = step.data["path"].rstrip("/")
         here, shared = self._old(path), self.store.shared(path)
         _mend(shared, here)
@@ -320,7 +338,7 @@ class ConvertSteps(ReleaseSteps):
             raise CommandFailed(f"{here} is still a link, to {os.readlink(here)}")
         return None
 
-    def _do_vendor(self, step: Step) -> object:
+    def bring_vendor(self, step: Step) -> object:
         commit, place = step.data["commit"], self._place(step)
         if in_git(place, commit):
             return FROM_GIT
@@ -329,15 +347,15 @@ class ConvertSteps(ReleaseSteps):
         wanted = self._key(commit)
         return ("copied" + fit_class_map(place, wanted, commit)) if wanted else install(place, wanted, commit)
 
-    def _do_point(self, step: Step) -> object:
+    def point_current(self, step: Step) -> object:
         self.store.switch(step.data["commit"])
         return None
 
-    def _do_unpoint(self, _step: Step) -> object:
+    def remove_current(self, _step: Step) -> object:
         durable_file.remove(self.store.link)
         return None
 
-    def _do_face(self, step: Step) -> object:
+    def face(self, step: Step) -> object:
         """Exchange what the world outside knows with a link through `current`."""
         name = step.data["name"]
         here, aside = self._old(name), self._old(ASIDE, name)
@@ -354,7 +372,7 @@ class ConvertSteps(ReleaseSteps):
         _swap(aside, here)
         return None
 
-    def _do_unface(self, step: Step) -> object:
+    def unface(self, step: Step) -> object:
         name = step.data["name"]
         here, aside = self._old(name), self._old(ASIDE, name)
         _mend(aside, here)
@@ -365,14 +383,14 @@ class ConvertSteps(ReleaseSteps):
             os.rmdir(os.path.dirname(aside))
         return None
 
-    def _do_old_restart(self, step: Step) -> object:
+    def restart_old_workers(self, step: Step) -> object:
         return self._call(self.service.at(self._old()), step.data["commands"])
 
-    def _do_old_reload(self, step: Step) -> object:
+    def run_old_command(self, step: Step) -> object:
         self.service.at(self._old()).commands.run(step.data["command"], tell=True)
         return None
 
-    def _do_old_code(self, step: Step) -> object:
+    def switch_old_code(self, step: Step) -> object:
         """Bring the old checkout to a commit; what a link stands for is brought where it lies."""
         commit, old = step.data["commit"], self.service.at(self._old()).checkout
         old.clear_dead_locks()
@@ -392,7 +410,7 @@ class ConvertSteps(ReleaseSteps):
         old.bring_submodules()
         return None
 
-    def _do_old_vendor(self, step: Step) -> object:
+    def bring_old_vendor(self, step: Step) -> object:
         if in_git(self.service.at(self._old()), step.data["commit"]):
             return FROM_GIT
         source = os.path.join(self.store.folder(step.data["commit"]), "vendor")
@@ -403,7 +421,7 @@ class ConvertSteps(ReleaseSteps):
         durable_tree.put(part, live)
         return None
 
-    def _do_rebuild(self, step: Step) -> object:
+    def rebuild_old_caches(self, step: Step) -> object:
         """The caches of the old checkout: they hold the paths of its own folder."""
         return self._rebuild(self.service.at(self._old()), step.data["commands"])
 

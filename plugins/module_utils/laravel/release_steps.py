@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
@@ -30,6 +31,15 @@ class ReleaseSteps(LaravelSteps):
     """The steps of deploy and rollback, by id."""
 
     @property
+    def acts(self) -> dict[str, Callable[[Step], object]]:
+        return {
+            **super().acts,
+            "release": self.make_release,
+            "seal": self.seal_release,
+            "switch": self.switch_release,
+        }
+
+    @property
     def store(self) -> ReleaseStore:
         return self.service.store
 
@@ -37,7 +47,7 @@ class ReleaseSteps(LaravelSteps):
         commit = step.data.get("in") or step.data.get("commit")
         return self.service.at(self.store.folder(commit)) if commit else self.service
 
-    def _do_keep(self, step: Step) -> object:
+    def keep_releases(self, step: Step) -> object:
         """Keep what going back needs; remove what is beyond the retention, and what was never finished."""
         checkout, present, target = self.service.checkout, self.plan["from"]["id"], step.data["release"]["id"]
         checkout.keep(present)
@@ -51,7 +61,7 @@ class ReleaseSteps(LaravelSteps):
         removed = self.store.prune(wanted)
         return {"removed": removed} if removed else None
 
-    def _do_release(self, step: Step) -> object:
+    def make_release(self, step: Step) -> object:
         """Check the commit out into a new folder, and let it use what is shared."""
         commit = step.data["commit"]
         folder = self.store.begin(commit, self.plan["saved_as"])
@@ -69,7 +79,7 @@ class ReleaseSteps(LaravelSteps):
             os.symlink("../storage/app/public", public)
         return None
 
-    def _do_vendor(self, step: Step) -> object:
+    def bring_vendor(self, step: Step) -> object:
         """Make vendor/: a copy of a tree that was made for the same lock, or by Composer."""
         commit, place = step.data["commit"], self._place(step)
         if in_git(place, commit):
@@ -98,7 +108,7 @@ class ReleaseSteps(LaravelSteps):
                 return os.path.join(folder, "vendor")
         return self.service.vendor.tree(wanted)
 
-    def _do_caches(self, step: Step) -> object:
+    def build_caches(self, step: Step) -> object:
         commit, place = step.data["in"], self._place(step)
         views = self.store.views(commit)
         self.store.remove_views(commit)
@@ -111,7 +121,7 @@ class ReleaseSteps(LaravelSteps):
             self.store.seal(Mark(**{**vars(mark), "settings": settings, "php": self.plan["php"]}))
         return note
 
-    def _do_seal(self, step: Step) -> object:
+    def seal_release(self, step: Step) -> object:
         commit, place = step.data["commit"], self._place(step)
         size, files = release_folders.size_of(place.app)
         self.store.seal(
@@ -127,15 +137,15 @@ class ReleaseSteps(LaravelSteps):
         )
         return None
 
-    def _do_switch(self, step: Step) -> object:
+    def switch_release(self, step: Step) -> object:
         """Serve the release from now on; the worker takes it up when its job is done."""
         self.store.switch(step.data["commit"])
         return self._call(self._place(step), step.data["commands"], ["cache:clear"])
 
-    def _do_reload_php(self, step: Step) -> object:
+    def reload_php(self, step: Step) -> object:
         if step.data.get("stale_only") and self._serves(os.path.realpath(self.store.link)):
             return "not needed: it serves the release already"
-        return super()._do_reload_php(step)
+        return super().reload_php(step)
 
     def _serves(self, folder: str) -> bool:
         """Whether the site itself says, twice, that it serves this release; where it can't say, it does not count."""
@@ -145,7 +155,7 @@ class ReleaseSteps(LaravelSteps):
             return False
         return all(gate.probe(check, mark.commit).ok for check in (*asked, *asked))
 
-    def _do_adopt(self, step: Step) -> object:
+    def adopt(self, step: Step) -> object:
         """Keep the present release as the first one that a rollback may go to."""
         self.service.checkout.keep(step.data["commit"])
         return None

@@ -48,16 +48,38 @@ class LaravelSteps:
 
     def __call__(self, step: Step) -> object:
         """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
-        verb = step.id.split(":")[0]
-        action: Callable[[Step], object] = getattr(self, f"_do_{verb}")
         with as_served(self.service.description.path):
-            return action(step)
+            return self.acts[step.id.partition(":")[0]](step)
+
+    @property
+    def acts(self) -> dict[str, Callable[[Step], object]]:
+        """What does each step, by the step's id up to a colon."""
+        return {
+            "keep": self.keep_releases,
+            "save_changes": self.save_changes,
+            "code": self.switch_code,
+            "vendor": self.bring_vendor,
+            "clear": self.clear_caches,
+            "migrate": self.migrate,
+            "migrate_down": self.migrate_down,
+            "migrate_up": self.migrate_up,
+            "caches": self.build_caches,
+            "restart": self.restart_workers,
+            "keep_caches": self.keep_caches,
+            "put_back_caches": self.put_back_caches,
+            "reload": self.run_command,
+            "reload_php": self.reload_php,
+            "maintenance": self.set_maintenance,
+            "set_aside_ledger": self.set_aside_ledger,
+            "adopt": self.adopt,
+            "extra": self.run_command,
+        }
 
     def _place(self, _step: Step) -> LaravelService:
         """The service with the folder in which a step works."""
         return self.service
 
-    def _do_keep(self, step: Step) -> object:
+    def keep_releases(self, step: Step) -> object:
         """Keep what going back to the present release needs; forget what is beyond the retention."""
         service, checkout = self.service, self.service.checkout
         present, php = self.plan["from"]["id"], self.plan["php"]
@@ -82,16 +104,16 @@ class LaravelSteps:
             service.vendor.keep_copy(live)
         return None
 
-    def _do_save_changes(self, step: Step) -> object:
+    def save_changes(self, step: Step) -> object:
         folder = os.path.join(self.guard.state_dir, "discarded", self.plan["saved_as"])
         self.service.checkout.save_changes(folder, step.data["files"])
         return {"saved": folder}
 
-    def _do_code(self, step: Step) -> object:
+    def switch_code(self, step: Step) -> object:
         self.service.checkout.switch(step.data["commit"])
         return None
 
-    def _do_vendor(self, step: Step) -> object:
+    def bring_vendor(self, step: Step) -> object:
         """Bring vendor/ to the commit: as it is, from the kept trees, or by Composer."""
         service, store, commit = self.service, self.service.vendor, step.data["commit"]
         if in_git(service, commit):
@@ -108,10 +130,10 @@ class LaravelSteps:
     def _key(self, commit: str) -> str:
         return vendor_store.key(self.service.checkout.show(commit, "composer.lock"), self.plan["php"])
 
-    def _do_clear(self, _step: Step) -> object:
+    def clear_caches(self, _step: Step) -> object:
         return self._call(self.service, ["optimize:clear"])
 
-    def _do_migrate(self, step: Step) -> object:
+    def migrate(self, step: Step) -> object:
         """Let the target's own migrator run whatever it finds pending now."""
         service = self._place(step)
         wanted = self._pending(service, list(step.data["migrations"]))
@@ -153,11 +175,11 @@ class LaravelSteps:
             return planned
         return sorted(set(database["files"]) - set(database["applied"]))
 
-    def _do_migrate_down(self, step: Step) -> object:
+    def migrate_down(self, step: Step) -> object:
         """Undo exactly this migration: all are offered, and the path lets artisan find only one."""
         return self._one_migration(step, "migrate:rollback", wanted_after=False)
 
-    def _do_migrate_up(self, step: Step) -> object:
+    def migrate_up(self, step: Step) -> object:
         return self._one_migration(step, "migrate", wanted_after=True)
 
     def _one_migration(self, step: Step, command: str, wanted_after: bool) -> object:
@@ -189,7 +211,7 @@ class LaravelSteps:
         """Commands whose failure is only told: without a described worker an application may know no queue."""
         return [] if self.service.description.queue_unit else ["queue:restart"]
 
-    def _do_caches(self, step: Step) -> object:
+    def build_caches(self, step: Step) -> object:
         return self._rebuild(self.service, step.data["commands"])
 
     def _rebuild(self, service: LaravelService, names: Sequence[str], views: str = "") -> str | None:
@@ -208,7 +230,7 @@ class LaravelSteps:
             raise CommandFailed(str(error)) from error
         return "; ".join(notes) or None
 
-    def _do_restart(self, step: Step) -> object:
+    def restart_workers(self, step: Step) -> object:
         return self._call(self._place(step), step.data["commands"])
 
     def _call(self, place: LaravelService, commands: Sequence[str], optional: Sequence[str] = ()) -> str | None:
@@ -220,12 +242,12 @@ class LaravelSteps:
             raise CommandFailed(str(error)) from error
         return "; ".join(notes) or None
 
-    def _do_keep_caches(self, _step: Step) -> object:
+    def keep_caches(self, _step: Step) -> object:
         ended = self.guard.ledger().named(ledger_keys.OPERATION)
         settings.keep_caches(self.service, self._kept_caches, ended)
         return None
 
-    def _do_put_back_caches(self, _step: Step) -> object:
+    def put_back_caches(self, _step: Step) -> object:
         settings.put_back_caches(self.service, self._kept_caches)
         return None
 
@@ -233,19 +255,15 @@ class LaravelSteps:
     def _kept_caches(self) -> str:
         return os.path.join(self.guard.state_dir, "caches", self.plan["saved_as"])
 
-    def _do_reload(self, step: Step) -> object:
+    def run_command(self, step: Step) -> object:
         self._place(step).commands.run(step.data["command"], tell=True)
         return None
 
-    def _do_extra(self, step: Step) -> object:
-        self._place(step).commands.run(step.data["command"], tell=True)
-        return None
-
-    def _do_reload_php(self, step: Step) -> object:
+    def reload_php(self, step: Step) -> object:
         self.service.commands.run(["sudo", "-n", *self.service.reload_command(step.data["unit"])])
         return None
 
-    def _do_maintenance(self, step: Step) -> object:
+    def set_maintenance(self, step: Step) -> object:
         """`artisan down` or `up`, in the PHP process that is told the secret on its standard input."""
         # Without a secret nobody, the health gate included, could look behind the maintenance page.
         secret = self._secret or secrets.token_hex(16)
@@ -257,10 +275,10 @@ class LaravelSteps:
             raise CommandFailed(self.service.redact(f"artisan {step.data['state']}: {problem or result.get('output')}"))
         return None
 
-    def _do_set_aside_ledger(self, _step: Step) -> object:
+    def set_aside_ledger(self, _step: Step) -> object:
         return {"kept": self.guard.set_aside_ledger()}
 
-    def _do_adopt(self, step: Step) -> object:
+    def adopt(self, step: Step) -> object:
         """Keep the present release as the first one that a rollback may go to."""
         service, commit = self.service, step.data["commit"]
         service.checkout.keep(commit)

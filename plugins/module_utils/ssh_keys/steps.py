@@ -63,9 +63,13 @@ class KeySteps:
         """Do one step. Returns a note for the journal, or None."""
         if step.id in REPORTED or step.id in self.reports:
             return self._reported(step.id)
-        action: Callable[[], object] = getattr(self, f"_{step.id}")
+        acts: dict[str, Callable[[], object]] = {
+            "authorise": self._authorise,
+            "remove_old": self._remove_old,
+            "remove_new": self._remove_new,
+        }
         try:
-            return action()
+            return acts[step.id]()
         except (key_file.EditFailed, authorized_keys.NotEdited) as error:
             raise CommandFailed(str(error)) from error
 

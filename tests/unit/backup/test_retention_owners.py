@@ -136,7 +136,7 @@ def of_kept_secrets(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
     from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import sha256
 
     steps.plan = {"saved_as": mine.operations[-1], "env": {"before": sha256("A=1\n"), "keys": ["A"]}}
-    steps._do_keep_env(None)
+    steps.keep_env(None)
     return os.listdir(folder / "secrets")
 
 
@@ -239,7 +239,7 @@ def of_refs(kind: type) -> Scenario:
         steps.service = SimpleNamespace(checkout=refs, vendor=vendor, description=description, store=store)
         steps.plan = {"from": {"id": mine.commits[-1]}, "php": "8.4"}
         try:
-            steps._do_keep(Step("keep", "", data={"release": {"id": mine.commits[-1]}}))
+            steps.keep_releases(Step("keep", "", data={"release": {"id": mine.commits[-1]}}))
         except AttributeError:
             # What follows looks at the live tree; the references are settled by then.
             assert len(refs.commits) < len(mine.commits) + len(theirs.commits) or mine.count < 3
@@ -262,15 +262,15 @@ RETENTIONS: dict[str, Scenario] = {
     "backup/retention.expired": of_backups,
     "backup/store.Store.sweep": of_backups,
     "dokku/state/steps.write_config": of_kept_settings,
-    "compose/secrets/steps.SecretsSteps._do_keep_env": of_kept_secrets,
+    "compose/secrets/steps.SecretsSteps.keep_env": of_kept_secrets,
     "compose/steps.ComposeSteps._forget_files": of_kept_files,
     "laravel/settings.keep_caches": of_kept_caches,
     "compose/images.ImageStore.forget_graphs": of_graphs,
     "compose/release.removable": of_images,
     "laravel/vendor_store.VendorStore.prune": of_vendor_trees,
     "laravel/release_folders.ReleaseStore.prune": of_releases,
-    "laravel/steps.LaravelSteps._do_keep": of_refs(LaravelSteps),
-    "laravel/release_steps.ReleaseSteps._do_keep": of_refs(ReleaseSteps),
+    "laravel/steps.LaravelSteps.keep_releases": of_refs(LaravelSteps),
+    "laravel/release_steps.ReleaseSteps.keep_releases": of_refs(ReleaseSteps),
     "host/log_archive.rotate": of_logs,
     "host/log_archive.outdated": of_logs,
 }

@@ -39,4 +39,4 @@ def test_an_adoption_names_why_going_back_needs_composer(
     steps: Any = object.__new__(LaravelSteps)
     steps.service = SimpleNamespace(checkout=checkout, vendor=SimpleNamespace(stamp=lambda: "stamped"))
     steps.plan = {"php": "8.4"}
-    assert steps._do_adopt(Step("adopt", "", data={"commit": "c" * 40})) == said
+    assert steps.adopt(Step("adopt", "", data={"commit": "c" * 40})) == said

@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
@@ -49,6 +49,19 @@ class SecretsSteps(ComposeSteps):
         # Neither an old value nor a new one may come back in a command's output.
         service.hide([*values.values(), *self._literals(self._kept_env), *self._literals(self.path)])
 
+    @property
+    def acts(self) -> dict[str, Callable[[Step], object]]:
+        return {
+            **super().acts,
+            "keep_env": self.keep_env,
+            "write_env": self.write_env,
+            "recreate": self.recreate,
+            "inside": self.verify_inside,
+            "restore_env": self.restore_env,
+            "forget_env": self.forget_env,
+            "recreate_back": self.recreate,
+        }
+
     def _literals(self, path: str) -> Iterable[str]:
         with contextlib.suppress(OSError, env_file.NotRead):
             named = self.plan["env"]["keys"]
@@ -61,7 +74,7 @@ class SecretsSteps(ComposeSteps):
 
     # -- forward ---------------------------------------------------------------------------------
 
-    def _do_keep_env(self, _step: Step) -> object:
+    def keep_env(self, _step: Step) -> object:
         present = read(self.path)
         if sha256(present) != self.plan["env"]["before"]:
             raise CommandFailed(f"{self.path} was changed since the plan was made; the same command again plans anew")
@@ -75,7 +88,7 @@ class SecretsSteps(ComposeSteps):
         durable_file.replace(self._kept_env, present.encode("utf-8", "surrogateescape"))
         return None
 
-    def _do_write_env(self, _step: Step) -> object:
+    def write_env(self, _step: Step) -> object:
         keys = self.plan["env"]["keys"]
         missing = [key for key in keys if not self.values.get(key)]
         if missing:
@@ -132,7 +145,7 @@ class SecretsSteps(ComposeSteps):
                 os.unlink(temporary)
             raise
 
-    def _do_recreate(self, step: Step) -> object:
+    def recreate(self, step: Step) -> object:
         """`restart` would keep the old values. Compose sees what changed, except in a file that is mounted."""
         wait = self.service.description.wait_timeout
         common = ["up", "-d", "--no-deps", "--wait", "--wait-timeout", str(wait), "--pull", "never", "--no-build"]
@@ -147,7 +160,7 @@ class SecretsSteps(ComposeSteps):
                 raise CommandFailed("; ".join([*self._troubled(), str(error)])) from error
         return None
 
-    def _do_inside(self, step: Step) -> object:
+    def verify_inside(self, step: Step) -> object:
         """What the processes have, read from inside and compared by hash."""
         config = self.service.config()
         containers = self.service.containers(str(self.plan["project"]))
@@ -190,16 +203,13 @@ class SecretsSteps(ComposeSteps):
 
     # -- back, and the end -----------------------------------------------------------------------
 
-    def _do_restore_env(self, _step: Step) -> object:
+    def restore_env(self, _step: Step) -> object:
         kept = self._must_be_kept()
         self._must_be_ours(kept)
         self._replace(kept, int(self.plan["env"]["mode"]))
         return None
 
-    def _do_recreate_back(self, step: Step) -> object:
-        return self._do_recreate(step)
-
-    def _do_forget_env(self, _step: Step) -> object:
+    def forget_env(self, _step: Step) -> object:
         durable_file.remove(self._kept_env)
         # Only now is the new value proven, so that the old one can be revoked.
         return {"left_to_do": self.plan.get("reminders") or []}

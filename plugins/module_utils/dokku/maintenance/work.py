@@ -70,9 +70,29 @@ class Work:
         self.cadence = cadence
         self.commands = Commands("/", context.guard.inherited, context.service.redact, timeout=_AUDIT)
 
+    @property
+    def acts(self) -> dict[str, Callable[[], Outcome]]:
+        """What does each item, by its id."""
+        return {
+            "holds": self.renew_holds,
+            "cleanup": self.clean_up,
+            "certificates": self.renew_certificates,
+            "renewal": self.schedule_renewal,
+            "schedule": self.schedule_backups,
+            "logs": self.archive_logs,
+            "resources": self.check_resources,
+            "updates": self.check_updates,
+            "composer_audit": self.audit_composer,
+            "npm_audit": self.audit_npm,
+            "restore_drill": self.check_restore_drill,
+            "tls": self.check_tls,
+            "firewall": self.check_firewall,
+            "users": self.check_users,
+            "keys": self.audit_keys,
+        }
+
     def do(self, item: str) -> Outcome:
-        action: Callable[[], Outcome] = getattr(self, f"_do_{item}")
-        return action()
+        return self.acts[item]()
 
     @property
     def apps(self) -> tuple[str, ...]:
@@ -94,7 +114,7 @@ class Work:
                 found.append(dokku_holds.judge(app, listed, look.texts(self.dokku.json("releases:report", app))))
         return found
 
-    def _do_holds(self) -> Outcome:
+    def renew_holds(self) -> Outcome:
         try:
             before = self.all_holds()
         except NotACommand:
@@ -123,7 +143,7 @@ class Work:
             return f": {error}"
         return ""
 
-    def _do_cleanup(self) -> Outcome:
+    def clean_up(self) -> Outcome:
         try:
             before = self.all_holds()
         except NotACommand:
@@ -172,7 +192,7 @@ class Work:
             for app, report in found.items()
         ] or ["no app has a certificate of letsencrypt"]
 
-    def _do_certificates(self) -> Outcome:
+    def renew_certificates(self) -> Outcome:
         try:
             before = self._certificates()
         except NotACommand:
@@ -192,7 +212,7 @@ class Work:
         text = f"{len(due)} renewed, {len(before) - len(due)} not due"
         return Outcome(DONE, text, tuple(lines))
 
-    def _do_renewal(self) -> Outcome:
+    def schedule_renewal(self) -> Outcome:
         try:
             found = self._certificates()
         except NotACommand:
@@ -206,7 +226,7 @@ class Work:
 
     # -- backups to a bucket -----------------------------------------------------------------------
 
-    def _do_schedule(self) -> Outcome:
+    def schedule_backups(self) -> Outcome:
         wanted = self.settings
         if not wanted.databases:
             return Outcome(SKIPPED, "no database is described (dokku_databases)")
@@ -248,7 +268,7 @@ class Work:
             for app in self.apps
         ]
 
-    def _do_logs(self) -> Outcome:
+    def archive_logs(self) -> Outcome:
         lines, failed, removed = [], [], 0
         for app in self.apps:
             try:
@@ -269,7 +289,7 @@ class Work:
 
     # -- reviews -----------------------------------------------------------------------------------
 
-    def _do_resources(self) -> Outcome:
+    def check_resources(self) -> Outcome:
         limits = Limits(memory_warn=self.settings.memory_warn)
         lines, attention = [], False
         for name in self.apps:
@@ -280,7 +300,7 @@ class Work:
                 lines += [f"{name}: {row.text}", *row.details]
         return Outcome(DONE, f"{len(self.apps)} apps looked at", tuple(lines), attention)
 
-    def _do_updates(self) -> Outcome:
+    def check_updates(self) -> Outcome:
         try:
             listed = self.commands.run(["apt", "list", "--upgradable"], env={"LC_ALL": "C", "LANG": "C"})
         except CommandFailed as error:
@@ -304,7 +324,7 @@ class Work:
 
     # -- audits ------------------------------------------------------------------------------------
 
-    def _do_composer_audit(self) -> Outcome:
+    def audit_composer(self) -> Outcome:
         answer = self._in_container("composer", "audit", "--locked", "--no-interaction", "--format=json")
         if isinstance(answer, Outcome):
             return answer
@@ -322,7 +342,7 @@ class Work:
         ]
         return _audited("composer audit", lines)
 
-    def _do_npm_audit(self) -> Outcome:
+    def audit_npm(self) -> Outcome:
         answer = self._in_container("npm", "audit", "--omit=dev", "--json")
         if isinstance(answer, Outcome):
             return answer
@@ -352,7 +372,7 @@ class Work:
 
     # -- the quarter -------------------------------------------------------------------------------
 
-    def _do_restore_drill(self) -> Outcome:
+    def check_restore_drill(self) -> Outcome:
         good = [(ledger_keys.ENDED, f"{procedure}/succeeded") for procedure in ("restore", "rebuild")]
         records = self.context.guard.ledger().of(good)
         way = "dokku_restore into a scratch service; docs/systems/dokku/backups.md has the steps"
@@ -365,7 +385,7 @@ class Work:
         late = ended is None or (datetime.now(timezone.utc) - ended).days > 92
         return Outcome(DONE, f"last restored {str(last.get('finished'))[:10]} ({last.get('id')})", (way,), late)
 
-    def _do_tls(self) -> Outcome:
+    def check_tls(self) -> Outcome:
         lines, attention = [], False
         for app in self.apps:
             domains = str(self.dokku.report(app, "domains").get("app-vhosts") or "").split()
@@ -385,7 +405,7 @@ class Work:
             attention = attention or bool(missing) or hsts != "true"
         return Outcome(DONE, f"{len(self.apps)} apps looked at", tuple(lines), attention)
 
-    def _do_firewall(self) -> Outcome:
+    def check_firewall(self) -> Outcome:
         sockets = safety_review.listening(_text("/proc/net/tcp"), 4) + safety_review.listening(
             _text("/proc/net/tcp6"), 6
         )
@@ -400,7 +420,7 @@ class Work:
         lines.append("ports that Docker publishes pass by ufw: dokku ports:report, dokku SERVICE:info --exposed-ports")
         return Outcome(DONE, f"{len(ports)} open ports", tuple(lines), bool(others), data={"ports": ports})
 
-    def _do_users(self) -> Outcome:
+    def check_users(self) -> Outcome:
         passwd, group = _text("/etc/passwd"), _text("/etc/group")
         logins, power = safety_review.logins(passwd), safety_review.as_good_as_root(passwd, group)
         lines = [f"may log in: {', '.join(logins)}"]
@@ -408,7 +428,7 @@ class Work:
         twins = power.get("uid 0", [])
         return Outcome(DONE, f"{len(logins)} accounts may log in", tuple(lines), bool(twins))
 
-    def _do_keys(self) -> Outcome:
+    def audit_keys(self) -> Outcome:
         lines = []
         answer = self.dokku.run("ssh-keys:list", check=False)
         if answer.rc == 0:
