@@ -308,30 +308,22 @@ closed:
   type: dict
 """
 
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose.operation import carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.compose.options import SERVICE
-from ansible_collections.ops.runbook.plugins.module_utils.compose.service import describe
+from ansible_collections.ops.runbook.plugins.module_utils.compose.procedures import COMPOSE
 from ansible_collections.ops.runbook.plugins.module_utils.docker import registry_login
-from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineError, EngineUnreachable
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **OPEN,
     **SERVICE,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
-    "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "rotate_secrets"]},
+    "procedure": {"type": "str", "choices": list(COMPOSE.procedures)},
     "to": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
     "set_aside_ledger": {"type": "bool", "default": False},
@@ -368,62 +360,11 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def plan(module: AnsibleModule) -> dict[str, Any]:
-    """Open and plan; changed says, in check mode, what would be."""
-    params = module.params
-    description = describe(params["service"])
-    request = requested(params, description.name, "compose", os.path.abspath(description.project_dir), adopts=True)
-    result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
-    decided = result["plan"]
-    if module._diff and decided and decided["steps"]:
-        result["diff"] = {"prepared": "\n".join(decided.get("diffstat", [])) + "\n"}
-    return {"changed": bool(module.check_mode and decided and decided["steps"]), **result}
-
-
-def apply(module: AnsibleModule) -> dict[str, Any]:
-    """Carry out what the journal says."""
-    params = module.params
-    orders = Orders(
-        operation=params["operation"],
-        direction=params["direction"],
-        revert=params["on_unhealthy"] == "revert",
-        close=params["close"],
-        cause=params["cause"],
-    )
-    checks = tuple(endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
-    gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
-    password = params["registry_password"] or ""
-    values = {key: str(value) for key, value in (params["secret_values"] or {}).items()}
-    return carry_out(
-        Guard(params["state_dir"]),
-        describe(params["service"]),
-        gate,
-        orders,
-        password,
-        values,
-        params["migrations"],
-        params["registry_logins"],
-    )
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
     )
-    # A short value in a body would blot itself out of every text; what is longer is redacted by value.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
-    invocation = {
-        "module_args": {**endpoint.without_secrets(module.params), "registry_password": None, "staging": None}
-    }
-    invocation["module_args"]["registry_logins"] = None
-    invocation["module_args"]["secret_values"] = None
-    if module.check_mode and module.params["phase"] == "apply":
-        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
-    try:
-        result = plan(module) if module.params["phase"] == "plan" else apply(module)
-    except (Refused, LedgerDamaged, OSError, endpoint.HealthCheckError, EngineError, EngineUnreachable) as error:
-        module.fail_json(msg=shown(str(error)), invocation=invocation)
-    module.exit_json(invocation=invocation, **result)
+    procedure.run(module, COMPOSE, hidden=("staging",))
 
 
 if __name__ == "__main__":

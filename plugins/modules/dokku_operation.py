@@ -207,25 +207,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import PROCEDURES, carry_out, open_and_plan
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import SERVICE
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import describe
-from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedures import DOKKU
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 OPTIONS: dict[str, Any] = {
     **OPEN,
     **SERVICE,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
-    "procedure": {"type": "str", "choices": list(PROCEDURES)},
+    "procedure": {"type": "str", "choices": list(DOKKU.procedures)},
     "inputs": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
@@ -239,50 +232,13 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def plan(module: AnsibleModule) -> dict[str, Any]:
-    """Open and plan; changed says, in check mode, what would be."""
-    params = module.params
-    description = describe(params["service"])
-    request = requested(params, description.app, "dokku", description.app)
-    guard = Guard(params["state_dir"])
-    result = open_and_plan(guard, request, description, params["inputs"], params["secrets"], module.check_mode)
-    decided = result["plan"]
-    if module._diff and decided and decided.get("steps"):
-        result["diff"] = {"prepared": "\n".join(decided.get("diffstat", [])) + "\n"}
-    return {"changed": bool(module.check_mode and decided and decided["steps"]), **result}
-
-
-def apply(module: AnsibleModule) -> dict[str, Any]:
-    """Carry out what the journal says."""
-    params = module.params
-    orders = Orders(
-        operation=params["operation"],
-        direction=params["direction"],
-        revert=params["on_unhealthy"] == "revert",
-        close=params["close"],
-        cause=params["cause"],
-    )
-    checks = tuple(endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
-    gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
-    return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders, params["secrets"])
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
     )
-    # A short value in a body would blot itself out of every text; what is longer is redacted by value.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
-    # Of a configuration no value is in a result; one such as `staging` would blot itself out of the names of apps.
+    # No value of a configuration is in a result; one such as `staging` would garble the names of apps.
     module.no_log_values -= redact.plain_words(module.params["secrets"].get("config") or {})
-    invocation = {"module_args": {**endpoint.without_secrets(module.params), "secrets": None}}
-    if module.check_mode and module.params["phase"] == "apply":
-        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
-    try:
-        result = plan(module) if module.params["phase"] == "plan" else apply(module)
-    except (Refused, LedgerDamaged, OSError, endpoint.HealthCheckError, DokkuError) as error:
-        module.fail_json(msg=shown(str(error)), invocation=invocation)
-    module.exit_json(invocation=invocation, **result)
+    procedure.run(module, DOKKU)
 
 
 if __name__ == "__main__":

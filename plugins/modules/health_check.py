@@ -195,23 +195,14 @@ def summary(results: Mapping[str, Any]) -> str:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "endpoints": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": endpoint.ENDPOINT_OPTIONS,
-            },
-            "deadline": {"type": "float", "default": 0},
-            "interval": {"type": "float", "default": 1},
-            "successes": {"type": "int", "default": 1},
+            **endpoint.gate_options(deadline=0, interval=1, successes=1),
             "expected_release": {"type": "str", "default": ""},
             "fail_on_unhealthy": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    # A body with {"remember": 1} would blot every 1 out of the result. The results are redacted already, and
-    # the invocation, which is not, is returned without the secrets.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
+    # The results are redacted already, and the invocation is returned without the secrets.
+    module.no_log_values = endpoint.worth_masking(module.no_log_values)
     invocation = {"module_args": endpoint.without_secrets(module.params)}
     try:
         answer = ask(module.params)

@@ -249,25 +249,21 @@ closed:
   type: dict
 """
 
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import SERVICE
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import describe
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.procedures import LARAVEL
 
 OPTIONS: dict[str, Any] = {
     **OPEN,
     **SERVICE,
     "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
-    "procedure": {"type": "str", "choices": ["deploy", "rollback", "adopt", "maintenance", "convert"]},
+    "procedure": {"type": "str", "choices": list(LARAVEL.procedures)},
     "to": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
     "discard_local_changes": {"type": "bool", "default": False},
@@ -289,55 +285,11 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def plan(module: AnsibleModule) -> dict[str, Any]:
-    """Open and plan; changed says, in check mode, what would be."""
-    # Ansible sends sources, which Python compiles anew in each call: a phase loads what it needs and no more.
-    from ansible_collections.ops.runbook.plugins.module_utils.laravel.operation import open_and_plan
-
-    params = module.params
-    description = describe(params["service"])
-    request = requested(params, description.name, "laravel", os.path.abspath(description.path), adopts=True)
-    result = open_and_plan(Guard(params["state_dir"]), request, description, params, module.check_mode)
-    decided = result["plan"]
-    if module._diff and decided and decided["steps"]:
-        result["diff"] = {"prepared": "\n".join(decided.get("diffstat", [])) + "\n"}
-    return {"changed": bool(module.check_mode and decided and decided["steps"]), **result}
-
-
-def apply(module: AnsibleModule) -> dict[str, Any]:
-    """Carry out what the journal says."""
-    from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
-    from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
-    from ansible_collections.ops.runbook.plugins.module_utils.laravel.change import carry_out
-
-    params = module.params
-    orders = Orders(
-        operation=params["operation"],
-        direction=params["direction"],
-        revert=params["on_unhealthy"] == "revert",
-        close=params["close"],
-        secret=params["secret"] or "",
-        cause=params["cause"],
-    )
-    checks = tuple(endpoint.parse_checks(params["endpoints"])) if params["endpoints"] else ()
-    gate = GateSettings(checks, params["deadline"], params["interval"], params["successes"])
-    return carry_out(Guard(params["state_dir"]), describe(params["service"]), gate, orders)
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
     )
-    # A short value in a body would blot itself out of every text; what is longer is redacted by value.
-    module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
-    invocation = {"module_args": {**endpoint.without_secrets(module.params), "secret": None}}
-    if module.check_mode and module.params["phase"] == "apply":
-        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
-    try:
-        result = plan(module) if module.params["phase"] == "plan" else apply(module)
-    except (Refused, LedgerDamaged, OSError, endpoint.HealthCheckError) as error:
-        module.fail_json(msg=shown(str(error)), invocation=invocation)
-    module.exit_json(invocation=invocation, **result)
+    procedure.run(module, LARAVEL)
 
 
 if __name__ == "__main__":

@@ -161,17 +161,16 @@ closed:
 """
 
 import os
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, requested
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN, answer, requested
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.operation import Part, Wish
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 TEXT: dict[str, Any] = {"type": "str", "default": ""}
 OPTIONS: dict[str, Any] = {
@@ -201,10 +200,31 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def carry_out(module: AnsibleModule) -> dict[str, Any]:
+def plan(module: AnsibleModule) -> dict[str, Any]:
+    """Open and plan; changed says, in check mode, what would be."""
+    request = requested(module.params, "ssh_key", "ssh_key")
+    guard = Guard(module.params["state_dir"])
+    result = operation.open_and_plan(guard, request, _wish(module), os.environ, module.check_mode)
+    return {"changed": bool(module.check_mode and result["plan"]), **result}
+
+
+def step(module: AnsibleModule) -> dict[str, Any]:
+    """Do the steps whose turn it is."""
+    guard, identity = Guard(module.params["state_dir"]), module.params["operation"]
+    return operation.carry_out(guard, identity, _wish(module), _part(module), os.environ)
+
+
+def finish(module: AnsibleModule) -> dict[str, Any]:
+    """Journal what is left, go back where that is asked for, and close."""
+    params, guard = module.params, Guard(module.params["state_dir"])
+    return operation.finish(
+        guard, params["operation"], _wish(module), _part(module), params["back"], os.environ, params["already"]
+    )
+
+
+def _wish(module: AnsibleModule) -> Wish:
     params = module.params
-    guard = Guard(params["state_dir"])
-    wish = Wish(
+    return Wish(
         account=params["account"],
         old=params["old_key"],
         file=params["file"],
@@ -218,11 +238,11 @@ def carry_out(module: AnsibleModule) -> dict[str, Any]:
         comment=params["comment"],
         expires=params["expires"],
     )
-    if params["phase"] == "plan":
-        request = requested(params, "ssh_key", "ssh_key")
-        result = operation.open_and_plan(guard, request, wish, os.environ, module.check_mode)
-        return {"changed": bool(module.check_mode and result["plan"]), **result}
-    part = Part(
+
+
+def _part(module: AnsibleModule) -> Part:
+    params = module.params
+    return Part(
         only=params["only"],
         new=params["new_key"],
         fingerprint=params["fingerprint"],
@@ -230,21 +250,13 @@ def carry_out(module: AnsibleModule) -> dict[str, Any]:
         reports=params["reports"],
         announce=params["announce"],
     )
-    if params["phase"] == "step":
-        return operation.carry_out(guard, params["operation"], wish, part, os.environ)
-    return operation.finish(guard, params["operation"], wish, part, params["back"], os.environ, params["already"])
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    invocation = {"module_args": {**module.params, "new_key": None}}
-    if module.check_mode and module.params["phase"] != "plan":
-        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
-    try:
-        result = carry_out(module)
-    except (Refused, LedgerDamaged, OSError) as error:
-        module.fail_json(msg=shown(str(error)), invocation=invocation)
-    module.exit_json(invocation=invocation, **result)
+    phases = {"plan": plan, "step": step, "finish": finish}
+    arguments = {**module.params, "new_key": None}
+    answer(module, {name: partial(act, module) for name, act in phases.items()}, arguments, (LedgerDamaged,))
 
 
 if __name__ == "__main__":

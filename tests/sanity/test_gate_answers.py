@@ -51,9 +51,8 @@ def test_the_decision_what_a_record_condemns_is_made_once() -> None:
     judged = [called(path) for path in SOURCES if "failed_health" in path.read_text()]
     assert set(judged) <= {
         "health/blame.py",
-        "guard/record.py",
-        "guard/journal.py",
         "guard/ledger.py",
+        "guard/journal.py",
         "console/report.py",
     }
 

@@ -19,7 +19,7 @@ HARMLESS: dict[tuple[str, str], str] = {
     ("sshd/key_file.py", "os.unlink(temporary)"): "mkstemp made it",
     ("compose/secrets/steps.py", "os.unlink(temporary)"): "mkstemp made it",
     ("laravel/probe.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
-    ("laravel/operation.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
+    ("laravel/procedures.py", "shutil.rmtree(scratch, ignore_errors=True)"): "mkdtemp made it",
     ("host/git_checkout.py", "os.unlink(path)"): "lock files of git, by their constant names",
     ("host/git_checkout.py", "os.unlink(part)"): "a constant name in a folder of ours",
     ("host/git_checkout.py", "os.unlink(copy)"): "a constant name in a folder of ours",

@@ -65,12 +65,12 @@ def test_a_module_that_opens_an_operation_asks_with_its_subject(path: Path) -> N
     ],
 )
 def test_the_rule_finds_a_system_that_says_nothing(source: str) -> None:
-    assert unnamed(source, "laravel/operation.py")
+    assert unnamed(source, "laravel/procedures.py")
 
 
 def test_the_rule_lets_a_system_through_that_does() -> None:
     said = "requested(params, name, 'laravel', place); Subject('laravel', path)"
-    assert unnamed(said, "laravel/operation.py") == []
+    assert unnamed(said, "laravel/procedures.py") == []
 
 
 # -- what is said where records are not read -------------------------------------------------------

@@ -41,13 +41,9 @@ class ComposeSteps:
         self.store = store
         self.migrations = migrations
 
-    def __call__(self, step: Step) -> object:
-        """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
-        return self.acts[step.id.partition(":")[0]](step)
-
     @property
     def acts(self) -> dict[str, Callable[[Step], object]]:
-        """What does each step, by the step's id up to a colon."""
+        """What does each step, by the step's id up to a colon. Raises CommandFailed or OSError."""
         return {
             "images": self.bring_images,
             "migrate": self.migrate,

@@ -20,15 +20,15 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, n
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import hotfix as dokku_hotfix
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import source as dokku_source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import ending
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room, journal
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, display_url
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import display_url
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import passwords_in_addresses
@@ -319,16 +319,16 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     }
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """Whether the wanted release is live and well."""
     back = direction == "back"
     wanted = plan["from"] if back else plan["to"]
     try:
         if wanted is None:
-            return health.verify(context.service, gate, stopped=True)
+            return health.verify(context.service, context.gate, stopped=True)
         return health.verify(
             context.service,
-            gate,
+            context.gate,
             health.live_problems(plan, direction),
             revision=health.reported(wanted),
             before=plan.get("just_before"),

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import migrations as dokku_migrations
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Situation
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed

@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, n
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import migrations as dokku_migrations
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
@@ -283,8 +283,9 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     }
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """Whether the wanted release is live and well."""
+    gate = context.gate
     if plan.get("emergency"):
         gate = GateSettings(gate.checks, min(gate.deadline, _SHORT_GATE), gate.interval, 1)
     wanted = plan["from"] if direction == "back" else plan["to"]

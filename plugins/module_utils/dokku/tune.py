@@ -18,8 +18,8 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import steps as dokku_parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigState, texts
@@ -30,7 +30,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import DEFAULT, ResourceState
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 #: A line of `php --ri "Zend OPcache"`.
 _OPCACHE = re.compile(r"^opcache\.enable => (On|Off)\b", re.M)
@@ -269,7 +268,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     return dokku_parts.told(acts)
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """Whether what was wanted holds, and the app is well where it runs."""
     service = context.service
     back = direction == BACK
@@ -278,7 +277,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
     problems += dokku_parts.config_problems(service.config(), side, back)
     ps = service.dokku.report(service.app, "ps")
     if ps.get("deployed") == "true" and ps.get("running") != "false":
-        found = health.verify(service, gate)
+        found = health.verify(service, context.gate)
     else:
         found = blame.answer(note=f"{service.app} does not run: it takes this when it does")
     return blame.beside(found, problems)

@@ -27,7 +27,6 @@ class Orders:
     direction: str
     revert: bool
     close: bool
-    secret: str = ""
     cause: str = ""
 
 

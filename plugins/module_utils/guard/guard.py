@@ -31,7 +31,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import (
     state_trouble,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard import lease as lease_file
-from ansible_collections.ops.runbook.plugins.module_utils.guard import record as operation_record
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide
@@ -266,7 +265,7 @@ class Guard:
         end = journal.ending(progress)
         if end.outcome == "unchanged" or (accept_damaged_ledger and self.ledger().problems):
             return
-        self.ledger().append(operation_record.of(progress, end, self._clock().text))
+        self.ledger().append(ledger.record_of(progress, end, self._clock().text))
 
     def _forget_kept(self, progress: Progress) -> None:
         """Remove what an operation kept in the state folder for its way back, once nobody can ask it to go back.
@@ -471,7 +470,7 @@ class Guard:
                     record = self.recorded(progress.operation)
                     # A refusal over a damaged ledger can't be recorded in it; an operation has to be.
                     if record is None and not (end.outcome == "refused" and self.ledger().problems):
-                        record = self.ledger().append(operation_record.of(progress, end, self._clock().text))
+                        record = self.ledger().append(ledger.record_of(progress, end, self._clock().text))
             finally:
                 self._give_back(progress.operation)
             if end.settled:

@@ -2,17 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that the modules of every system have; the doc fragment `operation` describes them."""
+"""The options that the modules of every system have, as the doc fragment `operation` describes them, and their end."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 Described = TypeVar("Described")
 
@@ -78,3 +80,40 @@ def _valued(hint: Any, value: Any) -> Any:
     if get_origin(hint) is Mapping:
         return {str(key): str(one) for key, one in value.items()}
     return value
+
+
+# -- the end of a module ------------------------------------------------------------------------
+
+
+class Module(Protocol):
+    """What is used of an AnsibleModule: the rules know no Ansible."""
+
+    params: dict[str, Any]
+    check_mode: bool
+    no_log_values: set[str]
+    _diff: bool
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn: ...
+
+    def exit_json(self, **result: Any) -> NoReturn: ...
+
+
+def answer(
+    module: Module,
+    phases: Mapping[str, Callable[[], dict[str, Any]]],
+    arguments: Mapping[str, Any],
+    errors: Sequence[type[Exception]],
+) -> NoReturn:
+    """Do the phase that was asked for, and end the module with what it returns, or with its error in one sentence.
+
+    arguments: those that the result shows. errors: what a phase may raise, beside Refused and OSError.
+    """
+    invocation, phase = {"module_args": arguments}, module.params["phase"]
+    if module.check_mode and phase != "plan":
+        module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
+    expected: tuple[type[Exception], ...] = (Refused, OSError, *errors)
+    try:
+        result = phases[phase]()
+    except expected as error:
+        module.fail_json(msg=shown(str(error)), invocation=invocation)
+    module.exit_json(invocation=invocation, **result)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json as jsonlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -80,6 +80,16 @@ ENDPOINT_OPTIONS: dict[str, dict[str, Any]] = {
     "tls_min_days": {"type": "int", "default": 0},
     "request_id": {"type": "list", "elements": "str", "default": list(REQUEST_ID)},
 }
+
+
+def gate_options(deadline: float, interval: float, successes: int) -> dict[str, dict[str, Any]]:
+    """The argument spec of a health gate with these defaults; the doc fragments `health` and `health.gate` say more."""
+    return {
+        "endpoints": {"type": "list", "elements": "dict", "required": True, "options": ENDPOINT_OPTIONS},
+        "deadline": {"type": "float", "default": deadline},
+        "interval": {"type": "float", "default": interval},
+        "successes": {"type": "int", "default": successes},
+    }
 
 
 def parse_check(raw: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Check:
@@ -316,6 +326,11 @@ def busy(load: Callable[[], tuple[float, float, float]] = os.getloadavg, process
         return 1.0
 
 
+def worth_masking(values: Collection[str]) -> set[str]:
+    """The values of no_log that Ansible masks wherever they occur: a short one ("1", "ok") would garble every text."""
+    return {value for value in values if len(value) >= SECRET_LENGTH}
+
+
 def without_secrets(value: Any) -> Any:
     """Parameters as they may be shown: headers and bodies are not."""
     if isinstance(value, Mapping):
@@ -353,3 +368,9 @@ class GateSettings:
     def asked(self) -> tuple[Check, ...]:
         """The checks, each with the time for one answer that this machine needs now."""
         return tuple(replace(check, timeout=check.timeout * busy()) for check in self.checks)
+
+
+def gate_of(params: Mapping[str, Any]) -> GateSettings:
+    """The health gate in a module's parameters. Raises HealthCheckError."""
+    checks = tuple(parse_checks(params["endpoints"])) if params["endpoints"] else ()
+    return GateSettings(checks, params["deadline"], params["interval"], params["successes"])

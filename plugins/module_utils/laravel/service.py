@@ -90,6 +90,11 @@ class LaravelService:
         """The name of the user that this run works as."""
         return _name(os.geteuid())
 
+    def with_releases(self) -> LaravelService:
+        """The same service, as it is where its releases lie side by side."""
+        description = replace(self.description, strategy="releases")
+        return LaravelService(description, self.state_dir, self.commands.inherited, self.checkout.scratch)
+
     def file(self, *parts: str) -> str:
         return os.path.join(self.app, *parts)
 

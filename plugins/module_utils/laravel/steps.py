@@ -16,7 +16,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.host.serving_umask import as_served
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe, settings, vendor_store
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import (
@@ -46,14 +45,9 @@ class LaravelSteps:
         self.checks = checks
         self._secret = secret
 
-    def __call__(self, step: Step) -> object:
-        """Do one step. Returns a note for the journal, or None. Raises CommandFailed or OSError."""
-        with as_served(self.service.description.path):
-            return self.acts[step.id.partition(":")[0]](step)
-
     @property
     def acts(self) -> dict[str, Callable[[Step], object]]:
-        """What does each step, by the step's id up to a colon."""
+        """What does each step, by the step's id up to a colon. Raises CommandFailed or OSError."""
         return {
             "keep": self.keep_releases,
             "save_changes": self.save_changes,

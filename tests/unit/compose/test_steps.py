@@ -17,6 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations imp
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files
 from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
 
@@ -59,7 +60,7 @@ def done(step: Step, record: dict[str, Was] | None, here: tuple[str, ...] = ()) 
     if record is not None:
         plan["before"] = before.to_dict(record)
     guard = SimpleNamespace(progress=lambda: SimpleNamespace(ever_begun=["pin", "up"]))
-    ComposeSteps(host, guard, plan, host)(step)  # type: ignore[arg-type]
+    procedure.do(ComposeSteps(host, guard, plan, host).acts, step)  # type: ignore[arg-type]
     return host.typed
 
 
@@ -143,7 +144,7 @@ def undone(
     plan: dict[str, Any] = {"procedure": "deploy", "project": "shop", "from": None, "before": {}}
     steps = ComposeSteps(host, guard, plan, host, migrations)  # type: ignore[arg-type]
     try:
-        return steps(step), host.typed
+        return procedure.do(steps.acts, step), host.typed
     except CommandFailed as error:
         return str(error), host.typed
 
@@ -221,7 +222,7 @@ def test_what_the_images_of_a_good_release_ran_is_noted(
     host, step = Host(), Step("schema", "", data={"image": UNDO.data["image"], "heads": ["a"]})
     steps = ComposeSteps(host, SimpleNamespace(), {"project": "shop"}, host)  # type: ignore[arg-type]
     try:
-        told = steps(step)
+        told = procedure.do(steps.acts, step)
     except CommandFailed as error:
         told = str(error)
     assert told == note
@@ -234,7 +235,8 @@ def test_the_files_are_put_back_only_once_no_migration_is_at_work(monkeypatch: p
     host = Host()
     host.description.migration_service = "api"
     plan = {"procedure": "deploy", "project": "shop", "from": None, "saved_as": "op-1"}
-    ComposeSteps(host, SimpleNamespace(state_dir="/x"), plan, host)(Step("unpin", "", data={"files": {}}))  # type: ignore[arg-type]
+    steps = ComposeSteps(host, SimpleNamespace(state_dir="/x"), plan, host)  # type: ignore[arg-type]
+    procedure.do(steps.acts, Step("unpin", "", data={"files": {}}))
     assert order == ["settled", "put back"]
 
 

@@ -20,10 +20,11 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import client, health
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.operation import carry_out, open_and_plan
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedures import DOKKU
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description, DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Operation
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
@@ -127,12 +128,14 @@ class Stand:
             f"20991231T000000Z-{self.number:06d}", "web", procedure, interrupted=inputs.pop("interrupted", "")
         )
         check = bool(inputs.pop("check", False))
-        return open_and_plan(Guard(str(self.folder / "ops")), request, self.description, inputs, {}, check)
+        return self.operation(inputs=inputs, check_mode=check).open_and_plan(request)
 
     def apply(self, planned: dict[str, Any], revert: bool = True) -> dict[str, Any]:
         orders = Orders(planned["operation"], planned["direction"], revert, close=True)
-        guard = Guard(str(self.folder / "ops"))
-        return carry_out(guard, self.description, GateSettings((), 0.3, 0.1, 1), orders, {})
+        return self.operation(gate=GateSettings((), 0.3, 0.1, 1)).carry_out(orders)
+
+    def operation(self, **phase: Any) -> Operation[Description, DokkuService]:
+        return Operation(DOKKU, self.description, Guard(str(self.folder / "ops")), **phase)
 
     def run(self, procedure: str, **inputs: Any) -> dict[str, Any]:
         planned = self.plan(procedure, **inputs)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
@@ -83,10 +84,10 @@ def test_a_link_is_shared_as_a_link_and_stays(steps: ConvertSteps, tmp_path: Pat
     share, unshare = way(steps)
     shared, here = tmp_path / "app" / "shared" / "storage", tmp_path / "app" / "storage"
     for _ in range(2):
-        assert "a link to" in str(steps(share))
+        assert "a link to" in str(procedure.do(steps.acts, share))
         assert (shared.readlink(), here.readlink()) == (tmp_path / "volume", tmp_path / "volume")
     for _ in range(2):
-        assert "stayed as it was" in str(steps(unshare))
+        assert "stayed as it was" in str(procedure.do(steps.acts, unshare))
         assert here.readlink() == tmp_path / "volume"
     assert (here / "upload").read_text() == "kept"
 
@@ -95,23 +96,23 @@ def test_a_relative_link_is_shared_as_a_link_to_the_same_place(steps: ConvertSte
     here = tmp_path / "app" / "storage"
     here.unlink()
     here.symlink_to("../volume")
-    steps(way(steps)[0])
+    procedure.do(steps.acts, way(steps)[0])
     assert (tmp_path / "app" / "shared" / "storage" / "upload").read_text() == "kept"
 
 
 def test_a_link_that_is_not_as_it_was_is_not_taken_for_it(steps: ConvertSteps, tmp_path: Path) -> None:
     share, unshare = way(steps)
-    steps(share)
+    procedure.do(steps.acts, share)
     here = tmp_path / "app" / "storage"
     here.unlink()
     here.symlink_to(tmp_path)
     with pytest.raises(CommandFailed, match="is not the link to"):
-        steps(unshare)
+        procedure.do(steps.acts, unshare)
 
 
 def test_a_link_that_came_after_the_plan_is_not_taken_for_ours(steps: ConvertSteps, tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="was not when this was planned"):
-        steps(Step("share:storage", "", data={"path": "storage", "was": {"kind": "folder"}}))
+        procedure.do(steps.acts, Step("share:storage", "", data={"path": "storage", "was": {"kind": "folder"}}))
     assert (tmp_path / "app" / "storage").readlink() == tmp_path / "volume"
 
 
@@ -121,9 +122,9 @@ def test_a_folder_is_moved_and_comes_back(steps: ConvertSteps, tmp_path: Path) -
     here.mkdir()
     (here / "upload").write_text("kept")
     share, unshare = way(steps)
-    steps(share)
+    procedure.do(steps.acts, share)
     assert here.is_symlink() and (shared / "upload").read_text() == "kept" and not shared.is_symlink()
-    steps(unshare)
+    procedure.do(steps.acts, unshare)
     assert not here.is_symlink() and (here / "upload").read_text() == "kept"
 
 
@@ -131,13 +132,13 @@ def test_a_shared_folder_that_was_put_onto_a_volume_later_stays_there(steps: Con
     here, shared = tmp_path / "app" / "storage", tmp_path / "app" / "shared" / "storage"
     here.unlink()
     here.mkdir()
-    steps(way(steps)[0])
+    procedure.do(steps.acts, way(steps)[0])
     shared.rmdir()
     shared.symlink_to(tmp_path / "volume")
     share, unshare = way(steps)
-    steps(unshare)
+    procedure.do(steps.acts, unshare)
     assert (here.readlink(), (here / "upload").read_text()) == (tmp_path / "volume", "kept")
-    steps(share)
+    procedure.do(steps.acts, share)
     assert (here.readlink(), (here / "upload").read_text()) == (Path("shared/storage"), "kept")
 
 

@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts imp
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_helper import Parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source import Backups, Source, key_of
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import NotACommand
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room, room_in
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import Unread
 

@@ -27,12 +27,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts imp
     step_of,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_helper import Parts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 HELPER = "/usr/local/sbin/dokku-parts"
@@ -190,7 +189,7 @@ def _keep(backup: Mapping[str, Any]) -> Keep:
     return Keep(**{name: int(value) for name, value in backup["keep"].items()})
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """The backup is read once more, from the disk."""
     store, identity = store_of(plan), str(plan["saved_as"])
     if direction == BACK:

@@ -25,12 +25,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.rebuild_p
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_helper import Parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
 
@@ -243,7 +242,7 @@ def _bare(address: str) -> str:
     return address.partition("?")[0]
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """The app is well on this host, or there is nothing left of it."""
     if direction == BACK:
         there = context.service.dokku.run("apps:exists", context.service.app, check=False).rc == 0
@@ -251,6 +250,6 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
         return blame.answer(reason, note="nothing of it is left")
     if not any(raw["id"] == "code" for raw in plan["steps"]):
         return blame.answer(note="; ".join(plan["left_to_do"]))
-    found = health.verify(context.service, gate)
+    found = health.verify(context.service, context.gate)
     notes = [str(found.get("note") or ""), *plan["left_to_do"]]
     return {**found, "note": "; ".join(note for note in notes if note)}

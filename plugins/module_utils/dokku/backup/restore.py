@@ -24,12 +24,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.look impo
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts import piece_of
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.restore_plan import Wish
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source import Source
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
 
@@ -203,7 +202,7 @@ class _Doing:
         return None
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """Each import was compared when nothing wrote; what is left to look at is whether the app is well."""
     store = Store(str(plan["backup"]["folder"]))
     before = f"{plan['saved_as']}-before"
@@ -214,7 +213,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: Gate
         return blame.answer(left, note=note)
     if not plan["stopped"]:
         return blame.answer(note=f"the app did not run before, and was not started. {kept}")
-    found = health.verify(context.service, gate)
+    found = health.verify(context.service, context.gate)
     if not found["ok"]:
         found["reason"] = f"{found['reason']} ({kept})"
     return {**found, "note": "; ".join(filter(None, [str(found.get("note") or ""), kept]))}

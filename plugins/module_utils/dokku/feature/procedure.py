@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, NotDeployed
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import steps as dokku_parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
@@ -34,7 +34,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part impor
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourcePresent, ResourceState
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
@@ -466,7 +465,7 @@ def _service_exists(dokku: Dokku, one: Step) -> bool:
 # -- verify --------------------------------------------------------------------------------------
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """Whether the app, its parts and its services are as they were to be."""
     dokku, app = context.service.dokku, context.service.app
     back = direction == BACK

@@ -22,14 +22,14 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, r
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import items
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.settings import Settings
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.work import Work
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
-from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step, step_from
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 
 
@@ -83,9 +83,9 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     return {item.id: _guarded(context, plan) for item in items.ITEMS}
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """Whether every item went well, and the app is as well as it has to be."""
-    found = health.verify(context.service, gate)
+    found = health.verify(context.service, context.gate)
     progress = context.guard.progress()
     entries = items.entries(plan["cadence"], plan["before"], progress.notes if progress else {})
     ok, reason = (True, "") if direction == BACK else items.verdict(entries)
@@ -204,13 +204,12 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
     acts = make.steps(context, inner)
 
     def act(raw: Mapping[str, Any]) -> object:
-        one = Step(str(raw["id"]), str(raw["title"]), data=dict(raw.get("data") or {}))
-        return acts[one.id.partition(":")[0]](one)
+        return procedure.do(acts, step_from(dict(raw)))
 
     try:
         for raw in inner["steps"]:
             act(raw)
-        found = make.verify(context, inner, "forward", GateSettings((), 0, 0, 1))
+        found = make.verify(context, inner, FORWARD)
         if not found["ok"]:
             raise OSError(str(found["reason"]))
     except Exception as error:

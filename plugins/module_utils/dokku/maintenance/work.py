@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     DokkuError,
     NotACommand,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.holds import Holds
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.items import DONE, FAILED, SKIPPED, Outcome
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.renewal import (
@@ -32,7 +33,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.rene
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.settings import Settings
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.status import judge, look, reading
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows

@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.usage import MOUNTED, Use
-from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger
+from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger, procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 
@@ -71,7 +71,8 @@ def folder(tmp_path: Path) -> Path:
 
 def do(folder: Path, *names: str, values: dict[str, str] | None = None) -> list[object]:
     """Each step by a process of its own, as after a kill."""
-    return [steps(folder, {"KEY": "it$#"} if values is None else values)(Step(name, "")) for name in names]
+    given = {"KEY": "it$#"} if values is None else values
+    return [procedure.do(steps(folder, given).acts, Step(name, "")) for name in names]
 
 
 def env(folder: Path) -> str:

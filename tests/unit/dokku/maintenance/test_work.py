@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance import work
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.items import Outcome
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Database
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedure import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description, DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 
