@@ -98,3 +98,16 @@ options:
           - X-Amzn-Trace-Id
           - CF-Ray
 """
+
+    GATE = r"""
+options:
+  deadline:
+    description: Seconds after which the health gate gives up.
+    type: float
+  interval:
+    description: Seconds between two rounds of the health gate.
+    type: float
+  successes:
+    description: Rounds in a row that must be good.
+    type: int
+"""

@@ -65,6 +65,38 @@ options:
     default: ""
 """
 
+    CARRY_OUT = r"""
+options:
+  phase:
+    description: What to do.
+    type: str
+    choices: [plan, apply]
+    required: true
+  direction:
+    description: V(forward) does the steps of the plan, V(back) goes back to where the operation came from.
+    type: str
+    choices: [forward, back]
+    default: forward
+  cause:
+    description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
+    type: str
+    default: ""
+  on_unhealthy:
+    description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
+    type: str
+    choices: [revert, hold]
+    default: hold
+  close:
+    description: Record the outcome and give the lease back at once. Otherwise M(ops.runbook.operation_close) does.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: partial
+    details: O(phase=plan) only. An operation is never open in check mode, so there is nothing to apply.
+"""
+
     ATTRIBUTES = r"""
 attributes:
   platform:

@@ -28,23 +28,16 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.operation
   - ops.runbook.operation.open
+  - ops.runbook.operation.carry_out
   - ops.runbook.operation.attributes
   - ops.runbook.compose
   - ops.runbook.health
+  - ops.runbook.health.gate
 attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: partial
-    details: O(phase=plan) only. An operation is never open in check mode, so there is nothing to apply.
   diff_mode:
     description: Returns the lines of the compose file that change, and no line around them, which may hold secrets.
     support: full
 options:
-  phase:
-    description: What to do.
-    type: str
-    choices: [plan, apply]
-    required: true
   procedure:
     description: What is planned, as the ledger names it. Needed for O(phase=plan).
     type: str
@@ -154,35 +147,11 @@ options:
     type: str
     choices: ["", changed]
     default: ""
-  direction:
-    description: V(forward) does the steps of the plan, V(back) goes back to the release it came from.
-    type: str
-    choices: [forward, back]
-    default: forward
-  cause:
-    description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
-    type: str
-    default: ""
-  on_unhealthy:
-    description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
-    type: str
-    choices: [revert, hold]
-    default: hold
-  close:
-    description: Record the outcome and give the lease back at once. Otherwise M(ops.runbook.operation_close) does.
-    type: bool
-    default: false
   deadline:
-    description: Seconds after which the health gate gives up.
-    type: float
     default: 60
   interval:
-    description: Seconds between two rounds of the health gate.
-    type: float
     default: 0.5
   successes:
-    description: Rounds in a row that must be good.
-    type: int
     default: 2
 seealso:
   - module: ops.runbook.operation_close
@@ -316,13 +285,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.options import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.procedures import COMPOSE
 from ansible_collections.ops.runbook.plugins.module_utils.docker import registry_login
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import CARRY_OUT
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import gate_options
 
 OPTIONS: dict[str, Any] = {
-    **OPEN,
+    **CARRY_OUT,
     **SERVICE,
-    "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
+    **gate_options(deadline=60, interval=0.5, successes=2),
     "procedure": {"type": "str", "choices": list(COMPOSE.procedures)},
     "to": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
@@ -349,14 +318,6 @@ OPTIONS: dict[str, Any] = {
     "secrets": {"type": "dict", "default": {}, "no_log": False},
     "secret_max_age": {"type": "int", "default": 90, "no_log": False},
     "role_password": {"type": "str", "choices": ["", "changed"], "default": "", "no_log": False},
-    "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
-    "cause": {"type": "str", "default": ""},
-    "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
-    "close": {"type": "bool", "default": False},
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint.ENDPOINT_OPTIONS},
-    "deadline": {"type": "float", "default": 60},
-    "interval": {"type": "float", "default": 0.5},
-    "successes": {"type": "int", "default": 2},
 }
 
 

@@ -28,23 +28,16 @@ author: ops.runbook contributors (@ops-runbook)
 extends_documentation_fragment:
   - ops.runbook.operation
   - ops.runbook.operation.open
+  - ops.runbook.operation.carry_out
   - ops.runbook.operation.attributes
   - ops.runbook.laravel
   - ops.runbook.health
+  - ops.runbook.health.gate
 attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: partial
-    details: O(phase=plan) only. An operation is never open in check mode, so there is nothing to apply.
   diff_mode:
     description: Returns the difference of the code between the present release and the target.
     support: full
 options:
-  phase:
-    description: What to do.
-    type: str
-    choices: [plan, apply]
-    required: true
   procedure:
     description: What is planned, as the ledger names it. Needed for O(phase=plan).
     type: str
@@ -96,38 +89,14 @@ options:
   refresh:
     description: For O(state=down), seconds in the C(Refresh) header.
     type: int
-  direction:
-    description: V(forward) does the steps of the plan, V(back) goes back to the release it came from.
-    type: str
-    choices: [forward, back]
-    default: forward
-  cause:
-    description: With O(direction=back), why a host that is well goes back. It is recorded as the error.
-    type: str
-    default: ""
-  on_unhealthy:
-    description: What to do where the result is not good. V(revert) goes back, V(hold) leaves it.
-    type: str
-    choices: [revert, hold]
-    default: hold
-  close:
-    description: Record the outcome and give the lease back at once. Otherwise M(ops.runbook.operation_close) does.
-    type: bool
-    default: false
   secret:
     description: Secret of the maintenance page. One is made where none is given.
     type: str
   deadline:
-    description: Seconds after which the health gate gives up.
-    type: float
     default: 15
   interval:
-    description: Seconds between two rounds of the health gate.
-    type: float
     default: 0.1
   successes:
-    description: Rounds in a row that must be good.
-    type: int
     default: 2
 seealso:
   - module: ops.runbook.operation_close
@@ -254,15 +223,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
-from ansible_collections.ops.runbook.plugins.module_utils.guard.options import OPEN
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import CARRY_OUT
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import gate_options
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.procedures import LARAVEL
 
 OPTIONS: dict[str, Any] = {
-    **OPEN,
+    **CARRY_OUT,
     **SERVICE,
-    "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
+    **gate_options(deadline=15, interval=0.1, successes=2),
     "procedure": {"type": "str", "choices": list(LARAVEL.procedures)},
     "to": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", "refuse", "keep", "down", "run", "skip"], "default": ""},
@@ -273,15 +242,7 @@ OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["", "down", "up", "releases", "in_place"], "default": ""},
     "retry": {"type": "int"},
     "refresh": {"type": "int"},
-    "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
-    "cause": {"type": "str", "default": ""},
-    "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
-    "close": {"type": "bool", "default": False},
     "secret": {"type": "str", "no_log": True},
-    "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint.ENDPOINT_OPTIONS},
-    "deadline": {"type": "float", "default": 15},
-    "interval": {"type": "float", "default": 0.1},
-    "successes": {"type": "int", "default": 2},
 }
 
 

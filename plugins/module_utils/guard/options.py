@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that the modules of every system have, as the doc fragment `operation` describes them, and their end."""
+"""The options and the end of the modules of every system; the doc fragments of `operation` describe the options."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ OPEN: dict[str, Any] = {
     "lock_takeover": {"type": "str", "default": ""},
     "lease_ttl": {"type": "float", "default": 900},
     "interrupted": {"type": "str", "choices": ["", "resume", "undo", "accept"], "default": ""},
+}
+
+#: Of a module that plans an operation and carries it out in one call each.
+CARRY_OUT: dict[str, Any] = {
+    **OPEN,
+    "phase": {"type": "str", "choices": ["plan", "apply"], "required": True},
+    "direction": {"type": "str", "choices": ["forward", "back"], "default": "forward"},
+    "cause": {"type": "str", "default": ""},
+    "on_unhealthy": {"type": "str", "choices": ["revert", "hold"], "default": "hold"},
+    "close": {"type": "bool", "default": False},
 }
 
 
