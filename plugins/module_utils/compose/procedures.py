@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The procedures on a Compose service; guard/procedure.py says what each of them offers.
+"""The procedures on a Compose service; guard/procedure.py has the contract.
 
-A host compiles what it loads anew in each call, and planning needs other files than doing: what only one of them needs
-is imported where it is needed.
+A host compiles each file that it loads anew in each call. So a function imports the files that only its phase needs.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class _Change:
     def steps(self, context: Context, plan: dict[str, Any]) -> Acts:
         from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
 
-        # What the operator says now decides about migrations that going back would undo.
+        # This run's input decides about the migrations that going back would undo.
         migrations = context.inputs["migrations"]
         return ComposeSteps(context.service, context.guard, plan, _images(context), migrations).acts
 
@@ -117,7 +116,7 @@ def _planner(context: Context) -> ComposePlanner:
 
 
 def _wish(context: Context, procedure: str) -> Wish:
-    """What the operator asks of a change of release."""
+    """The wish of the operator for a change of release."""
     from ansible_collections.ops.runbook.plugins.module_utils.compose.planning.facts import Wish
     from ansible_collections.ops.runbook.plugins.module_utils.compose.staging import Staging
 

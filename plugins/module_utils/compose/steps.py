@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Doing the steps of a plan on the host. Each may be cut off at any point and done again."""
+"""The steps of a plan, as they are done on the host. Each may be cut off at any point and done again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ComposeSteps:
 
     @property
     def acts(self) -> dict[str, Callable[[Step], object]]:
-        """What does each step, by the step's id up to a colon. Raises CommandFailed or OSError."""
+        """The function of each step, by the step's id up to a colon. A function raises CommandFailed or OSError."""
         return {
             "images": self.bring_images,
             "migrate": self.migrate,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a procedure on an app of Dokku is given; guard/procedure.py says what it offers."""
+"""The context of a procedure on an app of Dokku; guard/procedure.py has the contract."""
 
 from __future__ import annotations
 

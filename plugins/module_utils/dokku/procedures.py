@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The procedures on an app of Dokku; guard/procedure.py says what each of them offers."""
+"""The procedures on an app of Dokku; guard/procedure.py has the contract."""
 
 from __future__ import annotations
 

@@ -270,7 +270,7 @@ def line_of(record: dict[str, Any], head: str) -> tuple[dict[str, Any], bytes]:
 
 
 def record_of(progress: Progress, end: journal.Ending, finished: str) -> dict[str, Any]:
-    """The record of an operation that ended, as its journal proves. finished: when, RFC 3339."""
+    """The record of an operation that ended, as its journal proves it. finished: the time of the end, RFC 3339."""
     opened, plan = progress.opened, progress.plan or {}
     verified = progress.verified or {}
     steps = [

@@ -2,44 +2,44 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The contract of a procedure: what it offers, what it is given, and how the guard plans it and carries it out.
+"""The contract of a procedure: its functions, its context, and the way in which the guard plans it and carries it out.
 
 A procedure is a module or an object with three functions. Lease, journal, ledger, recovery and close are not its
-business. `procedures.py` of a system's package names its procedures. To add one, name it there, in the documentation of
-the system's module and in the argument specs of its role, and give it a playbook.
+business. `procedures.py` of a system's package names its procedures. To add one, name it there, in the documentation
+of the system's module and in the argument specs of its role, and give it a playbook.
 
     def plan(context: Context[Service]) -> dict[str, Any]
 
-Reads the host and decides, and changes nothing: it also runs in check mode. Raises Refused. The keys that the guard and
-the report read:
+Reads the host and decides. It changes nothing, since it also runs in check mode. Raises Refused. The keys that the
+guard and the report read:
 
-    from, to     {"id", "name", ...}: the release (or whatever is moved between) now, and wanted; `from` may be None.
-                 Operations that move no release have the present one in both.
+    from, to     {"id", "name", ...}: the present release and the wanted one; `from` may be None. An operation that
+                 moves no release has the present one in both.
     chosen       how the target was chosen          proven      how it is known to exist
-    steps        [Step.to_dict(), ...]: what is done, in order; empty where nothing is to do (then only verify runs)
+    steps        [Step.to_dict(), ...]: the steps in their order; without any only verify runs
     undo         [Step.to_dict(), ...]: the way back. A step whose data has `after: <id>` runs only if that forward step
-                 was begun; all others always run.
-    afterwards   [Step.to_dict(), ...]: what follows a good verification; its failure changes nothing of the result
+                 was begun; the others always run.
+    afterwards   [Step.to_dict(), ...]: the steps after a good verification; their failure does not change the result
     migrations   the record of migrations/plan.py, or None
     kept         [name, ...]: files of the state folder that the close of the operation removes
     also         [[title, [line, ...]], ...] to show; warnings, [line, ...]
-    facts        whatever the ledger is to keep     diffstat    [line, ...] for --diff
+    facts        more values for the ledger         diffstat    [line, ...] for --diff
 
-It goes to the journal as it is, so no secret may be in it. What a step needs stands in its data: an operation that was
-interrupted is continued from its journal, without the inputs of the run that began it. The guard adds `procedure`,
-`saved_as` (the id of the operation that made the plan) and `asked` (what the operator gave as `to`).
+The plan goes to the journal as it is, so it has no secret. A step has in its data what it needs: the next run
+continues an interrupted operation from its journal, without the inputs of the run that began it. The guard adds
+`procedure`, `saved_as` (the id of the operation that made the plan) and `asked` (the input `to` of the operator).
 
     def steps(context: Context[Service], plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]
 
-What does each step, forward and back, by the step's id up to a colon ("link:restant-db" is done by "link"). Each first
-looks whether its work is done already, because it runs again where a process was killed in it, and returns a note for
-the ledger (without secrets) or None. It raises what it likes: the text becomes the error of the operation.
+The function of each step, forward and back, by the step's id up to a colon ("link" does "link:restant-db"). It first
+looks if its work is done already, because it runs again after a kill, and returns a note for the ledger (without
+secrets) or None. It may raise anything: the text becomes the error of the operation.
 
     def verify(context: Context[Service], plan: Mapping[str, Any], direction: str) -> dict[str, Any]
 
-Looks at what was left behind after going in a direction ("forward" or "back"), changing nothing: ok, reason (empty
-where ok), health (list of health.Result.to_dict()), and whatever else is worth keeping; `note` is shown in the summary.
-What System.before saw just before the first change is in the plan, under `just_before`.
+Looks at the result after the way "forward" or "back", and changes nothing. Returns ok, reason (empty if ok), health
+(list of health.Result.to_dict()), and more that is worth keeping; the summary shows `note`. The plan has under
+`just_before` the answer of System.before.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ Acts = Mapping[str, Callable[[Step], object]]
 class Context(Generic[Service]):
     """One phase of one operation.
 
-    inputs: what the operator asked for, by name; the run that continues an operation may give others. secrets: values
-    that may stand nowhere. gate: how the service is asked whether it is well. operation: its id, while it is planned.
+    inputs: those of the operator, by name; the run that continues an operation may have others. secrets: values for no
+    plan, note or text. gate: the settings of the health gate. operation: its id, while it is planned.
     """
 
     service: Service
@@ -84,7 +84,7 @@ class Context(Generic[Service]):
 
 
 class Procedure(Protocol[Service]):
-    """A procedure; the text at the top of this file says what each function has to do."""
+    """A procedure; the text at the top of this file describes each function."""
 
     def plan(self, context: Context[Service]) -> dict[str, Any]: ...
 
@@ -94,7 +94,7 @@ class Procedure(Protocol[Service]):
 
 
 def do(acts: Acts, step: Step) -> object:
-    """Do a step by its id up to a colon. Raises LookupError for one of another version, and what doing it raises."""
+    """Do a step. Raises LookupError for a step of another version, and the errors of its function."""
     act = acts.get(step.id.partition(":")[0])
     if act is None:
         raise LookupError(f"this version does not know the step {step.id}; the version that planned it does")
@@ -106,15 +106,15 @@ class System(Generic[Described, Service]):
 
     #: Begins the names of its playbooks and of its module; the name of its package.
     name: str
-    #: What loads each procedure, by its name. Ansible sends a module to a host where an import of it stands in the
-    #: source, and Python compiles it there anew in each call: so a procedure is imported where it is asked for.
+    #: The function that loads each procedure, by its name. Ansible sends a module to a host if an import of it is in
+    #: the source, and Python compiles it there anew in each call: so a procedure is imported by its own function.
     procedures: Mapping[str, Callable[[], Procedure[Service]]]
-    #: Options of the description that a plan keeps: an operation ends as it was planned, whatever the inventory says by
-    #: then.
+    #: Options of the description that a plan keeps: an interrupted operation ends as it was planned, although the
+    #: inventory may say something else by then.
     as_planned: tuple[str, ...] = ()
-    #: Options of the module whose values may stand nowhere: a context has them as its secrets.
+    #: Options of the module whose values are secret: a context has them as its secrets, and no result shows them.
     secrets: tuple[str, ...] = ()
-    #: What may be raised beside Refused, and is told without a traceback.
+    #: Errors beside Refused that the module shows as a sentence, without a traceback.
     errors: tuple[type[Exception], ...] = ()
 
     def describe(self, raw: Mapping[str, Any]) -> Described:
@@ -130,7 +130,7 @@ class System(Generic[Described, Service]):
         raise NotImplementedError
 
     def inputs(self, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """What the operator asked for, and the secrets, in the module's options."""
+        """The inputs of the operator and the secrets in the module's options."""
         return params, {name: params[name] for name in self.secrets}
 
     def plan(self, procedure: Procedure[Service], context: Context[Service]) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class System(Generic[Described, Service]):
         return procedure.plan(context)
 
     def before(self, context: Context[Service], plan: Mapping[str, Any]) -> dict[str, Any]:
-        """What verify will look at, as it is just before the first change."""
+        """The present state of all that verify will look at, just before the first change."""
         raise NotImplementedError
 
     def trees(self, description: Described, guard: Guard) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ class Operation(Generic[Described, Service]):
     check_mode: bool = False
 
     def open_and_plan(self, request: Request) -> dict[str, Any]:
-        """Open the operation and plan it, in check mode only look; guard/open_and_plan.py says what it returns."""
+        """Open the operation and plan it, in check mode only look; guard/open_and_plan.py describes the result."""
         # Each phase loads what it needs: a host compiles it anew in each call.
         from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan
 
@@ -173,7 +173,7 @@ class Operation(Generic[Described, Service]):
         )
 
     def carry_out(self, orders: Orders) -> dict[str, Any]:
-        """Do what remains of the operation; guard/carry_out.py says what it returns."""
+        """Do the rest of the operation; guard/carry_out.py describes the result."""
         from ansible_collections.ops.runbook.plugins.module_utils.guard import carry_out
 
         work = carry_out.Work(
@@ -204,7 +204,7 @@ class Operation(Generic[Described, Service]):
         return self.system.procedures[plan["procedure"]]()
 
     def _context(self, plan: Mapping[str, Any]) -> Context[Service]:
-        """What a procedure is given, with a service of its own: what one part of a phase read, the next reads anew."""
+        """A context with a new service: no part of a phase goes by what another part has read."""
         planned = {name: plan[name] for name in self.system.as_planned if name in plan}
         service = self.system.service(replace(self.description, **planned), self.guard)  # type: ignore[type-var]
         return Context(service, self.guard, self.inputs, self.secrets, self.gate, self.check_mode)
@@ -234,7 +234,7 @@ def _plan(module: Module, system: System[Any, Any]) -> dict[str, Any]:
 
 
 def _apply(module: Module, system: System[Any, Any]) -> dict[str, Any]:
-    """Carry out what the journal says."""
+    """Do the rest of the operation, as its journal has it."""
     from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
 
     params = module.params

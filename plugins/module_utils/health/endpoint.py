@@ -83,7 +83,7 @@ ENDPOINT_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def gate_options(deadline: float, interval: float, successes: int) -> dict[str, dict[str, Any]]:
-    """The argument spec of a health gate with these defaults; the doc fragments `health` and `health.gate` say more."""
+    """The argument spec of a health gate with these defaults, as the doc fragments of `health` describe it."""
     return {
         "endpoints": {"type": "list", "elements": "dict", "required": True, "options": ENDPOINT_OPTIONS},
         "deadline": {"type": "float", "default": deadline},

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The procedures on a Laravel service; guard/procedure.py says what each of them offers.
+"""The procedures on a Laravel service; guard/procedure.py has the contract.
 
-A host compiles what it loads anew in each call, and planning needs other files than doing: what only one of them needs
-is imported where it is needed.
+A host compiles each file that it loads anew in each call. So a function imports the files that only its phase needs.
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ class Convert(_Change):
     def plan(self, context: Context) -> dict[str, Any]:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert
 
-        # Where the releases are not there yet, the checkout in place is what it looks at.
+        # The folder of the application is the checkout in place, as long as there are no releases.
         service, given = context.service.with_releases(), context.inputs
         head = service.must_be_operable(converting=True)
         state = given.get("state") or "releases"
@@ -155,7 +154,7 @@ def _served(context: Context, plan: dict[str, Any], kind: type[LaravelSteps]) ->
 
 
 def _ask(service: LaravelService, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What the application says of itself. Raises Refused where there is no PHP to ask."""
+    """The answer of the application about itself. Raises Refused if there is no PHP to ask."""
     try:
         return probe.ask(service.commands, service.description.php, wanted)
     except probe.ProbeFailed as error:
@@ -186,7 +185,7 @@ class _Laravel(System[Description, LaravelService]):
     def plan(self, procedure: Procedure[LaravelService], context: Context) -> dict[str, Any]:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel import release
 
-        # What is fetched for a look is thrown away with its folder.
+        # In check mode git puts the objects that it fetches into a folder of their own.
         scratch = tempfile.mkdtemp(prefix="ops-runbook-objects-") if context.check_mode else ""
         try:
             context.service.checkout = replace(context.service.checkout, scratch=scratch)

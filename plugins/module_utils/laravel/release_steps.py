@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Doing the steps of a service whose releases lie side by side."""
+"""The steps of a service whose releases lie side by side, as they are done on the host."""
 
 from __future__ import annotations
 

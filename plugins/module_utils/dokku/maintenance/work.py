@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Doing the items of a maintenance on the host. Each may be cut off at any point and done again."""
+"""The items of a maintenance, as they are done on the host. Each may be cut off at any point and done again."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _LINES = 12
 
 
 class Work:
-    """The items, by id. Raises DokkuError, CommandFailed or OSError where one could not be done."""
+    """The items of a maintenance. Each raises DokkuError, CommandFailed or OSError if it could not be done."""
 
     def __init__(self, context: Context, settings: Settings, cadence: str) -> None:
         self.context = context
@@ -72,7 +72,7 @@ class Work:
 
     @property
     def acts(self) -> dict[str, Callable[[], Outcome]]:
-        """What does each item, by its id."""
+        """The function of each item, by its id."""
         return {
             "holds": self.renew_holds,
             "cleanup": self.clean_up,
