@@ -187,7 +187,7 @@ options:
 options:
   log_lines:
     description:
-      - Last lines shown of the log of what is not well.
+      - Number of last lines shown of the log of a container that is not well.
     type: int
     default: 15
   bundle_lines:

@@ -65,7 +65,7 @@ options:
         default: ""
       deploy_branch:
         description:
-          - Branch that a push deploys, Dokku's own C(deploy-branch). Empty leaves what Dokku has.
+          - Branch that a push deploys, Dokku's own C(deploy-branch). Empty leaves the branch that Dokku has.
         type: str
         default: ""
       hotfix_into:
