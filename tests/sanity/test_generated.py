@@ -17,6 +17,7 @@ import yaml
 from code_files import ROOT, shown
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from tools import floors
 from tools.generate import architecture, inventory, pages, service_options
 from tools.generate.marks import between
@@ -123,3 +124,12 @@ def test_a_file_without_its_marks_is_named_by_what_is_missing(text: str) -> None
     with pytest.raises(LookupError, match=r"the file has no line '# (begin|end)': copy the marks"):
         between("# begin", "# end", ["b: 2"], text)
     assert between("# begin", "# end", ["b: 2"], "# begin\na: 1\n# end\nc: 3\n") == "# begin\nb: 2\n# end\nc: 3\n"
+
+
+def test_the_shared_endpoint_is_what_a_health_check_takes() -> None:
+    """But for the defaults: an endpoint of a service has the keys that the inventory gives it."""
+    shared = yaml.safe_load((service_options.SHARED / "endpoint.yml").read_text(encoding="utf-8"))
+    apart = ("default", "description")
+    assert {name: {key: one[key] for key in one if key not in apart} for name, one in shared.items()} == {
+        name: {key: one[key] for key in one if key not in apart} for name, one in endpoint.ENDPOINT_OPTIONS.items()
+    }
