@@ -371,6 +371,9 @@ class GateSettings:
 
 
 def gate_of(params: Mapping[str, Any]) -> GateSettings:
-    """The health gate in a module's parameters. Raises HealthCheckError."""
-    checks = tuple(parse_checks(params["endpoints"])) if params["endpoints"] else ()
-    return GateSettings(checks, params["deadline"], params["interval"], params["successes"])
+    """The health gate in a module's parameters, without checks if the module has no gate. Raises HealthCheckError."""
+    if not params.get("endpoints"):
+        return GateSettings((), params.get("deadline", 0), params.get("interval", 0), params.get("successes", 1))
+    return GateSettings(
+        tuple(parse_checks(params["endpoints"])), params["deadline"], params["interval"], params["successes"]
+    )

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Acts, Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.toy.line import Line
 
 
-def plan(toy: Line, to: str) -> dict[str, Any]:
+def plan(context: Context[Line]) -> dict[str, Any]:
     """Decide from the line that is there, and change nothing. Raises Refused."""
+    toy, to = context.service, context.inputs["to"]
     if not to.isprintable():
         raise Refused(Refusal("toy_line", "a toy has one line of text", (("to=hello", "writes a line"),)))
     now = toy.read()
@@ -31,17 +33,17 @@ def plan(toy: Line, to: str) -> dict[str, Any]:
     }
 
 
-def steps(toy: Line) -> Mapping[str, Callable[[Step], object]]:
-    """The work of each step, by its id. A step that was cut off is done again."""
+def steps(context: Context[Line], plan: dict[str, Any]) -> Acts:
+    """The function of each step, by its id. A step that was cut off is done again."""
 
     def write(step: Step) -> None:
-        toy.write(step.data["line"])
+        context.service.write(step.data["line"])
 
     return {"write": write, "restore": write}
 
 
-def verify(toy: Line, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context[Line], plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """Look whether the line is the one that the direction leads to."""
-    wanted, found = plan["from" if direction == BACK else "to"]["id"], toy.read()
+    wanted, found = plan["from" if direction == BACK else "to"]["id"], context.service.read()
     well = found == wanted
     return {"ok": well, "reason": "" if well else f"the line is {found!r}", "health": [], "release": found}
