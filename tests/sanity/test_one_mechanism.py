@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One masker, and one reader of JSON that somebody else wrote: no file has its own."""
+"""One masker, one reader of JSON that somebody else wrote, one way from a step to what does it: no file has its own."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,80 @@ def test_a_masker_and_a_reader_are_seen() -> None:
     assert not own_masks("redact.Redactor(values)(text)")
     assert own_addresses("parts.netloc.rpartition('@')[2]") and not own_addresses("name.partition('@')")
     assert json_readers("json.loads(x)") == [1] and json_readers("foreign_json.loads(x)") == []
+
+
+# -- steps ---------------------------------------------------------------------------------------
+
+
+def dispatches(source: str) -> list[str]:
+    """Where an attribute is looked up by a name that is put together, or that somebody outside gave."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "getattr"
+        and len(node.args) > 1
+        and not isinstance(node.args[1], ast.Constant)
+        and (ast.unparse(node.args[0]) == "self" or isinstance(node.args[1], (ast.JoinedStr, ast.BinOp)))
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=called)
+def test_no_file_finds_a_function_by_a_name_that_is_put_together(path: Path) -> None:
+    assert dispatches(path.read_text()) == [], "a dict from the id to the function is found by a search, and by mypy"
+
+
+def test_a_dispatch_by_name_is_seen() -> None:
+    assert dispatches("getattr(self, f'_do_{verb}')") and dispatches("getattr(work, '_do_' + verb)")
+    assert dispatches("getattr(self, item)")
+    assert not dispatches("getattr(error, 'reason', None) or getattr(change, side)")
+
+
+def planned(source: str) -> set[str]:
+    """The ids of the steps that a file plans, up to a colon."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step" and node.args:
+            first = node.args[0].values[0] if isinstance(node.args[0], ast.JoinedStr) else node.args[0]
+            if isinstance(first, ast.Constant):
+                found.add(str(first.value).partition(":")[0])
+    return found
+
+
+def done(source: str) -> set[str]:
+    """The ids in the functions that say what does a step; a function that plans steps says nothing of that."""
+    return {
+        str(key.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and node.name in ("acts", "steps") and not planned(ast.unparse(node))
+        for found in ast.walk(node)
+        for key in _keys(found)
+        if isinstance(key, ast.Constant)
+    }
+
+
+def _keys(node: ast.AST) -> Iterator[ast.AST | None]:
+    """The keys of a dict that is written out, or made of a tuple of them."""
+    if isinstance(node, ast.Dict):
+        yield from node.keys
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dict.fromkeys":
+        yield from ast.walk(node.args[0])
+
+
+#: The packages that offer procedures to the guard; the one of console reads playbooks.
+SYSTEMS = {path.parent.name for path in PLUGINS if path.name == "procedures.py"} - {"console"}
+
+
+@pytest.mark.parametrize("system", sorted(SYSTEMS))
+def test_each_step_that_a_system_plans_is_done_by_something(system: str) -> None:
+    sources = [path.read_text() for path in PLUGINS if called(path).startswith(f"{system}/")]
+    steps = set().union(*map(planned, sources))
+    assert steps
+    assert sorted(steps - set().union(*map(done, sources))) == []
+
+
+def test_a_step_that_nothing_does_is_seen() -> None:
+    plan = "Step('keep', 'keep it'); Step(f'migrate_down:{name}', ''); Step(raw['id'], '')"
+    assert planned(plan) == {"keep", "migrate_down"}
+    assert done("def acts(self):\n    return {'keep': self.keep, **dict.fromkeys(('tls',), part)}") == {"keep", "tls"}
+    assert done("def steps(facts):\n    return [Step('keep', '', data={'release': 1})]") == set()
