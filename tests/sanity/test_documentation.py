@@ -136,9 +136,9 @@ def repeated(pages: dict[str, dict[str, Any]], most: int) -> dict[str, list[str]
     return {key: names for key, names in found.items() if len(names) > most}
 
 
-def test_what_several_modules_take_is_described_in_a_fragment() -> None:
-    """Three systems have a module of the same kind; a fourth one has copied it."""
-    assert repeated({name: own_documentation(name) for name in MODULES}, 3) == {}
+def test_options_of_three_modules_are_described_in_a_fragment() -> None:
+    """Two modules may be alike by chance; a third one has copied."""
+    assert repeated({name: own_documentation(name) for name in MODULES}, 2) == {}
 
 
 def test_a_description_that_is_repeated_is_seen() -> None:
