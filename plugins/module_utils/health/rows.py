@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.host.clock import minute
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -120,7 +121,7 @@ def under_way(history: Mapping[str, Any]) -> str:
     lease = history.get("lease") or {}
     if lease.get("standing") not in ("running", "waiting"):
         return ""
-    return f"{lease.get('procedure') or 'an operation'} since {clock(lease.get('since'))} ({lease.get('operation')})"
+    return f"{lease.get('procedure') or 'an operation'} since {minute(lease.get('since'))} ({lease.get('operation')})"
 
 
 def moving(rows: Iterable[Row]) -> list[Row]:
@@ -162,7 +163,7 @@ def operation_rows(system: str, history: Mapping[str, Any], problem: str) -> Ite
         )
     if lease and lease["standing"] in ("running", "waiting"):
         word = (
-            "is at work now" if lease["standing"] == "running" else f"holds the lease until {clock(lease['expires'])}"
+            "is at work now" if lease["standing"] == "running" else f"holds the lease until {minute(lease['expires'])}"
         )
         yield Row("lease", WARN, f"{lease['holder']} {word}")
     else:
@@ -172,7 +173,7 @@ def operation_rows(system: str, history: Mapping[str, Any], problem: str) -> Ite
     if records and not unfinished:
         record = records[-1]
         level = OK if record.get("outcome") == "succeeded" else WARN
-        text = f"{record.get('procedure')} {record.get('outcome')} {clock(record.get('finished'))} by {who(record)}"
+        text = f"{record.get('procedure')} {record.get('outcome')} {minute(record.get('finished'))} by {who(record)}"
         details = (cut(str(record["error"]), 300),) if record.get("error") else ()
         yield Row("last operation", level, f"{text} ({record.get('id')})", details)
 
@@ -183,11 +184,6 @@ def operation_rows(system: str, history: Mapping[str, Any], problem: str) -> Ite
 def who(record: Mapping[str, Any]) -> str:
     """The person of a record of the ledger."""
     return str((record.get("actor") or {}).get("user") or "someone")
-
-
-def clock(moment: Any) -> str:
-    """A moment of the ledger, to the minute."""
-    return str(moment or "?")[:16].replace("T", " ") + " UTC"
 
 
 def size(count: int) -> str:

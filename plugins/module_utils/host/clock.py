@@ -11,6 +11,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,8 @@ def operation_id(moment: Now) -> str:
     """
     stamp = datetime.fromtimestamp(moment.utc, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     return f"{stamp}-{secrets.token_hex(3)}"
+
+
+def minute(moment: Any) -> str:
+    """A moment of the ledger (RFC 3339) for people."""
+    return str(moment or "?")[:16].replace("T", " ") + " UTC"

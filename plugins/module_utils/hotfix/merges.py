@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.health.rows import WARN, Row, clock
+from ansible_collections.ops.runbook.plugins.module_utils.host.clock import minute
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
 
 #: Relation of a branch to a commit: it has the commit; it has the same changes under another commit, as after a
@@ -231,37 +231,10 @@ def told(due: Sequence[Mapping[str, str]]) -> list[tuple[str, list[str]]]:
     return [("merges", [f"due into {one['into']}: {one['command']}" for one in due])] if due else []
 
 
-# -- the screen ----------------------------------------------------------------------------------
-
-
-def rows(found: Iterable[Standing], repository: str, into: Sequence[str]) -> list[Row]:
-    """A row for each hotfix that is not everywhere; none for those that are. Pure."""
-    lines = []
-    for one in found:
-        hotfix, lacking, unsure = one.hotfix, one.those(LACKS), one.those(UNKNOWN)
-        since = f"{hotfix.label()}, deployed {clock(hotfix.finished)}"
-        if lacking:
-            text = f"{since}, is not on {' and '.join(lacking)}: the next deploy from there takes it away"
-            details = [one["command"] for one in merges(repository, hotfix, lacking, into)]
-        elif unsure:
-            text = f"{since}: it is not known whether it is on {' and '.join(unsure)}: {one.why or 'git can not say'}"
-            details = [ask(hotfix, unsure)]
-        else:
-            continue
-        lines.append(Row("hotfix", WARN, text, tuple(details)))
-    return lines
-
-
-def ask(hotfix: Hotfix, branches: Sequence[str]) -> str:
-    """The command that shows a person, in a clone, if branches have a hotfix."""
-    tests = " && ".join(f"git merge-base --is-ancestor {hotfix.commit} origin/{shlex.quote(name)}" for name in branches)
-    return f"git fetch origin && {tests} && echo merged"
-
-
 def lost(git: Git, hotfixes: Iterable[Hotfix], target: str, name: str) -> list[str]:
     """Warnings of a deploy to a release that lacks a hotfix."""
     return [
-        f"{name} does not have the hotfix {one.label()}, which was deployed {clock(one.finished)}: it is taken away"
+        f"{name} does not have the hotfix {one.label()}, which was deployed {minute(one.finished)}: it is taken away"
         for one in hotfixes
         if contains(git, target, one.commit) == LACKS
     ]

@@ -33,8 +33,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import (
     Hotfix,
     Standing,
     merges,
-    rows,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix.rows import of as rows
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix as laravel_hotfix
 
 INTO = ("main", "staging")

@@ -41,7 +41,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import WARN, Row
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock, durable_file, work_by_hand
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import rows as hotfix_rows
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut, excerpt
@@ -386,7 +386,7 @@ class _Look:
         description = self.service.description
         labels = [dict((raw.get("Config") or {}).get("Labels") or {}) for raw in self.raw]
         source, into = hotfix.source_of(description.source, labels), description.hotfix_into
-        return merges.rows(hotfix.standings(history, source, into), source, into)
+        return hotfix_rows.of(hotfix.standings(history, source, into), source, into)
 
     # -- what is handed over ---------------------------------------------------------------------
 

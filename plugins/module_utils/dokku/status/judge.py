@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.status.reading i
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, OK, WARN, Row
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import rows as hotfix_rows
 
 #: CPU values that Docker takes for --cpus. Dokku takes any text, and the next deploy fails.
 _CPUS = re.compile(r"\d+(?:\.\d+)?|\.\d+|\d+/[1-9]\d*")
@@ -53,7 +53,7 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
     rows += [_service_row(service) for service in reading.services]
     rows += [status_rows.disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks]
     rows += status_rows.operation_rows("dokku", reading.history, reading.history_problem)
-    rows += merges.rows(reading.hotfixes, reading.repository, reading.hotfix_into)
+    rows += hotfix_rows.of(reading.hotfixes, reading.repository, reading.hotfix_into)
     rows += _maintenance_rows(reading, limits)
     return rows
 

@@ -16,7 +16,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.rows import (
     ORDER,
     WARN,
     Row,
-    clock,
     disk_row,
     during,
     moving,
@@ -25,7 +24,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.rows import (
     who,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
-from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
+from ansible_collections.ops.runbook.plugins.module_utils.host.clock import minute
+from ansible_collections.ops.runbook.plugins.module_utils.hotfix import rows as hotfix_rows
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Log, Reading
@@ -40,7 +40,9 @@ def judge(description: Description, reading: Reading, limits: Limits) -> list[Ro
         *moving([_app_row(reading), _maintenance_row(reading), *_unit_rows(reading, description.queue_unit)]),
         _scheduler_row(reading, description.scheduler),
         *moving([_release_row(reading, description), _previous_row(reading)]),
-        *merges.rows(reading.hotfixes, description.repository or reading.release.repository, description.hotfix_into),
+        *hotfix_rows.of(
+            reading.hotfixes, description.repository or reading.release.repository, description.hotfix_into
+        ),
         *operation_rows("laravel", reading.history, reading.history_problem),
         *moving([_migration_row(reading), *_queue_rows(reading, limits)]),
         *(disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks),
@@ -102,7 +104,7 @@ def _maintenance_row(reading: Reading) -> Row:
     for record in reversed(records):
         if record.get("procedure") == "maintenance" and record.get("outcome") == "succeeded":
             if (record.get("facts") or {}).get("maintenance") == "down":
-                since = f" since {clock(record.get('finished'))} by {who(record)}"
+                since = f" since {minute(record.get('finished'))} by {who(record)}"
                 since += f": {record['reason']}" if record.get("reason") else ""
             break
     return Row("maintenance", WARN, f"DOWN{since}", ways=("laravel_maintenance -e state=up ends it",))
