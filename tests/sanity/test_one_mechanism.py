@@ -102,6 +102,19 @@ def json_readers(source: str) -> list[int]:
     ]
 
 
+#: Files that ask for the name of a user themselves, and why.
+ASKS_FOR_NAMES = {
+    "host/user_name.py": "the mechanism",
+    "sshd/files.py": "an owner without a name is in no group, and a number would hide that",
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=called)
+def test_a_user_is_named_in_one_way(path: Path) -> None:
+    asks = re.search(r"getpwuid\([^\n]*\)\.pw_name", path.read_text()) is not None
+    assert asks is (called(path) in ASKS_FOR_NAMES), "host/user_name.py also knows what a user without a name is called"
+
+
 @pytest.mark.parametrize("path", FILES, ids=called)
 def test_no_file_has_a_masker_of_its_own(path: Path) -> None:
     if called(path) in (*MASKERS, *NO_MASKS):

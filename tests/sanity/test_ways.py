@@ -25,7 +25,7 @@ SPREAD = {"NotPossible": 2, "GitHubError": 2}
 #: Holes of a command that a name fills, of which a shell takes nothing apart: Dokku's own names, users, units.
 NAMES = re.compile(
     r"(self\.|service\.|self\.service\.|database\.|wish\.|run\.)?(app|plugin|service|name|user|unit|registry|owner|host|project|kind|run_id|repository)\Z"
-    r"|repository|way|one|link|beside|rule|_user_name\(\)|name of .*"
+    r"|repository|way|one|link|beside|rule|user_name\(\)|name of .*"
 )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pwd
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import R
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, held_path, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor, parse_dotenv, secret_values
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json, ways
 
@@ -282,7 +282,7 @@ class ComposeService:
         try:
             self.engine.request("GET", "/_ping", timeout=10.0)
         except EngineUnreachable as error:
-            user = pwd.getpwuid(os.geteuid()).pw_name
+            user = user_name()
             if error.denied:
                 way = (f"sudo usermod -aG docker {user}", "once, on the host; such a user can become root there")
                 text = f"{user} may not use the Docker engine: {error}"
@@ -294,7 +294,7 @@ class ComposeService:
         """The file that is edited is replaced whole, so its folder is written too."""
         for path in (self.description.project_dir, *(self.path(name) for name in self.files())):
             if not os.access(path, os.W_OK):
-                user = pwd.getpwuid(os.geteuid()).pw_name
+                user = user_name()
                 way = (f"sudo chown {user} {shlex.quote(path)}", "on the host")
                 raise Refused(Refusal("not_writable", f"{user} may not write {path}", (way,)))
 

@@ -12,7 +12,6 @@ so that no broken pipe ends a deploy half-way, and it keeps the guard's kernel l
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from typing import IO, Any
 from ansible_collections.ops.runbook.plugins.module_utils.destructive.commands import argv_problem
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import output
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine, await_end, file_in_memory
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded, foreign_json
 
 #: sudo closes the descriptors that hold the kernel lock; a shell that waits for it does not.
@@ -219,7 +219,7 @@ class Dokku:
     def argv(self, args: Sequence[str]) -> list[str]:
         """The command line of a call. Raises CannotCall where dokku is not there."""
         path = self._path()
-        if _user_name() == self.user:
+        if user_name() == self.user:
             return [path, *args]
         # -H: git would else look for its settings in the home of whoever called.
         return ["sudo", "-n", "-H", "-u", self.user, "--", path, *args]
@@ -267,7 +267,7 @@ class Dokku:
     def _must_have_been_called(self, answer: Answer) -> None:
         refused = next((line for line in output.plain(answer.err).splitlines() if line.startswith("sudo: ")), "")
         if answer.rc == 1 and refused and not answer.out:
-            caller = _user_name()
+            caller = user_name()
             rule = f"{caller} ALL=({self.user}) NOPASSWD: {self._path()}"
             raise CannotCall(
                 f"{caller} may not call dokku as {self.user}: {refused}",
@@ -280,13 +280,6 @@ class Dokku:
 
 #: Plugins of databases and caches, whose info shows the address with its password.
 _SERVICES = ("mysql", "redis", "postgres", "mariadb", "mongo", "rabbitmq", "elasticsearch", "memcached")
-
-
-def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
 
 
 def _opened(stdin: str | bytes | IO[bytes] | None) -> IO[bytes] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -23,6 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import d
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 
 
 class StateUnreadable(Exception):
@@ -108,18 +108,11 @@ def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B0
 
 
 def _unreadable(folder: str, error: OSError) -> StateUnreadable:
-    user, owner = _name(os.geteuid()), "<user>"
+    user, owner = user_name(), "<user>"
     with contextlib.suppress(OSError):
-        owner = _name(os.stat(folder).st_uid)
+        owner = user_name(os.stat(folder).st_uid)
     way = f"-u {owner}", "connects as whose folder it is, like ansible_user in the inventory"
     return StateUnreadable(f"{user} can't read the state folder {folder}: {error.strerror}", (way,))
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def picture(

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import given
 
@@ -122,7 +123,7 @@ def unusable(folder: str, error: OSError) -> Refusal | None:
                 (f"sudo rm {shlex.quote(text)}", "on the host, removes the link and nothing behind it"),
             ),
         )
-    user = user_name(os.geteuid())
+    user = user_name()
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
         return _not_writable(folder, user, error)
     if error.errno not in (errno.EACCES, errno.EPERM):
@@ -194,10 +195,3 @@ def _beside_home(user: str, folder: str) -> str:
     except KeyError:
         home = "/var/tmp"
     return os.path.join(home, ".ops-runbook", os.path.basename(folder))
-
-
-def user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

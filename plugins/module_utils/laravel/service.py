@@ -26,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import (
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout, CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Options
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import MARK, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store import VendorStore
@@ -88,7 +89,7 @@ class LaravelService:
     @property
     def user(self) -> str:
         """The name of the user that this run works as."""
-        return _name(os.geteuid())
+        return user_name()
 
     def with_releases(self) -> LaravelService:
         """The same service, as it is where its releases lie side by side."""
@@ -127,7 +128,7 @@ class LaravelService:
         if not os.path.isdir(path):
             raise Refused(Refusal("no_such_path", f"there is no folder {path}", (_SET_PATH,)))
         self._must_share_what_can_be_shared()
-        owner, user = _name(os.stat(path).st_uid), self.user
+        owner, user = user_name(os.stat(path).st_uid), self.user
         if owner != user:
             raise Refused(
                 Refusal(
@@ -282,10 +283,3 @@ def _ways_of(owner: str) -> tuple[tuple[str, str], ...]:
         shell = ""
     # Such a user serves pages, and nobody logs in as one.
     return (become,) if os.path.basename(shell) in ("nologin", "false") else (connects, become)
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -19,13 +19,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
-from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import place as ssh_key_place
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.place import Places, Said
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.steps import KeySteps
@@ -175,10 +175,9 @@ def _must_be_recorded_safely(state_dir: str, paths: Sequence[str]) -> None:
     for path in paths:
         owner = os.stat(path).st_uid
         if owner != keeper:
-            named = state_owner.user_name
             folder = shlex.quote(state_dir)
             text = (
-                f"{path} belongs to {named(owner)}, and the state folder {state_dir} to {named(keeper)}, "
+                f"{path} belongs to {user_name(owner)}, and the state folder {state_dir} to {user_name(keeper)}, "
                 "who could write into its records what root then does"
             )
             own = f"sudo install -d -m 0700 {folder} && sudo chown -R root: {folder}"

@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers, Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_file
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.authorized_keys import Key, Line
@@ -163,7 +164,7 @@ def names(accounts: Sequence[str]) -> list[str]:
     """The accounts to read; the one that this runs as where none is named."""
     if EVERY in accounts:
         return [entry.pw_name for entry in pwd.getpwall()]
-    return list(dict.fromkeys(accounts)) or [pwd.getpwuid(os.geteuid()).pw_name]
+    return list(dict.fromkeys(accounts)) or [user_name()]
 
 
 def read_accounts(

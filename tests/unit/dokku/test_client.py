@@ -33,6 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     short_keys,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import ending
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
 
 UNKNOWN = " !     `releases web` is not a dokku command.\n !     See `dokku help` for a list of available commands.\n"
@@ -180,7 +181,7 @@ def stand_in(tmp_path: Path) -> Path:
 
 
 def me() -> str:
-    return client._user_name()
+    return user_name()
 
 
 @pytest.fixture
@@ -281,11 +282,12 @@ def test_a_call_outlives_its_killed_caller_and_keeps_the_lock(stand_in: Path, tm
     lock, end = tmp_path / "lock", tmp_path / "end"
     program = (
         "import fcntl, os, sys\n"
-        "from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, _user_name\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku\n"
+        "from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name\n"
         f"fd = os.open({str(lock)!r}, os.O_RDWR | os.O_CREAT)\n"
         "fcntl.flock(fd, fcntl.LOCK_EX)\n"
         "print('locked', flush=True)\n"
-        f"Dokku({str(stand_in)!r}, _user_name(), inherited=[fd]).run('sleep', '1', {str(end)!r})\n"
+        f"Dokku({str(stand_in)!r}, user_name(), inherited=[fd]).run('sleep', '1', {str(end)!r})\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=env) as caller:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import report
-from ansible_collections.ops.runbook.plugins.module_utils.dokku import client, health
+from ansible_collections.ops.runbook.plugins.module_utils.dokku import health
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.procedures import DOKKU
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description, DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
@@ -28,6 +28,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 
 PROGRAM = """#!{python}
 import fcntl, json, sys
@@ -105,7 +106,7 @@ class Stand:
         program = folder / "dokku"
         program.write_text(PROGRAM.format(python=sys.executable, state=str(self.state)))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        self.description = Description("web", command=str(program), user=client._user_name(), disk_reserve=0)
+        self.description = Description("web", command=str(program), user=user_name(), disk_reserve=0)
         self.number = 0
         self.set(releases=[], latest="", branch="", broken=False, builds=[], calls=[], refs={})
         self.set(nginx="", proxy="nginx", strays=[], under_way="", old_plugin=False)

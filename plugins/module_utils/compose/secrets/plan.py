@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pwd
 import re
 import secrets
 import shlex
@@ -34,6 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import An
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
@@ -173,7 +173,7 @@ class SecretsPlanner:
             raise Refused(self._not_owned()) from error
 
     def _not_owned(self) -> Refusal:
-        user = pwd.getpwuid(os.geteuid()).pw_name
+        user = user_name()
         way = (
             f"sudo chown {user} {shlex.quote(self.path)}",
             "on the host; the engine reads it as the one who types compose",
@@ -209,7 +209,7 @@ class SecretsPlanner:
             raise Refused(Refusal("not_a_value", text, (("rotate=<those variables>", "rotates what it is made of"),)))
         outside = [key for key in wish.keys if key in os.environ]
         if outside:
-            user = pwd.getpwuid(os.geteuid()).pw_name
+            user = user_name()
             text = f"the environment of {user} sets {', '.join(outside)}, and comes before {self.path}"
             way = (f"unset {shlex.join(outside)}", "in the profile of that user on the host")
             raise Refused(Refusal("environment_wins", text, (way,)))

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ from typing import IO
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 
 
@@ -39,7 +39,7 @@ class Parts:
         asked = subprocess.run(["sudo", "-n", "-l", self.command], capture_output=True, text=True)
         if asked.returncode == 0:
             return None
-        user = pwd.getpwuid(os.geteuid()).pw_name
+        user = user_name()
         rule = shlex.quote(f"{user} ALL=(root) NOPASSWD: {self.command}")
         way = (f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook-parts", "once, on the host as root, lets it")
         return Refusal(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_un
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.host.systemd_units import UnitState
+from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import health as laravel_health
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix, probe, settings
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
@@ -135,8 +135,8 @@ def _settings_known(service: LaravelService) -> bool:
 def _stranger(path: str) -> str:
     try:
         owner = os.stat(path).st_uid
-        return "" if owner == os.geteuid() else pwd.getpwuid(owner).pw_name
-    except (OSError, KeyError):
+        return "" if owner == os.geteuid() else user_name(owner)
+    except OSError:
         return ""
 
 
