@@ -164,7 +164,7 @@ def test_a_secret_that_lands_in_another_scope_is_noticed(
     github.faults = [("PUT", "secrets", "astray")]
     done = play(stage, path)
     assert done.returncode != 0 and "secret KEY of environment production" in done.stdout, done.stdout
-    assert "is not as it was told to be" in done.stdout
+    assert "is not in the wanted state" in done.stdout
     assert "KEY" in github.secrets["repo"] and github.secrets.get("env/production", {}) == old
 
 

@@ -184,9 +184,7 @@ SPEAKING = sorted(
 #: Folders whose English is not plain yet. This list only shrinks.
 NOT_YET_PLAIN = (
     "plugins/module_utils/compose",
-    "plugins/module_utils/console",
     "plugins/module_utils/dokku",
-    "plugins/module_utils/github",
     "plugins/module_utils/guard",
     "plugins/module_utils/laravel",
     "plugins/module_utils/ssh_keys",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Ansible's validation of the arguments of a role says, in words of the person who wrote the inventory.
+"""Messages of Ansible's validation of a role's arguments, in words of the person who wrote the inventory.
 
 Its own messages name classes of Python and say neither the value nor what to write.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the hosts of one run decide together: whether they begin, in which batches, and which of them go back."""
+"""Decisions of all hosts of one run together: if they begin, in which batches, and which of them go back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SIZE = re.compile(r"[1-9][0-9]*|(?:[1-9][0-9]?|100)%")
 
 
 class BatchInvalid(ValueError):
-    """What was given for `batch` says no sizes."""
+    """The value of `batch` is not a list of sizes."""
 
 
 # -- batches -------------------------------------------------------------------------------------
@@ -76,10 +76,10 @@ def split(sizes: Sequence[str], hosts: Sequence[str]) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Orders:
-    """What the operator and the inventory say about a run.
+    """Orders of the operator and the inventory for a run.
 
-    batch: the sizes. on_unhealthy: what a host that is not well does: revert or hold. on_partial: what becomes
-    of the others then: revert or stop. migrate_on: each host migrates, or only the first.
+    batch: the sizes. on_unhealthy: an unhealthy host does: revert or hold. on_partial: the others do then:
+    revert or stop. migrate_on: each host migrates, or only the first.
     """
 
     batch: Sequence[str] = CANARY_FIRST
@@ -89,7 +89,7 @@ class Orders:
 
 
 def decision(planned: Results, orders: Orders, check_mode: bool, stopped: bool = False) -> dict[str, Any]:
-    """Whether the hosts go on: all do, or none.
+    """The decision if the hosts go on: all do, or none.
 
     go: change the hosts. planned: there is a plan to show. refused: at least one host does not go on.
     code and refusal: of the first of them, for the records of the others. together: a refusal that concerns
@@ -176,9 +176,9 @@ def _migrations_beside_others(planned: Results, orders: Orders) -> Refusal | Non
 
 
 def migrating(planned: Results) -> bool:
-    """Whether a host of the run has migrations to run or to undo."""
+    """True if a host of the run has migrations to run or to undo."""
     plans = [(result.get("plan") or {}).get("migrations") or {} for result in planned.values()]
-    # What could not be asked may bring some.
+    # A question without an answer may bring some.
     return any(
         migrations.get("run") or migrations.get("down") or (migrations.get("migrate") and migrations.get("unasked"))
         for migrations in plans
@@ -189,12 +189,12 @@ def migrating(planned: Results) -> bool:
 
 
 def halted(applied: Results, stopped: bool = False) -> bool:
-    """Whether a host that was worked on is not well, or the run is to end: the following batches are left alone."""
+    """True if a host that was worked on is unhealthy, or the run is to end: the following batches are left alone."""
     return stopped or any(result and not result.get("healthy") for result in applied.values())
 
 
 def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]:
-    """What becomes of each host once no batch follows.
+    """The course of each host once no batch follows.
 
     back: the hosts that are asked to go back, each with the reason to record; empty where its own journal has it.
     untouched: the hosts whose turn never came. why: names the host that was not well.
@@ -203,7 +203,7 @@ def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]
     failed = [host for host in tried if not applied[host].get("healthy")]
     untouched = [host for host in applied if host not in tried]
     if not failed:
-        # Where all are well, only a run that was asked to stop leaves hosts out.
+        # If all are healthy, only a run that was asked to stop leaves hosts out.
         return {"back": {}, "untouched": untouched, "why": STOPPED if untouched else ""}
     why = f"{failed[0]} {_fault(applied[failed[0]])}"
     batches = split(orders.batch, list(planned))
@@ -257,14 +257,14 @@ def outcomes(known: Mapping[str, Mapping[str, Any]], ends: str = "") -> dict[str
 
 
 def registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What a task registered; empty where it did not run."""
+    """The results that a task registered; empty if it did not run."""
     result = known.get(name)
     # A task that is skipped leaves a result too, and has done nothing.
     return understood(result) if isinstance(result, Mapping) and not result.get("skipped") else {}
 
 
 def standing(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The release at which a host stands at the end; None where nobody knows."""
+    """The release of a host at the end; None if nobody knows."""
     record, plan = result.get("record") or {}, (result.get("planned") or {}).get("plan") or {}
     if result.get("untouched"):
         return plan.get("from")

@@ -26,7 +26,7 @@ SHORTEST = 12
 
 @dataclass(frozen=True)
 class Seen:
-    """What a host does. step: its title. said: the last line of its output; empty where there is none."""
+    """The work of a host. step: its title. said: the last line of its output; empty without output."""
 
     step: str = ""
     said: str = ""
@@ -48,7 +48,7 @@ class Glance:
     state_dir: str
 
     def command(self) -> list[str]:
-        """Where the socket has no master, ssh would connect by itself: it finds a way there that ends at once."""
+        """The command for the last line. Without a master ssh would connect: it gets a proxy that ends at once."""
         journal, line = (shlex.quote(os.path.join(self.state_dir, name)) for name in ("journal.jsonl", NAME))
         options = ("ControlMaster=no", "ProxyCommand=false", "BatchMode=yes", "LogLevel=QUIET")
         given = [part for option in options for part in ("-o", option)]

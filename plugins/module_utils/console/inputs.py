@@ -27,13 +27,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.ways import given
 
 #: Variables of Ansible itself, of its connections, and of AWX about a job.
 ALWAYS = ("ansible_", "awx_", "tower_")
-#: What AWX says of a job, which its own configuration has to be told from.
+#: Variables of an AWX job, which must not be confused with its own configuration.
 AWX_JOB = re.compile(r"(?:awx|tower)_\w+_(?:id|name|type|revision|branch|email|node|guid|ref|api|payload)")
 #: Names of variables that a person lets through although no procedure takes them.
 ALLOWED = "operation_extra_vars_allowed"
-#: What other tools call a rehearsal.
+#: Names of a rehearsal in other tools.
 REHEARSALS = ("dry_run", "dryrun", "check", "check_mode", "plan", "noop", "simulate", "what_if", "diff_mode")
-#: What other tools call an input of ours; it counts where the procedure has that input.
+#: Names of our inputs in other tools; each counts if the procedure has that input.
 ELSEWHERE = {
     "to": ("version", "tag", "release", "commit", "ref", "rev", "revision", "sha", "image", "branch"),
     "target": ("host", "hosts", "limit", "group", "inventory", "server", "servers", "node", "nodes"),
@@ -80,12 +80,12 @@ def _passes(name: str, taken: Taken, allowed: Sequence[str]) -> bool:
 
 
 def prefixes(taken: Taken) -> tuple[str, ...]:
-    """What the names begin with that a procedure reads from the inventory: those of its role and of the guard."""
+    """Prefixes of the variables that a procedure reads from the inventory: those of its role and of the guard."""
     return tuple(f"{role}_" for role in dict.fromkeys((taken.procedure.role, GUARD)))
 
 
 def misspelt(names: Iterable[str], taken: Taken, allowed: Sequence[str] = ()) -> list[str]:
-    """Variables of the inventory that look like options of a procedure and are none."""
+    """Variables of the inventory that look like options of a procedure and are not."""
     ours = [name for name in names if name.startswith(prefixes(taken)) and name not in taken.own]
     return unknown(ours, taken, allowed)
 
@@ -103,7 +103,7 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def _one_apart(one: str, other: str) -> bool:
-    """Whether one letter more, less or another makes the difference."""
+    """True if one letter more, less or another makes the difference."""
     if len(one) == len(other):
         return sum(a != b for a, b in zip(one, other)) == 1
     short, long = sorted((one, other), key=len)
@@ -146,7 +146,7 @@ def _name_refusal(name: str, value: Any, taken: Taken, others: Callable[[], Sequ
     if is_secret_value(name, str(value)):
         # A person who rotates a secret may well type its new value.
         way = " Type: -e values_file=<file>." if "values_file" in inputs else ""
-        return f"{said}. A secret in an extra variable stands in the history of your shell: take another one.{way}"
+        return f"{said}. A secret in an extra variable is in the history of your shell: take another one.{way}"
     return said
 
 
@@ -182,7 +182,7 @@ def inventory_refusals(names: Sequence[str], taken: Taken) -> list[str]:
 
 
 def value_refusals(typed: Mapping[str, Any], taken: Taken) -> list[str]:
-    """What is wrong with the values of inputs and options that were typed, a sentence each."""
+    """Faults of the values of inputs and options that were typed, a sentence each."""
     found = []
     for name, value in typed.items():
         one, spec = taken.procedure.input(name), taken.spec(name)
@@ -199,9 +199,9 @@ def _spec_of(one: Input | None) -> dict[str, Any]:
 
 
 def value_problem(name: str, value: Any, spec: Mapping[str, Any]) -> str:
-    """Why an option can't have a value, as a sentence with what it may be; empty where it can.
+    """Why an option can't have a value, as a sentence with the allowed ones; empty if it can.
 
-    An empty text stands for an input that was not typed.
+    An empty text is an input that was not typed.
     """
     if value is None or value == "":
         return ""
@@ -259,7 +259,7 @@ def required(taken: Taken) -> list[Input]:
 def not_given(name: str, spec: Mapping[str, Any], way: str = "-e ") -> str:
     """Says that an input or an option is missing, and what to type.
 
-    :param way: what stands before the name where it is typed; empty for a variable of the inventory
+    :param way: the text before the name as it is typed; empty for a variable of the inventory
     """
     choices = [_plainly(choice) for choice in spec.get("choices") or () if choice not in ("", None)]
     if choices:

@@ -4,7 +4,7 @@
 
 """The procedures of the collection that this file is part of, read once: the workers of Ansible inherit them.
 
-Each function gets what reads YAML, as yaml.safe_load does; that is no part of Python.
+Each function gets a reader of YAML, such as yaml.safe_load, which is not a part of Python.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _remembered: set[str] = set()
 
 
 def taken(name: str, load: Load) -> procedures.Taken:
-    """What a procedure takes.
+    """The inputs and options of a procedure.
 
     :raises LookupError: no procedure has that name
     """

@@ -22,11 +22,11 @@ COLLECTION = "ops.runbook."
 GUARD = "operation"
 #: The play that a procedure imports to be guarded.
 GUARDED = "operate.yml"
-#: What it takes for the hosts.
+#: Inputs for the hosts.
 HOSTS = "operation_hosts"
 #: The lookup that reads an input as text; an expression that named the variable would evaluate what was typed.
 TYPED = re.compile(r"\b(?:lookup|query|q)\(\s*(['\"])ops\.runbook\.input\1\s*,")
-#: What an input is where it was left empty.
+#: The value of an input that was left empty.
 EMPTY = re.compile(r"\s*\|\s*(?:default|d)\(")
 MARKUP = re.compile(r"\b([VCOMPELRI])\(((?:[^()\\]|\\.|\([^()]*\))*)\)")
 #: How a playbook is named in a checkout.
@@ -45,7 +45,7 @@ class Given:
 
     name: str
     default: Any = None
-    #: The default is worked out on the host, and no value stands there.
+    #: The default is computed on the host, so no value is shown.
     computed: bool = False
     #: An empty answer counts as none.
     empty_is_none: bool = False
@@ -53,7 +53,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Input:
-    """What a person may give to a procedure."""
+    """An input that a person may give to a procedure."""
 
     name: str
     type: str = "str"
@@ -71,20 +71,20 @@ class Input:
 
 @dataclass(frozen=True)
 class Procedure:
-    """What an operator calls, by the name of its playbook."""
+    """A procedure that an operator calls, by the name of its playbook."""
 
     name: str
     title: str
-    #: The sections of the runbooks that it stands for, and what it is for; the first line of its comment.
+    #: Sections of the runbooks that it implements, and its purpose; the first line of its comment.
     section: str
     role: str
     entry: str
-    #: Whether it changes a service, and so goes through the guard.
+    #: True if it changes a service, and so uses the guard.
     guarded: bool
     inputs: tuple[Input, ...]
-    #: Options of the entry point that have no default and are no input: the inventory has to say them.
+    #: Options of the entry point that have no default and are not inputs: the inventory must have them.
     inventory: tuple[str, ...] = ()
-    #: What its role says of the entry point.
+    #: The role's text about the entry point.
     description: str = ""
     #: Lines to type, with what they do beside them; the rest of its comment.
     examples: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Procedure:
 
     @property
     def changes(self) -> bool:
-        """Whether it may change something. The title of what only looks begins with one of a few verbs."""
+        """True if it may change something. The title of a reading procedure begins with one of a few verbs."""
         return self.guarded or self.title.partition(" ")[0] not in LOOKING
 
     def input(self, name: str) -> Input | None:
@@ -117,7 +117,7 @@ class Taken:
     own: frozenset[str] = frozenset()
 
     def spec(self, name: str) -> Mapping[str, Any]:
-        """What the specs say of an input or an option; empty for another name."""
+        """The spec of an input or an option; empty for another name."""
         one = self.procedure.input(name)
         return self.options.get(one.option if one else name, {})
 
@@ -136,7 +136,7 @@ def _word(kind: str, inside: str) -> str:
 
 
 def header(text: str) -> tuple[str, tuple[str, ...]]:
-    """The comment at the top of a playbook: what it is for, and the lines to type, which stand further in."""
+    """The comment at the top of a playbook: its purpose, and the commands, which are indented."""
     said: list[str] = []
     examples: list[str] = []
     for line in text.splitlines():
@@ -209,7 +209,7 @@ def _arguments(text: str, start: int) -> tuple[list[str], int]:
 
 
 def _literal(text: str) -> tuple[Any, ...]:
-    """A value in a tuple, or nothing where an expression stands."""
+    """A value in a tuple, or nothing for an expression."""
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return (words[text.lower()],)
@@ -222,7 +222,7 @@ def _literal(text: str) -> tuple[Any, ...]:
 def read(root: Path, load: Callable[[str], Any]) -> list[Procedure]:
     """All procedures of the collection that lies in a folder, by name.
 
-    :param load: reads YAML, as yaml.safe_load does; that is no part of Python
+    :param load: reads YAML, as yaml.safe_load does, which is not a part of Python
     """
     specs = _specs(root, load)
     guard_defaults = _guard_defaults(root, load)
@@ -236,7 +236,7 @@ def read(root: Path, load: Callable[[str], Any]) -> list[Procedure]:
 
 
 def taken(root: Path, name: str, load: Callable[[str], Any]) -> Taken:
-    """What one procedure takes; only the files of its own role and of the guard are read.
+    """The inputs of one procedure; only the files of its own role and of the guard are read.
 
     :raises LookupError: no procedure has that name
     """
@@ -306,7 +306,7 @@ def _guard_defaults(root: Path, load: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def is_input(name: str, roles: Sequence[str]) -> bool:
-    """What has a role's name in front describes the service, and stands in the inventory."""
+    """True for an input. A name with the role's prefix describes the service, and belongs in the inventory."""
     return not any(name.startswith(f"{role}_") for role in roles)
 
 
@@ -339,7 +339,7 @@ def procedure(name: str, text: str, plays: Plays, specs: Specs, guard_defaults: 
     inputs: dict[str, Input] = {}
     for one in list(given(hosts))[:1]:
         inputs[one.name] = _taken(one, {"description": "Host or group to work on."}, "")
-    # What is particular to the procedure comes first.
+    # Inputs of this procedure alone come first.
     for option, value in sorted(variables.items(), key=lambda item: guarded and item[0].startswith(f"{GUARD}_")):
         if option != HOSTS:
             _add(inputs, option, value, _option(specs, role, entry, option), [*specs])
@@ -349,7 +349,7 @@ def procedure(name: str, text: str, plays: Plays, specs: Specs, guard_defaults: 
                 _add(inputs, option, guard_defaults.get(option), spec, [*specs])
     own: Mapping[str, Any] = specs.get(role, {}).get(entry, {})
     said, examples = header(text)
-    # What the guard gets says what the procedure is, whoever reads it there.
+    # The guard's arguments describe the procedure, whoever reads them there.
     settled = {one.option for one in inputs.values()} | {name for name in variables if name.startswith(f"{GUARD}_")}
     return Procedure(
         name=name,
@@ -387,7 +387,7 @@ def _role_of(play: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
 
 
 def _option(specs: Specs, role: str, entry: str, option: str) -> Mapping[str, Any]:
-    """What the role says of an option, at this entry point first."""
+    """The role's text about an option, at this entry point first."""
     entries = specs.get(role, {})
     for described in (entries.get(entry), *entries.values(), *specs.get(GUARD, {}).values()):
         if described and option in described.get("options", {}):
@@ -399,7 +399,7 @@ def _option(specs: Specs, role: str, entry: str, option: str) -> Mapping[str, An
 def _add(inputs: dict[str, Input], option: str, value: Any, spec: Mapping[str, Any], roles: Sequence[str]) -> None:
     names = [found for found in given(value) if is_input(found.name, roles)]
     for place, found in enumerate(names):
-        # What stands in the default of another input is not this option's, and has an option of its own.
+        # A variable in the default of another input is not this option's, and has an option of its own.
         if place == 0:
             inputs[found.name] = _taken(found, spec, option)
 

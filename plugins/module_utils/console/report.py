@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of an operation: the plan, the refusal, the summary."""
+"""Text about an operation: the plan, the refusal, the summary."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _amount(plan: Mapping[str, Any]) -> str:
 
 
 def plan_details(result: Mapping[str, Any]) -> list[str]:
-    """What is known of one host's plan beside the two releases."""
+    """Facts of one host's plan beside the two releases."""
     plan = result["plan"]
     lines = [f"{plan['procedure']}, operation {result['operation']}", f"chosen    {plan['chosen']}"]
     back = result.get("direction") == "back"
@@ -77,7 +77,7 @@ def plan_details(result: Mapping[str, Any]) -> list[str]:
 
 
 def _going_lines(plan: Mapping[str, Any]) -> list[str]:
-    """What the way forward brings with it; a way back has none of it."""
+    """Lines about the way forward; a way back has none of them."""
     lines = _migration_lines(plan.get("migrations"))
     for title, entries in plan.get("also") or []:
         lines += _titled(title, entries)
@@ -154,7 +154,7 @@ def refusal_lines(results: Results, together: Mapping[str, Any] | None = None, b
 
 
 def _unchanged(lines: Sequence[str], good: Sequence[str]) -> list[str]:
-    """The last word of a refusal, unless its text has it already."""
+    """The last line of a refusal, unless its text has it already."""
     if good:
         return [f"Nothing was changed, nor on {', '.join(good)}."]
     return (
@@ -165,7 +165,7 @@ def _unchanged(lines: Sequence[str], good: Sequence[str]) -> list[str]:
 
 
 def _where_unfinished(results: Results) -> dict[str, str] | None:
-    """The way on where only some hosts were cut off: with `interrupted` the others refuse, and without it these do."""
+    """The next command if only some hosts were cut off: with `interrupted` the others refuse, without it these do."""
     others = [
         host for host, result in results.items() if (result.get("refusal") or {}).get("code") != "nothing_interrupted"
     ]
@@ -183,12 +183,12 @@ def _advice(refusal: Mapping[str, Any], by_command: bool) -> list[str]:
     return lines
 
 
-#: Letters of what to type up to which its effect stands beside it. Of a longer one it stands below.
+#: Letters of a command up to which its effect is beside it. The effect of a longer one is below.
 _BESIDE = 76
 
 
 def _aligned(ways: Iterable[tuple[str, str]]) -> list[str]:
-    """What to type, each on a line of its own that can be copied, and beside or below it what that does."""
+    """Commands, each on a line of its own that can be copied, with the effect beside or below it."""
     found = list(ways)
     width = max((len(text) for text, _ in found if len(text) <= _BESIDE), default=0)
     lines: list[str] = []
@@ -221,7 +221,7 @@ def summary_lines(results: Results, system: str = "") -> list[str]:
     operations += [result["record"]["id"] for result in results.values() if result.get("record")]
     if operations:
         lines.append(f"recorded as operation {operations[-1]}")
-    # Where the run is not green, the last word has it.
+    # If the run failed, trouble_lines() already prints this.
     return lines if trouble_lines(results) else lines + _mix_lines(results, system)
 
 
@@ -235,7 +235,7 @@ def request_ids(result: Mapping[str, Any]) -> list[str]:
 
 
 def seconds_of(result: Mapping[str, Any]) -> str:
-    """What the finished steps of a host took; nothing where none was finished, which is no measure of the run."""
+    """Seconds of the finished steps of a host; empty without one, since that does not measure the run."""
     record = result.get("record") or {}
     if not record.get("steps") or result.get("untouched"):
         return "-"
@@ -243,7 +243,7 @@ def seconds_of(result: Mapping[str, Any]) -> str:
 
 
 def notes(results: Results) -> list[str]:
-    """What needs a word beside the outcomes."""
+    """Notes beside the outcomes."""
     lines: list[str] = []
     for result in results.values():
         said = [*_notes(result["record"])] if result.get("record") else []
@@ -313,7 +313,7 @@ def _merge_lines(record: Mapping[str, Any]) -> list[str]:
 
 
 def _left_in_database(ran: Sequence[str], error: str) -> list[str]:
-    """What going back left. error: of the step that ran them, which looked at the database where it failed."""
+    """Migrations that going back left. error: of the step that ran them, which looked at the database."""
     names = ", ".join(ran)
     if "In the database now: " in error:
         said = error.rpartition("In the database now: ")[2].partition(". ")[0].split(", ")
@@ -325,7 +325,7 @@ def _left_in_database(ran: Sequence[str], error: str) -> list[str]:
 
 
 def _undone(note: Mapping[str, Any]) -> list[str]:
-    """What going back did about the migrations that it found in the database."""
+    """Migrations that going back found in the database and undid."""
     if note.get("undone"):
         return ["going back undid, from the new image: " + ", ".join(note["undone"])]
     if note.get("left"):

@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name imp
 
 GOOD, BAD, WARNING, HEAD, PLAIN = "good", "bad", "warning", "head", ""
 
-#: What a log gets, where there is no terminal whose width could be asked for.
+#: The width for a log, which is not a terminal that could be asked.
 LOG_WIDTH = 120
 
 
@@ -36,9 +36,9 @@ _WAY = re.compile(r"(?P<typed> {4}\S+(?: \S+)*)(?: {2,}(?P<effect>\S.*))?")
 
 
 def folded(lines: Iterable[str], width: int) -> list[str]:
-    """Lines folded between words; what continues one stands under its text and not under its title.
+    """Lines folded between words; a continuation is under its text and not under its title.
 
-    What is to be typed is never folded: it stands on a line of its own, which can be copied.
+    A command is never folded: it is on a line of its own, which can be copied.
     """
     found: list[str] = []
     for line in lines:
@@ -118,7 +118,7 @@ def block(text: str, width: int) -> list[Line]:
     lines: list[Line] = []
     for line in text.split("\n"):
         tone = BAD if line and not line.startswith((" ", "Nothing was changed")) else PLAIN
-        # A heading continues where its details stand.
+        # A heading continues in the column of its details.
         parts = wrapped(line, width, "  ") if tone and len(line) > width else folded([line], width)
         lines += [Line(part, tone) for part in parts]
     return lines
@@ -145,10 +145,10 @@ def summary_screen(outcomes: Results, width: int) -> list[Line]:
 
 
 def settled(planned: Results) -> str | None:
-    """What `to` has to say when a command is typed again; empty where it says it already.
+    """The value of `to` when a command is typed again; empty if the command has it already.
 
-    A rollback to `previous` that went on by itself has made another release the previous one. None where the hosts go
-    to different ones, so that no command means the same again.
+    A rollback to `previous` that went on by itself has made another release the previous one. None if the hosts go to
+    different ones, so that no single command means the same.
     """
     plans = [result["plan"] for result in planned.values() if result.get("plan")]
     if not any(plan.get("asked") == "previous" for plan in plans):

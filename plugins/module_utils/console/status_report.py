@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of procedures that only look: the status of a service, and its history."""
+"""Text of procedures that only read: the status of a service, and its history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_js
 
 _MARKS = {"ok": "ok", "warn": "WARN", "bad": "BAD"}
 
-#: What a document for programs holds of a host.
+#: The document for programs about a host.
 _DOCUMENT = (
     "exists",
     "subject",

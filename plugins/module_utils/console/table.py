@@ -24,9 +24,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], widest: int | No
 
 
 def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """The lines of each row, the header's first. What does not fit stands below its row, under its own name.
+    """The lines of each row, the header's first. A value that does not fit is below its row, under its own name.
 
-    A column is moved as a whole, the longest first, and never the first one: what is copied is not to be broken.
+    A column is moved as a whole, the longest first, and never the first one: a value to copy must not be broken.
     """
     breadths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     kept = list(range(len(header)))

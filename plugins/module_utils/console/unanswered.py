@@ -14,11 +14,11 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
-#: What the modules need of a host, and the doctor asks for.
+#: Needs of the modules on a host, which the doctor checks.
 OLDEST_PYTHON = (3, 9)
 NEWER = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer there, or name one: ansible_python_interpreter"
 
-#: What Ansible puts before the text that matters.
+#: Ansible's words before the text that matters.
 _BEFORE = re.compile(
     r"(Task failed|Action failed|Module failed|Failed to connect to the host via ssh"
     r'|Data could not be sent to remote host "[^"]*"\. Make sure this host can be reached over ssh): '
@@ -33,7 +33,7 @@ _NO_INTERPRETER = re.compile(r"python[\d.]*: (command not found|not found|No suc
 
 
 def reason(result: Mapping[str, Any]) -> str:
-    """The message of a result, without what Ansible puts before it; empty where it has none."""
+    """The message of a result, without Ansible's words before it; empty if it has none."""
     text = str(told(result.get("msg")) or "").strip()
     while found := _BEFORE.match(text):
         text = text[found.end() :].lstrip()
@@ -93,7 +93,7 @@ def _is_python(text: str, result: Mapping[str, Any]) -> bool:
 
 
 def _ways_in(text: str, connection: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """What to try for a host that ssh does not reach."""
+    """Remedies for a host that ssh does not reach."""
     address = str(connection.get("address") or "")
     if not address:
         return ()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One operation while it runs, gathered from the results of its tasks as they come.
+"""Facts of one operation while it runs, gathered from the results of its tasks as they come.
 
 A task belongs to the phase whose file it lies in: the guard runs `tasks/apply.yml` of a role to apply, and so on. Both
 what Ansible gives to a callback and what ansible-runner and AWX write down of a task have the path of that file. Its

@@ -35,7 +35,7 @@ SWITCHES = (
     "allow_fork_syncing",
 )
 
-#: What there is where nobody protects the branch, and what reviews and checks begin with.
+#: The protection of an unprotected branch, and the defaults of reviews and checks.
 NOTHING: dict[str, Any] = {
     "checks": [],
     "strict": False,
@@ -102,7 +102,7 @@ def checked(wanted: Wanted) -> Wanted:
 
 
 def _names(found: Mapping[str, Any] | None) -> dict[str, list[str]] | None:
-    """Who may, by kind, as GitHub's PUT takes them."""
+    """Names of those who may, by kind, as GitHub's PUT takes them."""
     if found is None:
         return None
     return {
@@ -136,7 +136,7 @@ def present_of(body: Mapping[str, Any] | None) -> ProtectionPresent:
         for one in status.get("checks") or []
         if one.get("app_id") is not None and int(one["app_id"]) > 0
     }
-    # Who may dismiss a review, or merge without one, is nothing that an option names: it is carried over.
+    # No option names who may dismiss a review, or merge without one: that is carried over.
     kept = {
         key: _names(found)
         for key in ("dismissal_restrictions", "bypass_pull_request_allowances")
@@ -199,7 +199,7 @@ def body_of(values: Mapping[str, Any], present: ProtectionPresent) -> dict[str, 
 
 
 def plan(wanted: Wanted, present: ProtectionPresent) -> Plan:
-    """What differs, and the writes. Pure."""
+    """The differences, and the writes. Pure."""
     if not wanted.present:
         if not present.there:
             return Plan()
@@ -232,7 +232,7 @@ def _told(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def warnings(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """What an audit says. Pure."""
+    """The warnings of an audit. Pure."""
     told = []
     if not values["enforce_admins"]:
         told.append("Administrators may push past this protection; enforce_admins=true ends that.")

@@ -36,7 +36,7 @@ REDIRECTS = 3
 #: Bytes of one answer. A longer one is not taken for the whole of it.
 LONGEST = 64 * 1024 * 1024
 
-#: What was reached, by the kind of limit.
+#: The limit that was reached, by its kind.
 LIMITS = {
     hints.PRIMARY: "GitHub's limit of requests is reached, that of an hour for this token",
     hints.SECONDARY: "GitHub's limit of requests is reached, the secondary one: too many at once",
@@ -48,10 +48,10 @@ Open = Callable[..., Any]
 
 
 class GitHubError(Exception):
-    """What could not be had of GitHub.
+    """A request that GitHub refused, or an answer that can't be used.
 
     code: stable, for programs. ways: each way forward as what to give or to type, with what it does.
-    touched: something was changed, and the text says how it stands.
+    touched: something was changed, and the text names the present state.
     """
 
     def __init__(self, code: str, text: str, *ways: tuple[str, str], touched: bool = False, status: int = 0) -> None:
@@ -73,7 +73,7 @@ class Uncertain(GitHubError):
         super().__init__(
             "uncertain",
             text,
-            ("the same again", "reads how it stands, and does what is left"),
+            ("the same again", "reads the present state, and does what is left"),
             touched=True,
         )
 
@@ -105,7 +105,7 @@ def part(text: str) -> str:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """What a token is for: scheme, host and port."""
+    """Scheme, host and port that a token is for."""
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
@@ -117,10 +117,10 @@ _LINK = re.compile(rf"[ \t,]{{0,99}}<([^<>\s]*)>((?:{_PARAMETER})*){_GAP}(?:,|\Z
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:
-    """Where the following page is, by the header Link (RFC 8288); None for the last page.
+    """The address of the following page, by the header Link (RFC 8288); None for the last page.
 
-    An address may have a comma, as one with a cursor. Raises ValueError for a header that can't be read: that nothing
-    follows is not known then.
+    An address may have a comma, as one with a cursor. Raises ValueError for a header that can't be read: it is then
+    not known if a page follows.
     """
     text, place = headers.get("link", ""), 0
     following: str | None = None
@@ -136,7 +136,7 @@ def next_page(headers: Mapping[str, str]) -> str | None:
 
 
 def limited(reply: Reply) -> bool:
-    """Whether the answer is a limit, which means that the request was not carried out."""
+    """True if the answer is a limit, which means that the request was not carried out."""
     return reply.status in (403, 429) and bool(hints.limit(reply.status, reply.headers, reply.text()))
 
 
@@ -157,7 +157,7 @@ def pause(reply: Reply | None, attempt: int, moment: float) -> float:
 
 
 def permission(headers: Mapping[str, str]) -> str:
-    """What a token needs for the request, as GitHub tells it: X-Accepted-GitHub-Permissions, or the scopes."""
+    """The permission that a request needs, as GitHub names it: X-Accepted-GitHub-Permissions, or the scopes."""
     fine = headers.get("x-accepted-github-permissions", "").strip()
     classic = headers.get("x-accepted-oauth-scopes", "").strip()
     told = []
@@ -172,7 +172,7 @@ def permission(headers: Mapping[str, str]) -> str:
 
 
 def complaint(body: Json) -> str:
-    """What an error's body says, in one line."""
+    """The message of an error's body, in one line."""
     if not isinstance(body, Mapping):
         return ""
     said = [str(body.get("message") or "").strip().rstrip(".")]
@@ -215,7 +215,7 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
     if status == 404:
         name = ("the name in the path", "check how it is written")
         settings = ("the token's settings", f"give it {needs}" if needs else "check that it includes this repository")
-        # Who may not write is told that there is nothing, so a write names the token first.
+        # GitHub tells a token without the right to write that there is nothing, so a write names the token first.
         return GitHubError(
             "not_found",
             f"{call} answered 404, {said}. It does not exist, or the token "
@@ -267,18 +267,18 @@ class GitHub:
         return self._hide(text)
 
     def find(self, path: str, **query: Any) -> Json | None:
-        """What is at a path; None where there is nothing (404)."""
+        """The object at a path; None if there is nothing (404)."""
         reply = self._read(path, query)
         if _nothing(reply, path):
             return None
         return self._good("GET", path, reply).json()
 
     def get(self, path: str, **query: Any) -> Json:
-        """What is at a path."""
+        """The object at a path."""
         return self._good("GET", path, self._read(path, query)).json()
 
     def exists(self, path: str) -> bool:
-        """Whether a path answers 2xx rather than 404: some settings are told this way alone."""
+        """True if a path answers 2xx rather than 404: GitHub shows some settings only so."""
         reply = self._read(path, {})
         if _nothing(reply, path):
             return False
@@ -452,7 +452,7 @@ class GitHub:
 
 
 def _nothing(reply: Reply, path: str) -> bool:
-    """Whether there is nothing, and no cause that hides it from the token."""
+    """True if there is nothing, and no cause that hides it from the token."""
     body = reply.json() if reply.status == 404 else None
     return reply.status == 404 and hints.hint(404, reply.headers, complaint(body), path, body) is None
 

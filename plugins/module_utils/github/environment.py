@@ -4,7 +4,8 @@
 
 """An environment that deployments wait for: who approves, how long it waits, from which branches.
 
-GitHub's PUT resets whatever it is not told. So one PUT carries everything: what is wanted, and the rest as it is.
+GitHub's PUT resets each field that it does not get. So one PUT carries all fields: the wanted ones, and the rest as
+they are.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def merged(wanted: Wanted, present: EnvironmentPresent) -> EnvironmentPresent:
 
 
 def record(state: EnvironmentPresent) -> dict[str, Any]:
-    """What a difference is made of, in words."""
+    """The parts of an environment that differences are made of, in words."""
     return {
         "reviewers": [f"{'team ' if kind == 'Team' else ''}{name}" for kind, name in state.reviewers],
         "wait_timer": state.wait_timer,
@@ -173,7 +174,7 @@ def body_of(state: EnvironmentPresent, ids: Mapping[Reviewer, int]) -> dict[str,
 
 
 def plan(wanted: Wanted, present: EnvironmentPresent) -> Plan:
-    """What differs, and the writes. Pure."""
+    """The differences, and the writes. Pure."""
     if not wanted.present:
         if not present.there:
             return Plan()
@@ -206,7 +207,7 @@ def plan(wanted: Wanted, present: EnvironmentPresent) -> Plan:
 
 
 def policy_alone(body: Any) -> bool:
-    """Whether a body of the PUT asks for nothing but branches: GitHub's Team plan takes no other key there. Pure.
+    """True if a body of the PUT asks for nothing but branches: GitHub's Team plan takes no other key there. Pure.
 
     https://github.com/google/go-github/issues/2602
     """
@@ -216,7 +217,7 @@ def policy_alone(body: Any) -> bool:
 
 
 def warnings(target: EnvironmentPresent) -> tuple[str, ...]:
-    """What an audit says. Pure."""
+    """The warnings of an audit. Pure."""
     told = []
     guarded = bool(target.reviewers or target.wait_timer)
     if guarded and target.admins_bypass:

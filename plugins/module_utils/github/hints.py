@@ -175,7 +175,7 @@ def address(text: str) -> str:
 
 
 def sso_address(header: str) -> str:
-    """Where a token is authorised for single sign-on, by the header X-GitHub-SSO; empty for another place."""
+    """The address that authorises a token for single sign-on, by the header X-GitHub-SSO; empty for another host."""
     for piece in header.split(";"):
         name, _equals, value = piece.strip().partition("=")
         if name.strip().lower() == "url":
@@ -184,14 +184,15 @@ def sso_address(header: str) -> str:
 
 
 def withheld(headers: Mapping[str, str]) -> bool:
-    """Whether a list lacks what is of organisations that the token is not authorised for."""
+    """True if a list lacks what is of organisations that the token is not authorised for."""
     return headers.get("x-github-sso", "").strip().lower().startswith("partial-results")
 
 
 def limit(status: int, headers: Mapping[str, str], text: str) -> str:
     """PRIMARY or SECONDARY for an answer that is a limit, which means that the request was not carried out; else empty.
 
-    text: the whole body. A refusal with a cause of its own is no limit, though it may be the last request of the hour.
+    text: the whole body. A refusal with a cause of its own is not a limit, though it may be the last request of the
+    hour.
     """
     if status not in (403, 429):
         return ""

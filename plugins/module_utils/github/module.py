@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules of GitHub share: how it is reached, whose repository it is, and how an error is told."""
+"""Shared parts of the modules of GitHub: its address, the owner of a repository, and the form of an error."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ RULESET: dict[str, Any] = {
     "exclude": {"type": "list", "elements": "str"},
     "rules": {"type": "list", "elements": "dict"},
     "bypass_actors": {
-        # What looks like a secret in this name is "pass".
+        # The part of this name that looks like a secret is "pass".
         "no_log": False,
         "type": "list",
         "elements": "dict",

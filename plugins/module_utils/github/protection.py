@@ -4,7 +4,7 @@
 
 """A repository as a whole: every setting is read and planned before the first one is written.
 
-An audit goes on after a setting that can't be read, and says so in its row. A change does not begin where one setting
+An audit continues after a setting that can't be read, and says so in its row. A change does not begin if one setting
 can't be read or must not be made.
 """
 
@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.github.client import G
 from ansible_collections.ops.runbook.plugins.module_utils.github.secret import Secret, SecretPresent, Wanted
 from ansible_collections.ops.runbook.plugins.module_utils.github.state import Plan, State
 
-#: How a row stands: as wanted; not as wanted; not as wanted and not to be mended here; not known; worth knowing.
+#: State of a row: as wanted; not as wanted; not as wanted and not to be mended here; not known; worth knowing.
 SAME, DIFFERS, MISSING, UNKNOWN, NOTE = "same", "differs", "missing", "unknown", "note"
 
 
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was read. settings: with the plan of each, None where it could not be had."""
+    """The settings as they were read. settings: with the plan of each, None for one that could not be read."""
 
     settings: tuple[tuple[Setting, Plan | None], ...] = ()
     rows: tuple[Row, ...] = ()
@@ -186,7 +186,7 @@ def _listed(settings: Sequence[Setting]) -> str:
 
 
 def counted(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many settings stand how; one with several differences counts once. Pure."""
+    """Number of settings by state; one with several differences counts once. Pure."""
     found: dict[str, set[tuple[str, str]]] = {level: set() for level in (SAME, DIFFERS, MISSING, UNKNOWN, NOTE)}
     for row in rows:
         found[row["level"]].add((row["kind"], row["name"]))

@@ -6,9 +6,9 @@
 
     folder = record_dir/github/<owner>/<name>
 
-The same guard as around a service on a host. What it records is the settings that differed and the requests with
-GitHub's ids of them, and never what was sent. A change that was cut off is no obstacle: each one reads first how things
-stand, so the next one records it as interrupted and goes on.
+The same guard as around a service on a host. It records the settings that differed and the requests with
+GitHub's ids of them, and never the sent values. An interrupted change is not an obstacle: each one reads the present
+state first, so the next one records it as interrupted and continues.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def unrecorded(_changes: Sequence[str], change: Callable[[], Came]) -> Came:
 def keeper(
     params: Mapping[str, Any], environ: Mapping[str, str], github: GitHub, owner: str, procedure: str
 ) -> Keep[Any]:
-    """What does the changes of one run, and records them where a folder is named.
+    """Records the changes of one run, if a folder is named for it.
 
     owner: a repository, or an organisation. procedure: the name that the record has.
     """
@@ -78,7 +78,7 @@ def keeper(
 
 
 def _user() -> str:
-    """Who runs this. A container may have given it a number that no name is known for."""
+    """The user who runs this. A container may have given it a number without a name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -148,7 +148,7 @@ def _refusal(refusal: Refusal) -> GitHubError:
 
 
 def _unwritten(error: Exception, guard: Guard, came: Sequence[Any], failed: Sequence[GitHubError]) -> GitHubError:
-    """What could not be written down, and what became of the change itself."""
+    """An error about a record that could not be written, and the result of the change itself."""
     stands = "the change itself was carried out" if came else "the change was not begun"
     stands = str(failed[0]) if failed else stands
     return GitHubError(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a checkout is one that a release may be tagged from: clean, and on a branch of releases."""
+"""Checks that a release may be tagged from a checkout: clean, and on a branch of releases."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read(checkout: Checkout) -> CheckoutState:
 
 
 def problems(state: CheckoutState, branches: Sequence[str]) -> tuple[str, ...]:
-    """What speaks against a release from it. Pure."""
+    """Reasons against a release from it. Pure."""
     found = []
     if state.changes:
         more = len(state.changes) - SHOWN

@@ -24,9 +24,9 @@ _HARMLESS = ("success", "neutral", "skipped")
 
 @dataclass(frozen=True)
 class TagPresent:
-    """at: the commit that the tag leads to, empty where there is none. commit: the one that is wanted.
+    """at: the commit that the tag leads to, empty without a tag. commit: the wanted one.
 
-    contained: whether that commit is on the branch. problems: what is not green on exactly that commit.
+    contained: that commit is on the branch. problems: checks that are not green on exactly that commit.
     """
 
     at: str
@@ -55,7 +55,7 @@ def checked(wanted: Wanted) -> Wanted:
     repository_path(wanted.repository)
     tag = wanted.tag
     if not is_ref_name(tag):
-        raise GitHubError("bad_input", f"{tag!r} is no name of a tag", ("tag", "as in v1.4.0"))
+        raise GitHubError("bad_input", f"{tag!r} is not a name of a tag", ("tag", "as in v1.4.0"))
     if wanted.commit and not _COMMIT.match(wanted.commit):
         raise GitHubError(
             "bad_input",
@@ -65,13 +65,13 @@ def checked(wanted: Wanted) -> Wanted:
     if not any(fnmatchcase(wanted.branch, pattern) for pattern in wanted.branches):
         raise GitHubError(
             "branch_not_allowed",
-            f"releases are tagged on {', '.join(wanted.branches) or 'no branch'}, and {wanted.branch} is none of them",
+            f"releases are tagged on {', '.join(wanted.branches) or 'no branch'}; {wanted.branch} is not one of them",
             ("branch", "one of them"),
         )
     return wanted
 
 
-#: What a token that may not see them lacks.
+#: The right that a token lacks which may not see them.
 STATUSES = "statuses=read (Commit statuses: read)"
 _UNSEEN = "this token may not see commit statuses"
 
@@ -79,7 +79,7 @@ _UNSEEN = "this token may not see commit statuses"
 def problems(
     runs: Sequence[Mapping[str, Any]], statuses: Sequence[Mapping[str, Any]] | None, required: Sequence[str]
 ) -> tuple[str, ...]:
-    """What is not green, in words; empty where all is well. Without required names every check counts. Pure.
+    """Checks that are not green, in words; empty if all are. Without required names every check counts. Pure.
 
     runs: check runs, as GitHub Actions and apps make them. statuses: commit statuses, as CircleCI, Jenkins and others
     set them, the latest of each context; None where the token may not see them.
@@ -98,7 +98,7 @@ def problems(
     if statuses is None:
         bad.add(_UNSEEN)
     if not any(state == "success" for _name, state in states):
-        # A combined status without checks would say "pending" for ever, and "nothing failed" is no proof.
+        # A combined status without checks would say "pending" for ever, and "nothing failed" proves nothing.
         bad.add("no check has succeeded")
     return tuple(sorted(bad))
 
@@ -108,7 +108,7 @@ def _state(run: Mapping[str, Any]) -> str:
 
 
 def plan(wanted: Wanted, present: TagPresent) -> Plan:
-    """What differs, and the write. Pure. Raises GitHubError where the tag must not be made."""
+    """The difference, and the write. Pure. Raises GitHubError if the tag must not be made."""
     if present.at == present.commit:
         return Plan()
     if present.at:

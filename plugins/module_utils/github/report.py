@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person reads of GitHub's side: what differs on a repository, and which runs are green."""
+"""Text about GitHub's side: differences of a repository, and green and other runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text impor
 
 Outcomes = Mapping[str, Any]
 
-#: What an audit may be asked to fail for. What can't be read always fails.
+#: Findings for which an audit may be asked to fail. A setting that can't be read always fails it.
 PROTECTION_KINDS = ("difference", "secret")
 
 _LEVELS = {"differs": "DIFFERS", "missing": "MISSING", "unknown": "UNKNOWN", "note": "note", "same": "ok"}

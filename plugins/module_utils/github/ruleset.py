@@ -25,11 +25,11 @@ _FOLDERS = {"branch": "refs/heads/", "tag": "refs/tags/"}
 
 #: Rules by their type, with their parameters.
 Rules = Mapping[str, Mapping[str, Any]]
-#: Who may pass by: type, number (None where the type has none), and when.
+#: An actor that may bypass: type, number (None if the type has none), and when.
 Actor = tuple[str, "int | None", str]
 
 
-#: What GitHub's description requires of a rule's parameters. Each is what the rule is without it: it asks for nothing.
+#: Required parameters of a rule, by GitHub's description. Each value asks for nothing, as a rule without it.
 NEEDED: dict[str, dict[str, Any]] = {
     "pull_request": {
         "required_approving_review_count": 0,
@@ -44,7 +44,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class RulesetPresent:
-    """A ruleset as it is. number: None where there is none. actors: None where GitHub hides them from the token."""
+    """A ruleset as it is. number: None without a ruleset. actors: None if GitHub hides them from the token."""
 
     number: int | None = None
     enforcement: str = ""
@@ -91,7 +91,7 @@ def by_type(rules: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         if not isinstance(kind, str) or not kind or not isinstance(parameters, Mapping) or unknown:
             raise GitHubError(
                 "bad_input",
-                f"{dict(rule)!r} is no rule",
+                f"{dict(rule)!r} is not a rule",
                 ("rules", "each has a type, and parameters where the type has some"),
             )
         if kind in found:
@@ -101,7 +101,7 @@ def by_type(rules: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def without_null(value: Any) -> Any:
-    """A value without the keys that have none: GitHub takes no null where it takes a number. Pure."""
+    """A value without its empty keys: GitHub takes no null where it takes a number. Pure."""
     if isinstance(value, Mapping):
         return {key: without_null(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
@@ -117,7 +117,9 @@ def checked(wanted: Wanted) -> Wanted:
     other = _FOLDERS["tag" if wanted.target == "branch" else "branch"]
     for name in (*(wanted.include or ()), *(wanted.exclude or ())):
         if name.startswith(other) or (wanted.target == "tag" and name == "~DEFAULT_BRANCH"):
-            raise GitHubError("bad_input", f"{name!r} is no pattern of a {wanted.target}", ("target", "branch or tag"))
+            raise GitHubError(
+                "bad_input", f"{name!r} is not a pattern of a {wanted.target}", ("target", "branch or tag")
+            )
     by_type(wanted.rules or ())
     for kind, number, _mode in wanted.actors or ():
         if number is None and kind not in ("OrganizationAdmin", "DeployKey"):
@@ -126,7 +128,7 @@ def checked(wanted: Wanted) -> Wanted:
 
 
 def actor(body: Mapping[str, Any]) -> Actor:
-    """Who may pass by. GitHub has numbers for what needs none (1 for administrators): they say nothing. Pure."""
+    """An actor that may bypass. GitHub has numbers for what needs none (1 for administrators). Pure."""
     kind = str(body["actor_type"])
     number = None if kind in ("OrganizationAdmin", "DeployKey") else body.get("actor_id")
     return kind, None if number is None else int(number), str(body.get("bypass_mode") or "always")
@@ -150,7 +152,7 @@ def present_of(body: Mapping[str, Any] | None) -> RulesetPresent:
 
 
 def covers(there: Any, wanted: Any) -> bool:
-    """Whether a parameter is as wanted; GitHub adds members that nobody gave. A list has no order here. Pure."""
+    """True if a parameter is as wanted; GitHub adds members that nobody gave. A list has no order here. Pure."""
     if isinstance(wanted, Mapping):
         return isinstance(there, Mapping) and all(covers(there.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, (list, tuple)):
@@ -188,7 +190,7 @@ def merged(wanted: Wanted, present: RulesetPresent) -> RulesetPresent:
 
 
 def record(state: RulesetPresent) -> dict[str, Any]:
-    """What a difference is made of, in words: one line for each rule."""
+    """The parts of a ruleset that differences are made of, in words: one line for each rule."""
     actors = None
     if state.actors is not None:
         actors = [" ".join(str(item) for item in one if item is not None) for one in state.actors]
@@ -215,7 +217,7 @@ def body_of(wanted: Wanted, target: RulesetPresent) -> dict[str, Any]:
     }
     if target.actors is not None:
         body["bypass_actors"] = [
-            # Administrators of an organisation have the number 1 for GitHub; a deploy key has none.
+            # GitHub gives administrators of an organisation the number 1; a deploy key has none.
             {"actor_type": kind, "actor_id": 1 if kind == "OrganizationAdmin" else number, "bypass_mode": mode}
             for kind, number, mode in target.actors
         ]
@@ -223,7 +225,7 @@ def body_of(wanted: Wanted, target: RulesetPresent) -> dict[str, Any]:
 
 
 def plan(wanted: Wanted, present: RulesetPresent) -> Plan:
-    """What differs, and the writes. Pure."""
+    """The differences, and the writes. Pure."""
     if not wanted.present:
         if present.number is None:
             return Plan()
@@ -256,7 +258,7 @@ def plan(wanted: Wanted, present: RulesetPresent) -> Plan:
 
 
 def warnings(target: RulesetPresent) -> tuple[str, ...]:
-    """What an audit says. Pure."""
+    """The warnings of an audit. Pure."""
     told = []
     if target.actors is None:
         told.append("Who may pass by this ruleset is unknown: GitHub hides it from this token.")

@@ -4,8 +4,8 @@
 
 """A secret of GitHub Actions: of a repository, of one of its environments, or of an organisation.
 
-GitHub never shows a value, only when it was last written. So whether a value is the wanted one can't be compared; who
-calls says when it is written: always, where there is none, or where what is there is older than a moment.
+GitHub never shows a value, only when it was last written. So the value can't be compared; the caller says when it is
+written: always, if there is none, or if the present one is older than a moment.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _ORGANISATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 
 @dataclass(frozen=True)
 class SecretPresent:
-    """What GitHub shows of a secret. updated: empty where there is none.
+    """A secret as GitHub shows it. updated: empty without a secret.
 
-    shadows: environments whose secret of that name is taken instead; None where the token may not look.
-    key_id, key: the public key to seal with, read only where a value is to be written.
+    shadows: environments whose secret of that name is taken instead; None if the token may not look.
+    key_id, key: the public key to seal with, read only before a value is written.
     """
 
     updated: str = ""
@@ -108,7 +108,7 @@ def checked(wanted: Wanted) -> Wanted:
     if not _NAME.match(name) or name.startswith("GITHUB_"):
         raise GitHubError(
             "bad_input",
-            f"{wanted.name!r} is no name of a secret",
+            f"{wanted.name!r} is not a name of a secret",
             ("name", "letters, digits and underscores, no digit first, and not beginning with GITHUB_"),
         )
     if bool(wanted.repository) == bool(wanted.organization) or (wanted.environment and not wanted.repository):
@@ -144,7 +144,7 @@ def checked(wanted: Wanted) -> Wanted:
 
 
 def written(wanted: Wanted, present: SecretPresent) -> bool:
-    """Whether the value is to be written. Pure."""
+    """True if the value is to be written. Pure."""
     if not present.updated:
         return True
     if wanted.update == "older":
@@ -153,7 +153,7 @@ def written(wanted: Wanted, present: SecretPresent) -> bool:
 
 
 def access(wanted: Wanted, present: SecretPresent) -> tuple[Change, ...]:
-    """What differs in who sees an organisation's secret. Pure."""
+    """Differences in who sees an organisation's secret. Pure."""
     if not wanted.organization:
         return ()
     changes = compared({"visibility": present.visibility}, {"visibility": wanted.visibility or None})

@@ -26,7 +26,7 @@ ADDRESSES = {
 }
 SETTINGS = (*ANALYSIS, *ADDRESSES)
 
-#: What needs what.
+#: Settings that need another one.
 NEEDS = {"push_protection": "secret_scanning", "dependabot_security_updates": "dependabot_alerts"}
 
 
@@ -55,7 +55,7 @@ def analysis(body: Mapping[str, Any]) -> dict[str, bool | None]:
 
 
 def contradiction(values: Mapping[str, bool]) -> str:
-    """What can't be wanted together; empty where nothing. Pure."""
+    """Settings that can't be wanted together; empty without any. Pure."""
     for one, other in NEEDS.items():
         if values.get(one) and values.get(other) is False:
             return f"{one} needs {other}, and {other} is to be off"
@@ -63,7 +63,7 @@ def contradiction(values: Mapping[str, bool]) -> str:
 
 
 def plan(wanted: Wanted, present: SecurityPresent) -> Plan:
-    """What differs, and the writes. Pure."""
+    """The differences, and the writes. Pure."""
     hidden = sorted(name for name in wanted.values if present.values.get(name) is None)
     if hidden:
         raise GitHubError(
@@ -103,7 +103,7 @@ class Security(State[SecurityPresent]):
 
     def read(self, github: GitHub) -> SecurityPresent:
         path = repository_path(self.wanted.repository)
-        # First: a 404 of the repository is no "off" of the alerts.
+        # First: a 404 of the repository does not mean that the alerts are off.
         values = analysis(github.get(path))
         values["dependabot_alerts"] = github.exists(f"{path}/{ADDRESSES['dependabot_alerts']}")
         fixes = github.find(f"{path}/{ADDRESSES['dependabot_security_updates']}")

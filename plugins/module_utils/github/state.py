@@ -24,7 +24,7 @@ Present = TypeVar("Present")
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is to differ. before and after are for people, without secrets; empty for "not set"."""
+    """One difference. before and after are for people, without secrets; empty for "not set"."""
 
     subject: str
     before: str
@@ -63,20 +63,20 @@ class State(ABC, Generic[Present]):
 
     @abstractmethod
     def plan(self, present: Present) -> Plan:
-        """What differs from what is wanted, and the writes. Pure. Raises GitHubError."""
+        """The differences from the wanted state, and the writes. Pure. Raises GitHubError."""
 
     def apply(self, github: GitHub, plan: Plan) -> None:
         for write in plan.writes:
             github.send(write.method, write.path, write.body)
 
     def left(self, before: Present, after: Present) -> Sequence[Change]:
-        """What still differs once it was made so. Pure."""
+        """The differences that are left after the writes. Pure."""
         return self.plan(after).changes
 
 
 @dataclass(frozen=True)
 class Brought(Generic[Present]):
-    """What came of it. after: as it was read back; in check mode what was there before."""
+    """The result of a change. after: as it was read back; in check mode the state before."""
 
     plan: Plan
     before: Present
@@ -91,7 +91,7 @@ class Brought(Generic[Present]):
 def bring(
     github: GitHub, state: State[Present], check_mode: bool = False, keep: Keep[Brought[Present]] = unrecorded
 ) -> Brought[Present]:
-    """Bring a setting to its state, and read it back: GitHub's "yes" is no proof. Raises GitHubError."""
+    """Bring a setting to its state, and read it back: GitHub's "yes" proves nothing. Raises GitHubError."""
     before = state.read(github)
     plan = state.plan(before)
     if check_mode or not plan.changes:
@@ -125,7 +125,7 @@ def _written(github: GitHub, state: State[Present], before: Present, plan: Plan)
         )
     raise GitHubError(
         "not_taken",
-        f"GitHub reported no error, and yet {state.what} is not as it was told to be: {still}",
+        f"GitHub reported no error, and yet {state.what} is not in the wanted state: {still}",
         ("the plan and the organisation's policies", "may forbid it silently; see its settings on the web"),
         touched=True,
     )
@@ -155,7 +155,7 @@ def shown(value: Any) -> str:
 
 
 def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What two records of the same keys differ in; of after, None is "as it is"."""
+    """Differences between two records of the same keys; in after, None is "as it is"."""
     return tuple(
         Change(key, shown(before.get(key)), shown(value))
         for key, value in after.items()
@@ -174,7 +174,7 @@ def diff(changes: Iterable[Change], header: str) -> dict[str, str]:
 
 
 def result(brought: Brought[Any], what: str) -> dict[str, Any]:
-    """What every module of a setting returns."""
+    """The result of every module of a setting."""
     plan = brought.plan
     return {
         "changed": brought.changed,

@@ -37,11 +37,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_run im
     run_of,
 )
 
-#: A dispatched run stands in the list within some seconds; then so many looks more, since a second one may follow.
+#: A dispatched run is in the list within some seconds; then so many looks more, since a second one may follow.
 LOOKS = 12
 LOOK_EVERY = 2.5
 SETTLE = 3
-#: Runs before the dispatch that are told from new ones: one page.
+#: Runs before the dispatch that are known as old ones: one page.
 RECENT = 100
 
 Tell = Callable[[str], None]
@@ -131,7 +131,7 @@ def start(
             if known_by == BY_ACTOR:
                 warnings += (
                     "GitHub did not say which run was started; it was taken for the only new one"
-                    f"{f' by {actor}' if actor else ''}, which is no proof.",
+                    f"{f' by {actor}' if actor else ''}, which is not certain.",
                 )
             return Started(run.run_id, run.url, known_by, commit, warnings)
     raise GitHubError(
@@ -151,7 +151,7 @@ def _refused(wanted: Dispatch, error: GitHubError) -> GitHubError:
     if error.status != 422:
         return error
     if "workflow_dispatch" in text:
-        way = ("on: workflow_dispatch:", f"must stand in {wanted.workflow}, on {wanted.ref} and on the default branch")
+        way = ("on: workflow_dispatch:", f"must be in {wanted.workflow}, on {wanted.ref} and on the default branch")
         return GitHubError("not_dispatchable", text, way, status=422)
     if "ref" in text.lower() and "found" in text.lower():
         return GitHubError("ref_missing", text, ("ref", "a branch or a tag"), status=422)
@@ -164,7 +164,7 @@ def _recent(github: GitHub, wanted: Dispatch) -> list[Run]:
 
 
 def _login(github: GitHub) -> str:
-    """Whose token it is; empty where it belongs to an app, which may not ask."""
+    """The user whose token it is; empty if it belongs to an app, which may not ask."""
     try:
         return str((github.find("/user") or {}).get("login") or "")
     except GitHubError as error:
@@ -234,8 +234,8 @@ def follow(
 ) -> Run:
     """Follow one run until it ended, whatever its end; `judged` says whether it was a good one.
 
-    tell: is called where its state changes. Raises GitHubError where time ran out, or a person must approve it first
-    and that is not waited for; the run itself goes on.
+    tell: called at each change of its state. Raises GitHubError if time ran out, or if a person must approve it first
+    and that is not waited for; the run itself continues.
     """
     clock, sleep = clock or time.monotonic, sleep or time.sleep
     ends = clock() + timeout
@@ -273,7 +273,7 @@ def _not_ended(code: str, run: Run, why: str) -> GitHubError:
     approve = (("approve it", run.url),) if run.status == "waiting" else ()
     return GitHubError(
         code,
-        f"the run {run.url or run.run_id} {run.state()}, {why}. It goes on without being followed",
+        f"the run {run.url or run.run_id} {run.state()}, {why}. It continues without being followed",
         *approve,
         (f"run_id={run.run_id}", "follows it again"),
         (f"gh run cancel {run.run_id} --repo {run.repository}", "ends it"),
@@ -299,7 +299,7 @@ def jobs_of(github: GitHub, run: Run) -> list[Job]:
 
 
 def logs_of(github: GitHub, run: Run, jobs: Iterable[Job]) -> dict[str, str]:
-    """The logs by the name of the job. A job that was skipped has none. They lie on a host that gets no token."""
+    """The logs by the name of the job. A skipped job has none. They are on a host that gets no token."""
     found: dict[str, str] = {}
     for job in jobs:
         if job.conclusion == "skipped":

@@ -16,9 +16,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.github.client import G
 from ansible_collections.ops.runbook.plugins.module_utils.github.module import repository_path
 from ansible_collections.ops.runbook.plugins.module_utils.github.workflow_log import output_of_commands
 
-#: What GitHub takes of one dispatch.
+#: Limits of GitHub for one dispatch.
 MOST_INPUTS = 25
-#: How a run was told to be the one that was started, from proof to likelihood.
+#: Ways in which the started run was recognised, from proof to likelihood.
 BY_ANSWER, BY_NONCE, BY_ACTOR = "answer", "nonce", "actor"
 
 #: Statuses of a run that has not begun, or can't go on by itself.
@@ -118,7 +118,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Found:
-    """Where a pattern was found. The line itself is not kept: it may hold what nobody masked."""
+    """The place of a found pattern. The line itself is not kept: it may hold a secret that nobody masked."""
 
     pattern: str
     job: str
@@ -127,7 +127,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What logs say. missing: required patterns without a line. forbidden: found ones that must not be there."""
+    """Evidence of logs. missing: required patterns without a line. forbidden: found ones that must not be there."""
 
     found: tuple[Found, ...] = ()
     missing: tuple[str, ...] = ()
@@ -207,7 +207,7 @@ def candidates(wanted: Dispatch, known: Iterable[int], actor: str, runs: Iterabl
 
 
 def chosen(wanted: Dispatch, mine: Sequence[Run], settled: bool) -> tuple[Run, str] | None:
-    """Which of the candidates it is, and how that is known; None for "not yet". Raises GitHubError for several."""
+    """The started run among the candidates, and how it is known; None for "not yet". Raises GitHubError for several."""
     if wanted.nonce:
         titled = [run for run in mine if wanted.nonce in run.title]
         if len(titled) == 1:
@@ -242,7 +242,7 @@ def patterns(texts: Iterable[str], name: str) -> list[re.Pattern[str]]:
 
 
 def evidence(logs: Mapping[str, str], required: Iterable[str], forbidden: Iterable[str] = ()) -> Evidence:
-    """What the output of the commands of jobs, by the name of the job, says.
+    """Evidence from the output of the commands of jobs, by the name of the job.
 
     The runner's echo of a script and the subjects of commits do not count as evidence. The patterns are regular
     expressions that a line is searched for; re.escape() makes one of a fixed text. Pure. Raises GitHubError for a

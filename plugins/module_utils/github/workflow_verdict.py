@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the latest run of a workflow is as it must be: of a commit, young enough, green, and with proof in its log.
+"""Judges the latest run of a workflow: of the right commit, young enough, green, and with proof in its log.
 
 A run that is not there, not finished or not readable is never green.
 """
@@ -34,7 +34,7 @@ class Demand:
     forbidden: tuple[str, ...] = ()
 
     def of(self) -> str:
-        """Which runs count, in words."""
+        """Runs that count, in words."""
         parts = [
             f"of {self.commit[:12]}" if self.commit else "",
             f"on {self.branch}" if self.branch else "",
@@ -76,7 +76,7 @@ class Verdict:
 
 
 def hours_since(created: str, now: float) -> float | None:
-    """The age of a moment as GitHub writes it; None where it is none. Pure."""
+    """The age of a moment as GitHub writes it; None for an invalid one. Pure."""
     try:
         moment = datetime.fromisoformat(created.replace("Z", "+00:00"))
     except ValueError:
@@ -120,7 +120,7 @@ def wait_for_run(
     """The latest run that counts, once it is there and has ended; earlier, as it is, where time is up."""
     query = {"head_sha": demand.commit, "branch": demand.branch, "event": demand.event}
     while True:
-        # The newest one stands first; a few more are read, since GitHub does not promise it.
+        # The newest one is first; a few more are read, since GitHub does not promise it.
         run = workflow_run.newest(github_workflow.runs_of(github, repository, demand.workflow, 10, **query))
         left = ends - clock()
         if run and (run.done or left <= 0):

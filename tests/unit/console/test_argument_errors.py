@@ -85,7 +85,7 @@ def test_a_template_is_not_shown_for_its_value() -> None:
     )
 
 
-def test_what_a_playbook_hands_on_is_called_as_the_inventory_has_it() -> None:
+def test_a_forwarded_option_has_its_name_in_the_inventory() -> None:
     messages = ArgumentSpecValidator(SPEC).validate({"shop_keep": ["a"]}).error_messages
     for template in ("{{ store_keep | default([]) }}", "{{ store_keep }}"):
         assert argument_errors.sentences(messages, SPEC, {"shop_keep": template}) == [
@@ -93,6 +93,6 @@ def test_what_a_playbook_hands_on_is_called_as_the_inventory_has_it() -> None:
         ]
 
 
-def test_what_is_of_no_type_is_said_as_it_is() -> None:
+def test_a_failure_without_a_type_is_shown_unchanged() -> None:
     message = "value of shop_state must be one of: on, off, got: <class 'str'>"
     assert argument_errors.sentences([message, message], {}, {}) == ["value of shop_state must be one of: on, off, got"]

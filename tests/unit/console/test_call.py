@@ -135,7 +135,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
 def test_no_procedure_is_green_over_a_wrong_call(tmp_path: Path, inventory: Path) -> None:
     """Each procedure with one of the calls, in turn: that all take the same way is shown by their plays."""
     calls = {name: list(CALLS)[place % len(CALLS)] for place, name in enumerate(PROCEDURES)}
-    # Its hosts are no input of the one that works on the controller alone.
+    # Its hosts are not an input of the one that works on the controller alone.
     alone = {name: ["-l", "web1"] for name, procedure in PROCEDURES.items() if not procedure.input("target")}
     runs = run_all(
         {
@@ -195,7 +195,7 @@ def test_settings_of_the_environment_are_options_too(tmp_path: Path, inventory: 
         assert code == REFUSED and "tags foo would leave out parts" in text
 
 
-def test_what_is_no_slip_is_let_through(tmp_path: Path, inventory: Path) -> None:
+def test_a_name_that_is_not_a_slip_passes(tmp_path: Path, inventory: Path) -> None:
     """Variables that the inventory defines, those of Ansible and AWX, and those that somebody named."""
     mine = tmp_path / "mine.yml"
     mine.write_text("acme_region: eu\noperation_extra_vars_allowed: ['acme_*']\n")
@@ -240,7 +240,7 @@ def test_a_slip_of_the_inventory_is_not_excused_by_itself(tmp_path: Path, invent
 
 
 @pytest.mark.parametrize("option", ["--syntax-check", "--list-hosts", "--list-tasks", "--list-tags"])
-def test_what_contacts_nobody_is_not_refused(option: str, tmp_path: Path, inventory: Path) -> None:
+def test_a_call_without_hosts_is_not_refused(option: str, tmp_path: Path, inventory: Path) -> None:
     names = [*ONE_EACH.values()]
     runs = run_all({name: [option, "-i", "localhost,", f"ops.runbook.{name}"] for name in names}, tmp_path)
     assert {code for code, _text in runs.values()} == {0}

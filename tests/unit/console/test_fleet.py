@@ -67,7 +67,7 @@ def test_sizes_of_batches(name: str) -> None:
 
 
 @pytest.mark.parametrize("batch", ["0", "-1", "abc", "1,,2", "0%", "101%", "1.5", "[1", [], [[1]], {"a": 1}, True])
-def test_what_is_no_size_is_refused(batch: object) -> None:
+def test_an_invalid_size_is_refused(batch: object) -> None:
     with pytest.raises(BatchInvalid, match="must be a number of hosts"):
         batch_sizes(batch)
 
@@ -376,7 +376,7 @@ STANDS: dict[str, tuple[dict[str, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", STANDS)
-def test_where_a_host_stands(name: str) -> None:
+def test_the_present_release_of_a_host_is_found(name: str) -> None:
     result, expected = STANDS[name]
     assert standing(result) == expected
 

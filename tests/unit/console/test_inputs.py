@@ -54,7 +54,7 @@ def test_no_procedure_takes_a_slip(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_what_a_procedure_takes_passes(name: str) -> None:
+def test_inputs_of_a_procedure_pass(name: str) -> None:
     taken = TAKEN[name]
     typed = [
         *(one.name for one in taken.procedure.inputs),
@@ -171,7 +171,7 @@ def test_a_slip_of_the_inventory_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, taken in TAKEN.items() if taken.procedure.guarded])
-def test_what_our_own_files_set_is_not_a_slip_of_the_inventory(name: str) -> None:
+def test_variables_of_our_own_files_are_not_a_slip_of_the_inventory(name: str) -> None:
     assert inputs.misspelt([*TAKEN[name].own, *TAKEN[name].options], TAKEN[name]) == []
     assert {"operation_planned", "operation_decision"} <= own_procedures.remembered(yaml.safe_load)
 
@@ -231,7 +231,7 @@ def test_the_value_of_a_secret_is_not_shown() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_said_in_one_plain_sentence(procedure: str, name: str, said: str) -> None:
+def test_a_missing_input_is_named_in_one_plain_sentence(procedure: str, name: str, said: str) -> None:
     assert name in [one.name for one in inputs.required(TAKEN[procedure])]
     assert inputs.not_given(name, TAKEN[procedure].spec(name)) == said
 
@@ -281,6 +281,6 @@ ACTORS = {
 
 
 @pytest.mark.parametrize("name", ACTORS)
-def test_who_runs_this(name: str) -> None:
+def test_the_person_and_the_job_are_found(name: str) -> None:
     environment, variables, expected = ACTORS[name]
     assert actor(environment, variables, "ada", "bastion") == expected

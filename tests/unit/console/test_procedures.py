@@ -71,7 +71,7 @@ def test_an_input_whose_default_is_worked_out_may_be_empty(name: str) -> None:
     assert [one.name for one in FOUND[name].inputs if one.computed and not one.empty_is_none] == []
 
 
-def test_what_the_inventory_has_to_say_is_no_input() -> None:
+def test_a_variable_of_the_inventory_is_not_an_input() -> None:
     assert FOUND["laravel_rollback"].inventory == ("laravel_service", "laravel_path")
     assert FOUND["laravel_rollback"].input("laravel_service") is None
 
@@ -87,7 +87,7 @@ def input_of(name: str, which: str) -> Input:
     return found
 
 
-def test_what_the_option_says_and_what_the_playbook_says_come_together() -> None:
+def test_texts_of_option_and_playbook_are_joined() -> None:
     to = input_of("laravel_rollback", "to")
     assert (to.type, to.default, to.option, to.required) == ("str", "previous", "laravel_to", False)
     assert to.description.startswith("previous is the newest good release")
@@ -156,7 +156,7 @@ def test_inputs_in_a_value(value: Any, expected: list[Given]) -> None:
             ["Two lines.", "For O(laravel_strategy=in_place) L(here,https://example.com)."],
             "Two lines. For laravel_strategy=in_place here.",
         ),
-        ("OV(x) is no markup", "OV(x) is no markup"),
+        ("OV(x) is not markup", "OV(x) is not markup"),
     ],
 )
 def test_a_description_loses_its_markup(text: Any, expected: str) -> None:

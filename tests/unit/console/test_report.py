@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person reads at 3 a.m.: which host, what, why, and what to type next."""
+"""The report of an operation at 3 a.m.: host, result, cause, and what to type next."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_an_input_is_shown_as_it_is_typed(way: str) -> None:
     assert f"    {TYPED[way]}  helps" in refusal_lines({"web1": result})
 
 
-def test_where_only_one_host_was_cut_off_the_way_on_is_that_host_alone() -> None:
+def test_only_the_interrupted_host_is_named_in_the_next_command() -> None:
     nothing = {
         "refusal": {
             "code": "nothing_interrupted",
@@ -419,7 +419,7 @@ def test_a_run_is_green_only_if_every_host_is() -> None:
     assert trouble_lines({"web1": closed(), "web2": {"outcome": "something new"}})
 
 
-def test_what_hosts_have_in_common_is_said_once() -> None:
+def test_common_facts_of_hosts_are_shown_once() -> None:
     lines = trouble_lines({"web1": closed("reverted"), "web2": untouched(), "web3": untouched()}, "x.laravel")
     assert lines == [
         "web1: reverted: status 500",
@@ -485,7 +485,7 @@ def test_the_plan_says_once_which_host_migrates_for_all() -> None:
     assert line not in text(plan_lines({"web1": planned(), "web2": planned()}, "first"))
 
 
-def test_what_concerns_all_hosts_is_refused_on_all() -> None:
+def test_a_refusal_about_all_hosts_is_shown_for_all() -> None:
     together: dict[str, Any] = {
         "code": "hosts_diverged",
         "text": "they differ",
@@ -527,7 +527,7 @@ def test_a_way_is_written_for_what_is_typed() -> None:
 
 
 @pytest.mark.parametrize("text", ["it is full. Nothing was changed.", "no release. Nothing was contacted."])
-def test_what_was_not_changed_is_said_once(text: str) -> None:
+def test_unchanged_things_are_named_once(text: str) -> None:
     said = refusal_lines({"web1": {"refusal": {"code": "x", "text": text, "ways": []}}})
     assert " ".join(said).count("Nothing was") == 1
     together = refusal_lines({"web1": {}}, {"code": "x", "text": text, "ways": []})
@@ -543,7 +543,7 @@ LEFT = {
 
 
 @pytest.mark.parametrize(("error", "says"), LEFT.values(), ids=LEFT)
-def test_what_a_way_back_left_in_the_database_is_what_is_there(error: str, says: list[str]) -> None:
+def test_the_report_names_migrations_that_the_way_back_left(error: str, says: list[str]) -> None:
     record = {"outcome": "reverted", "error": error, "migrations": {"run": ["one", "two"]}}
     said = notes({"web1": {"record": record}})
     assert len(said) == len(says) and all(text in line for text, line in zip(says, said)), said

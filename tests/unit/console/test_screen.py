@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is gathered of an operation while it runs, and how it looks in 80 columns, in 160 and in a log."""
+"""Facts of an operation gathered while it runs, and its look in 80 columns, in 160 and in a log."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ LONG = [
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120, 300])
 @pytest.mark.parametrize("ways", [LONG, LONG[1:2], LONG[:1], LONG[2:]])
-def test_what_is_to_be_typed_is_one_line_that_can_be_copied(width: int, ways: list[tuple[str, str]]) -> None:
+def test_a_command_is_one_line_that_can_be_copied(width: int, ways: list[tuple[str, str]]) -> None:
     refusal = {"code": "x", "text": "no", "ways": [{"input": way, "effect": effect} for way, effect in ways]}
     lines = [line.text for line in block("\n".join(report.refusal_lines({"web1": {"refusal": refusal}})), width)]
     for way, effect in ways:
@@ -145,7 +145,7 @@ def test_what_is_to_be_typed_is_one_line_that_can_be_copied(width: int, ways: li
     assert all(" ".join(effect.split()) in said for _, effect in ways) or width < 60
 
 
-def test_what_is_folded_continues_under_its_text() -> None:
+def test_a_folded_line_continues_under_its_text() -> None:
     assert folded(["steps     1. " + "word " * 6 + "end"], 30) == [
         "steps     1. word word word",
         "             word word word",
@@ -187,7 +187,7 @@ def test_the_plan_in_a_narrow_terminal() -> None:
     ]
 
 
-def test_what_differs_between_hosts_is_said_of_each() -> None:
+def test_differences_between_hosts_are_shown_for_each() -> None:
     found = text(plan_screen({"web1": planned(), "web2": planned(steps=[{"id": "x", "title": "nothing"}])}, 120))
     assert "on web1:" in found and "on web2:" in found
 
@@ -203,7 +203,7 @@ MIGRATIONS = {
 
 
 @pytest.mark.parametrize("word", MIGRATIONS)
-def test_what_becomes_of_the_database_is_one_word(word: str) -> None:
+def test_the_change_of_the_database_is_one_word(word: str) -> None:
     lines = plan_screen({"web1": planned(migrations=MIGRATIONS[word])}, 160)
     assert f"  {word}  " in lines[1].text + "  "
 

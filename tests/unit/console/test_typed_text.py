@@ -66,7 +66,7 @@ WAYS: list[Callable[[dict[str, str], Path], list[str]]] = [plain, by_file, by_co
 
 
 def said_by(jobs: dict[str, list[str]], folder: Path) -> dict[str, str]:
-    """What each of the runs said, by its name."""
+    """The text of each of the runs, by its name."""
     return {name: text for name, (_code, text) in run_all(jobs, folder).items()}
 
 
@@ -84,7 +84,7 @@ def touching(folder: Path, name: str) -> str:
 
 
 def free(one: procedures.Input) -> bool:
-    """Whether an input takes any text; of the others a text like this one is refused before a host is contacted."""
+    """True if an input takes any text; of the others a text like this one is refused before a host is contacted."""
     return one.type in ("str", "path", "raw") and not one.choices and one.name not in ("target", "batch")
 
 

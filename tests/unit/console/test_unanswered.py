@@ -57,7 +57,7 @@ def test_a_python_that_is_too_old_or_missing_is_refused_with_what_to_do(result: 
 
 
 @pytest.mark.parametrize("result", OTHERS.values(), ids=OTHERS)
-def test_what_is_about_the_procedure_stays_as_it_is(result: dict[str, Any]) -> None:
+def test_a_message_about_the_procedure_stays_unchanged(result: dict[str, Any]) -> None:
     assert understood(result) == result
 
 

@@ -65,7 +65,7 @@ def test_a_body_that_nobody_else_sends_is_refused(method: str, path: str, body: 
 
 
 def test_each_row_has_a_write_and_says_who_else_sends_it() -> None:
-    """A row without a route of the stand-in is of a request that nobody sends."""
+    """A row without a route of the fake is of a request that nobody sends."""
     for row in github_bodies.BODIES:
         parts = re.sub(r"\[\^/\]\+|\\d\+", "1", row.path.replace("/repos/[^/]+/[^/]+", REPO_PATH))
         options = re.sub(r"\(\?:(.*)\)", r"\1", parts).split("|")
@@ -76,7 +76,7 @@ def test_each_row_has_a_write_and_says_who_else_sends_it() -> None:
 
 
 def test_every_write_with_a_body_goes_to_the_stand_in() -> None:
-    """The modules write through one client; the stand-in refuses a body without a row, so a test of each sees it."""
+    """The modules write through one client; the fake refuses a body without a row, so a test of each sees it."""
     found = [
         path.stem
         for path in sorted(ROOT.glob("plugins/module_utils/github/*.py"))

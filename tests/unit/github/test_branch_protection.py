@@ -52,7 +52,7 @@ def test_a_branch_is_protected_and_then_left_alone(hub: FakeGitHub, run: Run) ->
     assert len(hub.writes()) == count
 
 
-def test_what_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
+def test_a_setting_that_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
     run(MODULE, **WHOLE)
     kept = hub.protection["main"]
     kept["required_status_checks"]["checks"][0]["app_id"] = 15368
@@ -92,7 +92,7 @@ def test_parts_are_taken_away(hub: FakeGitHub, run: Run) -> None:
     assert not run(MODULE, branch="main", state="absent")["changed"]
 
 
-def test_what_administrators_may_is_said(hub: FakeGitHub, run: Run) -> None:
+def test_rights_of_administrators_are_shown(hub: FakeGitHub, run: Run) -> None:
     assert "Administrators" in str(run(MODULE, branch="main", allow_deletions=False)["warnings"])
     assert "warnings" not in run(MODULE, branch="main", enforce_admins=True)
 
@@ -118,7 +118,7 @@ def test_bad_input_changes_nothing(hub: FakeGitHub, run: Run, options: dict[str,
 @pytest.mark.parametrize(
     ("kind", "code"), [("refuse", "uncertain"), ("drop", "uncertain"), ("ignore", "not_taken"), ("lose", "")]
 )
-def test_what_was_not_taken_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
+def test_a_setting_that_github_did_not_take_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
     hub.faults = [("PUT", "protection", kind)]
     found = run(MODULE, failing=bool(code), branch="main", enforce_admins=True)
     assert found.get("code", "") == code
@@ -155,7 +155,7 @@ def some(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(VALUES)
-def test_what_nobody_names_is_no_change(values: dict[str, Any]) -> None:
+def test_an_unnamed_setting_is_not_a_change(values: dict[str, Any]) -> None:
     found = plan(Wanted("a/b", "main"), ProtectionPresent(True, values))
     assert found.changes == () and found.writes == ()
 

@@ -183,7 +183,7 @@ def test_an_error_names_the_permission_and_hides_the_token(hub: FakeGitHub) -> N
         ),
     ],
 )
-def test_what_a_token_needs(headers: dict[str, str], expected: str) -> None:
+def test_missing_permissions_of_a_token_are_named(headers: dict[str, str], expected: str) -> None:
     assert permission(headers) == expected
 
 
@@ -341,7 +341,7 @@ def test_hosts_that_get_the_token(one: str, other: str, same: bool) -> None:
         (None, ""),
     ],
 )
-def test_what_an_error_says(body: Any, expected: str) -> None:
+def test_an_error_names_its_cause(body: Any, expected: str) -> None:
     assert complaint(body) == expected
 
 
@@ -359,7 +359,7 @@ def test_a_name_stays_one_part_of_a_path(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "shop", "a/b/c", "../x", "a/..", "a b/c", "a/b?x", "https://github.com/a/b"])
-def test_what_is_no_repository_is_refused(name: str) -> None:
+def test_an_invalid_repository_is_refused(name: str) -> None:
     with pytest.raises(GitHubError, match="is not the name of a repository"):
         repository_path(name)
 
@@ -372,12 +372,12 @@ def test_what_is_no_repository_is_refused(name: str) -> None:
         (None, {"GH_TOKEN": "y"}, "y"),
     ],
 )
-def test_where_the_token_is_from(given_token: str | None, environ: dict[str, str], expected: str) -> None:
+def test_the_source_of_the_token_is_known(given_token: str | None, environ: dict[str, str], expected: str) -> None:
     assert token({"token": given_token}, environ) == expected
 
 
 @pytest.mark.parametrize("value", ["", None, "abc\n", "a b", "aé"])
-def test_what_is_no_token_is_refused_without_showing_it(value: str | None) -> None:
+def test_an_invalid_token_is_refused_without_showing_it(value: str | None) -> None:
     with pytest.raises(GitHubError) as caught:
         token({"token": value}, {})
     assert not value or value not in str(caught.value)

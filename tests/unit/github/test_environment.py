@@ -51,7 +51,7 @@ def test_an_environment_is_made_and_then_left_alone(hub: FakeGitHub, run: Run) -
     assert len(hub.writes()) == count
 
 
-def test_what_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
+def test_a_setting_that_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
     run("github_environment", **WHOLE)
     before = run("github_environment", name="production")["environment"]
     changed = run("github_environment", name="production", wait_timer=30)
@@ -114,7 +114,7 @@ def test_bad_input_changes_nothing(hub: FakeGitHub, run: Run, options: dict[str,
 @pytest.mark.parametrize(
     ("kind", "code"), [("refuse", "uncertain"), ("drop", "uncertain"), ("ignore", "not_taken"), ("lose", "")]
 )
-def test_what_was_not_taken_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
+def test_a_setting_that_github_did_not_take_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
     hub.faults = [("PUT", "environments", kind)]
     found = run("github_environment", failing=bool(code), name="e", wait_timer=5)
     assert found.get("code", "") == code
@@ -167,7 +167,7 @@ WANTED = st.builds(
 
 
 @given(presents())
-def test_what_nobody_names_is_no_change(present: EnvironmentPresent) -> None:
+def test_an_unnamed_setting_is_not_a_change(present: EnvironmentPresent) -> None:
     found = plan(Wanted("a/b", "e"), present)
     assert found.changes == () and found.writes == ()
 
@@ -200,5 +200,5 @@ def test_a_plan_leads_to_what_is_wanted_and_then_to_nothing(present: Environment
         (EnvironmentPresent(True, policy="selected"), "No branch may deploy"),
     ],
 )
-def test_what_an_audit_says(state: EnvironmentPresent, word: str) -> None:
+def test_an_audit_reports_each_setting(state: EnvironmentPresent, word: str) -> None:
     assert any(word in line for line in warnings(state))

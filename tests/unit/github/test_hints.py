@@ -250,7 +250,7 @@ class Refusing:
         pass
 
 
-def test_what_single_sign_on_hides_is_not_taken_for_missing() -> None:
+def test_a_repository_hidden_by_single_sign_on_is_not_taken_for_missing() -> None:
     hidden = GitHub(
         Refusing(404, {"X-GitHub-SSO": f"required; url={SSO}"}, {"message": "Not Found"}), "https://api.github.com", "t"
     )

@@ -56,7 +56,7 @@ def play(
 
 
 def text(done: subprocess.CompletedProcess[str]) -> str:
-    """What was printed, without the ends of its lines."""
+    """The printed text, without the ends of its lines."""
     return " ".join(done.stdout.split())
 
 
@@ -174,7 +174,7 @@ def test_the_weekly_look_at_security(hub: FakeGitHub, tmp_path: Path) -> None:
     done = play(hub, "security_audit.yml", "-e", "rerun=true", "-e", "github_interval=0.01")
     assert done.returncode == 0 and "no advisory" in done.stdout, done.stdout
     assert len(hub.runs) == 1
-    # An empty folder has nothing to audit, which is no proof.
+    # An empty folder has nothing to audit, which proves nothing.
     done = play(hub, "security_audit.yml", path=str(tmp_path))
     assert done.returncode != 0 and "none of the lock files" in done.stdout
     hub.alerts = False

@@ -109,6 +109,8 @@ def test_reviewers_that_are_there_will_do(hub: FakeGitHub, run: Run) -> None:
 
 
 @pytest.mark.parametrize(("fail_on", "failing"), [([], []), (["difference"], ["difference"]), (["secret"], ["secret"])])
-def test_what_an_audit_fails_for(hub: FakeGitHub, run: Run, fail_on: list[str], failing: list[str]) -> None:
+def test_an_audit_fails_for_the_named_findings(
+    hub: FakeGitHub, run: Run, fail_on: list[str], failing: list[str]
+) -> None:
     found = run(MODULE, check=True, **WHOLE)
     assert report.protection_verdict({"x": found}, fail_on)["failing"] == failing

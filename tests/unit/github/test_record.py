@@ -79,7 +79,7 @@ def test_no_record_has_a_secret(hub: FakeGitHub, run: Run, tmp_path: Path) -> No
     assert folder(tmp_path).stat().st_mode & 0o777 == 0o700
 
 
-def test_what_was_refused_is_recorded_as_such(hub: FakeGitHub, run: Run, tmp_path: Path) -> None:
+def test_a_refusal_is_recorded_as_one(hub: FakeGitHub, run: Run, tmp_path: Path) -> None:
     hub.denied["PUT"] = "administration=write"
     found = run("github_branch_protection", record_dir=str(tmp_path), failing=True, **BRANCH)
     assert found["code"] == "forbidden" and "Nothing was changed" in found["msg"]
@@ -125,7 +125,7 @@ def test_two_do_not_change_one_repository_at_once(hub: FakeGitHub, run: Run, tmp
     assert run("github_branch_protection", record_dir=str(tmp_path), **BRANCH)["changed"]
 
 
-def test_what_can_not_be_recorded_is_not_done(hub: FakeGitHub, run: Run, tmp_path: Path) -> None:
+def test_a_change_that_can_not_be_recorded_is_not_made(hub: FakeGitHub, run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     found = run("github_branch_protection", record_dir=str(tmp_path / "file"), failing=True, **BRANCH)
     assert found["code"] == "state_dir_not_writable" and hub.writes() == []

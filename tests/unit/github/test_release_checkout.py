@@ -60,7 +60,7 @@ def test_neither_is_another_branch_or_none(path: Path) -> None:
     assert "on no branch" in look(path)[0]
 
 
-def test_what_is_no_checkout_of_its_own_is_told(path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_folder_inside_another_checkout_is_refused(path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     (path / "inside").mkdir()
     for folder in (path / "inside", tmp_path_factory.mktemp("elsewhere")):
         with pytest.raises(CheckoutProblem):

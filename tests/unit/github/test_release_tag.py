@@ -70,7 +70,7 @@ def test_an_older_commit_of_the_branch_is_tagged(hub: FakeGitHub, run: Run) -> N
         ({"token": "some-other-token"}, "bad_token"),
     ],
 )
-def test_what_must_not_be_tagged_is_not(hub: FakeGitHub, run: Run, options: dict[str, Any], code: str) -> None:
+def test_a_commit_that_must_not_be_tagged_is_not(hub: FakeGitHub, run: Run, options: dict[str, Any], code: str) -> None:
     hub.refs["tags/v1.0.0"] = {"sha": OLD, "type": "commit"}
     hub.burned = {"tags/v0.9.0"}
     before = dict(hub.refs)
@@ -88,7 +88,7 @@ def test_a_lost_answer_is_read_back_and_nothing_is_repeated(hub: FakeGitHub, run
 
 
 @pytest.mark.parametrize(("kind", "code"), [("refuse", "uncertain"), ("drop", "uncertain"), ("ignore", "not_taken")])
-def test_what_was_not_taken_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
+def test_a_setting_that_github_did_not_take_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
     hub.faults = [("POST", "git/refs", kind)]
     assert run(MODULE, failing=True, tag="v1.4.0")["code"] == code
     assert len(hub.writes()) == 1 and hub.refs == {}
@@ -122,7 +122,7 @@ def test_what_was_not_taken_is_seen(hub: FakeGitHub, run: Run, kind: str, code: 
         ([check("a")], None, (), ("this token may not see commit statuses",)),
     ],
 )
-def test_what_is_green(
+def test_green_checks_are_recognised(
     runs: list[dict[str, Any]],
     statuses: list[dict[str, Any]] | None,
     required: tuple[str, ...],

@@ -50,7 +50,7 @@ def test_a_ruleset_is_made_and_then_left_alone(hub: FakeGitHub, run: Run, option
     assert hub.rulesets == {}
 
 
-def test_what_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
+def test_a_setting_that_is_not_named_stays(hub: FakeGitHub, run: Run) -> None:
     before = run(MODULE, **TAGS)["ruleset"]
     changed = run(MODULE, name="releases", target="tag", exclude=["v0*"])
     assert [one["subject"] for one in changed["changes"]] == ["exclude"]
@@ -85,7 +85,7 @@ def test_a_ruleset_of_the_organisation_is_not_taken_for_ours(hub: FakeGitHub, ru
     assert run(MODULE, failing=True, name="reviewed")["code"] == "bad_input"
 
 
-def test_who_passes_by_may_be_hidden(hub: FakeGitHub, run: Run) -> None:
+def test_bypass_actors_may_be_hidden(hub: FakeGitHub, run: Run) -> None:
     run(MODULE, **TAGS)
     hub.hide_bypass = True
     assert run(MODULE, failing=True, **TAGS)["code"] == "hidden"
@@ -104,7 +104,7 @@ def test_a_ruleset_is_never_made_twice(hub: FakeGitHub, run: Run, kind: str) -> 
 
 
 @pytest.mark.parametrize(("kind", "code"), [("refuse", "uncertain"), ("drop", "uncertain"), ("ignore", "not_taken")])
-def test_what_was_not_taken_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
+def test_a_setting_that_github_did_not_take_is_seen(hub: FakeGitHub, run: Run, kind: str, code: str) -> None:
     hub.faults = [("POST", "rulesets", kind)]
     assert run(MODULE, failing=True, **TAGS)["code"] == code
     assert len(hub.writes()) == 1 and hub.rulesets == {}
@@ -155,7 +155,7 @@ def test_a_short_pattern(target: str, name: str, expected: str) -> None:
         (None, None, True),
     ],
 )
-def test_what_covers_a_wanted_parameter(there: Any, wanted: Any, expected: bool) -> None:
+def test_a_parameter_that_covers_the_wanted_one_is_enough(there: Any, wanted: Any, expected: bool) -> None:
     assert covers(there, wanted) is expected
 
 
@@ -189,7 +189,7 @@ WANTED = st.builds(
 
 
 @given(PRESENT)
-def test_what_nobody_names_is_no_change(present: RulesetPresent) -> None:
+def test_an_unnamed_setting_is_not_a_change(present: RulesetPresent) -> None:
     assert plan(Wanted("a/b", "r"), present).writes == ()
 
 

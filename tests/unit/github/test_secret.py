@@ -65,7 +65,7 @@ def test_an_environment_that_shadows_is_said(hub: FakeGitHub, run: Run) -> None:
     assert run("github_secret", name="KEY", value=VALUE)["shadowed_by"] is None
 
 
-def test_who_sees_a_secret_of_an_organisation(hub: FakeGitHub, run: Run) -> None:
+def test_the_visibility_of_an_organisations_secret_is_set(hub: FakeGitHub, run: Run) -> None:
     options = {"repository": None, "organization": "example", "name": "KEY", "value": VALUE}
     run("github_secret", **options, visibility="selected", selected_repositories=["shop", "example/site"])
     assert hub.secrets["org"]["KEY"]["ids"] == [101, 102]

@@ -1,4 +1,4 @@
-"""Security settings: what needs what, and a "yes" of GitHub that was none."""
+"""Security settings: those that need another, and a wrong "yes" of GitHub."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_all_is_switched_on_and_then_left_alone(hub: FakeGitHub, run: Run) -> No
     assert len(hub.writes()) == count == 3
 
 
-def test_what_is_needed_comes_along(hub: FakeGitHub, run: Run) -> None:
+def test_required_settings_are_switched_on_too(hub: FakeGitHub, run: Run) -> None:
     found = run(MODULE, push_protection=True, dependabot_security_updates=True)
     assert found["security"] == ALL
     found = run(MODULE, secret_scanning=False, dependabot_alerts=False)
@@ -45,7 +45,7 @@ def test_a_yes_that_was_none_is_an_error(hub: FakeGitHub, run: Run) -> None:
     assert found["code"] == "not_taken" and "secret_scanning: no -> yes" in found["msg"]
 
 
-def test_what_github_hides_is_not_taken_for_off(hub: FakeGitHub, run: Run) -> None:
+def test_a_hidden_setting_is_not_taken_for_off(hub: FakeGitHub, run: Run) -> None:
     hub.security = None  # type: ignore[assignment]
     found = run(MODULE, failing=True, secret_scanning=True)
     assert found["code"] == "hidden" and "administration=write" in found["msg"]

@@ -78,7 +78,7 @@ def other_run(hub: FakeGitHub, actor: str = "deployer", ref: str = "main", event
 def test_runs_of_others_are_not_taken_for_it(
     hub: FakeGitHub, run: Run, details: bool, titled: bool, unseen: int
 ) -> None:
-    """What is there before, and what others start in the same moment."""
+    """Earlier runs, and those that others start in the same moment."""
     hub.run_details = details
     hub.workflows["deploy.yml"]["run-name"] = "Deploy {nonce}" if titled else "Deploy"
     older = other_run(hub)
@@ -199,7 +199,7 @@ def test_time_runs_out(hub: FakeGitHub, run: Run, status: str, code: str, said: 
     hub.on_dispatch = ends("success", *[(status, None)] * 5)
     found = run(MODULE, failing=True, **DEPLOY, wait_timeout=0)
     assert found["code"] == code and said in found["msg"]
-    assert "goes on without being followed" in found["msg"]
+    assert "continues without being followed" in found["msg"]
 
 
 def test_a_second_attempt_is_not_the_run_that_was_followed(hub: FakeGitHub, run: Run) -> None:
@@ -245,7 +245,9 @@ def test_a_second_attempt_is_not_the_run_that_was_followed(hub: FakeGitHub, run:
         ({"token": "some-other-token"}, "bad_token"),
     ],
 )
-def test_what_can_not_be_started_is_not(hub: FakeGitHub, run: Run, options: dict[str, Any], code: str) -> None:
+def test_a_workflow_that_can_not_be_started_is_refused(
+    hub: FakeGitHub, run: Run, options: dict[str, Any], code: str
+) -> None:
     hub.workflows |= {"old.yml": {"id": 8, "state": "disabled_manually"}, "ci.yml": {"id": 9, "on": ["push"]}}
     found = run(MODULE, failing=True, **{**DEPLOY, **options})
     assert found["code"] == code, found["msg"]

@@ -51,7 +51,7 @@ def test_the_echo_of_a_script_does_not_prove_that_it_ran() -> None:
 
 
 @pytest.mark.parametrize("version", RAN)
-def test_what_the_commands_print_proves_it(version: str) -> None:
+def test_only_the_output_of_commands_is_proof(version: str) -> None:
     found = evidence({"deploy": stamped(NEVER_RAN + RAN[version])}, REQUIRED, FORBIDDEN)
     assert found.good, found
 
