@@ -185,9 +185,6 @@ SPEAKING = sorted(
 NOT_YET_PLAIN = (
     "plugins/module_utils/compose",
     "plugins/module_utils/dokku",
-    "plugins/module_utils/guard",
-    "plugins/module_utils/laravel",
-    "plugins/module_utils/ssh_keys",
     "tests",
 )
 

@@ -34,9 +34,10 @@ class Orders:
 class Work:
     """The work of a system in an operation, given its plan.
 
-    executor: what does one step. verify: looks at what was left behind, after going in a direction; returns ok,
-    reason, about (see blame) and whatever else is worth keeping. before: looks at the same just before the first
-    change, so that verify can tell what was so already; verify finds its answer in the plan, under `just_before`.
+    executor: does one step. verify: looks at the state after going in a direction; returns ok, reason, about (see
+    blame)
+    and further facts for the record. before: looks at the same just before the first change, so that verify can pass
+    over older problems; verify finds its answer in the plan, under `just_before`.
     trees: the folders whose files the steps write without syncing them.
     """
 
@@ -47,7 +48,7 @@ class Work:
 
 
 def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
-    """Do what remains, verify it, go back where that is asked for, and close.
+    """Do the remaining steps, verify the result, go back if that is asked for, and close.
 
     Returns changed, healthy (the result was verified, and is the one that was wanted), reverted, error, verified
     (the last verification) and closed (outcome, error, settled, record) or None. Raises Refused when the lease is lost.

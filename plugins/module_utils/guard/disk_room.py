@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a disk has room for what is about to be made."""
+"""Checks that a disk has room for the files that are about to be made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Room:
 
 
 def room_in(folder: str, size: int, files: int, reserve: int) -> Room:
-    """What is free on the disk of a folder, or of the nearest folder above it that exists."""
+    """The free space on the disk of a folder, or of the nearest folder above it that exists."""
     there = folder
     while not os.path.exists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)

@@ -80,7 +80,7 @@ class Guard:
         return lease_file.parse(durable_file.read_state(self.path("lease.json")))
 
     def progress(self) -> Progress | None:
-        """What the journal says. Raises Refused where it can't be read."""
+        """The progress in the journal. Raises Refused if it can't be read."""
         path = self.path("journal.jsonl")
         try:
             return journal.fold(journal.parse(durable_file.read_state(path)))
@@ -96,7 +96,7 @@ class Guard:
         return self._book
 
     def recorded(self, operation: str) -> dict[str, Any] | None:
-        """The ledger's record of an operation; None while it has none."""
+        """The ledger's record of an operation; None without one."""
         return self.ledger().find(ledger_keys.RECORD, operation)
 
     def standing(self) -> str:
@@ -109,7 +109,7 @@ class Guard:
         return lease_file.standing(lease, running, gone or ended, self._clock())
 
     def look(self, request: Request) -> Opening:
-        """What opening would do, changing nothing: this is what check mode shows."""
+        """The result of opening, without changing anything: check mode shows it."""
         with state_trouble.told(self.state_dir):
             return self._look(request)
 
@@ -241,7 +241,7 @@ class Guard:
         events = [header]
         if continued is not None:
             header["continues"] = continued.operation
-            # What is finished is the operation that was begun, whatever playbook finishes it.
+            # The operation that was begun is finished, whatever playbook finishes it.
             header["procedure"] = continued.opened["procedure"]
             events.append({"event": "plan", "plan": continued.plan})
             events.append(journal.carry(continued, direction or FORWARD))
@@ -297,7 +297,7 @@ class Guard:
     def write(self, event: dict[str, Any]) -> None:
         """Journal an event durably."""
         path = self.path("journal.jsonl")
-        # What a power cut left of a last line must not swallow this one.
+        # The rest of a line after a power cut must not swallow this one.
         present = durable_file.read_state(path)
         torn = bool(present) and not present.endswith(b"\n")
         line = durable_file.encode({**event, "at": self._clock().text})
@@ -328,8 +328,8 @@ class Guard:
 
         The kernel lock is kept until leave(), close() or the end of the process: a controller that lost its
         connection asks for the way back meanwhile, and must not come between two phases of a living process.
-        cause: why a host that is well goes back; where it is not, its own journal says why.
-        closes: this process goes on to the close, so that its death ends the lease also between two phases.
+        cause: why a healthy host goes back; the journal of an unhealthy one says why.
+        closes: this process closes too, so that its death ends the lease also between two phases.
         """
         if not os.path.isdir(self.state_dir):
             raise Refused(Refusal("not_open", f"operation {operation} is not open: {self.state_dir} is missing"))
@@ -374,9 +374,9 @@ class Guard:
         only: Collection[str] | None = None,
         trees: Collection[str] = (),
     ) -> dict[str, float]:
-        """Do what remains in a direction. Each step is journalled, then acted, then journalled as done.
+        """Do the remaining steps in a direction. Each is journalled, then done, then journalled as done.
 
-        only: stop before the first step that is none of these. trees: the folders that steps write to, synced before a
+        only: stop before the first step outside of these. trees: the folders that steps write to, synced before a
         step counts as done. Returns seconds by step id.
         Raises StepFailed, or Refused when the lease is lost between two steps.
         """

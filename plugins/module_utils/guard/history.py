@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the state folder of a service says: its records, its releases, who operates it, what was left unfinished."""
+"""The state folder of a service: its records, its releases, its operator, its unfinished operation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StateUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which part of a ledger is shown.
+    """The part of a ledger that is shown.
 
     limit: how many records, the newest; 0 means all. releases: how many releases; None means as many as records.
     procedure and outcome: of the records; empty means any. also: keys of older records that are shown too, see
@@ -55,7 +55,7 @@ class Wanted:
     verify: bool = False
 
 
-#: What a status looks at: the last operations, and the last maintenance and the last hotfix, however long ago.
+#: Records that a status reads: the last operations, and the last maintenance and the last hotfix, however long ago.
 LATELY = Wanted(
     limit=20,
     also=(
@@ -68,7 +68,7 @@ LATELY = Wanted(
 
 
 def of(guard: Guard, subject: Subject) -> dict[str, Any]:
-    """What a status needs of a state folder. Raises StateUnreadable, also where it is the folder of another subject."""
+    """The facts of a state folder for a status. Raises StateUnreadable, also if it is the folder of another subject."""
     try:
         other = state_owner.refusal(guard.path(state_owner.NAME), subject)
     except OSError as error:
@@ -79,7 +79,7 @@ def of(guard: Guard, subject: Subject) -> dict[str, Any]:
 
 
 def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B008 (it is frozen)
-    """What the state folder says, changing nothing. Raises StateUnreadable.
+    """The facts of the state folder, without changing anything. Raises StateUnreadable.
 
     Keys: exists, subject (of whom the records are), records (oldest first), total, chain, lease, interrupted, releases,
     current, never, previous, and left_out: how many records, releases and releases that never were good are not shown
@@ -241,5 +241,5 @@ def interrupted(progress: Progress | None, standing: str) -> dict[str, Any] | No
 
 
 def fits(record: Mapping[str, Any], procedure: str = "", outcome: str = "") -> bool:
-    """Whether a record is of a procedure and an outcome; an empty name is any."""
+    """True if a record is of a procedure and an outcome; an empty name is any."""
     return (not procedure or record.get("procedure") == procedure) and (not outcome or record.get("outcome") == outcome)

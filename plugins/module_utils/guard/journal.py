@@ -96,7 +96,7 @@ class Progress:
 
     @property
     def afterwards(self) -> list[Step]:
-        """What follows a good verification and is not done yet; its failure concerns nothing before it."""
+        """Steps that follow a good verification and are not done yet; their failure concerns nothing before them."""
         return [
             step
             for step in (step_from(raw) for raw in (self.plan or {}).get("afterwards", []))
@@ -105,7 +105,7 @@ class Progress:
 
     @property
     def touched(self) -> bool:
-        """Whether anything on the host may differ from before."""
+        """True if anything on the host may differ from before."""
         return bool(self.ever_begun)
 
     @property
@@ -170,7 +170,7 @@ _WITHIN_A_PHASE = ("begin", "done", "failed", "after_done")
 
 
 def _is_torn(line: bytes) -> bool:
-    """Whether a line is the beginning of an event, or the zeros that a file system leaves for what was not written."""
+    """True if a line is the beginning of an event, or the zeros that a file system leaves for what was not written."""
     if not line.strip(b"\0"):
         return True
     inside, depth, escaped = False, 0, False
@@ -187,7 +187,7 @@ def _is_torn(line: bytes) -> bool:
 
 
 def fold(events: Iterable[dict[str, Any]]) -> Progress | None:
-    """Progress from events; None where there are none. Raises JournalDamaged for those that no operation writes."""
+    """Progress from events; None without events. Raises JournalDamaged for events that no operation writes."""
     try:
         progress = _fold(events)
         if progress is not None:
@@ -264,7 +264,7 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
                 progress.cause = _why_back(progress) or str(event.get("cause", ""))
                 verified = progress.verified or {}
                 progress.failed_health = [] if verified.get("ok") else list(verified.get("health") or [])
-            # What was verified before the turn says nothing about what stands after it.
+            # A verification before the turn says nothing about the state after it.
             progress.direction, progress.verified = event["direction"], None
             if progress.direction == FORWARD:
                 progress.undone = {}
@@ -314,13 +314,13 @@ def _why_back(progress: Progress) -> str:
 
 
 def _left_by_cut(progress: Progress, cut: str) -> str:
-    """What a step that was cut off may have left, as a sentence of its own; empty where it leaves nothing."""
+    """Leftovers of a step that was cut off, as a sentence of their own; empty if it leaves nothing."""
     step = next((step for step in (*progress.steps, *progress.undo) if step.id == cut), None)
     return f". {step.data['cut']}" if step is not None and step.data.get("cut") else ""
 
 
 def about(progress: Progress) -> str:
-    """What an operation that did not come to a good end failed for: the release, the surroundings, or a cut."""
+    """The cause of an operation's bad end: the release, the surroundings, or a cut."""
     if progress.direction == BACK:
         return progress.cause_about
     if progress.failed:
@@ -350,7 +350,7 @@ def carry(progress: Progress, direction: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be done about an operation that has no end.
+    """The ways out of an operation that has no end.
 
     kind: untouched, finished, resumable, undoable or unclear. ways: the allowed values of
     `interrupted`, best first. text: one sentence for a person.
@@ -393,7 +393,7 @@ def _judge(progress: Progress) -> Verdict:
     where = f"it stopped in step '{cut}'" if cut else "it stopped between two steps"
     count = f"{len(progress.done)} of {total} steps were done"
     if progress.direction == BACK:
-        # What keeps it from going either way may be what a person has repaired by hand since, who says so by accept.
+        # A person may have repaired the obstacle by hand since, and says so by accept.
         return Verdict("undoable", ("undo", "resume", "accept"), f"{where} on its way back{_because(progress)}")
     step = next((step for step in progress.steps if step.id == cut), None)
     if step is not None and not step.repeatable and progress.begun:

@@ -71,7 +71,7 @@ class Answers:
         raise NotImplementedError
 
     def find(self, kind: str, name: str) -> dict[str, Any] | None:
-        """The record of a key; None where there is none. See ledger_keys."""
+        """The record of a key; None without one. See ledger_keys."""
         place = self.place(kind, name)
         return None if place is None else self.record_at(place)
 
@@ -155,7 +155,7 @@ def digest(line: bytes) -> str:
 
 @dataclass(frozen=True)
 class Chain:
-    """What the lines of a ledger say of each other; the fields are those of Ledger. count: of the records."""
+    """Consistency of the lines of a ledger; the fields are those of Ledger. count: of the records."""
 
     count: int
     head: str
@@ -246,7 +246,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def wrong_field(record: dict[str, Any]) -> str:
-    """The first field of a record that is of another type than operations write; empty where there is none."""
+    """The first field of a record that has another type than operations write; empty if all are right."""
     for name, wanted in _TYPES.items():
         value = record.get(name)
         if value is not None and not isinstance(value, wanted):

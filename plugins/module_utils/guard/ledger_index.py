@@ -39,7 +39,7 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """What shows that a file was changed: any write sets the times, and a copy has a number of its own."""
+    """Identity of a file: any write sets the times, and a copy has a number of its own."""
 
     inode: int
     size: int
@@ -97,7 +97,7 @@ class Index:
         self._open: dict[str, OpenFile] = {}
 
     def place(self, key: bytes) -> int | None:
-        """Where the record of a key begins; None where no record has it. Raises Missing."""
+        """The place of a key's record; None if no record has it. Raises Missing."""
         first = ledger_keys.first_counts(key)
         if not first and key in self.recent:
             return self.recent[key]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 #: The record of an operation, by its id.
 RECORD = "record"
-#: An operation that is named: as a record's own, as one that was gone on with, or as the one that made a backup.
+#: An operation that is named: as a record's own, as a resumed one, or as the one that made a backup.
 OPERATION = "operation"
 #: A release that a record names at any of its ends.
 RELEASE = "release"
@@ -58,7 +58,7 @@ _ENDS = ("from", "to", "left")
 
 
 class Key(NamedTuple):
-    """What a record is found by. order: where the key stands among those of its record."""
+    """A key by which a record is found. order: place of the key among those of its record."""
 
     kind: str
     name: str
@@ -78,7 +78,7 @@ def hashed(kind: str, name: str) -> bytes:
 
 
 def first_counts(key: bytes) -> bool:
-    """Whether the first record of a hashed key counts, and not the newest."""
+    """True if the first record of a hashed key counts, and not the newest."""
     return bool(key[-1] & 1)
 
 
@@ -158,5 +158,5 @@ def _is_moment(text: Any) -> bool:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    # Of JSON it is a dict, which is told in a tenth of the time that an abstract class takes.
+    # In JSON it is a dict, which is recognised in a tenth of the time that an abstract class takes.
     return value if isinstance(value, (dict, Mapping)) else {}

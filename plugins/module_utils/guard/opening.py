@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether an operation may be opened: lease, unfinished journal and operator inputs decide."""
+"""Decides if an operation may be opened: lease, unfinished journal and operator inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERRUPTED = ("resume", "undo", "accept")
 
 @dataclass(frozen=True)
 class Opening:
-    """What opening an operation does.
+    """The opening of an operation.
 
     refusal: set when it must not be opened. direction: the way in which an interrupted operation is
     continued, None for a new one. bury: an unfinished operation gets its record first. verdict: about it.

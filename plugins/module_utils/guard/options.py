@@ -96,7 +96,7 @@ def _valued(hint: Any, value: Any) -> Any:
 
 
 class Module(Protocol):
-    """What is used of an AnsibleModule: the rules know no Ansible."""
+    """The used parts of an AnsibleModule: the rules know no Ansible."""
 
     params: dict[str, Any]
     check_mode: bool

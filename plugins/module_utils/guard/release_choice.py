@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which release is the previous good one, read from the ledger and nothing else."""
+"""Finds the previous good release, from the ledger and nothing else."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Release:
 
 @dataclass(frozen=True)
 class History:
-    """order: releases, oldest first. left: where the last recorded operation left the host (None: unknown).
+    """order: releases, oldest first. left: release at which the last recorded operation left the host (None: unknown).
 
     never: releases whose deploy did not succeed, and which were good on this host at no time, oldest first.
-    whole: reads the whole history where this one has only the newest releases; None where it has all of them.
-    arrived: whether a release ever came to this host, for those that this one does not have.
+    whole: reads the whole history if this one has only the newest releases; None if it has all of them.
+    arrived: True if a release ever came to this host, for those that this one does not have.
     dropped: the number of the newest release that `never` does not have any more; 0 where it has all.
     older: how many releases `order` leaves out.
     """
@@ -96,14 +96,14 @@ class Course:
         self._releases: dict[str, Release] = {}
         self._never: dict[str, Release] = {}
         self._arrived = arrived
-        # Neighbours in the order; the empty name stands before the first and after the last.
+        # Neighbours in the order; the empty name is before the first and after the last.
         self._before: dict[str, str] = {"": ""}
         self._after: dict[str, str] = {"": ""}
 
     # -- written down --------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """The newest releases, so that from_dict goes on from here."""
+        """The newest releases, so that from_dict can continue from here."""
         order, never = list(self._in_order()), list(self._never.values())
         dropped = [release.number for release in never[:-NEWEST]]
         return {

@@ -32,5 +32,5 @@ def typed(release: Mapping[str, Any]) -> str:
 
 
 def identity(release: Mapping[str, Any] | None) -> str:
-    """The id of a release: a commit, or digests. Empty where there is none."""
+    """The id of a release: a commit, or digests. Empty without one."""
     return str((release or {}).get("id") or "")

@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import state_own
 
 @dataclass(frozen=True)
 class Request:
-    """What an operator asks for.
+    """The request of an operator.
 
     operation: the id for this run. subject: what the state folder has to be of. adopts: its system has a procedure
     that begins a new ledger, named <system>_adopt. lock_wait: seconds to wait for the lease. lease_ttl: seconds that

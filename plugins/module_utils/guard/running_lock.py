@@ -24,16 +24,16 @@ class RunningLock:
 
     @property
     def held(self) -> bool:
-        """Whether this process has it."""
+        """True if this process has it."""
         return self._descriptor is not None
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What a child process inherits to hold it too."""
+        """Descriptors that a child process inherits to hold it too."""
         return () if self._descriptor is None else (self._descriptor,)
 
     def is_held_by_another(self) -> bool:
-        """Whether another process has it, seen without taking anything. Only where this one has not."""
+        """True if another process has it, seen without taking anything. Only if this one has not."""
         try:
             descriptor = owned_folder.open_file(self.path, os.O_RDONLY)
         except FileNotFoundError:

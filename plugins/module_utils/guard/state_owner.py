@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose a state folder is: of which service its records are, and of which user its files.
+"""The owner of a state folder: the service of its records, and the user of its files.
 
 The first operation writes service.json into the folder. Two services of one name on one host (staging and production)
 would share a lease, and the releases of one would be `previous` of the other.
@@ -28,7 +28,7 @@ NAME = "service.json"
 
 @dataclass(frozen=True)
 class Subject:
-    """What a state folder is of. place: the service's own folder, or the name of an app; empty for the host's own."""
+    """The subject of a state folder. place: the service's folder, or the name of an app; empty for the host's own."""
 
     system: str
     place: str = ""
@@ -39,13 +39,13 @@ class Subject:
         return f"{named} ({self.environment})" if self.environment else named
 
     def same(self, other: Subject) -> bool:
-        """Whether both are of one service. An environment that was not said then, or is not said now, is no other."""
+        """True if both are of one service. An environment that is not named in one of them counts as equal."""
         known = (self.environment and other.environment) and self.environment != other.environment
         return (self.system, self.place) == (other.system, other.place) and not known
 
 
 def parse(content: bytes) -> Subject | None:
-    """The subject in a file; None where there is none, or none that can be read."""
+    """The subject in a file; None without one, or if it can't be read."""
     try:
         raw = foreign_json.loads(content)
         return Subject(*(str(raw.get(key) or "") for key in ("system", "place", "environment")))
@@ -79,7 +79,7 @@ def refusal(path: str, subject: Subject | None) -> Refusal | None:
 
 
 def _mistyped(subject: Subject, found: Subject) -> bool:
-    """Whether there is no folder of that name at all: the plan refuses that, and says it better."""
+    """True if there is no folder of that name at all: the plan refuses that, in better words."""
     return os.path.isdir(found.place) and not os.path.isdir(subject.place)
 
 
@@ -108,7 +108,7 @@ def unname(path: str, operation: str) -> None:
 
 
 def unusable(folder: str, error: OSError) -> Refusal | None:
-    """What to type where a state folder, or a file in it, can't be used; None for an error about something else."""
+    """The remedy for a state folder, or a file in it, that can't be used; None for an error about something else."""
     where = os.fspath(error.filename or folder)
     text = where.decode("utf-8", "replace") if isinstance(where, bytes) else str(where)
     inside = f"{text}/".startswith(f"{folder.rstrip('/')}/") or f"{folder}/".startswith(f"{text.rstrip('/')}/")
@@ -182,7 +182,7 @@ def _other_owner(folder: str) -> tuple[str, str] | None:
 
 
 def _rightful(folder: str, user: str) -> str:
-    """Who is to own the folder: whoever does now, where root looks at it."""
+    """The rightful owner of the folder: the present one, if root looks at it."""
     try:
         return user_name(os.lstat(folder).st_uid) if os.geteuid() == 0 else user
     except OSError:

@@ -30,10 +30,10 @@ _NULL = ("null", "(null)")
 
 @dataclass(frozen=True)
 class Caches:
-    """How the cached configuration stands to what is served.
+    """The cached configuration compared with the served files.
 
-    outdated: whether one that is read was built with another .env than the present one. apart: why php-fpm does not
-    read the one that artisan writes, and way: what to type then; both empty where it reads it.
+    outdated: one that is read was built with another .env than the present one. apart: why php-fpm does not read the
+    one that artisan writes, and way: the command that mends it; both empty if it reads it.
     """
 
     outdated: bool = False
@@ -75,9 +75,9 @@ def of_words(words: Iterable[str]) -> dict[str, str]:
 
 
 def ours(root: str, pools: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """What the pools of php-fpm say of the caches of the service in this folder, by the pool's name.
+    """The pools' settings for the caches of the service in this folder, by the pool's name.
 
-    Of several pools one may serve another application: a file of it that lies elsewhere says nothing about this one.
+    One of several pools may serve another application: its file outside this folder says nothing about this one.
     """
     found: dict[str, dict[str, str]] = {}
     for name, environment in pools.items():

@@ -39,7 +39,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import FROM_GIT, fit_class_map, in_git, install
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
-#: What a checkout holds beside its tracked files, and a release has by other means.
+#: Files of a checkout beside its tracked ones, which a release gets by other means.
 _KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/storage", ".env", "public/hot")
 
 
@@ -112,7 +112,7 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
 
 
 def _untracked(service: LaravelService) -> list[str]:
-    """What lies in the checkout, and neither git nor a release's own making brings."""
+    """Files of the checkout that neither git nor a release's own making brings."""
     known = (*_KNOWN, *OURS, *service.description.shared)
     listed = service.checkout.run("status", "--porcelain=v1", "--ignored=matching", "-z").stdout.split("\0")
     found = [entry[3:] for entry in listed if entry[:2] in ("??", "!!")]
@@ -391,7 +391,7 @@ class ConvertSteps(ReleaseSteps):
         return None
 
     def switch_old_code(self, step: Step) -> object:
-        """Bring the old checkout to a commit; what a link stands for is brought where it lies."""
+        """Bring the old checkout to a commit; the target of a link is brought in its own place."""
         commit, old = step.data["commit"], self.service.at(self._old()).checkout
         old.clear_dead_locks()
         # By name, so that a collection can't take it away.
@@ -427,12 +427,12 @@ class ConvertSteps(ReleaseSteps):
 
 
 def _ours(here: str, shared: str) -> str:
-    """What the link holds that converting leaves in the place of what it shares."""
+    """The folder that the link holds and that converting leaves in the place of the shared one."""
     return os.path.relpath(shared, os.path.dirname(here))
 
 
 def _stays(step: Step, here: str, shared: str) -> bool:
-    """Whether the path was a link to somewhere else when this was planned, and is left as it is."""
+    """True if the path was a link to somewhere else when this was planned, and is left as it is."""
     was = step.data.get("was") or {}
     return was.get("kind") == "link" and was["to"] != _ours(here, shared)
 

@@ -51,7 +51,7 @@ def planned(
 
 
 def standings(service: LaravelService, history: Mapping[str, Any]) -> tuple[Standing, ...]:
-    """How the branches of the remote stand to the hotfixes of the ledger. What is fetched for it is thrown away."""
+    """Relations of the remote's branches to the hotfixes of the ledger. Commits fetched for it are thrown away."""
     found = merges.deployed(history.get("records") or (), merges.condemned(history))
     into = service.description.hotfix_into
     if not found or not into:

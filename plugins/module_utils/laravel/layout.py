@@ -16,13 +16,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import R
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 
-#: What the world outside knows of the checkout, and finds through `current` afterwards.
+#: Paths that nginx, cron and systemd refer to, and find through `current` afterwards.
 FACES = ("public", "artisan")
 
 #: The originals of the faces, and what waits to be exchanged with them.
 ASIDE = "in-place"
 
-#: What converting makes itself.
+#: Paths that converting makes itself.
 OURS = ("releases/", "shared/", "repository/", "current", f"{ASIDE}/")
 
 Was = Mapping[str, Mapping[str, str]]
@@ -43,7 +43,7 @@ def standing(path: str) -> dict[str, str]:
 
 
 def strange(service: LaravelService, state: str) -> Refusal | None:
-    """What in the service's folder is not as a checkout has it, so that converting would lose sight of it."""
+    """A refusal over files in the service's folder that a checkout does not have, which converting would lose."""
     store, shared = service.store, [(path, old(service, path.rstrip("/"))) for path in service.description.shared]
     for _, here in shared:
         if os.path.islink(here) and not os.path.exists(here):
@@ -110,7 +110,7 @@ def _taken(service: LaravelService) -> str:
 
 
 def _link_out(folder: str, depth: int = 4, limit: int = 20000) -> tuple[str, str]:
-    """A relative link near the top of a folder that leads out of it, and where to; empty where there is none."""
+    """A relative link near the top of a folder that leads out of it, and its target; empty without one."""
     pending = [(folder, 0)] if os.path.isdir(folder) and not os.path.islink(folder) else []
     seen = 0
     while pending and seen < limit:

@@ -81,7 +81,7 @@ class ReleasePlanner:
 
 
 def first_tag(service: LaravelService, commit: str) -> str:
-    """The first tag at a commit; empty where it has none."""
+    """The first tag at a commit; empty without one."""
     return next(iter(service.checkout.tags_at(commit)), "")
 
 
@@ -177,7 +177,7 @@ class FactReader:
         in_releases = self.service.description.in_releases
         return Picture(
             changes=tuple(checkout.changes()),
-            # What is in nobody's way needs no look: a release has a folder of its own.
+            # A release has a folder of its own, so no files are in its way.
             in_the_way=() if in_releases else tuple(checkout.in_the_way(head, self.target)),
             commits=tuple(checkout.text("log", "--oneline", "--no-decorate", "-n", "15", way).splitlines()),
             diffstat=tuple(checkout.text("diff", "--stat=100", head, self.target).splitlines()),
@@ -210,7 +210,7 @@ class FactReader:
     # -- the application -------------------------------------------------------------------------
 
     def _ask(self) -> dict[str, Any]:
-        """Ask in one PHP process where the database stands, and what the present release brings."""
+        """Ask for the database's migrations and those of the present release, in one PHP process."""
         try:
             return probe.ask(self.service.commands, self.service.description.php, {"migrations": True})
         except probe.ProbeFailed as error:
@@ -256,7 +256,7 @@ class FactReader:
     def _room(self, _facts: Facts, _question: Unread) -> Room:
         service, description = self.service, self.service.description
         if not description.in_releases:
-            # What is replaced is kept beside the ledger.
+            # Replaced files are kept beside the ledger.
             size, files = release_folders.size_of(service.vendor.live)
             return self._room_in(description.path, service.state_dir, size=size, files=files)
         mark = service.store.mark(service.app)

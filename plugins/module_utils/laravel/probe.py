@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.command import Co
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 
-# What an application prints while PHP ends (a destructor, a deprecation) comes after the answer, so it has an end too.
+# An application may print while PHP ends (a destructor, a deprecation), after the answer; so the answer has an end too.
 _MARK, _END = "@@ops-runbook-answer@@", "@@ops-runbook-end@@"
 
 COMMON = r"""<?php
@@ -340,7 +340,7 @@ def _run(
 
 
 def parse(printed: str) -> dict[str, Any] | None:
-    """The answer in what PHP printed; None where there is none that is whole. Never raises."""
+    """The answer in PHP's output; None without a whole one. Never raises."""
     document, found, _ = printed.rpartition(_MARK)[2].partition(_END)
     try:
         answer = foreign_json.loads(document) if found else None

@@ -20,7 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Undoing
 
-#: What the framework caches of a release.
+#: The framework's caches of a release.
 CACHES = ["config:cache", "route:cache", "view:cache"]
 
 _DOWN, _UP = "migrate_down:", "migrate_up:"
@@ -125,7 +125,7 @@ def undo(facts: Facts) -> list[Step]:
 def _new_settings(facts: Facts) -> list[Step]:
     keep = Step("keep_caches", "keep the present caches for the way back")
     if not facts.in_releases:
-        # What builds a part of the release has nothing to build.
+        # Steps that build a part of the release have nothing to build.
         return [keep, *_rebuild(replace(facts, extra_commands=()), facts.target)]
     data = {"commands": CACHES, "in": facts.target["id"]}
     caches = Step("caches", f"artisan {', '.join(CACHES)}, with the present .env", data=data)
@@ -173,7 +173,7 @@ def _migrate_up(facts: Facts) -> list[Step]:
 def _migrate(facts: Facts) -> list[Step]:
     if not facts.schema.migrates:
         return []
-    # What only the target's own migrator can tell (a package, a module) is pending too, so it is always let.
+    # A migration that only the target's migrator can find (a package, a module) is pending too, so it is always run.
     told = not facts.unasked and not facts.elsewhere and facts.comparison.verdict != "unknown"
     surely_none = told and not facts.runs
     amount = (
@@ -261,7 +261,7 @@ def _switched(facts: Facts) -> list[Step]:
     if not facts.made:
         result += [*_extra(facts), Step("seal", "mark the release as whole", data={"commit": target["id"]})]
     result += [*_migrate_down(facts), *_migrate(facts), _switch(target)]
-    # What was built anew under a name that php-fpm may know already must not be served from its memory; and without a
+    # Files built anew under a name that php-fpm may know already must not be served from its memory; and without a
     # reload now and then OPcache would fill up with releases that nobody serves.
     return result + _change_over(facts, target, known=facts.made and facts.warm and facts.procedure == "rollback")
 
@@ -313,7 +313,7 @@ def refuse_local_changes(facts: Facts) -> Refusal | None:
 
 
 def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], ...]) -> Refusal | None:
-    """The refusal over files that are not as their commit has them; None where there are none."""
+    """The refusal over files that differ from their commit; None without any."""
     if not found:
         return None
     more = (f"... and {len(found) - 40} more",) if len(found) > 40 else ()
@@ -356,7 +356,7 @@ def refuse_migrations(facts: Facts) -> Refusal | None:
     return migration_plan.refuse(facts.schema)
 
 
-#: Where the vendor tree of a release comes from, by the forecast of a plan.
+#: Sources of a release's vendor tree, by the forecast of a plan.
 _VENDOR = {
     "same": "unchanged, Composer is not needed",
     "kept": "from the tree kept on this host, Composer is not needed",

@@ -32,7 +32,7 @@ _HALF_MADE = ".half-made"
 
 @dataclass(frozen=True)
 class Mark:
-    """What a whole release was made from.
+    """The ingredients of a whole release.
 
     commit: in full. operation: that made it. php: the version that built its caches. vendor: key of its vendor tree.
     settings: of its .env when the caches were built, see `settings_of`. size: bytes on the disk. files: their number.
@@ -54,7 +54,7 @@ def settings_of(content: bytes, salt: str = "") -> str:
 
 
 def same_settings(recorded: str, content: bytes) -> bool:
-    """Whether a fingerprint was taken of this content."""
+    """True if a fingerprint was taken of this content."""
     return hmac.compare_digest(settings_of(content, recorded.partition(":")[0] or "-"), recorded)
 
 
@@ -88,7 +88,7 @@ class ReleaseStore:
     # -- reading ---------------------------------------------------------------------------------
 
     def current(self) -> str:
-        """The folder that is served; empty where `current` is no link to one of the releases."""
+        """The served folder; empty if `current` is not a link to one of the releases."""
         if not os.path.islink(self.link):
             return ""
         folder = os.path.realpath(self.link)
@@ -96,7 +96,7 @@ class ReleaseStore:
         return folder if inside and os.path.isdir(folder) else ""
 
     def mark(self, folder: str) -> Mark | None:
-        """What a release was made from; None while it is not whole."""
+        """The ingredients of a release; None while it is not whole."""
         if os.path.exists(f"{folder}{_HALF_MADE}"):
             return None
         try:
@@ -106,7 +106,7 @@ class ReleaseStore:
             return None
 
     def whole(self, commit: str) -> Mark | None:
-        """The mark of this commit's release; None where there is none that is whole."""
+        """The mark of this commit's release; None if it has no whole one."""
         mark = self.mark(self.folder(commit))
         return mark if mark is not None and mark.commit == commit else None
 
@@ -160,10 +160,10 @@ class ReleaseStore:
             durable_file.remove(f"{folder}{_HALF_MADE}")
 
     def ours(self, name: str) -> bool:
-        """Whether a folder in `releases` was made here: it has a mark, or a note that it is half-made."""
+        """True if a folder in `releases` was made here: it has a mark, or a note that it is half-made."""
         folder = self.folder(name)
         marked = os.path.lexists(f"{folder}{_HALF_MADE}") or os.path.isfile(os.path.join(folder, MARK))
-        # A longer name is no commit's: with its beginning another folder would be meant.
+        # A longer name is not a commit's: its beginning would mean another folder.
         return marked and name == self.name(name)
 
     def prune(self, wanted: Iterable[str]) -> list[str]:
@@ -181,7 +181,7 @@ class ReleaseStore:
         return removed
 
     def views(self, commit: str) -> str:
-        """Where this release keeps its compiled views.
+        """The folder of this release's compiled views.
 
         By Laravel's default all releases would share one folder, where a view has the same name in each of them:
         building those of the next release would overwrite what is served.

@@ -68,7 +68,7 @@ class ReleaseSteps(LaravelSteps):
         self.service.checkout.add_linked(self.store.repository, folder, commit)
         revision = os.path.join(folder, "REVISION")
         if not os.path.lexists(revision):
-            # Where Capistrano and Deployer leave it too, so that an application can tell its release.
+            # Capistrano and Deployer leave it there too, so that an application can find its release.
             durable_file.replace(revision, commit.encode() + b"\n")
             os.chmod(revision, 0o644)
         self.store.link_shared(folder, self.service.description.shared)
@@ -98,7 +98,7 @@ class ReleaseSteps(LaravelSteps):
         return how
 
     def _tree(self, wanted: str) -> str:
-        """A vendor tree of this key that is whole; empty where there is none."""
+        """A whole vendor tree of this key; empty without one."""
         if not wanted:
             return ""
         folders = [self.service.app, *(self.store.folder(name) for name in self.store.names())]
@@ -148,7 +148,7 @@ class ReleaseSteps(LaravelSteps):
         return super().reload_php(step)
 
     def _serves(self, folder: str) -> bool:
-        """Whether the site itself says, twice, that it serves this release; where it can't say, it does not count."""
+        """True if the site itself says, twice, that it serves this release; where it can't say, it does not count."""
         mark = self.store.mark(folder)
         asked = [check for check in self.checks if check.release]
         if mark is None or not asked:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 
-#: What is known to reload or restart something that runs.
+#: Commands that are known to reload or restart a running server.
 _RELOADERS = re.compile(
     r"\bartisan\s(?:.*\s)?(?:octane:(?:reload|stop|start)|horizon:terminate|queue:restart|reverb:restart|pulse:restart"
     r"|schedule:interrupt)\b"
@@ -27,7 +27,7 @@ _RELOADERS = re.compile(
 
 
 def is_reloader(command: Sequence[str]) -> bool:
-    """Whether a command reloads or restarts something that runs."""
+    """True if a command reloads or restarts something that runs."""
     return bool(_RELOADERS.search(" ".join(command)))
 
 
@@ -42,7 +42,7 @@ def steps(commands: Sequence[Sequence[str]], release: str, verb: str = "reload")
 def warnings(
     build: Sequence[Sequence[str]], reload: Sequence[Sequence[str]], unit: str, in_releases: bool
 ) -> list[str]:
-    """What a person should know about how the new release is taken up."""
+    """Warnings about the way in which the new release is loaded."""
     found = [
         f"laravel_extra_commands has `{' '.join(command)}`, which reloads what runs: "
         + (
@@ -57,6 +57,6 @@ def warnings(
     if not unit and not reload:
         found.append(
             "nothing is reloaded: laravel_php_fpm_unit and laravel_reload_commands are empty, so a server that keeps "
-            "its code in memory (Octane) goes on serving the present release"
+            "its code in memory (Octane) still serves the present release"
         )
     return found

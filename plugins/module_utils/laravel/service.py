@@ -76,10 +76,10 @@ class LaravelService:
         )
         # git and Composer write the code, which the group of storage/ has no need to change.
         self.code_commands = replace(self.commands, umask=serving_umask.of_code(description.path))
-        # What is shared is a link in a release, and git would call the tracked files behind it removed.
+        # A shared path is a link in a release, and git would call the tracked files behind it removed.
         aside = tuple(path.rstrip("/") for path in description.shared) if description.in_releases else ()
         self.checkout = Checkout(self.code_commands, description.git, description.remote, scratch, aside)
-        # Where vendor/ is a link, the tree behind it is exchanged, and the link stays.
+        # If vendor/ is a link, the tree behind it is exchanged, and the link stays.
         self.vendor = VendorStore(os.path.realpath(self.file("vendor")), os.path.join(state_dir, "vendor"))
 
     def at(self, app: str) -> LaravelService:
@@ -100,7 +100,7 @@ class LaravelService:
         return os.path.join(self.app, *parts)
 
     def settings(self) -> bytes:
-        """The content of .env; empty where there is none that can be read."""
+        """The content of .env; empty without a readable one."""
         # A release that is being made has no link to it yet, and its secrets are secrets already.
         for path in (self.file(".env"), self.store.shared(".env")):
             if os.path.isfile(path) and os.access(path, os.R_OK):
@@ -156,7 +156,7 @@ class LaravelService:
             self._must_be_marked(head)
         if not os.path.isfile(self.file("artisan")):
             raise Refused(
-                Refusal("no_artisan", f"{self.app} holds no artisan: it is no Laravel application", (_SET_PATH,))
+                Refusal("no_artisan", f"{self.app} holds no artisan: it is not a Laravel application", (_SET_PATH,))
             )
         repository = self.checkout.repository()
         wanted = self.description.repository
@@ -192,14 +192,14 @@ class LaravelService:
         """The host is laid out as the inventory says; neither strategy would know what the other left."""
         link = self.store.link
         if self.description.in_releases and not self.store.current():
-            wrong = "is no link to one of its releases" if os.path.lexists(link) else "does not exist"
+            wrong = "is not a link to one of its releases" if os.path.lexists(link) else "does not exist"
             raise Refused(
                 Refusal(
                     "not_converted",
                     f"laravel_strategy is releases, but {link} {wrong}",
                     (
                         ("laravel_convert", "the procedure that turns the deployment in place into releases"),
-                        ("laravel_strategy=in_place", "goes on with the deployment in place"),
+                        ("laravel_strategy=in_place", "continues with the deployment in place"),
                     ),
                 )
             )
@@ -256,7 +256,7 @@ class LaravelService:
                         ),
                         (
                             "laravel_php_fpm_unit=<unit>",
-                            "names another unit; empty where there is none (Octane)",
+                            "names another unit; empty without one (Octane)",
                         ),
                     ),
                 )

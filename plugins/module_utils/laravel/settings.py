@@ -53,7 +53,7 @@ def _is_outdated(service: LaravelService, cached: str) -> bool:
     if mark is not None:
         return not release_folders.same_settings(mark.settings, service.settings())
     try:
-        # What .env leads to counts, where it is a link.
+        # If .env is a link, its target counts.
         return os.stat(service.file(".env")).st_mtime > os.stat(cached).st_mtime
     except OSError:
         return False
@@ -110,7 +110,7 @@ def _cached(service: LaravelService) -> dict[str, str]:
 
 
 def _place(service: LaravelService, name: str) -> str:
-    """Where a kept file belongs. One that artisan writes elsewhere is kept by the name of its variable."""
+    """The place of a kept file. One that artisan writes elsewhere is kept by the name of its variable."""
     if name in caches.FILES:
         dotenv = parse_dotenv(service.settings().decode("utf-8", "replace"))
         return caches.path(service.app, name, _own_environment(service), dotenv)

@@ -138,7 +138,7 @@ class LaravelSteps:
         return {"ran": wanted}
 
     def _remains(self, service: LaravelService, wanted: list[str]) -> str:
-        """What a failed run of migrations left, as far as it can be told."""
+        """Leftovers of a failed run of migrations, as far as they are known."""
         applied = self._applied(service)
         if applied is None:
             return ""
@@ -151,7 +151,7 @@ class LaravelSteps:
 
     @staticmethod
     def _database(service: LaravelService) -> dict[str, Any]:
-        """What the application says of its migrations now; empty where it can't be asked."""
+        """The application's own list of its migrations now; empty if it can't be asked."""
         try:
             answer = probe.ask(service.commands, service.description.php, {"migrations": True})
         except probe.ProbeFailed:
@@ -163,7 +163,7 @@ class LaravelSteps:
         return None if applied is None else list(applied)
 
     def _pending(self, service: LaravelService, planned: list[str]) -> list[str]:
-        """What the migrator will run; as planned where it can't be asked."""
+        """Migrations that the migrator will run; as planned if it can't be asked."""
         database = self._database(service)
         if database.get("applied") is None or "files" not in database:
             return planned
@@ -202,7 +202,7 @@ class LaravelSteps:
 
     @property
     def _optional(self) -> list[str]:
-        """Commands whose failure is only told: without a described worker an application may know no queue."""
+        """Commands whose failure is only noted: without a described worker an application may know no queue."""
         return [] if self.service.description.queue_unit else ["queue:restart"]
 
     def build_caches(self, step: Step) -> object:
@@ -258,7 +258,7 @@ class LaravelSteps:
         return None
 
     def set_maintenance(self, step: Step) -> object:
-        """`artisan down` or `up`, in the PHP process that is told the secret on its standard input."""
+        """`artisan down` or `up`, in the PHP process that gets the secret on its standard input."""
         # Without a secret nobody, the health gate included, could look behind the maintenance page.
         secret = self._secret or secrets.token_hex(16)
         request = {"maintenance": {**step.data, "secret": secret}}

@@ -24,12 +24,12 @@ _NOT_AUTOLOADED = (
     "tests/",
 )
 
-#: What the step says of a vendor tree that is a part of the commit.
+#: The step's note about a vendor tree that is a part of the commit.
 FROM_GIT = "as git has it"
 
 
 def in_git(service: LaravelService, commit: str) -> bool:
-    """Whether a commit brings vendor/ itself. Composer would only change tracked files there."""
+    """True if a commit brings vendor/ itself. Composer would only change tracked files there."""
     return bool(service.checkout.files(commit, "vendor/autoload.php"))
 
 
@@ -53,7 +53,7 @@ def live_key(service: LaravelService, php: str) -> str:
 
 
 def unwritable(tree: str, replaced: bool) -> list[str]:
-    """What Composer could not write of a vendor tree. replaced: packages too, and not only the list of classes."""
+    """Paths of a vendor tree that Composer could not write. replaced: packages too, not only the list of classes."""
     composer = os.path.join(tree, "composer")
     paths = [tree, os.path.join(tree, "autoload.php"), composer, *write_rights.files_in(composer)]
     if replaced:
@@ -63,7 +63,7 @@ def unwritable(tree: str, replaced: bool) -> list[str]:
 
 
 def class_map_differs(changes: list[tuple[str, str]]) -> bool:
-    """Whether Composer's optimised class map must be made anew after these changes.
+    """True if Composer's optimised class map must be made anew after these changes.
 
     It lists the application's classes too: skipping Composer for an unchanged lock would leave classes in
     it whose files are gone.

@@ -59,7 +59,7 @@ class Stamp:
 
 
 def installed_matches(lock: str, installed: str) -> bool:
-    """Whether Composer's record of what is installed is exactly what the lock asks for, without dev packages."""
+    """True if Composer's record of what is installed is exactly what the lock asks for, without dev packages."""
     try:
         wanted = {_package(package) for package in foreign_json.loads(lock).get("packages", [])}
         record = foreign_json.loads(installed)
@@ -83,7 +83,7 @@ class VendorStore:
     folder: str
 
     def stamp(self, tree: str | None = None) -> Stamp | None:
-        """The stamp of a tree (the live one by default); None where it has none or was being changed."""
+        """The stamp of a tree (the live one by default); None without one, or if the tree was being changed."""
         try:
             with open(os.path.join(tree or self.live, STAMP), encoding="utf-8") as handle:
                 raw = foreign_json.loads(handle.read())
@@ -107,7 +107,7 @@ class VendorStore:
         return os.path.join(self.folder, name)
 
     def has(self, name: str) -> bool:
-        """Whether a tree of this key is kept."""
+        """True if a tree of this key is kept."""
         return bool(self.tree(name))
 
     def tree(self, name: str) -> str:

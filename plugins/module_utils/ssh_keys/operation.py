@@ -32,16 +32,16 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.steps import 
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
 
-#: Done again in each run that goes on with an interrupted one; all of them may be.
+#: Steps that each run repeats when it resumes an interrupted one; all of them may be repeated.
 _AGAIN = {"proof": True}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be rotated.
+    """The key to rotate.
 
-    account: empty is the one that this runs as. old: fingerprint, empty where CI's own word decides. used and where:
-    that word, and trusted: whether nobody else can have written it. secret and workflow: in words. expires: days until
+    account: empty for the one that this runs as. old: fingerprint, empty if CI's own word decides. used and where: that
+    word, and trusted: nobody else can have written it. secret and workflow: in words. expires: days until
     sshd takes the new key no more, 0 for never.
     """
 
@@ -66,7 +66,7 @@ def look(wish: Wish, environment: Mapping[str, str]) -> Places:
 
 
 def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: str = "") -> dict[str, Any]:
-    """What will be done. put_in: when a rotation put in the key that CI has, by this host's record. Raises Refused."""
+    """The plan of a rotation. put_in: when a rotation put CI's present key in, by this host. Raises Refused."""
     if wish.file:
         ssh_key_place.must_be_read(places, wish.file)
     moment = now.timestamp()
@@ -108,7 +108,7 @@ def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: s
             ("keeps", [wish.keep]),
         ],
         "warnings": [*warnings, *_lines_apart(places, old, moment), *_other_ways(places)],
-        # What an operation that stopped halfway leaves, in place of "between two releases".
+        # The state that an interrupted operation leaves, in place of "between two releases".
         "halfway": "Both keys may be let in there, and the old one until the new one is proven.",
     }
 
@@ -148,7 +148,7 @@ def steps(old: str, paths: Sequence[str], wish: Wish) -> list[Step]:
 
 
 def comment(text: str, now: datetime) -> str:
-    """What stands behind the new key: whose it is, and since when, as ssh_key_audit reads it."""
+    """The comment of the new key: its owner and its date, as ssh_key_audit reads them."""
     bare = ssh_key_audit.undated(text)
     return f"{bare} {now.strftime('%Y-%m-%d')}".strip()
 
@@ -186,7 +186,7 @@ def _must_be_recorded_safely(state_dir: str, paths: Sequence[str]) -> None:
 
 
 def _lines_apart(places: Places, old: str, now: float) -> list[str]:
-    """What the lines of the key say that are not taken over, and when more than one is."""
+    """Parts of the key's lines that are not taken over, and a note if there is more than one line."""
     in_force = places.in_force(old, now)
     found = [
         f"sshd passes over {one}; its options are not taken over, and it goes with the others"
@@ -281,7 +281,7 @@ def carry_out(guard: Guard, operation: str, wish: Wish, part: Part, environment:
     try:
         with guard.phase(operation, "apply", FORWARD) as progress:
             if part.fingerprint and progress.plan is not None:
-                # Which key it is was not known when the plan was made.
+                # The key was not known when the plan was made.
                 named = {"to": {"id": part.fingerprint, "name": progress.plan["comment"]}, "kept": part.kept}
                 guard.write({"event": "plan", "plan": {**progress.plan, **named}})
                 progress = guard.progress() or progress
@@ -379,7 +379,7 @@ def _run(guard: Guard, progress: Progress, direction: str, work: KeySteps, only:
 
 
 def verify(plan: Mapping[str, Any], places: Places, direction: str) -> dict[str, Any]:
-    """What the files say in the end; what sshd says was asked before."""
+    """The state of the files in the end; sshd was asked before."""
     old, new = str(plan["from"]["id"]), str(plan["to"]["id"])
     wanted, gone = (old, new) if direction == BACK else (new, old)
     reason = ""

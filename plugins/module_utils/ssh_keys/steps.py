@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.place import 
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_file
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
-#: What the controller does and reports.
+#: Steps that the controller does and reports.
 REPORTED = (
     rotation.PROVE_LOGIN,
     rotation.PUT_SECRET,
@@ -97,7 +97,7 @@ class KeySteps:
     # -- forward ---------------------------------------------------------------------------------
 
     def _why_not_in_force(self, places: Places) -> str:
-        """What became of the old key since the plan was made."""
+        """The change of the old key since the plan was made."""
         why = "; ".join(dead(places, self.old, time.time()))
         changed = f"sshd lets nobody in by {self.old} any more: {why}" if why else f"somebody took {self.old} out"
         return f"{changed}. That was since the plan was made"

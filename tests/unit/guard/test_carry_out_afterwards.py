@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What follows a good verification: journalled like a step, and of no weight for the outcome."""
+"""Steps after a good verification: journalled like a step, and without weight for the outcome."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_its_failure_is_said_and_changes_nothing(tmp_path: Path) -> None:
     assert result["closed"]["record"]["notes"]["retention"] == {"failed": "it does not work"}
 
 
-def test_what_is_not_well_is_not_followed_by_it(tmp_path: Path) -> None:
+def test_an_unhealthy_result_runs_no_later_steps(tmp_path: Path) -> None:
     result, done = carried(tmp_path, healthy=False)
     assert "retention" not in done
     assert result["closed"]["outcome"] == "reverted"

@@ -228,7 +228,7 @@ def test_a_line_that_a_power_cut_tore_is_left_out(cut: int) -> None:
     assert found is not None and found.direction == "back"
 
 
-def test_what_is_no_number_is_no_json() -> None:
+def test_an_invalid_number_is_not_json() -> None:
     for text in ("NaN", "[Infinity]", "[" * 101 + "]" * 101):
         with pytest.raises(ValueError, match="not a number|deep"):
             foreign_json.loads(text)

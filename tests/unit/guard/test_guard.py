@@ -167,7 +167,7 @@ def killed_at(nth: int, before: bool, action: Callable[[], object]) -> bool:
 
 
 def inputs_for(host: Host, way: str) -> dict[str, str]:
-    """What an operator types after reading the refusals of a first try."""
+    """Inputs that an operator types after reading the refusals of a first try."""
     given: dict[str, str] = {}
     for _ in range(3):
         refusal = host.guard.look(request("look", **given)).refusal
@@ -272,7 +272,7 @@ def test_a_recorded_end_is_not_recorded_again_by_the_next_operation() -> None:
         assert [record["id"] for record in host.records()].count("op-1") == 1
 
 
-def test_what_is_recorded_has_ended_and_so_has_its_lease() -> None:
+def test_a_recorded_operation_has_ended_and_so_has_its_lease() -> None:
     with folder() as root:
         host = Host(root).install("new")
         host.open(request())
@@ -823,7 +823,7 @@ def test_a_state_folder_of_another_user_is_a_refusal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["phase", "close"])
-def test_what_is_not_open_is_refused(tmp_path: Path, method: str) -> None:
+def test_an_operation_that_is_not_open_is_refused(tmp_path: Path, method: str) -> None:
     guard = Guard(str(tmp_path / "none"))
     act = (lambda: guard.phase("op-1", "apply").__enter__()) if method == "phase" else (lambda: guard.close("op-1"))
     assert refusal_of(act).code == "not_open"
@@ -873,7 +873,7 @@ def test_a_torn_journal_line_does_not_swallow_the_next_event(tmp_path: Path) -> 
 
 
 def test_a_full_disk_stops_before_the_act(tmp_path: Path) -> None:
-    """What can't be journalled is not done."""
+    """A step that can't be journalled is not done."""
     host = Host(tmp_path).install("new")
     host.open(request())
 

@@ -219,7 +219,7 @@ def test_a_limit_holds_for_the_releases_too_and_the_screen_says_what_it_left_out
     assert status_report.history_document({"web1": found})["hosts"]["web1"]["left_out"] == found["left_out"]
 
 
-def test_what_a_limit_leaves_out_of_one_procedure_is_not_counted(tmp_path: Path) -> None:
+def test_records_of_other_procedures_are_not_counted_as_left_out(tmp_path: Path) -> None:
     wanted = history.Wanted(limit=1, procedure="deploy")
     found = history.picture(whole(ROLLED_BACK), None, "free", None, wanted)
     assert found["left_out"]["records"] is None
@@ -232,7 +232,7 @@ def test_without_a_limit_nothing_is_left_out(tmp_path: Path) -> None:
     assert "not shown" not in "\n".join(status_report.history_lines({"web1": found}))
 
 
-def test_what_is_passed_over_has_an_end_on_the_screen() -> None:
+def test_the_list_of_ignored_problems_ends_on_the_screen() -> None:
     failed = [record(number, "deploy", "reverted", C, f"{number:040x}") for number in range(4, 54)]
     broken = [{**entry, "error": "step 'caches': failed"} for entry in failed]
     found = history.picture(whole([*DEPLOYS, *broken]), None, "free", None)
@@ -274,7 +274,7 @@ def test_reading_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == before
 
 
-def test_what_is_no_folder_is_not_called_empty(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_not_called_empty(tmp_path: Path) -> None:
     file = tmp_path / "vertex"
     file.write_text("")
     with pytest.raises(history.StateUnreadable, match="Not a directory"):

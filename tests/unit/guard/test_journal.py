@@ -262,7 +262,7 @@ def test_a_continued_operation_knows_what_was_reached() -> None:
     assert ending(folded(*events, phase("apply", FORWARD), *did("code", "vendor"), OK)).outcome == "succeeded"
 
 
-def test_what_was_undone_before_a_resume_is_undone_again_after_it() -> None:
+def test_steps_undone_before_a_resume_are_undone_again_after_it() -> None:
     """Killed on its way back, resumed, failed: the second way back must do every step, not the rest of the first."""
     killed_back = [*FAILING, phase("apply", BACK), *did("code"), begin("vendor")]
     resumed = [*taken_over(killed_back, FORWARD), phase("apply", FORWARD), *did("migrate_down:m2", "code")]
@@ -423,7 +423,7 @@ def cut_in_a_migration(direction: str = FORWARD) -> list[Event]:
     return events if direction == FORWARD else [*events, phase("apply", BACK), *did("code"), end("apply"), OK]
 
 
-def test_what_a_migration_that_was_killed_may_have_left_is_told_as_that_of_one_that_failed() -> None:
+def test_leftovers_of_a_killed_migration_are_named_like_those_of_a_failed_one() -> None:
     cut = folded(*cut_in_a_migration())
     assert HALF_DONE in classify(cut).text
     assert ending(cut).error == f"cut off in step 'migrate'. {HALF_DONE}: this database can't take them back by itself"

@@ -58,6 +58,6 @@ def test_nothing_is_undone_after_a_step_without_return(events: tuple[dict[str, A
     assert "resume" in journal.classify(found).ways
 
 
-def test_what_was_only_seen_is_looked_at_again() -> None:
+def test_a_check_is_made_again_after_a_resume() -> None:
     carried = journal.carry(progress(*LOOKED, begin("send"), done("send")), journal.FORWARD)
     assert set(carried["done"]) == {"send"} and "look" in carried["ever_begun"]

@@ -75,7 +75,7 @@ def test_a_lease_reads_back() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"{", b"[]", b"{}", b'{"operation": "x"}', b"\xff"])
-def test_what_is_no_lease_is_none(content: bytes) -> None:
+def test_an_invalid_lease_is_ignored(content: bytes) -> None:
     assert lease.parse(content) is None
 
 

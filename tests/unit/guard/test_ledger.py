@@ -69,7 +69,7 @@ THREE = [{"id": "a", "to": {"id": "1"}}, {"id": "b", "to": {"id": "2"}}, {"id": 
 
 @settings(max_examples=25)
 @given(operations)
-def test_what_was_appended_reads_back(records: list[dict[str, Any]]) -> None:
+def test_appended_records_read_back(records: list[dict[str, Any]]) -> None:
     book = parse(written(records))
     assert [plain(record) for record in book.records] == cleaned(records)
     assert (book.problems, book.torn) == ((), b"")
@@ -109,7 +109,7 @@ TAMPERING = {
     "a record doubled": lambda lines: [lines[0], lines[0], *lines[1:]],
     "the last record doubled": lambda lines: [*lines, lines[-1]],
     "an empty line in between": lambda lines: [lines[0], b"", *lines[1:]],
-    "a line that is no record": lambda lines: [lines[0], b"[1]", *lines[1:]],
+    "a line that is not a record": lambda lines: [lines[0], b"[1]", *lines[1:]],
     "a line of rubbish": lambda lines: [lines[0], b"\xff\xfe", *lines[1:]],
     "a record cut short in the midst": lambda lines: [lines[0], lines[1][:-5], lines[2]],
     "a line of rubbish at the end": lambda lines: [*lines, b"rubbish"],

@@ -38,7 +38,7 @@ Record = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def little(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is kept in the mark is short, so that a ledger of a dozen records is a long one."""
+    """A small mark, so that a ledger of a dozen records is a long one."""
     if "cost_the_same" not in request.node.name:
         monkeypatch.setattr(release_choice, "NEWEST", 2)
         monkeypatch.setattr(ledger_index, "RECENT", 6)
@@ -132,7 +132,7 @@ def answers(book: ledger.Answers) -> dict[str, Any]:
 
 
 def spoil(folder: Path, how: str) -> None:
-    """What may become of the mark and the index between two operations."""
+    """Damage to the mark and the index between two operations."""
     mark = folder / ledger_mark.NAME
     content = mark.read_bytes() if mark.exists() else b""
     if how == "the mark is gone":
@@ -282,7 +282,7 @@ def test_an_edit_whose_time_was_set_back_shows(tmp_path: Path) -> None:
 
 
 def test_all_of_it_is_read_where_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What changes no time, such as a disk that forgets a bit, only shows then."""
+    """Damage that changes no time, such as a bit lost by a disk, only shows then."""
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(written(THREE))
     Book(str(path)).keep()

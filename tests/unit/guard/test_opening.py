@@ -107,7 +107,7 @@ def test_every_refusal_says_what_to_type_next() -> None:
 
 @pytest.mark.parametrize("name", JOURNALS)
 def test_the_ways_of_a_refusal_lead_on(name: str) -> None:
-    """What a refusal tells to type is not refused in its turn."""
+    """A command that a refusal names is not refused in its turn."""
     for standing in STANDINGS:
         lease = None if standing == "free" else LEASE
         refusal = decide(lease, standing, JOURNALS[name]).refusal
@@ -148,7 +148,7 @@ def test_an_interrupted_operation_says_what_is_done_and_what_is_not() -> None:
     assert "op-1 (deploy by ada, started 03:00) was interrupted" in refusal.text
 
 
-def test_what_was_done_and_undone_since_is_not_called_not_done() -> None:
+def test_a_step_done_and_undone_since_is_not_called_not_done() -> None:
     forward = {"event": "phase", "phase": "apply", "direction": FORWARD}
     both = (begin("code"), done("code"), begin("migrate"), done("migrate"))
     refusal = decide(None, "free", journal(*both, TURN, begin("code"), forward)).refusal

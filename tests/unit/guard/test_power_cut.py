@@ -132,7 +132,7 @@ def after_the_cut(disk: Path, tmp_path: Path, act: Callable[[Path], Path]) -> li
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_vouched_for_is_there_after_a_power_cut(disk: Path, tmp_path: Path, case: str) -> None:
+def test_a_synced_file_is_there_after_a_power_cut(disk: Path, tmp_path: Path, case: str) -> None:
     found = after_the_cut(disk, tmp_path, CASES[case])
     assert found == [CONTENT] * FILES
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which release `previous` is: after every history, never the wrong one."""
+"""The release `previous` means: after every history, never the wrong one."""
 
 from __future__ import annotations
 
@@ -342,7 +342,7 @@ def test_after_a_deploy_that_failed_previous_is_a_newer_release_than_any_other(
 
 @settings(max_examples=200)
 @given(MOVES, st.data(), st.integers(0, 4))
-def test_what_is_kept_holds_the_current_and_the_previous_release(
+def test_the_current_and_the_previous_release_are_kept(
     moves: list[tuple[str, str | None, str]], data: Any, count: int
 ) -> None:
     service, good = live(moves, data)

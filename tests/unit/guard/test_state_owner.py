@@ -164,7 +164,7 @@ def test_a_mistyped_folder_names_no_state_folder(tmp_path: Path) -> None:
     assert state_owner.parse((tmp_path / "state" / "service.json").read_bytes()) == PRODUCTION
 
 
-def test_where_there_is_no_folder_of_that_name_the_plan_says_so(tmp_path: Path) -> None:
+def test_a_missing_folder_is_left_to_the_plan(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     operated(tmp_path / "state", "op-1", Subject("laravel", str(tmp_path / "app")))
     guard = Guard(str(tmp_path / "state"))
@@ -211,7 +211,7 @@ def test_a_pipe_in_the_place_of_a_state_file_holds_nobody(state: Path, name: str
 
 
 @as_root
-def test_what_root_writes_belongs_to_the_owner_of_the_folder(state: Path) -> None:
+def test_files_of_root_belong_to_the_owner_of_the_folder(state: Path) -> None:
     operated(state, "op-1")
     assert {path.stat().st_uid for path in state.iterdir()} == {SOMEBODY}
     assert child(lambda: operated(state, "op-2")) == "done"
@@ -366,7 +366,7 @@ def test_root_edits_a_file_of_keys_and_keeps_its_owner_and_mode(state: Path, own
 
 
 @as_root
-def test_what_is_done_for_one_user_is_not_done_with_the_rights_of_another(tmp_path: Path, state: Path) -> None:
+def test_work_for_one_user_never_has_the_rights_of_another(tmp_path: Path, state: Path) -> None:
     (tmp_path / "roots").mkdir()
     with owned_folder.acting_as(SOMEBODY), pytest.raises(PermissionError):
         durable_file.replace(str(tmp_path / "roots" / "planted"), b"")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What another user left in a checkout is found before git is in the midst of it."""
+"""Files of another user in a checkout are found before git is in the midst of it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_file_of_root_in_a_folder_of_the_user_is_replaced(ask: Ask, checkout: 
     assert ask("held_in_git", str(checkout / ".git"), str(checkout / ".git")) == []
 
 
-def test_what_git_writes_into_and_its_objects_are_held(ask: Ask, checkout: Path) -> None:
+def test_the_folders_that_git_writes_into_are_checked(ask: Ask, checkout: Path) -> None:
     root_owns(checkout, ".git/objects/ab", ".git/FETCH_HEAD", ".git/logs/HEAD")
     assert ask("held_in_git", str(checkout / ".git"), str(checkout / ".git")) == [
         ".git/FETCH_HEAD",

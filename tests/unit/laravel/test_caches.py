@@ -33,7 +33,7 @@ IN_FORCE = {
     "the process names another place": ("absolute", "nothing", {DEFAULT, THIRD}, THIRD),
     "nothing lies there, and the framework's own place is not asked": ("absolute", "nothing", {DEFAULT}, ""),
     ".env does not stand against the process": ("absolute", "relative", {DEFAULT, OTHER}, ""),
-    "a null is no name": ("null", "nothing", {DEFAULT}, DEFAULT),
+    "a null is not a name": ("null", "nothing", {DEFAULT}, DEFAULT),
 }
 
 
@@ -57,7 +57,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("found", "words"), WORDS.values(), ids=WORDS)
-def test_what_the_command_of_php_sets(found: dict[str, str], words: str) -> None:
+def test_options_of_the_php_command_are_read(found: dict[str, str], words: str) -> None:
     assert caches.of_words(words.split()) == found
 
 

@@ -158,7 +158,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_what_a_conversion_would_lose_sight_of_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_conversion_that_would_lose_files_is_refused(tmp_path: Path, name: str) -> None:
     change, shared, code = STRANGE[name]
     app = tmp_path / "app"
     (tmp_path / "volume").mkdir()

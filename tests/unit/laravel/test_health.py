@@ -18,7 +18,7 @@ WELL = {"ok": True, "reason": "", "about": "", "surroundings": []}
 
 
 @pytest.mark.parametrize("path", files(CASES))
-def test_what_was_seen_leads_to_the_verdict(path: Path) -> None:
+def test_the_verdict_follows_from_the_observations(path: Path) -> None:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     found = judge(case["plan"], case.get("direction", "forward"), build(Looked, case["looked"]))
     wanted = {**WELL, **case.get("verdict", {})}

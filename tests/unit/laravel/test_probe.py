@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an application answers about itself, and what it prints beside that."""
+"""Answers of an application about itself, and the output beside them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRINTED: dict[str, tuple[str, object]] = {
     "words before it": (f"Deprecated: x\n{ANSWER}", "8.4.1"),
     "a shutdown function after it": (f"{ANSWER}\nPHP Deprecated:  y in z.php {{}}\n", "8.4.1"),
     "a destructor that prints a brace": (f"{ANSWER}}}", "8.4.1"),
-    "the mark in what it prints before": (f"{MARK} is no answer\n{ANSWER}", "8.4.1"),
+    "the mark in what it prints before": (f"{MARK} is not an answer\n{ANSWER}", "8.4.1"),
     "cut in the middle": (f'{MARK}{{"php": "8.', None),
     "cut before its end": (f'{MARK}{{"php": "8.4.1"}}', None),
     "no mapping": (f"{MARK}[1]{END}", None),

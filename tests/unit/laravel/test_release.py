@@ -249,7 +249,7 @@ def test_a_disk_that_would_fill_up_is_refused(name: str) -> None:
         assert text in refusal.text
 
 
-def test_what_makes_nothing_needs_no_room() -> None:
+def test_an_operation_without_a_new_release_needs_no_room() -> None:
     assert refuse_room(facts()) is None
 
 
@@ -297,7 +297,7 @@ def test_a_deploy_always_migrates_and_says_what_is_known(name: str) -> None:
     assert step.repeatable is repeatable
 
 
-def test_what_is_run_again_on_the_way_back_is_only_what_was_undone() -> None:
+def test_the_way_back_runs_only_undone_migrations_again() -> None:
     given = facts(comparison=AHEAD, migrations="down", undoing=DOWN)
     forward = {step.id for step in steps(given)}
     ups = [step for step in undo(given) if step.id.startswith("migrate_up:")]
@@ -513,7 +513,7 @@ def test_a_database_ahead_shows_the_sql_and_what_it_destroys() -> None:
     )
 
 
-def test_what_cannot_be_undone_says_why() -> None:
+def test_an_irreversible_migration_says_why() -> None:
     refusal = refuse_migrations(facts(comparison=AHEAD, undoing=STUCK))
     assert refusal is not None and "m2: can't be undone: it has no down()" in refusal.details
 
@@ -527,7 +527,7 @@ def test_a_deploy_of_older_code_does_not_promise_that_a_rollback_undoes_what_has
     assert ways(refuse_migrations(facts(comparison=AHEAD, undoing=STUCK))) == ["migrations=keep"]
 
 
-def test_what_was_not_tried_is_said_where_its_cost_is() -> None:
+def test_an_untried_down_is_named_with_the_cost() -> None:
     refusal = refuse_migrations(facts(comparison=AHEAD, undoing=UNTRIED))
     assert refusal is not None
     assert "m3: its down() was not tried: it uses Storage in line 9" in refusal.details
@@ -588,7 +588,7 @@ CLASS_MAPS = {
     "other rules": ([("M", "composer.json")], True),
     "a new migration": ([("A", "database/migrations/2026_note.php")], False),
     "a new view": ([("A", "resources/views/x.blade.php")], False),
-    "a new file that is no PHP": ([("A", "app/readme.md")], False),
+    "a new file that is not PHP": ([("A", "app/readme.md")], False),
     "one among many": ([("M", "app/A.php"), ("A", "config/x.php"), ("D", "app/B.php")], True),
 }
 

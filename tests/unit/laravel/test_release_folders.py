@@ -118,7 +118,7 @@ def test_the_link_is_never_missing_and_what_a_kill_left_is_no_obstacle(store: Re
     assert os.readlink(store.link) == "releases/none"
 
 
-def test_what_is_served_is_neither_removed_nor_made_anew(store: ReleaseStore) -> None:
+def test_the_served_release_is_neither_removed_nor_made_anew(store: ReleaseStore) -> None:
     make(store, A)
     store.switch(A)
     with pytest.raises(FileExistsError):
@@ -173,7 +173,7 @@ def test_pruning_leaves_what_is_served_and_what_is_wanted_and_whole(
 # -- what is shared --------------------------------------------------------------------------------
 
 
-def test_what_is_shared_is_a_link_in_a_release(store: ReleaseStore, tmp_path: Path) -> None:
+def test_a_shared_path_is_a_link_in_a_release(store: ReleaseStore, tmp_path: Path) -> None:
     (tmp_path / "shared/storage/logs").mkdir(parents=True)
     (tmp_path / "shared/.env").write_text("A=1")
     folder = Path(make(store, A))
@@ -189,7 +189,7 @@ def test_what_is_shared_is_a_link_in_a_release(store: ReleaseStore, tmp_path: Pa
     assert (tmp_path / "shared/storage/logs").is_dir()
 
 
-def test_what_is_not_shared_yet_begins_with_what_the_release_brings(store: ReleaseStore, tmp_path: Path) -> None:
+def test_a_new_shared_path_begins_with_the_files_of_the_release(store: ReleaseStore, tmp_path: Path) -> None:
     folder = Path(make(store, A))
     (folder / "data").mkdir()
     (folder / "data/seed").write_text("one")

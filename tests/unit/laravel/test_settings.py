@@ -45,7 +45,7 @@ def test_caches_that_are_older_than_env_are_outdated(app: Path) -> None:
     assert settings.read(service(app)).outdated
 
 
-def test_what_a_link_leads_to_counts(app: Path) -> None:
+def test_the_target_of_a_link_counts(app: Path) -> None:
     elsewhere = app.parent / "app.env"
     (app / ".env").rename(elsewhere)
     (app / ".env").symlink_to(elsewhere)

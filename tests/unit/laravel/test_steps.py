@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an adoption says of the vendor tree: the cause, and not what follows from it."""
+"""An adoption names the fault of the vendor tree, and not the faults that follow from it."""
 
 from __future__ import annotations
 

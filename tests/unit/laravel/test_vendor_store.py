@@ -66,7 +66,7 @@ def store(tmp_path: Path) -> VendorStore:
 
 
 def must_be_true(store: VendorStore) -> None:
-    """What a key names is whole and of that key."""
+    """A tree named by a key is whole and of that key."""
     for name in ("one", "two", "three"):
         if store.has(name):
             assert content(Path(store.tree(name))) == name
@@ -126,13 +126,13 @@ def test_installed_matches(name: str) -> None:
     assert installed_matches(json.dumps(LOCK), json.dumps(installed)) is expected
 
 
-def test_what_cannot_be_read_matches_nothing() -> None:
+def test_an_unreadable_file_matches_nothing() -> None:
     assert not installed_matches("{", "[]")
     assert not installed_matches("[]", "[]")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"commit": "x"}', '{"key": "", "commit": "x"}', '{"key": "k"}'])
-def test_what_is_no_stamp_is_none(store: VendorStore, text: str) -> None:
+def test_an_invalid_stamp_is_ignored(store: VendorStore, text: str) -> None:
     Path(store.live, STAMP).write_text(text)
     assert store.stamp() is None
     assert store.is_stamped()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tells which migrations two releases of a Laravel application bring, and of which that can't be told. Pure.
+"""Finds the migrations of two releases of a Laravel application, and those that may be in either. Pure.
 
 The present release is asked: its migrator names its folders and files. The target can't be asked before it is there, so
 the same folders are looked up in its git tree, and those of packages by its composer.lock or in its vendor tree.
@@ -22,7 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_js
 #: The folder in which every application has migrations; providers, packages and modules add others.
 FOLDER = "database/migrations"
 
-#: What a migrator takes out of a folder: no file of a folder in it, and no name without an underscore.
+#: The files that a migrator takes out of a folder: none of a folder in it, and no name without an underscore.
 _FILE = re.compile(r"^[^/_]*_[^/]*\.php$")
 _DATED = re.compile(r"^\d{4}_\d{2}_\d{2}_\d{6}_")
 
@@ -118,11 +118,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of both releases.
+    """Known migrations of both releases.
 
     position: for the verdict. places: where the files of the target's migrations are: ("git", path) in its commit,
-    ("vendor", path) in its vendor tree, ("here", path) as in the present release. unasked: sentences about what could
-    not be asked. elsewhere: files of the target that look like migrations, in folders that only its own migrator may
+    ("vendor", path) in its vendor tree, ("here", path) as in the present release. unasked: sentences about questions
+    without an answer. elsewhere: files of the target that look like migrations, in folders that only its own migrator
+    may
     look into.
     """
 
@@ -191,7 +192,7 @@ class _Look:
         unasked = [*self._unasked(), *([f"whether the target looks into the folder of {_some(new)}"] if new else [])]
         return Known(position, places, tuple(unasked), tuple(elsewhere))
 
-    # What the target's migrator will find, in the folders in which the present one looks.
+    # Files that the target's migrator will find, in the folders in which the present one looks.
 
     def _offered(self) -> dict[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}
@@ -215,7 +216,7 @@ class _Look:
         return found
 
     def _place_there(self, package: str, folder: str) -> str:
-        """Where a folder of a package is in the target's commit, for a package that lies in the repository."""
+        """The folder of a package in the target's commit, for a package in the repository."""
         there = (self.there or {}).get(package)
         if there is None or not there.place or not folder.startswith(f"vendor/{package}/"):
             return folder
@@ -229,7 +230,7 @@ class _Look:
         start = f"{folder}/"
         return sorted(path for path in files if path.startswith(start) and _FILE.match(path[len(start) :]))
 
-    # Whether the target has a file of the present release.
+    # True if the target has a file of the present release.
 
     def _has(self, name: str, path: str) -> tuple[str, str]:
         """yes, no or can't tell, and then why."""
@@ -250,7 +251,7 @@ class _Look:
         if path in present.files:
             return (_YES, "") if path in target.files else (_NO, "")
         if posixpath.dirname(path) == FOLDER:
-            # Untracked: in place it stays where it is; another release's folder has none of it.
+            # Untracked: in place it stays; another release's folder does not have it.
             return (_YES if self.present.in_place else _NO), ""
         return _UNTOLD, f"{posixpath.dirname(path)} is neither in git nor in vendor/"
 
@@ -274,7 +275,7 @@ class _Look:
         return _UNTOLD, f"package {package} is another one in the target ({versions})"
 
     def _tracked(self, path: str) -> bool:
-        """Whether the present commit has vendor/ itself, or this file anyhow and outside of any package."""
+        """True if the present commit has vendor/ itself, or this file anyhow and outside of any package."""
         return path in self.present.commit.files or (path.startswith("vendor/") and self.tracks_vendor)
 
     def _package(self, path: str) -> str:
@@ -288,19 +289,19 @@ class _Look:
         return ""
 
     def _same(self, package: str) -> bool:
-        """Whether both locks ask for the same files of a package."""
+        """True if both locks ask for the same files of a package."""
         here, there = (self.here or {}).get(package), (self.there or {}).get(package)
         # The reference of a package in the repository says nothing about its files.
         return here is not None and here == there and bool(here.reference) and not here.place
 
     def _unasked(self) -> list[str]:
-        """What may bring migrations of which nothing is known yet."""
+        """Sources of migrations that are not known yet."""
         if self.tracks_vendor:
             return []
         if self.there is None:
             if self.target.commit.lock is None:
-                return ["composer.lock is not in git: which packages the target gets can't be told"]
-            return ["composer.lock of the target can't be read: which packages it gets can't be told"]
+                return ["composer.lock is not in git: the packages of the target are not known"]
+            return ["composer.lock of the target can't be read: its packages are not known"]
         other = [name for name, package in sorted(self.there.items()) if not package.place and not self._same(name)]
         if self.vendor is not None:
             # Its tree is here: only a package with a file that looks like a migration is worth a word.

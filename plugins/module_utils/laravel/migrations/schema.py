@@ -33,9 +33,10 @@ _ALL_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Schema:
-    """What was found. ups: what trying each migration of a deploy said, by name, see trial.py.
+    """Migrations as found. ups: the result of trying each migration of a deploy, by name, see trial.py.
 
-    pending: migrations of the present release that the database lacks. unasked: what could not be asked, as sentences.
+    pending: migrations of the present release that the database lacks. unasked: questions without an answer, as
+    sentences.
     ran: the methods that were run to see their SQL. elsewhere: see Known of compare.py.
     """
 
@@ -50,7 +51,7 @@ class Schema:
 
     @property
     def also(self) -> list[list[Any]]:
-        """What this plan has run of a release's own code: a person who may plan has run it, with these rights."""
+        """Code of a release that this plan has run: a person who may plan has run it, with these rights."""
         if not self.ran:
             return []
         text = "without their queries, with the rights of this user and the settings in .env"
@@ -73,7 +74,7 @@ def pending(answer: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def warnings(schema: Schema, source: str) -> list[str]:
-    """What a person should know of the migrations before they run. source: the present release, for people."""
+    """Warnings about the migrations before they run. source: the present release, for people."""
     found = []
     for name, up in schema.ups.items():
         if up["kind"] == "error":

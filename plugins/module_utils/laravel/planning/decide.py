@@ -199,7 +199,7 @@ def _head(wish: Wish, course: Course) -> dict[str, Any]:
 
 
 def answered(service: Description, facts: Facts) -> Mapping[str, Any]:
-    """The answer of the application: where the database stands, and what the present release brings."""
+    """The application's answer: the migrations of the database, and those of the present release."""
     answer = known(facts.answer, "answer")
     if "failed" in answer:
         text = f"{' '.join(service.php)} can't be used: {answer['failed']}"

@@ -43,7 +43,7 @@ def must_keep_data(service: Description, facts: Facts, course: Course) -> None:
 
 
 def must_not_hide_files(service: Description, facts: Facts, course: Course) -> None:
-    """Raise Refused where a link in the checkout stands in the place of files of the target.
+    """Raise Refused if a link in the checkout takes the place of files of the target.
 
     The link stays, and a release with other files behind it would not be brought whole.
     """

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which migrations two releases bring, and of which that can't be told."""
+"""Migrations of two releases, and those that may be in either."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def looked(
     tree: dict[str, list[str]] | None = None,
     **more: Any,
 ) -> Known:
-    """What is known. source: what the present commit has; the files that its migrator names are added to it."""
+    """Known migrations. source: those of the present commit; the files that its migrator names are added to it."""
     tracked = frozenset(path for path in here.values() if not path.startswith(("vendor/", "/")))
     if more.pop("tracked", True):
         source = Commit(source.files | tracked, source.submodules, source.lock)
@@ -95,7 +95,7 @@ TABLE: dict[str, tuple[Known, tuple[str, str, str, str, str]]] = {
         ),
         ("behind", "", B, "", ""),
     ),
-    "a file without an underscore is none": (
+    "a file without an underscore is not one": (
         looked([A], own(A), EMPTY, commit(*own(A).values(), f"{FOLDER}/helpers.php", f"{FOLDER}/.gitkeep")),
         ("same", "", "", "", ""),
     ),
@@ -284,7 +284,7 @@ UNASKED: dict[str, tuple[Known, str]] = {
 
 
 @pytest.mark.parametrize("name", UNASKED)
-def test_what_could_not_be_asked_is_said(name: str) -> None:
+def test_questions_without_an_answer_are_named(name: str) -> None:
     found, expected = UNASKED[name]
     assert bool(found.unasked) is bool(expected)
     assert expected in " ".join(found.unasked)
