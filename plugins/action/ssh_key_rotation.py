@@ -25,7 +25,6 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci, course, login_probe, rotation, vault
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.ci import Place
@@ -39,6 +38,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.login_probe i
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.pair import NoPair, Pair
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.vault import Keep, NotKept
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 _MODULE = "ops.runbook.ssh_key_operation"
@@ -171,7 +171,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise GitHubError(
                 "token_typed",
                 f"{_TOKEN} was given as an extra variable, and is now in the history of your shell: it is not used",
-                ("GITHUB_TOKEN", "in the environment, or the variable in a vault"),
+                [("GITHUB_TOKEN", "in the environment, or the variable in a vault")],
             )
         held = self._templar.template(self._variables.get(_TOKEN) or "")
         params = {
@@ -233,7 +233,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         typed = load_extra_vars(self._loader)
         refusal = None
         if "batch" in typed:
-            refusal = Refusal(
+            refusal = Problem(
                 "batch_not_taken",
                 "one secret is for all hosts, so they are done together, and batch means nothing here",
                 (("the same without batch", "does all of them"),),
@@ -247,9 +247,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 known = {"used": found.used, "where": found.where, "trusted": found.trusted}
                 return {"refusal": None, **known, "doubts": list(found.warnings)}
             except GitHubError as error:
-                refusal = Refusal(error.code, str(error), tuple(error.ways))
+                refusal = error
             except NotKept as error:
-                refusal = Refusal(
+                refusal = Problem(
                     "not_kept",
                     str(error),
                     (("ssh_key_keep", "in the inventory: vault, age or command (docs/systems/ssh-keys.md)"),),
@@ -294,18 +294,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 }
         return result
 
-    def _why_not_from_here(self, plan: Mapping[str, Any], old_public: str) -> Refusal | None:
+    def _why_not_from_here(self, plan: Mapping[str, Any], old_public: str) -> Problem | None:
         """Why the rotation could not be proven from this controller; None where it can."""
         old = str(plan["from"]["id"])
         if _fingerprint_of(self._own_key_file()) == old:
-            return Refusal(
+            return Problem(
                 "own_key",
                 f"Ansible itself logs in with {old}: once it is removed, nothing could be put back",
                 (("ansible_ssh_private_key_file", "in the inventory: a key of the operator's own"),),
             )
         login = self._login(plan)
         if not os.path.isfile(login.known_hosts):
-            return Refusal(
+            return Problem(
                 "no_known_hosts",
                 f"{login.known_hosts} is missing, so no host key could be checked",
                 (("ssh_key_known_hosts", "in the inventory: the file that has the keys of the hosts"),),
@@ -314,7 +314,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if answer.outcome == ACCEPTED:
             return None
         code, text, way = _REFUSALS[answer.outcome]
-        return Refusal(
+        return Problem(
             code, f"{old} as {login.user} at {login.host}:{login.port}: {text.format(text=answer.text)}", (way,)
         )
 
@@ -326,7 +326,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             found = None
         return os.path.expanduser(str(found or ""))
 
-    def _give_back(self, result: Mapping[str, Any], refusal: Refusal) -> None:
+    def _give_back(self, result: Mapping[str, Any], refusal: Problem) -> None:
         if result.get("opened"):
             arguments = {
                 "operation": self._arguments["operation"],

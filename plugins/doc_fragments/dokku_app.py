@@ -31,7 +31,7 @@ notes:
 options:
   redeploy:
     description:
-      - Restart the app after a change, so that its containers take it. Refused where C(dokku/APP:latest) is not what
+      - Restart the app after a change, so that its containers take it. Problem where C(dokku/APP:latest) is not what
         runs, because a deploy failed since. An app that is stopped stays stopped.
       - Without it the change waits for the next deploy or restart.
     type: bool

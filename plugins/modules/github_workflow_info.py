@@ -131,7 +131,7 @@ def demands(params: Mapping[str, Any]) -> list[Demand]:
     github_module.repository_path(params["repository"])
     if params["commit"] and not re.fullmatch(r"[0-9a-f]{40}", params["commit"]):
         raise GitHubError(
-            "bad_input", f"commit={params['commit']!r} is not the whole name of a commit", ("commit", "40 characters")
+            "bad_input", f"commit={params['commit']!r} is not the whole name of a commit", [("commit", "40 characters")]
         )
     for one in params["workflows"]:
         for name in ("required_lines", "forbidden_lines"):

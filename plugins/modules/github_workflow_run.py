@@ -268,7 +268,7 @@ class WorkflowRun:
             raise GitHubError(
                 "not_ours",
                 f"{run.url} was taken for the run that was started, and its log does not have the nonce",
-                ("run-name:", f"let it show the input {self._params['nonce_input']}, so that the run is known by it"),
+                [("run-name:", f"let it show the input {self._params['nonce_input']}, so that the run is known by it")],
                 touched=True,
             )
         found = workflow_run.proven(run, workflow_run.evidence(logs, required, forbidden))

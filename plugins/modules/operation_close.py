@@ -69,7 +69,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils.guard import options
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
@@ -84,12 +84,12 @@ def main() -> None:
     guard, refused = Guard(module.params["state_dir"]), module.params["refused"]
     try:
         if refused:
-            record = guard.refuse(module.params["operation"], Refusal(module.params["code"], refused))
+            record = guard.refuse(module.params["operation"], Problem(module.params["code"], refused))
             # A run that should have resumed an interrupted operation leaves its journal, for the next run.
             settled = guard.progress() is None
             module.exit_json(changed=False, outcome="refused", error=refused, settled=settled, record=record)
         ending, record = guard.close(module.params["operation"])
-    except (Refused, LedgerDamaged, OSError) as error:
+    except (Problem, LedgerDamaged, OSError) as error:
         module.fail_json(msg=f"operation {module.params['operation']} could not be recorded: {shown(str(error))}")
     module.exit_json(
         changed=record is not None,

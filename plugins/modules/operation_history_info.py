@@ -291,7 +291,7 @@ def main() -> None:
         asked = {name: params[name] for name in ("limit", "releases", "procedure", "outcome", "verify")}
         found = history.read(Guard(folder), history.Wanted(**asked))
     except history.StateUnreadable as error:
-        module.fail_json(msg=shown(str(error)))
+        module.fail_json(msg=shown(error.line()))
     if params["packed"]:
         lists = {name: found.pop(name) for name in ("records", "releases", "never")}
         found["packed"] = json.dumps(lists, ensure_ascii=False, separators=(",", ":"))

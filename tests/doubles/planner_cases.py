@@ -22,8 +22,8 @@ import yaml
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import Unread, decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History, history
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _MAPPINGS = ("facts", "wish", "service")
 KEYS = {"like", "check_mode", "wish", "service", "facts", "history", "asked", "plan", "refusal"}
@@ -78,9 +78,9 @@ class Case:
         given = {one.name for one in fields(facts) if one.default is MISSING and one.default_factory is MISSING}
         try:
             found, _facts = decided(decide, build(facts, {name: raw[name] for name in given}), read)
-        except Refused as refused:
-            assert "refusal" in self.raw, f"{self.name}: refused: {plain(refused.refusal)}"
-            assert _short(plain(refused.refusal)) == {"ways": [], "details": [], **self.raw["refusal"]}
+        except Problem as refused:
+            assert "refusal" in self.raw, f"{self.name}: refused: {plain(refused)}"
+            assert _short(plain(refused)) == {"ways": [], "details": [], "touched": False, **self.raw["refusal"]}
         else:
             assert "plan" in self.raw, f"{self.name}: not refused"
             wanted = self.raw["plan"]

@@ -24,7 +24,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.github.client import G
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import read as read_ledger
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import requested
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import ci as ssh_key_ci
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import operation as ssh_key_operation
@@ -206,9 +205,9 @@ class Task(action.ActionModule):
     def _execute_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         guard, given = Guard(str(self._host.state)), module_args
         if module_name.endswith("operation_close"):
-            from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+            from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
-            guard.refuse(given["operation"], Refusal(given["code"], given["refused"]))
+            guard.refuse(given["operation"], Problem(given["code"], given["refused"]))
             return {}
         wish = Wish(
             account=self._host.name,
@@ -233,7 +232,7 @@ class Task(action.ActionModule):
             if given["phase"] == "step":
                 return ssh_key_operation.carry_out(guard, given["operation"], wish, part, {})
             return ssh_key_operation.finish(guard, given["operation"], wish, part, given["back"], {}, given["already"])
-        except (Refused, OSError) as error:
+        except (Problem, OSError) as error:
             return {"failed": True, "msg": str(error)}
 
 

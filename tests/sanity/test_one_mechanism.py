@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One masker, one reader of JSON that somebody else wrote, one way from a step to what does it: no file has its own."""
+"""One class of refusals, one masker, one reader of JSON of others, one way from a step to what does it."""
 
 from __future__ import annotations
 
@@ -115,6 +115,39 @@ def test_a_user_is_named_in_one_way(path: Path) -> None:
     assert asks is (called(path) in ASKS_FOR_NAMES), "host/user_name.py also knows what a user without a name is called"
 
 
+def own_problems(source: str) -> list[str]:
+    """The classes of exceptions with a code or ways of their own, and the problems that are copied by hand."""
+    tree = ast.parse(source)
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith(_ENDS) for base in node.bases):
+            given = {ast.unparse(one) for part in ast.walk(node) for one in _targets(part)}
+            if given & {"code", "ways", "self.code", "self.ways"}:
+                found.append(node.name)
+        if isinstance(node, ast.Call) and len(node.args) > 2:
+            code, text, ways = map(ast.unparse, node.args[:3])
+            name = code.rpartition(".code")[0]
+            if name and text in (f"str({name})", f"{name}.text") and ways in (f"{name}.ways", f"tuple({name}.ways)"):
+                found.append(ast.unparse(node))
+    return found
+
+
+#: How the name of a class ends that exceptions derive from.
+_ENDS = ("Exception", "Error", "Problem", "Refused", "Failed")
+
+
+def _targets(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.Assign):
+        return [part for one in node.targets for part in (one.elts if isinstance(one, ast.Tuple) else [one])]
+    return [node.target] if isinstance(node, ast.AnnAssign) else []
+
+
+@pytest.mark.parametrize("path", FILES, ids=called)
+def test_a_refusal_has_one_class(path: Path) -> None:
+    if called(path) != "text/problem.py":
+        assert own_problems(path.read_text()) == [], "text/problem.py has code, ways and details: raise that, or derive"
+
+
 @pytest.mark.parametrize("path", FILES, ids=called)
 def test_no_file_has_a_masker_of_its_own(path: Path) -> None:
     if called(path) in (*MASKERS, *NO_MASKS):
@@ -148,6 +181,12 @@ def test_a_masker_and_a_reader_are_seen() -> None:
     assert own_masks("text.replace(value, MASK)") and own_masks("x = '***'") and own_masks("re.sub(p, MASK, t)")
     assert not own_masks("redact.Redactor(values)(text)")
     assert own_addresses("parts.netloc.rpartition('@')[2]") and not own_addresses("name.partition('@')")
+    own = "class Refused(Exception):\n    def __init__(self, code, ways=()):\n        self.code, self.ways = code, ways"
+    assert own_problems(own) == ["Refused"] and own_problems("class NoImage(PinError):\n    code = 'no_image'")
+    assert own_problems("raise Refusal(problem.code, str(problem), problem.ways, problem.details)")
+    assert (
+        own_problems("class GitHubError(Problem):\n    def __init__(self, status):\n        self.status = status") == []
+    )
     assert json_readers("json.loads(x)") == [1] and json_readers("foreign_json.loads(x)") == []
 
 

@@ -63,7 +63,7 @@ def test_a_screen_is_a_list_of_lines_and_a_refusal_is_shown_once(path: Path) -> 
 
 @pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.stem)
 def test_no_action_fails_with_an_excerpt_of_our_files(path: Path) -> None:
-    """`Refused` is the failure that is shown once."""
+    """`Problem` is the failure that is shown once."""
     assert "raise AnsibleActionFail" not in path.read_text()
 
 

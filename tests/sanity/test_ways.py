@@ -19,12 +19,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
 #: What carries a refusal to a person, and where among its arguments the ways begin.
-CARRIERS = {"Refusal": 2, "CheckoutProblem": 2, "DokkuError": 2}
-#: The same, where each way is an argument of its own.
-SPREAD = {"NotPossible": 2, "GitHubError": 2}
+CARRIERS = {"Problem": 2, "GitHubError": 2, "StateUnreadable": 2, "CannotPin": 2, "DokkuError": 2}
 #: Holes of a command that a name fills, of which a shell takes nothing apart: Dokku's own names, users, units.
 NAMES = re.compile(
-    r"(self\.|service\.|self\.service\.|database\.|wish\.|run\.)?(app|plugin|service|name|user|unit|registry|owner|host|project|kind|run_id|repository)\Z"
+    r"(self\.|facts\.|service\.|self\.service\.|database\.|wish\.|run\.)?(app|plugin|service|name|user|unit|registry|owner|host|project|kind|run_id|repository)\Z"
     r"|repository|way|one|link|beside|rule|user_name\(\)|name of .*"
 )
 
@@ -70,8 +68,6 @@ def carries(node: ast.AST) -> list[ast.AST]:
     if not isinstance(node, ast.Call):
         return []
     name = ast.unparse(node.func).rpartition(".")[2]
-    if name in SPREAD:
-        return list(node.args[SPREAD[name] :])
     if name not in CARRIERS:
         return []
     first = CARRIERS[name]
@@ -102,10 +98,10 @@ def found_in(path: Path) -> Iterator[Way]:
             if any(isinstance(part, ast.Name) and part.id in names for each in targets for part in ast.walk(each)):
                 held.append(node.value)
     seen: set[tuple[int, int]] = set()
-    spread = {
+    of_modules = {
         id(part)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in SPREAD
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "GitHubError"
         for part in ast.walk(node)
     }
     for pair in (part for expression in held for part in ast.walk(expression)):
@@ -116,7 +112,7 @@ def found_in(path: Path) -> Iterator[Way]:
             continue
         seen.add((pair.lineno, pair.col_offset))
         for text, holes in texts(pair.elts[0]):
-            module = id(pair) in spread or called(path).startswith(("github/", "dokku/state/", "modules/github_"))
+            module = id(pair) in of_modules or called(path).startswith(("github/", "dokku/state/", "modules/github_"))
             yield Way(f"{called(path)}:{pair.lineno}", text, effects[0][0], holes, module)
 
 

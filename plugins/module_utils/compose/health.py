@@ -24,7 +24,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import E
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
-from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
@@ -79,7 +79,7 @@ def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gat
     problems = blame.so_before(states, so_far.get("containers") or {})
     problems += health.problems(results)
     problems += [
-        Problem(f"{name}: {text}", SURROUNDINGS if (so_far.get("inside") or {}).get(name) else RELEASE)
+        Fault(f"{name}: {text}", SURROUNDINGS if (so_far.get("inside") or {}).get(name) else RELEASE)
         for name, text in answers.items()
         if text
     ]
@@ -111,7 +111,7 @@ def before(service: ComposeService, plan: Mapping[str, Any], gate: GateSettings)
 
 def _result(
     service: ComposeService,
-    problems: Sequence[Problem],
+    problems: Sequence[Fault],
     results: Sequence[health.Result],
     states: Mapping[str, str],
     answers: Mapping[str, str],
@@ -119,7 +119,7 @@ def _result(
     started: float,
 ) -> dict[str, Any]:
     if not (problems or results or states or answers):
-        problems = [Problem("nothing was seen by which it could be verified: no container, no address")]
+        problems = [Fault("nothing was seen by which it could be verified: no container, no address")]
     return {
         **blame.verdict(problems, service.redact),
         "health": [result.to_dict() for result in results],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: As a kernel calls it -> as an image does.
 _OF_MACHINE = {
@@ -34,7 +34,7 @@ def of_machine(machine: str) -> str:
 
 def judge(
     machine: str, images: Mapping[str, tuple[str, str]], emulated: Collection[str]
-) -> tuple[Refusal | None, list[str]]:
+) -> tuple[Problem | None, list[str]]:
     """Why these images can't run on a host, and what a person should know of those that may.
 
     images: by service, reference and architecture; empty where the image names none. emulated: the names under which
@@ -59,7 +59,7 @@ def judge(
         return None, warnings
     names, others = ", ".join(refused), ", ".join(dict.fromkeys(foreign[name][1] for name in refused))
     return (
-        Refusal(
+        Problem(
             "wrong_architecture",
             f"the image of {names} is for {others}, this host is {host}: it could not run a program of it",
             (

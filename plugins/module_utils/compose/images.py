@@ -23,10 +23,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import E
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.registry_login import BadLogin, Login
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _MIB = 1024 * 1024
 
@@ -83,15 +83,13 @@ class ImageStore:
     # -- the registry ----------------------------------------------------------------------------
 
     def _placed(self, password: str, given: Iterable[Mapping[str, Any]]) -> tuple[tuple[Login, ...], str]:
-        """Each login with its registry. Raises Refused for one of which that is not known."""
+        """Each login with its registry. Raises Problem for one of which that is not known."""
         registries = [Reference(name).registry for name in self.description.images.values()]
         try:
             logins = registry_login.listed(given)
         except BadLogin as error:
-            raise Refused(
-                Refusal(
-                    "bad_login", str(error), (("compose_registry_logins", "in the inventory: one for each registry"),)
-                )
+            raise Problem(
+                "bad_login", str(error), (("compose_registry_logins", "in the inventory: one for each registry"),)
             ) from None
         described = self.description
         options = ("compose_registry_host", "compose_registry_logins")
@@ -123,7 +121,7 @@ class ImageStore:
         return redact.Redactor([one.password for one in self._logins if one.password])(text)
 
     def pull(self, image: Reference) -> None:
-        """Download an image by its digest. Raises Refused; the engine throws away what is not whole."""
+        """Download an image by its digest. Raises Problem; the engine throws away what is not whole."""
         folder, reserve = self.engine.root(), self.description.disk_reserve * _MIB
         looked = 0.0
 
@@ -148,19 +146,15 @@ class ImageStore:
             )
         except RegistryProblem as problem:
             answer = Asked("", problem.kind, image.registry, self._clean(problem.text))
-            raise Refused(
-                registry_refusal(answer, image.text, (("to=<another release>", "that is whole"),))
-            ) from problem
+            raise registry_refusal(answer, image.text, (("to=<another release>", "that is whole"),)) from problem
         self._images.clear()
         if not self.has(image):
-            raise Refused(
-                Refusal(
-                    "image_not_proven", f"{image.text} was downloaded, but the engine does not have it by that digest"
-                )
+            raise Problem(
+                "image_not_proven", f"{image.text} was downloaded, but the engine does not have it by that digest"
             )
 
     def must_have_room(self, what: str) -> None:
-        """Raise Refused where the disk has less free than must stay free."""
+        """Raise Problem where the disk has less free than must stay free."""
         room = disk_room.room_in(self.engine.root(), 0, 0, self.description.disk_reserve)
         refusal = disk_room.refuse(
             room,
@@ -172,7 +166,7 @@ class ImageStore:
             ),
         )
         if refusal is not None:
-            raise Refused(refusal)
+            raise refusal
 
     # -- what an image was once asked ------------------------------------------------------------
 

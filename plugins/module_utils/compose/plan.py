@@ -56,7 +56,7 @@ class ComposePlanner:
         self.check_mode = check_mode
 
     def plan(self, wish: Wish) -> dict[str, Any]:
-        """The plan as the journal keeps it. Raises Refused."""
+        """The plan as the journal keeps it. Raises Problem."""
         situation, reader, facts = self._begin(wish)
         target, facts = decided(partial(choose, situation, facts.present.release), facts, reader.read)
         try:
@@ -66,7 +66,7 @@ class ComposePlanner:
             raise
 
     def adopt(self, set_aside: bool) -> dict[str, Any]:
-        """The plan that records what runs now as a release. Raises Refused."""
+        """The plan that records what runs now as a release. Raises Problem."""
         situation, reader, facts = self._begin(Wish("adopt", "", ""))
         return decided(lambda found: decide.adopt(situation, found, set_aside), facts, reader.read)[0]
 
@@ -90,7 +90,7 @@ class ComposePlanner:
 
 
 class FactReader:
-    """Reads the facts of a plan, each when it is asked for. Raises Refused where a download or a pin fails."""
+    """Reads the facts of a plan, each when it is asked for. Raises Problem where a download or a pin fails."""
 
     def __init__(self, service: ComposeService, store: ImageStore, config: Mapping[str, Any], check_mode: bool) -> None:
         self.service, self.store, self.config, self.check_mode = service, store, config, check_mode

@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker import image_re
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import BadReference, Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _RECORDED = re.compile(r"rel-[0-9a-f]{4,12}")
 _SHA = re.compile(r"[0-9a-f]{7,40}")
@@ -140,14 +140,6 @@ class Wanted:
     tags: tuple[str, ...] = ()
 
 
-class NotMeant(Exception):
-    """`to` can't be what it says. code: stable name of the refusal."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
 def branch_tag(branch: str) -> str:
     """The tag that docker/metadata-action gives to the images of a branch: `hotfix/login` is `hotfix-login`."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", branch)[:128]
@@ -161,7 +153,7 @@ def names_branch(to: str, images: Mapping[str, str]) -> bool:
 
 
 def wanted(to: str, images: Mapping[str, str], prefix: str, hotfix: bool = False) -> Wanted:
-    """What `to` means. images: service -> repository. prefix: of tags that name a commit. Raises NotMeant.
+    """What `to` means. images: service -> repository. prefix: of tags that name a commit. Raises Problem.
 
     hotfix: `to` may be a branch, whose images are published by its name.
     """
@@ -174,7 +166,7 @@ def wanted(to: str, images: Mapping[str, str], prefix: str, hotfix: bool = False
     if "@" in to or "/" in to or ":" in to:
         return _named(to, images)
     if not image_reference.is_tag(to):
-        raise NotMeant("bad_reference", f"to={to} is no tag, no image reference, and no release of the ledger")
+        raise Problem("bad_reference", f"to={to} is no tag, no image reference, and no release of the ledger")
     tags = [to]
     if _SHA.fullmatch(to):
         tags = [f"{prefix}{to}", *([f"{prefix}{to[:7]}"] if len(to) > 7 else []), to]
@@ -192,17 +184,17 @@ def _named(to: str, images: Mapping[str, str]) -> Wanted:
         try:
             reference = image_reference.parse(text.strip())
         except BadReference as error:
-            raise NotMeant("bad_reference", str(error)) from error
+            raise Problem("bad_reference", str(error)) from error
         mine = [known for known in images.values() if image_reference.same_repository(known, reference.repository)]
         if not mine:
             known = ", ".join(dict.fromkeys(images.values()))
-            raise NotMeant("not_of_this_service", f"{reference.repository} is not of this service, which has {known}")
+            raise Problem("not_of_this_service", f"{reference.repository} is not of this service, which has {known}")
         if reference.digest:
             digests[mine[0]] = Reference(mine[0], reference.tag, reference.digest)
         else:
             tags[reference.tag or "latest"] = None
     if digests and tags or len(tags) > 1:
-        raise NotMeant("bad_reference", f"to={to} mixes references: give digests, or one tag")
+        raise Problem("bad_reference", f"to={to} mixes references: give digests, or one tag")
     return Wanted("digests", digests=digests) if digests else Wanted("tags", tags=tuple(tags))
 
 
@@ -236,7 +228,7 @@ def choose_tag(
     recorded: Mapping[str, Any] | None,
     local: Iterable[str],
     here: Mapping[str, str],
-) -> Choice | Refusal:
+) -> Choice | Problem:
     """The release that a tag means, by what registry, ledger and engine say.
 
     images: service -> repository. asked: repository -> the registry's answer for the tag. recorded: the newest good
@@ -278,11 +270,11 @@ def _absent(
     problem: Asked,
     here: Mapping[str, str],
     procedure: str,
-) -> Refusal:
+) -> Problem:
     missing = [f"{name}:{tag}" for name, answer in asked.items() if answer.kind == "missing"]
     there = [f"{name}:{tag}" for name, answer in asked.items() if answer.digest]
     if missing and there:
-        return Refusal(
+        return Problem(
             "release_incomplete",
             f"{', '.join(there)} is in the registry, but {', '.join(missing)} is not: they were not built together",
             (("to=<another release>", "that was published whole"),),
@@ -297,13 +289,13 @@ def _absent(
     return registry_refusal(problem, ", ".join(missing) or tag, ways)
 
 
-def registry_refusal(problem: Asked, what: str, ways: tuple[tuple[str, str], ...]) -> Refusal:
+def registry_refusal(problem: Asked, what: str, ways: tuple[tuple[str, str], ...]) -> Problem:
     """Why a registry does not give an image."""
     registry = problem.registry
     if problem.kind == "missing":
-        return Refusal("image_not_found", f"{what} is not in the registry {registry}", ways)
+        return Problem("image_not_found", f"{what} is not in the registry {registry}", ways)
     if problem.kind == "denied":
-        return Refusal(
+        return Problem(
             "registry_denied",
             f"the registry {registry} did not let this host read {what}: {problem.text}",
             (
@@ -313,25 +305,25 @@ def registry_refusal(problem: Asked, what: str, ways: tuple[tuple[str, str], ...
             ),
         )
     if problem.kind == "down":
-        return Refusal(
+        return Problem(
             "registry_down",
             f"the registry {registry} can't be reached, and {what} is not on this host by digest: {problem.text}",
             (("the same command again", "once the registry answers"), *ways[:1]),
         )
     if problem.kind == "no_space":
         way = ("docker system df", "on the host, shows what fills the disk")
-        return Refusal("disk_space", f"{what} could not be downloaded, the disk is full: {problem.text}", (way,))
-    return Refusal("registry_failed", f"the registry {registry} did not give {what}: {problem.text}", ways)
+        return Problem("disk_space", f"{what} could not be downloaded, the disk is full: {problem.text}", (way,))
+    return Problem("registry_failed", f"the registry {registry} did not give {what}: {problem.text}", ways)
 
 
-def tag_moved(recorded: Mapping[str, Any], now: Mapping[str, str]) -> Refusal:
+def tag_moved(recorded: Mapping[str, Any], now: Mapping[str, str]) -> Problem:
     """A tag does not mean any more what was good here. now: service -> the digest it means today."""
     known = images_of(recorded)
     service = next(iter(now))
     then = known[service]
     day = str(recorded.get("finished"))[:10]
     today = ",".join(dict.fromkeys(f"{known[name].repository}@{digest}" for name, digest in now.items()))
-    return Refusal(
+    return Problem(
         "tag_moved",
         f"{then.by_tag} was {then.digest} when it was good here ({day}), and is {now[service]} in the registry now",
         (
@@ -353,7 +345,7 @@ REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.imag
 
 def one_build(
     images: Mapping[str, Reference], labels: Mapping[str, Mapping[str, str]], source: str
-) -> tuple[str, list[str]] | Refusal:
+) -> tuple[str, list[str]] | Problem:
     """Whether images are of one build, and of this service. labels: by service. source: the present image's label.
 
     Returns the revision and what can't be proven, or the refusal.
@@ -364,14 +356,14 @@ def one_build(
     for digests in by_repository.values():
         if len(digests) > 1:
             text = "; ".join(f"{', '.join(names)}: {digest[:19]}" for digest, names in digests.items())
-            return Refusal("not_one_build", f"these services share an image and would differ: {text}", _ANOTHER)
+            return Problem("not_one_build", f"these services share an image and would differ: {text}", _ANOTHER)
     revisions = {service: str(labels.get(service, {}).get(REVISION, "")) for service in images}
     named = {revision for revision in revisions.values() if revision}
     if len(named) > 1 or (named and not all(revisions.values()) and len(by_repository) > 1):
         text = ", ".join(
             f"{service} is of {revision[:10] or 'an unnamed commit'}" for service, revision in revisions.items()
         )
-        return Refusal(
+        return Problem(
             "not_one_build",
             f"the images are not of one build: {text} ({REVISION})",
             _ANOTHER,
@@ -381,7 +373,7 @@ def one_build(
     foreign = {service: found for service, found in sources.items() if source and found and found != source}
     if foreign:
         service, found = next(iter(foreign.items()))
-        return Refusal(
+        return Problem(
             "not_of_this_service",
             f"{images[service].text} was built from {found}, and this service is built from {source} ({SOURCE})",
             (*_ANOTHER, ("compose_source=<address>", "in the inventory, where the repository has a new address")),

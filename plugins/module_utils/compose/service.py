@@ -20,13 +20,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.options import
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine, EngineUnreachable, default_host
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, held_path, last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor, parse_dotenv, secret_values
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json, ways
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: `up --wait-timeout` came with 2.17, and nothing before it is still maintained.
 OLDEST_COMPOSE = (2, 17)
@@ -212,10 +212,10 @@ class ComposeService:
     # -- preconditions ---------------------------------------------------------------------------
 
     def must_be_operable(self) -> dict[str, Any]:
-        """Check what every operation needs. Returns the resolved configuration. Raises Refused."""
+        """Check what every operation needs. Returns the resolved configuration. Raises Problem."""
         folder = self.description.project_dir
         if not os.path.isdir(folder):
-            raise Refused(Refusal("no_such_path", f"there is no folder {folder}", (_SET_DIR,)))
+            raise Problem("no_such_path", f"there is no folder {folder}", (_SET_DIR,))
         self._must_stay_in_its_folder()
         self._must_have_images()
         self._must_have_compose()
@@ -228,7 +228,7 @@ class ComposeService:
                 ways.given("compose_files", ["docker-compose.prod.yml"]),
                 "names the compose files, relative to that folder",
             )
-            raise Refused(Refusal("no_compose_file", what, (way, _SET_DIR)))
+            raise Problem("no_compose_file", what, (way, _SET_DIR))
         self._must_be_writable()
         return self._must_resolve()
 
@@ -242,29 +242,29 @@ class ComposeService:
         kinds = {"compose_files": "paths", "compose_pin_file": "path", "compose_env_file": "path"}
         for wrong in held_path.inventory_problems(named, kinds):
             way = (f"{wrong.partition(':')[0]}=<name>", f"names a file in {self.description.project_dir}")
-            raise Refused(Refusal("path_outside", wrong, (way,)))
+            raise Problem("path_outside", wrong, (way,))
 
     def _must_have_images(self) -> None:
         for service, repository in self.description.images.items():
             try:
                 found = image_reference.parse(repository)
             except image_reference.BadReference as error:
-                raise Refused(_images_wrong(f"compose_images: {service}: {error}")) from error
+                raise _images_wrong(f"compose_images: {service}: {error}") from error
             if found.tag or found.digest:
-                raise Refused(_images_wrong(f"compose_images: {service}: {repository} has a tag or a digest"))
+                raise _images_wrong(f"compose_images: {service}: {repository} has a tag or a digest")
         if not self.description.images:
-            raise Refused(_images_wrong("compose_images names no service, so there is nothing to pin"))
+            raise _images_wrong("compose_images names no service, so there is nothing to pin")
         service = self.description.migration_service
         if service and service not in self.description.images:
-            raise Refused(_images_wrong(f"compose_migration_service is {service}, which compose_images does not name"))
+            raise _images_wrong(f"compose_migration_service is {service}, which compose_images does not name")
 
     def _must_have_compose(self) -> None:
         argv = [*self.description.docker, "compose", "version", "--short"]
         try:
             found = self.commands.run(argv, check=False, timeout=60.0)
         except CommandFailed as error:
-            raise Refused(
-                Refusal("docker_missing", str(error), (("compose_docker=<path>", "names the docker command"),))
+            raise Problem(
+                "docker_missing", str(error), (("compose_docker=<path>", "names the docker command"),)
             ) from error
         version = re.match(r"v?(\d+)\.(\d+)", found.stdout.strip())
         if found.code != 0 or version is None:
@@ -272,11 +272,11 @@ class ComposeService:
             text = "docker has no `compose` command" + (
                 f"; {old} is Compose v1, which is not maintained" if old else ""
             )
-            raise Refused(Refusal("compose_too_old", text, (_INSTALL_COMPOSE,)))
+            raise Problem("compose_too_old", text, (_INSTALL_COMPOSE,))
         if (int(version[1]), int(version[2])) < OLDEST_COMPOSE:
             oldest = ".".join(map(str, OLDEST_COMPOSE))
             text = f"docker compose is {found.stdout.strip()}, and {oldest} or newer is needed"
-            raise Refused(Refusal("compose_too_old", text, (_INSTALL_COMPOSE,)))
+            raise Problem("compose_too_old", text, (_INSTALL_COMPOSE,))
 
     def _must_have_engine(self) -> None:
         try:
@@ -286,9 +286,9 @@ class ComposeService:
             if error.denied:
                 way = (f"sudo usermod -aG docker {user}", "once, on the host; such a user can become root there")
                 text = f"{user} may not use the Docker engine: {error}"
-                raise Refused(Refusal("engine_denied", text, (way,))) from error
+                raise Problem("engine_denied", text, (way,)) from error
             way = ("systemctl status docker", "on the host, shows why; sudo systemctl start docker starts it")
-            raise Refused(Refusal("engine_down", f"the Docker engine does not answer: {error}", (way,))) from error
+            raise Problem("engine_down", f"the Docker engine does not answer: {error}", (way,)) from error
 
     def _must_be_writable(self) -> None:
         """The file that is edited is replaced whole, so its folder is written too."""
@@ -296,10 +296,10 @@ class ComposeService:
             if not os.access(path, os.W_OK):
                 user = user_name()
                 way = (f"sudo chown {user} {shlex.quote(path)}", "on the host")
-                raise Refused(Refusal("not_writable", f"{user} may not write {path}", (way,)))
+                raise Problem("not_writable", f"{user} may not write {path}", (way,))
 
     def _must_resolve(self) -> dict[str, Any]:
-        """The configuration, with every service that is to be pinned. Raises Refused."""
+        """The configuration, with every service that is to be pinned. Raises Problem."""
         try:
             config = self.config()
         except (CommandFailed, ValueError) as error:
@@ -309,42 +309,38 @@ class ComposeService:
                 text += f" ({self.path(self.description.env_file)} is missing)" * (
                     not os.path.isfile(self.path(self.description.env_file))
                 )
-            raise Refused(Refusal("compose_invalid", text, (way,))) from error
+            raise Problem("compose_invalid", text, (way,)) from error
         self._forget_secrets_of(config)
         services = config.get("services") or {}
         for service, repository in self.description.images.items():
             if service not in services:
                 known = ", ".join(sorted(services))
-                raise Refused(_images_wrong(f"the compose files have no service {service}; they have {known}"))
+                raise _images_wrong(f"the compose files have no service {service}; they have {known}")
             self._must_pull(service, repository, services[service])
         for check in self.description.inside_health:
             if check.service not in services:
                 text = f"compose_inside_health asks in {check.service}, which the compose files do not have"
-                raise Refused(
-                    Refusal(
-                        "service_missing", text, (("compose_inside_health", "in the inventory, names other services"),)
-                    )
+                raise Problem(
+                    "service_missing", text, (("compose_inside_health", "in the inventory, names other services"),)
                 )
         return config
 
     def _must_pull(self, service: str, repository: str, found: Mapping[str, Any]) -> None:
         image = str(found.get("image") or "")
         if found.get("build") or not image:
-            raise Refused(
-                Refusal(
-                    "service_is_built",
-                    f"{service} is built on the host (build:), so there is no image to pin",
-                    (
-                        (f"image: {repository}:<tag>", f"in the compose file, instead of build:, for {service}"),
-                        ("compose_images", f"in the inventory, without {service}"),
-                    ),
-                )
+            raise Problem(
+                "service_is_built",
+                f"{service} is built on the host (build:), so there is no image to pin",
+                (
+                    (f"image: {repository}:<tag>", f"in the compose file, instead of build:, for {service}"),
+                    ("compose_images", f"in the inventory, without {service}"),
+                ),
             )
         with contextlib.suppress(image_reference.BadReference):
             if image_reference.same_repository(image_reference.parse(image).repository, repository):
                 return
         text = f"the compose files give {service} the image {image}, and compose_images says {repository}"
-        raise Refused(_images_wrong(text))
+        raise _images_wrong(text)
 
     # -- what runs -------------------------------------------------------------------------------
 
@@ -385,8 +381,8 @@ _INSTALL_COMPOSE = (
 )
 
 
-def _images_wrong(text: str) -> Refusal:
-    return Refusal(
+def _images_wrong(text: str) -> Problem:
+    return Problem(
         "images_wrong",
         text,
         (("compose_images={<service>: <repository>}", "in the inventory, names what a release pins"),),

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label, typed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 Release = Mapping[str, Any]
@@ -80,7 +80,7 @@ def prove(staging: Staging, goal: Release) -> Proof:
 
 
 def judge(staging: Staging, goal: Release, good_here: str = "") -> tuple[list[str], list[str], dict[str, Any]]:
-    """Lines of the plan, warnings, and what the ledger keeps. Raises Refused.
+    """Lines of the plan, warnings, and what the ledger keeps. Raises Problem.
 
     good_here: for a rollback, the operation by which the target was good on this very host. It needs no other proof:
     a way back must not depend on another machine.
@@ -95,7 +95,7 @@ def judge(staging: Staging, goal: Release, good_here: str = "") -> tuple[list[st
         return [f"not asked for: this release was good on this host (operation {good_here})"], [proof.text], fact
     if not staging.required:
         return [], [proof.text], fact
-    raise Refused(Refusal("not_on_staging", proof.text, tuple(_ways(staging, proof, goal))))
+    raise Problem("not_on_staging", proof.text, tuple(_ways(staging, proof, goal)))
 
 
 def _ways(staging: Staging, proof: Proof, goal: Release) -> list[tuple[str, str]]:

@@ -23,10 +23,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker import image_re
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 class ComposeSteps:
@@ -76,8 +76,8 @@ class ComposeSteps:
                 try:
                     self.store.must_have_room(text)
                     self.store.pull(image)
-                except Refused as refused:
-                    raise CommandFailed(refused.refusal.text) from refused
+                except Problem as refused:
+                    raise CommandFailed(refused.text) from refused
                 again.append(text)
         return {"downloaded": again} if again else None
 

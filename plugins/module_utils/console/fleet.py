@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import reason, understood
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import identity, label, typed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 #: Results of one task by host name, in the order in which the hosts are worked on; empty for a host without one.
@@ -100,7 +100,7 @@ def decision(planned: Results, orders: Orders, check_mode: bool, stopped: bool =
     refused = [host for host, result in planned.items() if problem(result)]
     together = None if refused else _refuse_together(planned, orders)
     if stopped and not check_mode and not refused:
-        together = Refusal("stopped", f"{STOPPED} before anything was changed", (), ("The same line again does it.",))
+        together = Problem("stopped", f"{STOPPED} before anything was changed", (), ("The same line again does it.",))
     if together is not None:
         code, text = together.code, together.text
     else:
@@ -127,11 +127,11 @@ def problem(result: Mapping[str, Any]) -> str:
     return "" if result.get("plan") else str(told(result.get("msg")) or "it was not planned")
 
 
-def _refuse_together(planned: Results, orders: Orders) -> Refusal | None:
+def _refuse_together(planned: Results, orders: Orders) -> Problem | None:
     return _diverged(planned) or _migrations_beside_others(planned, orders)
 
 
-def _diverged(planned: Results) -> Refusal | None:
+def _diverged(planned: Results) -> Problem | None:
     """`previous` means one release for all hosts, or nothing."""
     plans = {host: result["plan"] for host, result in planned.items() if not result.get("continues")}
     asked = [host for host, plan in plans.items() if plan.get("asked") == "previous"]
@@ -146,7 +146,7 @@ def _diverged(planned: Results) -> Refusal | None:
         )
     ways += [(f"-l {host}", f"this host alone, to {label(plan.get('to'))}") for host, plan in plans.items()]
     differ = "are on different releases" if _differ(plans.values(), "from") else "came from different releases"
-    return Refusal(
+    return Problem(
         "hosts_diverged",
         f"the hosts {differ}, so `previous` is not the same release on each",
         tuple(ways),
@@ -161,13 +161,13 @@ def _differ(plans: Iterable[Mapping[str, Any]], end: str) -> bool:
     return len({identity(plan.get(end)) for plan in plans}) > 1
 
 
-def _migrations_beside_others(planned: Results, orders: Orders) -> Refusal | None:
+def _migrations_beside_others(planned: Results, orders: Orders) -> Problem | None:
     """The host that migrates for all must be done before another one switches."""
     first = next(iter(planned))
     together = split(orders.batch, list(planned))[0]
     if orders.migrate_on != "first" or len(together) == 1 or not migrating(planned):
         return None
-    return Refusal(
+    return Problem(
         "migrations_need_canary",
         f"migrations are for {first} alone, which has to be done before the other hosts, but the first batch is "
         f"{', '.join(together)}",

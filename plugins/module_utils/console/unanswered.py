@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 #: Needs of the modules on a host, which the doctor checks.
@@ -48,11 +48,11 @@ def understood(result: Mapping[str, Any], connection: Mapping[str, Any] | None =
     text = reason(result)
     if result.get("unreachable"):
         ways, whose = _ways_in(text, connection or {}), _whose(connection or {})
-        found = {"refusal": Refusal("unreachable", text, tuple(ways), whose).to_dict()} if ways else {}
+        found = {"refusal": Problem("unreachable", text, tuple(ways), whose).to_dict()} if ways else {}
         return {**result, "msg": text, **found}
     if result.get("refusal") or not _is_python(text, result):
         return dict(result)
-    refusal = Refusal(
+    refusal = Problem(
         "python_too_old",
         f"no Python there runs the modules: {text}",
         (("ansible_python_interpreter", f"in the inventory: {NEWER}"),),

@@ -26,19 +26,19 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import R
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room, journal
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import display_url
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import passwords_in_addresses
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 _ENGINE = "/var/lib/docker"
 
 
 def plan(context: Context) -> dict[str, Any]:
-    """The plan. Raises Refused or DokkuError."""
+    """The plan. Raises Problem or DokkuError."""
     service, inputs = context.service, context.inputs
     service.must_have_a_name()
     description = service.description
@@ -64,7 +64,7 @@ def plan(context: Context) -> dict[str, Any]:
     tried, unproven = judge_staging(staging, source, service.app)
     _refuse(_no_room(service.app, description.disk_reserve))
     if situation.nginx is not None:
-        raise Refused(nginx_check.refusal(situation.nginx, service.app))
+        raise nginx_check.refusal(situation.nginx, service.app)
     step = deploy_step(source, description.repository, situation)
     hotfix: dict[str, Any] = {}
     if staging.hotfix:
@@ -85,21 +85,21 @@ def plan(context: Context) -> dict[str, Any]:
     }
 
 
-def _refuse(refusal: Refusal | None) -> None:
+def _refuse(refusal: Problem | None) -> None:
     if refusal is not None:
-        raise Refused(refusal)
+        raise refusal
 
 
 def _source(to: str, repository: str) -> Source:
     if passwords_in_addresses(repository):
         text = f"dokku_repository has a password in it, and would be on command lines: {display_url(repository)}"
         way = ("dokku git:auth '<host>' '<user>'", "on the host, takes the password on stdin, once")
-        raise Refused(Refusal("secret_in_repository", text, (way,)))
+        raise Problem("secret_in_repository", text, (way,))
     found = dokku_source.source_of(to, repository)
     if isinstance(found, Source) and found.kind == "git":
         found = dokku_source.ask(found, repository, display_url(repository) if "://" in repository else repository)
-    if isinstance(found, Refusal):
-        raise Refused(found)
+    if isinstance(found, Problem):
+        raise found
     return found
 
 
@@ -129,7 +129,7 @@ def _left_over(app: str) -> str:
     )
 
 
-def _no_room(app: str, reserve: int) -> Refusal | None:
+def _no_room(app: str, reserve: int) -> Problem | None:
     way = (f"dokku cleanup {app}", "on the host, removes images that nothing uses; what is held stays")
     return disk_room.refuse(disk_room.room_in(_ENGINE, 0, 0, reserve), f"an image of {app}", (way,))
 
@@ -177,7 +177,7 @@ class StagingWish:
 
 
 def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, list[str]]:
-    """One line for the plan, and what is not proven. Raises Refused where staging is required and does not prove it."""
+    """One line for the plan, and what is not proven. Raises Problem where staging is required and does not prove it."""
     if not wish.app or wish.app == app:
         return "", []
     if wish.hotfix:
@@ -194,7 +194,7 @@ def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, lis
         if live and (source.code is None or not release.is_code(live, source.code)):
             ways.append((f"to={live}", f"deploys what is live on {wish.app}"))
         ways.append(("hotfix=true", "goes to production without staging; the ledger says so"))
-        raise Refused(Refusal("not_on_staging", problem, tuple(ways)))
+        raise Problem("not_on_staging", problem, tuple(ways))
     return "", [problem]
 
 

@@ -20,7 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import S
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
-from ansible_collections.ops.runbook.plugins.module_utils.health.blame import Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -80,9 +80,9 @@ def verify(
             known = (before or {}).get("health")
             results = health.gate(gate.asked, patience, gate.interval, gate.successes, revision or None, before=known)
         wrongs, processes, live = settled.result()
-    problems = [Problem(text) for text in wrongs] + health.problems(results)
+    problems = [Fault(text) for text in wrongs] + health.problems(results)
     if probe_queue and not any(problem.red for problem in problems):
-        problems += [Problem(text) for text in _queue_problems(service)]
+        problems += [Fault(text) for text in _queue_problems(service)]
     found = {
         **blame.verdict(problems, service.redact if problems else str),
         "health": [result.to_dict() for result in results],

@@ -17,9 +17,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     NotACommand,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part, ps
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, State
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import State
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: What a module does with changes that the running containers do not see.
 REDEPLOY: dict[str, Any] = {
@@ -27,7 +27,7 @@ REDEPLOY: dict[str, Any] = {
     "deadline": {"type": "float", "default": 60},
 }
 
-ERRORS = (NotPossible, DokkuError)
+ERRORS = (Problem, DokkuError)
 
 
 def caller(params: Mapping[str, Any], disposable: bool = False) -> Dokku:
@@ -71,22 +71,17 @@ def settle(
 
 def failure(error: Exception, params: Mapping[str, Any]) -> dict[str, Any]:
     """An error as the module ends with it."""
-    if isinstance(error, NotPossible):
+    if isinstance(error, Problem):
         problem = error
     elif isinstance(error, AppMissing):
-        problem = NotPossible(
+        problem = Problem(
             "app_missing",
             f"there is no app {params['app']} on this host",
-            ("dokku apps:list", "shows the apps"),
-            ("ops.runbook.dokku_app", "makes one"),
+            [("dokku apps:list", "shows the apps"), ("ops.runbook.dokku_app", "makes one")],
         )
     elif isinstance(error, CannotCall):
-        problem = NotPossible("cannot_call", str(error), error.way)
+        problem = Problem("cannot_call", str(error), [error.way])
     else:
         missing = isinstance(error, NotACommand)
-        problem = NotPossible("not_a_command" if missing else "failed", str(error), touched=not missing)
-    return {
-        "msg": shown(problem.paragraph()),
-        "code": problem.code,
-        "ways": [{"input": shown(what), "effect": shown(effect)} for what, effect in problem.ways],
-    }
+        problem = Problem("not_a_command" if missing else "failed", str(error), touched=not missing)
+    return problem.to_failure()

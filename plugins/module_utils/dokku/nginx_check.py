@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _COMMAND = "nginx:validate-config"
 _CAUSE = re.compile(r"(?:nginx: )?\[(?:emerg|crit|alert)\][^\n]*")
@@ -93,12 +93,12 @@ def ways(broken: Broken) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def refusal(broken: Broken, app: str, more: tuple[tuple[str, str], ...] = ()) -> Refusal:
+def refusal(broken: Broken, app: str, more: tuple[tuple[str, str], ...] = ()) -> Problem:
     """Why nothing that restarts an app may be begun."""
     text = (
         f"{broken.text}. Dokku asks nginx last, so {app} would be built and started, fail then, and could not go back"
     )
-    return Refusal("nginx_broken", text, (*ways(broken), *more))
+    return Problem("nginx_broken", text, (*ways(broken), *more))
 
 
 def proxied(report: Mapping[str, Any]) -> bool:
@@ -120,10 +120,10 @@ def look(dokku: Dokku, app: str) -> Broken | None:
 
 
 def must_be_taken(dokku: Dokku, app: str) -> None:
-    """Raise Refused where the next restart of an app would fail for nginx."""
+    """Raise Problem where the next restart of an app would fail for nginx."""
     broken = look(dokku, app)
     if broken is not None:
-        raise Refused(refusal(broken, app))
+        raise refusal(broken, app)
 
 
 def warning(broken: Broken) -> str:

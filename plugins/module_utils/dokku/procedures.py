@@ -14,7 +14,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import C
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import Description, DokkuService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Procedure, System
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 
 
@@ -97,7 +96,7 @@ class _Dokku(System[Description, DokkuService]):
         try:
             plan = procedure.plan(context)
         except DokkuError as error:
-            raise Refused(context.service.refusal(error)) from error
+            raise context.service.refusal(error) from error
         return {**plan, "kept": [f"config-{context.operation}.json"]}
 
     def before(self, context: Context, plan: Mapping[str, Any]) -> dict[str, Any]:

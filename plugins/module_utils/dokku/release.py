@@ -18,7 +18,7 @@ from typing import Any, NewType
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 #: A commit, the beginning of one, or an image. A name whose commit nobody knows yet is none of them.
@@ -196,15 +196,15 @@ class Choice:
     chosen: str
 
 
-def choose(to: str, situation: Situation) -> Choice | Refusal:
+def choose(to: str, situation: Situation) -> Choice | Problem:
     """The release that `to` means: previous, a number (12, v12), or the beginning of a commit."""
     app = situation.app
     if not situation.deployed:
         way = ("dokku_deploy with to=<commit, branch, tag or image>", "deploys it for the first time")
-        return Refusal("not_deployed", f"{app} was never deployed, so there is nothing to go back from", (way,))
+        return Problem("not_deployed", f"{app} was never deployed, so there is nothing to go back from", (way,))
     if not situation.releases:
         ways = ((f"dokku releases:record {app}", "on the host, records what is live as the first release"),)
-        return Refusal("nothing_recorded", f"no release of {app} is recorded yet on this host", ways)
+        return Problem("nothing_recorded", f"no release of {app} is recorded yet on this host", ways)
     if to == "previous":
         return _previous(situation)
     number = re.fullmatch(r"v?(\d{1,9})", to)
@@ -215,7 +215,7 @@ def choose(to: str, situation: Situation) -> Choice | Refusal:
         if found:
             best = next((one for one in found if one.can_be_had), found[0])
             return _available(Choice(best, f"to={to}: the newest release of that commit"), situation)
-    return Refusal(
+    return Problem(
         "unknown_release",
         f"to={to} is no release of {app}",
         (("to=previous", "names one"), ("to=<number or commit>", "names one too"), *_nearest_way(None, situation)),
@@ -223,13 +223,13 @@ def choose(to: str, situation: Situation) -> Choice | Refusal:
     )
 
 
-def _previous(situation: Situation) -> Choice | Refusal:
+def _previous(situation: Situation) -> Choice | Problem:
     word = str(situation.report.get("previous") or "")
     found = situation.find(int(word)) if word.isdigit() else None
     if found is None:
         live = situation.live
         before = f"before release {live.number}, which is live" if live else "before what is live"
-        return Refusal(
+        return Problem(
             "nothing_before",
             f"{situation.app} has no good release {before}",
             (*_nearest_way(None, situation), ("dokku_deploy with to=<commit or image>", "deploys another one")),
@@ -238,12 +238,12 @@ def _previous(situation: Situation) -> Choice | Refusal:
     return _available(Choice(found, "previous: the newest release that no rollback has left"), situation)
 
 
-def _numbered(number: int, situation: Situation) -> Choice | Refusal:
+def _numbered(number: int, situation: Situation) -> Choice | Problem:
     found = situation.find(number)
     if found is not None:
         return _available(Choice(found, f"to={number}"), situation)
     first, last = situation.releases[-1].number, situation.releases[0].number
-    return Refusal(
+    return Problem(
         "release_missing",
         f"release {number} of {situation.app} is not recorded; recorded are {first} to {last}",
         _nearest_way(number, situation),
@@ -251,13 +251,13 @@ def _numbered(number: int, situation: Situation) -> Choice | Refusal:
     )
 
 
-def _available(choice: Choice, situation: Situation) -> Choice | Refusal:
+def _available(choice: Choice, situation: Situation) -> Choice | Problem:
     release = choice.release
     if release.can_be_had:
         return choice
     again = code_of(release, situation.releases)
     deploy = (f"dokku_deploy with to={again}", "builds it again") if again != release.image else None
-    return Refusal(
+    return Problem(
         "image_gone",
         f"the image of release {release.number} of {situation.app} is gone from this host",
         (*_nearest_way(release.number, situation), *([deploy] if deploy else [])),
@@ -302,7 +302,7 @@ def running_build(builds: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | No
     return next((build for build in builds if build.get("display_status") == "running"), None)
 
 
-def refuse_running(situation: Situation) -> Refusal | None:
+def refuse_running(situation: Situation) -> Problem | None:
     """Why nothing may be begun beside a deploy that is under way; Dokku's own lock would only say so half-way."""
     app, build = situation.app, running_build(situation.builds)
     what = situation.under_way
@@ -311,7 +311,7 @@ def refuse_running(situation: Situation) -> Refusal | None:
     if not what:
         return None
     ways = (("the same command again", "once it has ended"), (f"dokku builds:cancel {app}", "on the host, ends it"))
-    return Refusal("deploy_running", f"a deploy of {app} is under way: {what}", ways)
+    return Problem("deploy_running", f"a deploy of {app} is under way: {what}", ways)
 
 
 def process_problems(ps: Mapping[str, Any]) -> list[str]:

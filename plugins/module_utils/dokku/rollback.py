@@ -23,10 +23,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import C
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Release, Situation
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESTORES = ("scale", "domains")
@@ -53,15 +53,15 @@ class Wish:
 
 
 def wish_of(inputs: Mapping[str, Any]) -> Wish:
-    """The operator's inputs. Raises Refused."""
+    """The operator's inputs. Raises Problem."""
     keep, restore = names(inputs.get("keep")), names(inputs.get("restore"))
     wrong = next((key for key in keep if not _KEY.fullmatch(key)), "")
     if wrong:
-        raise Refused(Refusal("bad_key", f"keep={wrong} is no name of a variable", (("keep=<NAME>,<NAME>", ""),)))
+        raise Problem("bad_key", f"keep={wrong} is no name of a variable", (("keep=<NAME>,<NAME>", ""),))
     unknown = next((what for what in restore if what not in _RESTORES), "")
     if unknown:
         text = f"restore={unknown} can't be put back; {' and '.join(_RESTORES)} can"
-        raise Refused(Refusal("bad_restore", text, ((f"restore={','.join(_RESTORES)}", "puts these two back"),)))
+        raise Problem("bad_restore", text, ((f"restore={','.join(_RESTORES)}", "puts these two back"),))
     return Wish(
         to=str(inputs.get("to") or "previous"),
         migrations=str(inputs.get("migrations") or "refuse"),
@@ -78,7 +78,7 @@ def names(given: Any) -> tuple[str, ...]:
 
 
 def plan(context: Context) -> dict[str, Any]:
-    """The plan. Raises Refused or DokkuError."""
+    """The plan. Raises Problem or DokkuError."""
     wish = wish_of(context.inputs)
     service = context.service
     service.must_have_a_name()
@@ -87,20 +87,22 @@ def plan(context: Context) -> dict[str, Any]:
     choice = dokku_release.choose(wish.to, situation)
     # In an emergency what seems to go on may be what hangs; Dokku's own lock decides then.
     refusal = None if wish.emergency else dokku_release.refuse_running(situation)
-    if isinstance(choice, Refusal) or refusal is not None:
-        raise Refused(choice if isinstance(choice, Refusal) else refusal)  # type: ignore[arg-type]
+    if isinstance(choice, Problem):
+        raise choice
+    if refusal is not None:
+        raise refusal
     target, present = dokku_release.record(choice.release, situation), dokku_release.present(situation)
     there = is_there(choice.release, situation)
     shown = {} if wish.emergency and not there else _looked_ahead(context, wish, choice.release.number)
     down = services_down(shown, service.app)
     if down is not None:
-        raise Refused(down)
+        raise down
     if there and nothing_changes(shown, wish.restore):
         return _unchanged(target, choice)
     broken = situation.nginx
     if broken is not None and not wish.emergency:
         anyway = ("emergency=true", "rolls back all the same, and fails at its end where nginx still refuses")
-        raise Refused(nginx_check.refusal(broken, service.app, (anyway,)))
+        raise nginx_check.refusal(broken, service.app, (anyway,))
     migrations, warned = _migrations(context, wish, choice, target)
     warned += [nginx_check.warning(broken)] if broken is not None else []
     # Nobody reads in an emergency what stays as it is, and only a newer plugin can leave that out.
@@ -145,7 +147,7 @@ def is_there(release: Release, situation: Situation) -> bool:
     return situation.restart_is_safe and not situation.pending_rollback and well
 
 
-def services_down(shown: Mapping[str, Any], app: str) -> Refusal | None:
+def services_down(shown: Mapping[str, Any], app: str) -> Problem | None:
     """Why no container of the app could start: a service that it is linked to does not run."""
     down = [str(one) for one in shown.get("services_down") or []]
     if not down:
@@ -155,7 +157,7 @@ def services_down(shown: Mapping[str, Any], app: str) -> Refusal | None:
     for plugin, _, name in (one.removeprefix("dokku.").partition(".") for one in down):
         ways.append((f"dokku {plugin}:start {name}", "on the host, starts it"))
     text = f"{' and '.join(down)}, to which {app} is linked, does not run: no container of {app} could start"
-    return Refusal("service_down", text, tuple(ways))
+    return Problem("service_down", text, tuple(ways))
 
 
 def nothing_changes(shown: Mapping[str, Any], restore: Sequence[str]) -> bool:
@@ -179,7 +181,7 @@ def _unchanged(target: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
 def _migrations(
     context: Context, wish: Wish, choice: Choice, target: Mapping[str, Any]
 ) -> tuple[dict[str, Any] | None, list[str]]:
-    """The record of the verdict, and what to say of it. Raises Refused."""
+    """The record of the verdict, and what to say of it. Raises Problem."""
     number = str(choice.release.number)
     if not context.service.description.migrations_command:
         return None, []
@@ -193,7 +195,7 @@ def _migrations(
     judged = dokku_migrations.judge(status, error, known, str(target["name"]), number, wish.migrations)
     refusal = migration_plan.refuse(judged)
     if refusal is not None:
-        raise Refused(refusal)
+        raise refusal
     return migration_plan.record(judged), []
 
 

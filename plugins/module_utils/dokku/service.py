@@ -25,10 +25,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import Options
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor, secret_values
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: What Dokku itself takes for the name of an app.
 _APP = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -99,20 +99,20 @@ class DokkuService:
             return [one.result() for one in [pool.submit(read) for read in reads]]
 
     def must_have_a_name(self) -> None:
-        """Raise Refused for what can't be the name of an app."""
+        """Raise Problem for what can't be the name of an app."""
         if not _APP.fullmatch(self.app):
             way = ("dokku_app=<name>", "in the inventory: lower case letters, digits, dots and dashes")
-            raise Refused(Refusal("bad_app_name", f"'{self.app}' is no name of an app", (way,)))
+            raise Problem("bad_app_name", f"'{self.app}' is no name of an app", (way,))
 
     def must_exist(self) -> None:
-        """Raise Refused unless the app is there and this user may ask."""
+        """Raise Problem unless the app is there and this user may ask."""
         self.must_have_a_name()
         try:
             self.dokku.run("apps:exists", self.app, timeout=60.0)
         except DokkuError as error:
-            raise Refused(self.refusal(error)) from error
+            raise self.refusal(error) from error
 
-    def refusal(self, error: DokkuError) -> Refusal:
+    def refusal(self, error: DokkuError) -> Problem:
         """Why an operation does not go on after a call that failed while it was planned."""
         apps: list[str] = []
         if isinstance(error, AppMissing):
@@ -121,27 +121,27 @@ class DokkuService:
         return refusal_of(error, self.app, apps)
 
 
-def refusal_of(error: DokkuError, app: str, apps: Sequence[str] = ()) -> Refusal:
+def refusal_of(error: DokkuError, app: str, apps: Sequence[str] = ()) -> Problem:
     """The refusal for a call that failed. apps: those of the host. Pure."""
     if isinstance(error, AppMissing):
         close = difflib.get_close_matches(app, apps, n=1, cutoff=0.5)
         way = (f"dokku_app={close[0]}" if close else "dokku_app=<name>", "in the inventory, names an app of this host")
         create = (f"dokku apps:create {app}", "on the host, makes it")
         known = f"its apps are: {', '.join(sorted(apps))}" if apps else "it has no apps"
-        return Refusal("app_missing", f"there is no app {app} on this host", (way, create), (known,))
+        return Problem("app_missing", f"there is no app {app} on this host", (way, create), (known,))
     if isinstance(error, CannotCall):
-        return Refusal("dokku_not_callable", str(error), (error.way,))
+        return Problem("dokku_not_callable", str(error), (error.way,))
     if isinstance(error, NotACommand) and " releases" in str(error):
         way = ("ansible-playbook ops.runbook.dokku_releases", "installs the plugin on the host, which needs root once")
         text = "the plugin `releases` is not installed on this host, so nothing records what can be gone back to"
-        return Refusal("plugin_missing", text, (way,))
+        return Problem("plugin_missing", text, (way,))
     if isinstance(error, NotDeployed):
         way = ("dokku_deploy with to=<commit, branch, tag or image>", "deploys it for the first time")
-        return Refusal("not_deployed", f"{app} was never deployed", (way,))
+        return Problem("not_deployed", f"{app} was never deployed", (way,))
     if isinstance(error, DeployLocked):
         ways = (
             ("the same command again", "once that deploy has ended"),
             (f"dokku builds:cancel {app}", "on the host, ends it"),
         )
-        return Refusal("deploy_running", f"another deploy of {app} is under way", ways)
-    return Refusal("dokku_failed", str(error), (("dokku_status", "shows how the app is"),))
+        return Problem("deploy_running", f"another deploy of {app} is under way", ways)
+    return Problem("dokku_failed", str(error), (("dokku_status", "shows how the app is"),))

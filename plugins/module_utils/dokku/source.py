@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Code, code_asked
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 #: What git takes for the name of a branch or tag, without what would be an option or a range.
@@ -46,12 +46,12 @@ class Source:
         return code_asked({"id": self.ref, journal.UNRESOLVED: self.unresolved})
 
 
-def source_of(to: str, repository: str) -> Source | Refusal:
+def source_of(to: str, repository: str) -> Source | Problem:
     """What `to` names, before anything is asked: an image has a colon or a digest, all else is of the repository."""
     if ":" in to or "@" in to or ("/" in to and not repository):
         return _image(to)
     if not repository:
-        return Refusal(
+        return Problem(
             "no_repository",
             f"to={to} names a commit, branch or tag, and no repository is known to take it from",
             (
@@ -60,15 +60,15 @@ def source_of(to: str, repository: str) -> Source | Refusal:
             ),
         )
     if not _REF.fullmatch(to):
-        return Refusal("bad_reference", f"to={to} is no commit, branch or tag", (("to=<commit, branch or tag>", ""),))
+        return Problem("bad_reference", f"to={to} is no commit, branch or tag", (("to=<commit, branch or tag>", ""),))
     return Source("git", to, to)
 
 
-def _image(to: str) -> Source | Refusal:
+def _image(to: str) -> Source | Problem:
     try:
         reference = image_reference.parse(to)
     except image_reference.BadReference as error:
-        return Refusal(
+        return Problem(
             "bad_reference", str(error), (("to=<image>:<tag>", "names an image; to=<image>@sha256:... too"),)
         )
     if reference.digest:
@@ -81,13 +81,13 @@ def _image(to: str) -> Source | Refusal:
     return Source("image", to, to, "", (warning,))
 
 
-def resolve(to: str, refs: Mapping[str, str], repository: str) -> Source | Refusal:
+def resolve(to: str, refs: Mapping[str, str], repository: str) -> Source | Problem:
     """The commit that `to` means, by what the repository lists (name of a ref -> commit)."""
     tag = refs.get(f"refs/tags/{to}^{{}}") or refs.get(f"refs/tags/{to}")
     branch = refs.get(f"refs/heads/{to}")
     if tag and branch and tag != branch:
         ways = ((f"to={tag[:12]}", f"the tag {to}"), (f"to={branch[:12]}", f"the branch {to}"))
-        return Refusal("ambiguous", f"{to} is a branch and a tag of {repository}, and they differ", ways)
+        return Problem("ambiguous", f"{to} is a branch and a tag of {repository}, and they differ", ways)
     found = tag or branch
     if found:
         what = "tag" if tag else "branch"
@@ -105,7 +105,7 @@ def resolve(to: str, refs: Mapping[str, str], repository: str) -> Source | Refus
     near = sorted(
         name.split("/", 2)[2] for name in refs if name.startswith(("refs/heads/", "refs/tags/")) and "^" not in name
     )
-    return Refusal(
+    return Problem(
         "unknown_release",
         f"{repository} has no branch, tag or commit {to}",
         (("to=<commit, branch or tag>", "names one that it has"),),
@@ -119,7 +119,7 @@ def parse_refs(text: str) -> dict[str, str]:
     return {name.strip(): commit for commit, name in lines if re.fullmatch("[0-9a-f]{40}", commit)}
 
 
-def ask(source: Source, repository: str, shown: str) -> Source | Refusal:
+def ask(source: Source, repository: str, shown: str) -> Source | Problem:
     """The commit that a name means now, asked as the user who operates the host; shown: the address for people.
 
     A repository that only the user dokku may read is no reason to refuse: it is fetched by that user.

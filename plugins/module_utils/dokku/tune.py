@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import ste
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigState, texts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxPresent, NginxState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import texts as nginx_texts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, listed
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import listed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import DEFAULT, ResourceState
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
@@ -60,18 +60,15 @@ class _Draft:
 
 
 def plan(context: Context) -> dict[str, Any]:
-    """What is to be set, and what is true of the rest. Raises Refused."""
+    """What is to be set, and what is true of the rest. Raises Problem."""
     service = context.service
     service.must_exist()
-    try:
-        draft = _Draft()
-        for process, limits in limits_of(context.inputs).items():
-            _plan_limits(context, process, limits, draft)
-        effective = _plan_nginx(context, draft)
-        _plan_config(context, draft)
-        _plan_restart(context, draft)
-    except NotPossible as error:
-        raise dokku_parts.refused(error) from error
+    draft = _Draft()
+    for process, limits in limits_of(context.inputs).items():
+        _plan_limits(context, process, limits, draft)
+    effective = _plan_nginx(context, draft)
+    _plan_config(context, draft)
+    _plan_restart(context, draft)
     if draft.steps:
         nginx_check.must_be_taken(service.dokku, service.app)
     release = _release(context)
@@ -98,7 +95,7 @@ def plan(context: Context) -> dict[str, Any]:
 
 
 def limits_of(inputs: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
-    """Limits and reservations by process, from the inputs. Pure. Raises NotPossible."""
+    """Limits and reservations by process, from the inputs. Pure. Raises Problem."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for side in ("limits", "reserve"):
         for key, value in (inputs.get(side) or {}).items():

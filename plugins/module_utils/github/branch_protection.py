@@ -89,14 +89,14 @@ def checked(wanted: Wanted) -> Wanted:
         raise GitHubError(
             "bad_input",
             f"{wanted.branch!r} is not the name of one branch",
-            ("ops.runbook.github_ruleset", "protects branches by a pattern"),
+            [("ops.runbook.github_ruleset", "protects branches by a pattern")],
         )
     approvals = wanted.values.get("approvals")
     if approvals is not None and not -1 <= approvals <= MOST_APPROVALS:
         raise GitHubError(
             "bad_input",
             f"required_approvals={approvals} is not within 0 and {MOST_APPROVALS}",
-            ("required_approvals=-1", "no pull request is needed"),
+            [("required_approvals=-1", "no pull request is needed")],
         )
     return wanted
 
@@ -253,8 +253,10 @@ class Protection(State[ProtectionPresent]):
             raise GitHubError(
                 "branch_missing",
                 f"{self.wanted.repository} has no branch {self.wanted.branch}",
-                ("branch", "check how it is written"),
-                ("ops.runbook.github_ruleset", "protects branches before they are there"),
+                [
+                    ("branch", "check how it is written"),
+                    ("ops.runbook.github_ruleset", "protects branches before they are there"),
+                ],
             )
         return present_of(body)
 

@@ -16,13 +16,14 @@ import re
 import time
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import hints
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 API_VERSION = "2022-11-28"
 #: A read is tried so often before its last answer counts.
@@ -47,23 +48,11 @@ Json = Any
 Open = Callable[..., Any]
 
 
-class GitHubError(Exception):
-    """A request that GitHub refused, or an answer that can't be used.
+@dataclass(eq=False)
+class GitHubError(Problem):
+    """A request that GitHub did not answer as needed. status: of HTTP; 0 where there is none."""
 
-    code: stable, for programs. ways: each way forward as what to give or to type, with what it does.
-    touched: something was changed, and the text names the present state.
-    """
-
-    def __init__(self, code: str, text: str, *ways: tuple[str, str], touched: bool = False, status: int = 0) -> None:
-        super().__init__(text)
-        self.code = code
-        self.ways = ways
-        self.touched = touched
-        self.status = status
-
-    def paragraph(self) -> str:
-        still = [] if self.touched else ["Nothing was changed."]
-        return " ".join([f"{self}.", *still, *(f"{what}: {effect}." for what, effect in self.ways)])
+    status: int = 0
 
 
 class Uncertain(GitHubError):
@@ -73,7 +62,7 @@ class Uncertain(GitHubError):
         super().__init__(
             "uncertain",
             text,
-            ("the same again", "reads the present state, and does what is left"),
+            [("the same again", "reads the present state, and does what is left")],
             touched=True,
         )
 
@@ -194,22 +183,24 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
     status = reply.status
     known = hints.hint(status, reply.headers, said, path, reply.json())
     if known:
-        return GitHubError(known.code, f"{known.cause}: {call} answered {status}, {said}", *known.ways, status=status)
+        return GitHubError(known.code, f"{known.cause}: {call} answered {status}, {said}", known.ways, status=status)
     if status == 401:
         return GitHubError(
             "bad_token",
             f"GitHub does not know the token: {call} answered 401, {said}",
-            ("token, or GITHUB_TOKEN in the environment", "give one that is neither expired nor revoked"),
+            [("token, or GITHUB_TOKEN in the environment", "give one that is neither expired nor revoked")],
             status=status,
         )
     if status == 403:
         return GitHubError(
             "forbidden",
             f"the token may not do this: {call} answered 403, {said}",
-            (
-                "the token's settings",
-                f"give it {needs}" if needs else "docs/systems/github.md says which permissions each module needs",
-            ),
+            [
+                (
+                    "the token's settings",
+                    f"give it {needs}" if needs else "docs/systems/github.md says which permissions each module needs",
+                )
+            ],
             status=status,
         )
     if status == 404:
@@ -220,7 +211,7 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
             "not_found",
             f"{call} answered 404, {said}. It does not exist, or the token "
             + ("does not see it" if method == "GET" else "may not change it"),
-            *((name, settings) if method == "GET" else (settings, name)),
+            ((name, settings) if method == "GET" else (settings, name)),
             status=status,
         )
     if status in (409, 422, 400):
@@ -338,7 +329,7 @@ class GitHub:
                     "moved",
                     f"{method} {path} is answered with a redirect to {reply.headers.get('location', '')}: "
                     "the repository has another name now",
-                    ("repository", "give its present name"),
+                    [("repository", "give its present name")],
                     status=reply.status,
                 )
             return self._good(method, path, reply).json()
@@ -356,12 +347,12 @@ class GitHub:
                 "rate_limited",
                 f"{LIMITS[hints.limit(reply.status, reply.headers, reply.text())]}: {method} {path} answered "
                 f"{reply.status}, {self.hide(complaint(reply.json()))}",
-                ("the same later", f"{pause(reply, 0, self._clock()):.0f} s from now it may work"),
+                [("the same later", f"{pause(reply, 0, self._clock()):.0f} s from now it may work")],
                 status=reply.status,
             )
         error = refusal(method, path, reply)
         # The server's own words are in it.
-        raise GitHubError(error.code, self.hide(str(error)), *error.ways, status=error.status)
+        raise replace(error, text=self.hide(error.text))
 
     def _read(self, path: str, query: Mapping[str, Any]) -> Reply:
         attempt = 0
@@ -381,7 +372,7 @@ class GitHub:
                 raise GitHubError(
                     "unreachable",
                     self.hide(f"{self._api} can't be reached: GET {path} failed {READS} times, {lost}"),
-                    ("api_url", "check it, the proxy and the certificate"),
+                    [("api_url", "check it, the proxy and the certificate")],
                 )
             self._wait(reply, attempt - 1, f"GET {path}")
 
@@ -438,8 +429,10 @@ class GitHub:
             raise GitHubError(
                 "rate_limited" if reply is not None and limited(reply) else "unavailable",
                 f"{call} {status}, and GitHub asks to wait {seconds:.0f} s; patience has {self._patience:.0f} s left",
-                ("the same later", f"{seconds:.0f} s from now it may work"),
-                ("patience", "seconds that a run may wait in all"),
+                [
+                    ("the same later", f"{seconds:.0f} s from now it may work"),
+                    ("patience", "seconds that a run may wait in all"),
+                ],
                 status=reply.status if reply else 0,
             )
         self._patience -= seconds
@@ -468,8 +461,10 @@ def _part_of(path: str, given: int, total: int) -> GitHubError:
     return GitHubError(
         "list_cut",
         f"GET {path} gave {given}{of} items: this token does not see the rest, or the list changed meanwhile",
-        ("the same again", "reads it anew"),
-        ("the token's settings", "check that it may see all of it, with single sign-on too"),
+        [
+            ("the same again", "reads it anew"),
+            ("the token's settings", "check that it may see all of it, with single sign-on too"),
+        ],
     )
 
 

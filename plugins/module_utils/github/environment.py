@@ -81,7 +81,7 @@ def checked(wanted: Wanted) -> Wanted:
         raise GitHubError(
             "bad_input",
             f"{len(set(wanted.reviewers))} reviewers are wanted, and GitHub takes {MOST_REVIEWERS}",
-            ("reviewer_teams", "a team counts as one"),
+            [("reviewer_teams", "a team counts as one")],
         )
     if wanted.wait_timer is not None and not 0 <= wanted.wait_timer <= LONGEST_WAIT:
         raise GitHubError("bad_input", f"wait_timer={wanted.wait_timer} is not within 0 and {LONGEST_WAIT} minutes")
@@ -89,7 +89,7 @@ def checked(wanted: Wanted) -> Wanted:
         raise GitHubError(
             "bad_input",
             f"branches and tags are named, and branch_policy={wanted.policy} does not look at them",
-            ("branch_policy=selected", "deployments come from these alone"),
+            [("branch_policy=selected", "deployments come from these alone")],
         )
     return wanted
 
@@ -184,7 +184,7 @@ def plan(wanted: Wanted, present: EnvironmentPresent) -> Plan:
         raise GitHubError(
             "bad_input",
             "prevent_self_review without a reviewer prevents nothing: GitHub keeps it with the reviewers alone",
-            ("reviewers or reviewer_teams", "who approves"),
+            [("reviewers or reviewer_teams", "who approves")],
         )
     now, then = record(present), record(target)
     changes = compared(now, then) if present.there else ()
@@ -272,7 +272,7 @@ class Environment(State[EnvironmentPresent]):
                 f"there is no user {name} on GitHub"
                 if kind == "User"
                 else f"there is no team {name} in {owner}, or the token does not see it",
-                ("reviewers" if kind == "User" else "reviewer_teams", "check how it is written"),
+                [("reviewers" if kind == "User" else "reviewer_teams", "check how it is written")],
             )
         return int(found["id"])
 
@@ -286,6 +286,6 @@ class ReviewedEnvironment(Environment):
             raise GitHubError(
                 "no_reviewer",
                 f"{self.what} has no reviewer, and none is named, so anybody deploys to it without being asked",
-                ("reviewers or reviewer_teams", "who approves"),
+                [("reviewers or reviewer_teams", "who approves")],
             )
         return found

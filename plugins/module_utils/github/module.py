@@ -14,7 +14,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.github import record
 from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, Open, part
 from ansible_collections.ops.runbook.plugins.module_utils.github.state import Present, State
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 #: The variables of the environment that a token is taken from.
 TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -41,7 +40,7 @@ def repository_path(repository: str) -> str:
         raise GitHubError(
             "bad_input",
             f"{repository!r} is not the name of a repository",
-            ("repository", "owner and name with a slash between, as in example/shop"),
+            [("repository", "owner and name with a slash between, as in example/shop")],
         )
     owner, _slash, name = repository.partition("/")
     return f"/repos/{part(owner)}/{part(name)}"
@@ -54,14 +53,13 @@ def token(params: Mapping[str, Any], environ: Mapping[str, str]) -> str:
         raise GitHubError(
             "no_token",
             "there is no token for GitHub",
-            ("token", "from a vault"),
-            ("GITHUB_TOKEN", "in the environment of the play"),
+            [("token", "from a vault"), ("GITHUB_TOKEN", "in the environment of the play")],
         )
     if not re.fullmatch(r"[\x21-\x7e]+", found):
         raise GitHubError(
             "bad_token",
             "the token has a space, a line break or a character that no token has",
-            ("token", "give it without the line break at its end"),
+            [("token", "give it without the line break at its end")],
         )
     return str(found)
 
@@ -72,7 +70,7 @@ def connect(params: Mapping[str, Any], open_url: Open, environ: Mapping[str, str
         raise GitHubError(
             "bad_input",
             f"{params['api_url']!r} is not the address of an API",
-            ("api_url", "https://api.github.com, or https://<host>/api/v3 of an Enterprise Server"),
+            [("api_url", "https://api.github.com, or https://<host>/api/v3 of an Enterprise Server")],
         )
     return GitHub(
         open_url,
@@ -107,8 +105,4 @@ def settle(
 
 def failure(error: GitHubError) -> dict[str, Any]:
     """An error as a module ends with it."""
-    return {
-        "msg": shown(error.paragraph()),
-        "code": error.code,
-        "ways": [{"input": shown(what), "effect": shown(effect)} for what, effect in error.ways],
-    }
+    return error.to_failure()

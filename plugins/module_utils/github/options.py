@@ -100,7 +100,7 @@ def protection(params: Mapping[str, Any]) -> Protection:
         raise GitHubError(
             "bad_input",
             "who may push is named, and restrict_pushes is not true",
-            ("restrict_pushes=true", "nobody else may push"),
+            [("restrict_pushes=true", "nobody else may push")],
         )
     elif params["restrict_pushes"] is False:
         values["pushers"] = None

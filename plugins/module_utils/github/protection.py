@@ -11,7 +11,7 @@ can't be read or must not be made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
@@ -51,7 +51,7 @@ class Row:
     before: str = ""
     after: str = ""
     code: str = ""
-    ways: tuple[tuple[str, str], ...] = ()
+    ways: Sequence[tuple[str, str]] = ()
 
     def record(self) -> dict[str, Any]:
         ways = [{"input": what, "effect": effect} for what, effect in self.ways]
@@ -83,7 +83,7 @@ def distinct(settings: Sequence[Setting]) -> Sequence[Setting]:
     names = [(one.kind, one.name) for one in settings]
     for kind, name in names:
         if names.count((kind, name)) > 1:
-            raise GitHubError("bad_input", f"{kind} {name} is wanted twice", (kind, "say once how it is to be"))
+            raise GitHubError("bad_input", f"{kind} {name} is wanted twice", [(kind, "say once how it is to be")])
     return settings
 
 
@@ -145,7 +145,7 @@ def refuse(repository: str, found: Survey) -> None:
         first.code,
         f"{len(found.unknown)} settings of {repository} can't be brought to their state: "
         + "; ".join(f"{row.kind} {row.name}: {row.after}" for row in found.unknown),
-        *dict.fromkeys(way for row in found.unknown for way in row.ways),
+        tuple(dict.fromkeys(way for row in found.unknown for way in row.ways)),
     )
 
 
@@ -171,14 +171,8 @@ def _stopped(error: GitHubError, at: Setting, done: Sequence[Setting], left: Seq
         text += f". Done before it: {_listed(done)}"
     if left:
         text += f". Not begun: {_listed(left)}"
-    return GitHubError(
-        error.code,
-        text,
-        *error.ways,
-        ("the same again", "does what is left"),
-        touched=error.touched or bool(done),
-        status=error.status,
-    )
+    ways = (*error.ways, ("the same again", "does what is left"))
+    return replace(error, text=text, ways=ways, touched=error.touched or bool(done))
 
 
 def _listed(settings: Sequence[Setting]) -> str:

@@ -17,17 +17,18 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed, Untouched
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.actor import actor
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Options of a module that changes something; the doc fragment `github.record` describes them.
 RECORD: dict[str, Any] = {
@@ -91,8 +92,8 @@ def recorded(
     """Do a change as an operation of the guard. Raises GitHubError."""
     try:
         guard.open(request)
-    except Refused as refused:
-        raise _refusal(refused.refusal) from None
+    except Problem as refused:
+        raise _refusal(refused) from None
     came: list[Came] = []
     failed: list[GitHubError] = []
 
@@ -103,7 +104,7 @@ def recorded(
             failed.append(error)
             if not error.touched:
                 raise Untouched(str(error)) from None
-            raise GitHubError(error.code, _with_ids(error, github)) from None
+            raise replace(error, text=_with_ids(error, github)) from None
         return {"requests": github.sent}
 
     try:
@@ -117,10 +118,10 @@ def recorded(
             except StepFailed:
                 pass
         if failed and not failed[0].touched:
-            guard.refuse(request.operation, Refusal(failed[0].code, _with_ids(failed[0], github)))
+            guard.refuse(request.operation, Problem(failed[0].code, _with_ids(failed[0], github)))
         else:
             guard.close(request.operation)
-    except (Refused, LedgerDamaged, OSError) as error:
+    except (Problem, LedgerDamaged, OSError) as error:
         raise _unwritten(error, guard, came, failed) from None
     if failed:
         raise failed[0]
@@ -133,7 +134,7 @@ def _with_ids(error: GitHubError, github: GitHub) -> str:
     return f"{error} ({'; '.join(sent)})" if sent else str(error)
 
 
-def _refusal(refusal: Refusal) -> GitHubError:
+def _refusal(refusal: Problem) -> GitHubError:
     ways = refusal.ways
     if refusal.code == "lease_held":
         ways = (("the same later", "somebody else changes this repository now"),)
@@ -144,7 +145,7 @@ def _refusal(refusal: Refusal) -> GitHubError:
                 "once that file has another name, which keeps it as evidence; the next change begins a new one",
             ),
         )
-    return GitHubError(refusal.code, refusal.text, *ways)
+    return GitHubError(refusal.code, refusal.text, ways)
 
 
 def _unwritten(error: Exception, guard: Guard, came: Sequence[Any], failed: Sequence[GitHubError]) -> GitHubError:
@@ -154,6 +155,6 @@ def _unwritten(error: Exception, guard: Guard, came: Sequence[Any], failed: Sequ
     return GitHubError(
         "not_recorded",
         f"{guard.state_dir} can't be written: {error}; {stands}",
-        ("record_dir", "a folder with room, that you may write to"),
+        [("record_dir", "a folder with room, that you may write to")],
         touched=bool(came) or bool(failed and failed[0].touched),
     )

@@ -26,7 +26,7 @@ class CheckoutState:
 
 
 def read(checkout: Checkout) -> CheckoutState:
-    """How it is. Raises CheckoutProblem, CommandFailed."""
+    """How it is. Raises Problem, CommandFailed."""
     commit = checkout.head()
     branch = checkout.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).stdout.strip()
     status = checkout.run("status", "--porcelain=v1", "--untracked-files=normal", "-z").stdout

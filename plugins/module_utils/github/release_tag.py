@@ -55,18 +55,18 @@ def checked(wanted: Wanted) -> Wanted:
     repository_path(wanted.repository)
     tag = wanted.tag
     if not is_ref_name(tag):
-        raise GitHubError("bad_input", f"{tag!r} is not a name of a tag", ("tag", "as in v1.4.0"))
+        raise GitHubError("bad_input", f"{tag!r} is not a name of a tag", [("tag", "as in v1.4.0")])
     if wanted.commit and not _COMMIT.match(wanted.commit):
         raise GitHubError(
             "bad_input",
             f"commit={wanted.commit!r} is not the whole name of a commit",
-            ("commit", "all 40 characters: a short name may become another commit's"),
+            [("commit", "all 40 characters: a short name may become another commit's")],
         )
     if not any(fnmatchcase(wanted.branch, pattern) for pattern in wanted.branches):
         raise GitHubError(
             "branch_not_allowed",
             f"releases are tagged on {', '.join(wanted.branches) or 'no branch'}; {wanted.branch} is not one of them",
-            ("branch", "one of them"),
+            [("branch", "one of them")],
         )
     return wanted
 
@@ -115,23 +115,23 @@ def plan(wanted: Wanted, present: TagPresent) -> Plan:
         raise GitHubError(
             "tag_exists",
             f"{wanted.tag} exists on {present.at}, and not on {present.commit}. A tag of a release is never moved",
-            ("tag", "a new name"),
-            (f"commit={present.at}", f"says that {wanted.tag} is right where it is"),
+            [("tag", "a new name"), (f"commit={present.at}", f"says that {wanted.tag} is right where it is")],
         )
     if not present.contained:
         raise GitHubError(
             "not_on_branch",
             f"{present.commit} is not on {wanted.branch}",
-            ("branch", "the one that has the commit"),
-            ("commit", f"one of {wanted.branch}"),
+            [("branch", "the one that has the commit"), ("commit", f"one of {wanted.branch}")],
         )
     if present.problems:
         unseen = any(_UNSEEN in one for one in present.problems)
         raise GitHubError(
             "not_green",
             f"the checks of {present.commit} are not green: {'; '.join(present.problems)}",
-            ("the same later", "once they are"),
-            *([("the token's settings", f"give it the permission {STATUSES}")] if unseen else []),
+            [
+                ("the same later", "once they are"),
+                *([("the token's settings", f"give it the permission {STATUSES}")] if unseen else []),
+            ],
         )
     body = {"ref": f"refs/tags/{wanted.tag}", "sha": present.commit}
     return Plan((Change(wanted.tag, "", present.commit),), (Write("POST", f"{wanted.path}/git/refs", body),))
@@ -156,7 +156,7 @@ class ReleaseTag(State[TagPresent]):
             raise GitHubError(
                 "not_found",
                 f"{wanted.repository} has no branch {wanted.branch} or no commit {self._commit}",
-                ("branch and commit", "check how they are written"),
+                [("branch and commit", "check how they are written")],
             )
         contained = compared["status"] in ("identical", "behind")
         runs = list(github.pages(f"{path}/commits/{self._commit}/check-runs", "check_runs", filter="latest"))
@@ -198,7 +198,7 @@ class ReleaseTag(State[TagPresent]):
             raise GitHubError(
                 "branch_missing",
                 f"{wanted.repository} has no branch {wanted.branch}, or the token does not see it",
-                ("branch", "check how it is written"),
+                [("branch", "check how it is written")],
             )
         return str(found["commit"]["sha"])
 

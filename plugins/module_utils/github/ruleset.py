@@ -92,10 +92,10 @@ def by_type(rules: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
             raise GitHubError(
                 "bad_input",
                 f"{dict(rule)!r} is not a rule",
-                ("rules", "each has a type, and parameters where the type has some"),
+                [("rules", "each has a type, and parameters where the type has some")],
             )
         if kind in found:
-            raise GitHubError("bad_input", f"the rule {kind} is there twice", ("rules", "one of each type"))
+            raise GitHubError("bad_input", f"the rule {kind} is there twice", [("rules", "one of each type")])
         found[kind] = without_null(parameters)
     return found
 
@@ -118,12 +118,14 @@ def checked(wanted: Wanted) -> Wanted:
     for name in (*(wanted.include or ()), *(wanted.exclude or ())):
         if name.startswith(other) or (wanted.target == "tag" and name == "~DEFAULT_BRANCH"):
             raise GitHubError(
-                "bad_input", f"{name!r} is not a pattern of a {wanted.target}", ("target", "branch or tag")
+                "bad_input", f"{name!r} is not a pattern of a {wanted.target}", [("target", "branch or tag")]
             )
     by_type(wanted.rules or ())
     for kind, number, _mode in wanted.actors or ():
         if number is None and kind not in ("OrganizationAdmin", "DeployKey"):
-            raise GitHubError("bad_input", f"a {kind} that may pass by needs its number", ("bypass_actors", "give id"))
+            raise GitHubError(
+                "bad_input", f"a {kind} that may pass by needs its number", [("bypass_actors", "give id")]
+            )
     return wanted
 
 
@@ -234,14 +236,14 @@ def plan(wanted: Wanted, present: RulesetPresent) -> Plan:
         raise GitHubError(
             "hidden",
             f"GitHub does not show this token who may pass by the ruleset {wanted.name}, so it can't be compared",
-            ("the token's settings", "give it the permission administration=write for this repository"),
+            [("the token's settings", "give it the permission administration=write for this repository")],
         )
     target = merged(wanted, present)
     if not target.include:
         raise GitHubError(
             "bad_input",
             f"the ruleset {wanted.name} has no pattern, so it would hold for nothing",
-            ("include", "names or patterns, or ~ALL"),
+            [("include", "names or patterns, or ~ALL")],
         )
     before, after = record(present), record(target)
     gone = tuple(Change(key, str(before[key]), "") for key in before if key not in after)
@@ -286,7 +288,7 @@ class Ruleset(State[RulesetPresent]):
             raise GitHubError(
                 "ambiguous",
                 f"{wanted.repository} has {len(mine)} rulesets with the name {wanted.name}: {numbers}",
-                ("GitHub, Settings, Rules", "rename all but one"),
+                [("GitHub, Settings, Rules", "rename all but one")],
             )
         return present_of(github.get(f"{wanted.path}/{mine[0]['id']}") if mine else None)
 

@@ -24,11 +24,13 @@ def seal(value: str, public_key: str) -> str:
         raise GitHubError(
             "pynacl_missing",
             f"a secret can't be sealed, because Python has no PyNaCl here ({error})",
-            (
-                "pip install 'ops-runbook[github]'",
-                "with the Python that Ansible runs modules with",
-            ),
-            ("delegate_to: localhost", "where only the controller has it"),
+            [
+                (
+                    "pip install 'ops-runbook[github]'",
+                    "with the Python that Ansible runs modules with",
+                ),
+                ("delegate_to: localhost", "where only the controller has it"),
+            ],
         ) from None
     try:
         raw = base64.b64decode(public_key, validate=True)

@@ -97,7 +97,7 @@ def moment(text: str) -> datetime:
         raise GitHubError(
             "bad_input",
             f"older_than={text!r} is not a moment with its zone",
-            ("older_than", "as in 2026-11-21T08:00:00Z"),
+            [("older_than", "as in 2026-11-21T08:00:00Z")],
         )
     return found.astimezone(timezone.utc)
 
@@ -109,14 +109,13 @@ def checked(wanted: Wanted) -> Wanted:
         raise GitHubError(
             "bad_input",
             f"{wanted.name!r} is not a name of a secret",
-            ("name", "letters, digits and underscores, no digit first, and not beginning with GITHUB_"),
+            [("name", "letters, digits and underscores, no digit first, and not beginning with GITHUB_")],
         )
     if bool(wanted.repository) == bool(wanted.organization) or (wanted.environment and not wanted.repository):
         raise GitHubError(
             "bad_input",
             "a secret is of a repository, of an environment of a repository, or of an organisation",
-            ("repository", "owner/name, with environment= for one of its environments"),
-            ("organization", "alone"),
+            [("repository", "owner/name, with environment= for one of its environments"), ("organization", "alone")],
         )
     if wanted.organization and not _ORGANISATION.match(wanted.organization):
         raise GitHubError("bad_input", f"{wanted.organization!r} is not the name of an organisation")
@@ -128,11 +127,11 @@ def checked(wanted: Wanted) -> Wanted:
         raise GitHubError(
             "bad_input",
             "selected_repositories are taken with visibility=selected alone",
-            ("visibility=selected", "the secret is for these repositories only"),
+            [("visibility=selected", "the secret is for these repositories only")],
         )
     if wanted.value is not None:
         if wanted.value == "":
-            raise GitHubError("bad_input", f"the value of {name} is empty", ("state=absent", "removes the secret"))
+            raise GitHubError("bad_input", f"the value of {name} is empty", [("state=absent", "removes the secret")])
         size = len(wanted.value.encode())
         if size > LARGEST:
             raise GitHubError("bad_input", f"the value of {name} has {size} bytes, and GitHub takes {LARGEST}")
@@ -179,7 +178,7 @@ class Secret(State[SecretPresent]):
                 raise GitHubError(
                     "environment_missing",
                     f"{wanted.repository} has no environment {wanted.environment}, or the token does not see it",
-                    ("ops.runbook.github_environment", "makes one"),
+                    [("ops.runbook.github_environment", "makes one")],
                 )
         found = github.find(wanted.path)
         if found is None and not wanted.environment:
@@ -247,7 +246,7 @@ class Secret(State[SecretPresent]):
             raise GitHubError(
                 "value_needed",
                 f"the visibility of {self.what} differs, and GitHub takes one only together with a value",
-                ("update=always", "writes both"),
+                [("update=always", "writes both")],
             )
         body = {"selected_repository_ids": list(present.wanted_ids)}
         return Plan(changes, (Write("PUT", f"{self.wanted.path}/repositories", body),), self._warnings(present))

@@ -69,7 +69,7 @@ def plan(wanted: Wanted, present: SecurityPresent) -> Plan:
         raise GitHubError(
             "hidden",
             f"GitHub does not show this token {', '.join(hidden)} of {wanted.repository}, so it can't be compared",
-            ("the token's settings", "give it the permission administration=write for this repository"),
+            [("the token's settings", "give it the permission administration=write for this repository")],
         )
     target = dict(wanted.values)
     for one, other in NEEDS.items():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, Uncertain
@@ -120,13 +120,13 @@ def _written(github: GitHub, state: State[Present], before: Present, plan: Plan)
         raise GitHubError(
             "uncertain",
             f"{doubt}. Read back, {state.what} is not as wanted: {still}",
-            *doubt.ways,
+            doubt.ways,
             touched=True,
         )
     raise GitHubError(
         "not_taken",
         f"GitHub reported no error, and yet {state.what} is not in the wanted state: {still}",
-        ("the plan and the organisation's policies", "may forbid it silently; see its settings on the web"),
+        [("the plan and the organisation's policies", "may forbid it silently; see its settings on the web")],
         touched=True,
     )
 
@@ -138,7 +138,7 @@ def _interrupted(github: GitHub, state: State[Present], before: Present, error: 
     except GitHubError:
         touched = True
     text = f"{error}. The writes before it were carried out" if touched else str(error)
-    return GitHubError(error.code, text, *error.ways, touched=touched, status=error.status)
+    return replace(error, text=text, touched=touched)
 
 
 def shown(value: Any) -> str:

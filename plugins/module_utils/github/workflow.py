@@ -55,22 +55,21 @@ def check(github: GitHub, wanted: Dispatch) -> str:
         raise GitHubError(
             "workflow_missing",
             f"{wanted.repository} has no workflow {wanted.workflow}, or the token does not see it",
-            ("workflow", "the name of its file in .github/workflows of the default branch"),
+            [("workflow", "the name of its file in .github/workflows of the default branch")],
         )
     state = str(found.get("state") or "active")
     if state != "active":
         raise GitHubError(
             "workflow_disabled",
             f"the workflow {wanted.workflow} of {wanted.repository} is {state}",
-            ("gh workflow enable", f"{wanted.workflow} --repo {wanted.repository}"),
+            [("gh workflow enable", f"{wanted.workflow} --repo {wanted.repository}")],
         )
     commit = commit_of(github, wanted.repository, wanted.ref)
     if wanted.commit and commit != wanted.commit:
         raise GitHubError(
             "ref_moved",
             f"{wanted.ref} of {wanted.repository} is at {commit}, and not at {wanted.commit}",
-            ("ref", "a branch or tag that is on the commit"),
-            ("commit", commit),
+            [("ref", "a branch or tag that is on the commit"), ("commit", commit)],
         )
     return commit
 
@@ -85,7 +84,7 @@ def commit_of(github: GitHub, repository: str, ref: str) -> str:
         found = None
     if found is None:
         raise GitHubError(
-            "ref_missing", f"{repository} has no branch, tag or commit {ref}", ("ref", "check how it is written")
+            "ref_missing", f"{repository} has no branch, tag or commit {ref}", [("ref", "check how it is written")]
         )
     return str(found["sha"])
 
@@ -138,9 +137,11 @@ def start(
         "run_not_found",
         f"{' '.join(warnings) or f'{wanted.workflow} was dispatched.'} No run of it is to be seen "
         f"{LOOKS * LOOK_EVERY:.0f} s later, and it may still come",
-        (f"https://…/{wanted.repository}/actions", "see there whether it runs"),
-        ("run_id", "of that run, to follow it"),
-        ("the same again", "starts another one"),
+        [
+            (f"https://…/{wanted.repository}/actions", "see there whether it runs"),
+            ("run_id", "of that run, to follow it"),
+            ("the same again", "starts another one"),
+        ],
         touched=True,
     )
 
@@ -152,10 +153,10 @@ def _refused(wanted: Dispatch, error: GitHubError) -> GitHubError:
         return error
     if "workflow_dispatch" in text:
         way = ("on: workflow_dispatch:", f"must be in {wanted.workflow}, on {wanted.ref} and on the default branch")
-        return GitHubError("not_dispatchable", text, way, status=422)
+        return GitHubError("not_dispatchable", text, [way], status=422)
     if "ref" in text.lower() and "found" in text.lower():
-        return GitHubError("ref_missing", text, ("ref", "a branch or a tag"), status=422)
-    return GitHubError("bad_inputs", text, ("inputs", f"those of {wanted.workflow} on {wanted.ref}"), status=422)
+        return GitHubError("ref_missing", text, [("ref", "a branch or a tag")], status=422)
+    return GitHubError("bad_inputs", text, [("inputs", f"those of {wanted.workflow} on {wanted.ref}")], status=422)
 
 
 def _recent(github: GitHub, wanted: Dispatch) -> list[Run]:
@@ -186,7 +187,7 @@ def runs_of(github: GitHub, repository: str, workflow: str, most: int = RECENT, 
         raise GitHubError(
             "workflow_missing",
             f"{repository} has no workflow {workflow}, or the token does not see it",
-            ("workflow", "the name of its file in .github/workflows"),
+            [("workflow", "the name of its file in .github/workflows")],
             status=404,
         ) from None
 
@@ -274,9 +275,11 @@ def _not_ended(code: str, run: Run, why: str) -> GitHubError:
     return GitHubError(
         code,
         f"the run {run.url or run.run_id} {run.state()}, {why}. It continues without being followed",
-        *approve,
-        (f"run_id={run.run_id}", "follows it again"),
-        (f"gh run cancel {run.run_id} --repo {run.repository}", "ends it"),
+        [
+            *approve,
+            (f"run_id={run.run_id}", "follows it again"),
+            (f"gh run cancel {run.run_id} --repo {run.repository}", "ends it"),
+        ],
         touched=True,
     )
 
@@ -313,7 +316,7 @@ def logs_of(github: GitHub, run: Run, jobs: Iterable[Job]) -> dict[str, str]:
                 "logs_gone",
                 f"the log of job {job.name} of {run.url or run.run_id} is not there; GitHub keeps logs for 90 days, "
                 "or as the repository's settings say",
-                ("its log", run.url or str(run.run_id)),
+                [("its log", run.url or str(run.run_id))],
                 touched=True,
                 status=error.status,
             ) from None

@@ -148,7 +148,7 @@ def checked(wanted: Dispatch) -> Dispatch:
         raise GitHubError(
             "bad_input",
             f"{wanted.workflow!r} is not the name of a workflow",
-            ("workflow", "the name of its file, as in deploy.yml, or its number"),
+            [("workflow", "the name of its file, as in deploy.yml, or its number")],
         )
     if wanted.commit and not re.fullmatch(r"[0-9a-f]{40}", wanted.commit):
         raise GitHubError("bad_input", f"commit={wanted.commit!r} is not the whole name of a commit")
@@ -156,7 +156,7 @@ def checked(wanted: Dispatch) -> Dispatch:
         raise GitHubError(
             "bad_input",
             f"a dispatch takes at most {MOST_INPUTS} inputs, and these are {len(wanted.all_inputs)}",
-            ("inputs", "fewer of them"),
+            [("inputs", "fewer of them")],
         )
     if wanted.nonce_input and (wanted.nonce_input in wanted.inputs or len(wanted.nonce) < 8):
         raise GitHubError(
@@ -219,8 +219,10 @@ def chosen(wanted: Dispatch, mine: Sequence[Run], settled: bool) -> tuple[Run, s
             "ambiguous",
             f"{wanted.workflow} was started, and {len(mine)} runs may be it: "
             + ", ".join(f"{run.url or run.run_id} by {run.actor or 'unknown'}" for run in mine),
-            ("nonce_input", "an input of the workflow that its run-name: shows, so that its run is known by it"),
-            ("run_id", "of the right one, to follow it"),
+            [
+                ("nonce_input", "an input of the workflow that its run-name: shows, so that its run is known by it"),
+                ("run_id", "of the right one, to follow it"),
+            ],
             touched=True,
         )
     return mine[0], BY_ACTOR
@@ -234,10 +236,10 @@ def patterns(texts: Iterable[str], name: str) -> list[re.Pattern[str]]:
             found.append(re.compile(text))
         except re.error as error:
             raise GitHubError(
-                "bad_input", f"{name} has {text!r}, which is not a regular expression: {error}", (name, "mend it")
+                "bad_input", f"{name} has {text!r}, which is not a regular expression: {error}", [(name, "mend it")]
             ) from None
         if not text or found[-1].search(""):
-            raise GitHubError("bad_input", f"{name} has {text!r}, which every line matches", (name, "say more"))
+            raise GitHubError("bad_input", f"{name} has {text!r}, which every line matches", [(name, "say more")])
     return found
 
 
@@ -301,7 +303,7 @@ def judged(run: Run, jobs: Sequence[Job] = (), conclusions: Sequence[str] = ("su
     raise GitHubError(
         codes.get(run.conclusion, "run_failed"),
         f"the run {run.url or run.run_id} {text}" + (f" ({'; '.join(bad)})" if bad else ""),
-        ("its log", run.url or f"gh run view {run.run_id}"),
+        [("its log", run.url or f"gh run view {run.run_id}")],
         touched=True,
     )
 
@@ -312,7 +314,7 @@ def on_commit(run: Run, commit: str) -> Run:
         raise GitHubError(
             "other_commit",
             f"the run {run.url or run.run_id} is of {run.commit}, and not of {commit}: {run.branch} has moved on",
-            ("commit", "of the branch as it is now"),
+            [("commit", "of the branch as it is now")],
             touched=True,
         )
     return run
@@ -325,10 +327,10 @@ def proven(run: Run, found: Evidence) -> Evidence:
         raise GitHubError(
             "line_missing",
             f"the log of {where} has no line with {', '.join(map(repr, found.missing))}",
-            ("its log", where),
+            [("its log", where)],
             touched=True,
         )
     if found.forbidden:
         first = ", ".join(f"{one.pattern!r} (job {one.job}, line {one.line})" for one in found.forbidden)
-        raise GitHubError("line_forbidden", f"the log of {where} has {first}", ("its log", where), touched=True)
+        raise GitHubError("line_forbidden", f"the log of {where} has {first}", [("its log", where)], touched=True)
     return found

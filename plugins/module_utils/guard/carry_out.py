@@ -51,7 +51,7 @@ def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
     """Do the remaining steps, verify the result, go back if that is asked for, and close.
 
     Returns changed, healthy (the result was verified, and is the one that was wanted), reverted, error, verified
-    (the last verification) and closed (outcome, error, settled, record) or None. Raises Refused when the lease is lost.
+    (the last verification) and closed (outcome, error, settled, record) or None. Raises Problem when the lease is lost.
     """
     result = _round(guard, work, orders, orders.direction)
     if not result["healthy"] and orders.revert and orders.direction != BACK:

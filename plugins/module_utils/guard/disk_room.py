@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _MIB = 1024 * 1024
 
@@ -35,7 +35,7 @@ def room_in(folder: str, size: int, files: int, reserve: int) -> Room:
     return Room(there, size, files, disk.f_bavail * disk.f_frsize, disk.f_favail, reserve)
 
 
-def refuse(room: Room, target: str, ways: tuple[tuple[str, str], ...]) -> Refusal | None:
+def refuse(room: Room, target: str, ways: tuple[tuple[str, str], ...]) -> Problem | None:
     """Why a disk has no room for a release; None where it has."""
     reserve = room.reserve * _MIB
     if room.free_bytes >= room.bytes + reserve and (room.free_files >= room.files or not room.free_files):
@@ -46,7 +46,7 @@ def refuse(room: Room, target: str, ways: tuple[tuple[str, str], ...]) -> Refusa
         if short
         else f"{room.files} files are needed, but the disk has room for {room.free_files}"
     )
-    return Refusal(
+    return Problem(
         "disk_space",
         f"the disk of {room.folder} is too full to make {target}: {text}",
         ways,

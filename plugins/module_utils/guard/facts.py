@@ -4,7 +4,7 @@
 
 """Facts that are read when a decision asks for them, so that a plan costs no look at the host that it does not need.
 
-A planner is a pure function that takes facts, a frozen dataclass, and returns a plan or raises Refused. It takes each
+A planner is a pure function that takes facts, a frozen dataclass, and returns a plan or raises Problem. It takes each
 fact with `known`, `entry` or `entries`. Where nobody has read the fact yet, the function stops there; `decided` reads
 it, adds it to the facts, and begins the function anew. The order in which the function takes its facts is therefore the
 order of the questions to the host, and a test that has the facts in a file needs no host.

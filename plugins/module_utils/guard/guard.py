@@ -34,12 +34,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import lease as 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.running_lock import RunningLock
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, durable_tree, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 class StepFailed(Exception):
@@ -80,12 +80,12 @@ class Guard:
         return lease_file.parse(durable_file.read_state(self.path("lease.json")))
 
     def progress(self) -> Progress | None:
-        """The progress in the journal. Raises Refused if it can't be read."""
+        """The progress in the journal. Raises Problem if it can't be read."""
         path = self.path("journal.jsonl")
         try:
             return journal.fold(journal.parse(durable_file.read_state(path)))
         except journal.JournalDamaged as error:
-            raise Refused(state_trouble.journal_damaged(path, error)) from error
+            raise state_trouble.journal_damaged(path, error) from error
 
     def ledger(self, verify: bool = False) -> Book:
         """The ledger as it is now. verify: all of it is read, whatever its mark says."""
@@ -137,7 +137,7 @@ class Guard:
     # -- opening ---------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the state folder. Raises Refused with the commands to type where that is not allowed."""
+        """Make the state folder. Raises Problem with the commands to type where that is not allowed."""
         with state_trouble.told(self.state_dir):
             if not os.path.isdir(self.state_dir):
                 owned_folder.make(self.state_dir)
@@ -149,7 +149,7 @@ class Guard:
             owned_folder.owner_of(self.state_dir)
 
     def must_read(self) -> None:
-        """Raise Refused where there is a state folder that this user can't read."""
+        """Raise Problem where there is a state folder that this user can't read."""
         if os.path.isdir(self.state_dir) and not os.access(self.state_dir, os.R_OK | os.W_OK | os.X_OK):
             self.prepare()
         with state_trouble.told(self.state_dir):
@@ -158,7 +158,7 @@ class Guard:
             self.ledger()
 
     def open(self, request: Request, accept_damaged_ledger: bool = False) -> Opening:
-        """Take the lease and start the journal. Raises Refused; then nothing was changed.
+        """Take the lease and start the journal. Raises Problem; then nothing was changed.
 
         A continued operation gets a new id, and the plan and progress of the interrupted one.
         """
@@ -180,25 +180,23 @@ class Guard:
                 deadline = max(deadline, time.monotonic() + max(request.lock_wait, 60.0))
                 if not self.running.wait(deadline):
                     self._give_back(request.operation)
-                    raise Refused(
-                        Refusal(
-                            "takeover_pending",
-                            "the former owner is still in its last step and will stop after it",
-                            (
-                                (f"lock_wait={int(request.lock_wait) + 600}", "waits longer"),
-                                ("the same command again", "asks again"),
-                            ),
-                        )
+                    raise Problem(
+                        "takeover_pending",
+                        "the former owner is still in its last step and will stop after it",
+                        (
+                            (f"lock_wait={int(request.lock_wait) + 600}", "waits longer"),
+                            ("the same command again", "asks again"),
+                        ),
                     )
-            except Refused as refused:
-                if refused.refusal.code != "lease_held" or time.monotonic() >= deadline:
+            except Problem as refused:
+                if refused.code != "lease_held" or time.monotonic() >= deadline:
                     raise
                 self._sleep(0.5)
 
     def _try_open(self, request: Request, accept_damaged_ledger: bool, taken: bool) -> Opening | None:
         other = state_owner.refusal(self.path(state_owner.NAME), request.subject)
         if other is not None:
-            raise Refused(other)
+            raise other
         lease, progress = self.lease(), self._unfinished()
         standing = "died" if taken else self.standing()
         opening = decide(lease, standing, progress, request.interrupted, request.lock_takeover)
@@ -207,14 +205,14 @@ class Guard:
         if opening.refusal is not None:
             if taken:
                 self._give_back(request.operation)
-            raise Refused(opening.refusal)
+            raise opening.refusal
         if standing == "running":
             self._write_lease(request)
             return None
         # Waited for a moment: somebody may just be looking at the lock.
         if not self.running.wait(time.monotonic() + 0.3):
             # The kernel lock was taken between two looks; the next turn sees its owner.
-            raise Refused(Refusal("lease_held", "another process has just begun to work here"))
+            raise Problem("lease_held", "another process has just begun to work here")
         self.ledger().keep()
         if progress is not None and opening.bury and self.recorded(progress.operation) is None:
             self._bury(progress, accept_damaged_ledger)
@@ -304,17 +302,15 @@ class Guard:
         durable_file.append_line(path, b"\n" + line if torn else line)
 
     def must_own(self, operation: str) -> None:
-        """Raise Refused unless this operation still holds the lease; renew it."""
+        """Raise Problem unless this operation still holds the lease; renew it."""
         with state_trouble.told(self.state_dir, disk=False), durable_file.exclusive(self.path("state.lock")):
             lease = self.lease()
             if lease is None or lease.operation != operation:
                 holder = "nobody holds it now" if lease is None else f"operation {lease.operation} holds it now"
-                raise Refused(
-                    Refusal(
-                        "lease_lost",
-                        f"operation {operation} lost its lease ({holder}) and changes nothing more",
-                        (("operation_history", "shows what became of it"),),
-                    )
+                raise Problem(
+                    "lease_lost",
+                    f"operation {operation} lost its lease ({holder}) and changes nothing more",
+                    (("operation_history", "shows what became of it"),),
                 )
             progress = self.progress()
             ttl = float((progress.opened if progress else {}).get("lease_ttl", 900.0))
@@ -324,7 +320,7 @@ class Guard:
     def phase(
         self, operation: str, name: str, direction: str | None = None, cause: str = "", closes: bool = False
     ) -> Iterator[Progress]:
-        """One phase of an operation, begun and ended in the journal. Raises Refused when the lease is lost.
+        """One phase of an operation, begun and ended in the journal. Raises Problem when the lease is lost.
 
         The kernel lock is kept until leave(), close() or the end of the process: a controller that lost its
         connection asks for the way back meanwhile, and must not come between two phases of a living process.
@@ -332,17 +328,17 @@ class Guard:
         closes: this process closes too, so that its death ends the lease also between two phases.
         """
         if not os.path.isdir(self.state_dir):
-            raise Refused(Refusal("not_open", f"operation {operation} is not open: {self.state_dir} is missing"))
+            raise Problem("not_open", f"operation {operation} is not open: {self.state_dir} is missing")
         self.must_own(operation)
         # A command that outlived its killed module is waited for: two must not work on one checkout.
         if not self.running.wait(time.monotonic() + 60.0):
-            raise Refused(Refusal("still_running", f"a process of operation {operation} is still at work on this host"))
+            raise Problem("still_running", f"a process of operation {operation} is still at work on this host")
         try:
             # Somebody may have taken the lease over, and left again, while this one waited.
             self.must_own(operation)
             found = self.progress()
             if found is None or found.operation != operation:
-                raise Refused(Refusal("not_open", f"operation {operation} has no journal here any more"))
+                raise Problem("not_open", f"operation {operation} has no journal here any more")
         except BaseException:
             self.leave()
             raise
@@ -378,7 +374,7 @@ class Guard:
 
         only: stop before the first step outside of these. trees: the folders that steps write to, synced before a
         step counts as done. Returns seconds by step id.
-        Raises StepFailed, or Refused when the lease is lost between two steps.
+        Raises StepFailed, or Problem when the lease is lost between two steps.
         """
         seconds: dict[str, float] = {}
         for step in progress.remaining(direction):
@@ -414,7 +410,7 @@ class Guard:
 
     # -- closing ---------------------------------------------------------------------------------
 
-    def refuse(self, operation: str, refusal: Refusal) -> dict[str, Any] | None:
+    def refuse(self, operation: str, refusal: Problem) -> dict[str, Any] | None:
         """End an operation that the plan refused: record it, and give the lease back.
 
         One that was to go on with an interrupted one keeps its journal: the host is still where that one left it.
@@ -439,7 +435,7 @@ class Guard:
         self._open_progress(operation)
         # A command that outlived its killed module is waited for: the journal ends only with the work.
         if not self.running.wait(time.monotonic() + 60.0):
-            raise Refused(Refusal("still_running", f"a process of operation {operation} is still at work on this host"))
+            raise Problem("still_running", f"a process of operation {operation} is still at work on this host")
         try:
             progress = self._open_progress(operation)
             end = journal.ending(progress)
@@ -450,12 +446,10 @@ class Guard:
     def _open_progress(self, operation: str) -> Progress:
         progress = self.progress()
         if progress is None or progress.operation != operation:
-            raise Refused(
-                Refusal("not_open", f"operation {operation} is not open here; operation_history shows its record")
-            )
+            raise Problem("not_open", f"operation {operation} is not open here; operation_history shows its record")
         lease = self.lease()
         if lease is not None and lease.operation != operation:
-            raise Refused(Refusal("lease_lost", f"operation {operation} lost its lease to {lease.operation}"))
+            raise Problem("lease_lost", f"operation {operation} lost its lease to {lease.operation}")
         return progress
 
     def _end(self, progress: Progress, end: journal.Ending, unname: bool = False) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -19,22 +19,14 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import P
 from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers, Ledger
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import describe_holder
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
-class StateUnreadable(Exception):
-    """A state folder that is there, and is not read: this user may not, or its records are of another service.
-
-    ways: what mends it, each with what that does, as a refusal has them.
-    """
-
-    def __init__(self, text: str, ways: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__("; ".join([text, *(f"{way} ({why})" for way, why in ways)]))
-        self.text = text
-        self.ways = tuple(ways)
+class StateUnreadable(Problem):
+    """A state folder that is there, and is not read: this user may not, or its records are of another service."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def of(guard: Guard, subject: Subject) -> dict[str, Any]:
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
     if other is not None:
-        raise StateUnreadable(other.text, other.ways)
+        raise StateUnreadable("state_unreadable", other.text, other.ways)
     return read(guard, LATELY)
 
 
@@ -103,8 +95,8 @@ def read(guard: Guard, wanted: Wanted = Wanted()) -> dict[str, Any]:  # noqa: B0
         return {**found, "subject": None if owner is None else asdict(owner)}
     except OSError as error:
         raise _unreadable(guard.state_dir, error) from error
-    except Refused as refused:
-        raise StateUnreadable(refused.refusal.text, refused.refusal.ways) from refused
+    except Problem as refused:
+        raise StateUnreadable("state_unreadable", refused.text, refused.ways) from refused
 
 
 def _unreadable(folder: str, error: OSError) -> StateUnreadable:
@@ -112,7 +104,7 @@ def _unreadable(folder: str, error: OSError) -> StateUnreadable:
     with contextlib.suppress(OSError):
         owner = user_name(os.stat(folder).st_uid)
     way = f"-u {owner}", "connects as whose folder it is, like ansible_user in the inventory"
-    return StateUnreadable(f"{user} can't read the state folder {folder}: {error.strerror}", (way,))
+    return StateUnreadable("state_unreadable", f"{user} can't read the state folder {folder}: {error.strerror}", (way,))
 
 
 def picture(
@@ -212,7 +204,7 @@ def _previous(past: release_choice.History, damaged: bool) -> tuple[release_choi
         return None, "the ledger does not say which release the last operation left"
     try:
         return release_choice.previous(past, past.left or ""), ""
-    except release_choice.NoRelease as none:
+    except Problem as none:
         return None, str(none)
 
 

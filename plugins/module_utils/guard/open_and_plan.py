@@ -13,9 +13,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step, classify
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 def open_and_plan(
@@ -28,7 +28,7 @@ def open_and_plan(
 ) -> dict[str, Any]:
     """Open the operation and plan it; in check mode only look.
 
-    planned: reads the host and decides, changing nothing; raises Refused. to: what the operator asked for.
+    planned: reads the host and decides, changing nothing; raises Problem. to: what the operator asked for.
     Returns operation, refusal (or None), plan (or None), direction and opened. A refusal has changed
     nothing, is in the ledger where that could be written, and has given the lease back.
     """
@@ -38,20 +38,18 @@ def open_and_plan(
         guard.must_read()
         if request.interrupted == "accept" and request.procedure == "rollback" and to == "previous":
             # Before which release would depend on how far the interrupted operation had come.
-            raise Refused(
-                Refusal(
-                    "accept_needs_target",
-                    "interrupted=accept leaves the host between two releases, so `previous` has no meaning",
-                    (
-                        ("interrupted=accept to=<release>", "names the release to go to"),
-                        ("interrupted=undo", "goes back to where the interrupted operation came from"),
-                    ),
-                )
+            raise Problem(
+                "accept_needs_target",
+                "interrupted=accept leaves the host between two releases, so `previous` has no meaning",
+                (
+                    ("interrupted=accept to=<release>", "names the release to go to"),
+                    ("interrupted=undo", "goes back to where the interrupted operation came from"),
+                ),
             )
         if check_mode:
             opening = guard.look(request)
             if opening.refusal is not None:
-                raise Refused(opening.refusal)
+                raise opening.refusal
         else:
             opening = guard.open(request, accept_damaged_ledger=set_aside_ledger)
             opened = True
@@ -61,20 +59,20 @@ def open_and_plan(
                 guard.write({"event": "plan", "plan": plan})
             guard.write({"event": "phase_end", "phase": "plan"})
         return _result(request, plan, None, opening, opened)
-    except Refused as refused:
+    except Problem as refused:
         if opened:
-            guard.refuse(request.operation, refused.refusal)
-        return _result(request, None, refused.refusal, opening, False)
+            guard.refuse(request.operation, refused)
+        return _result(request, None, refused, opening, False)
     except BaseException as error:
         if opened:
-            guard.refuse(request.operation, Refusal("plan_failed", f"{type(error).__name__}: {error}"))
+            guard.refuse(request.operation, Problem("plan_failed", f"{type(error).__name__}: {error}"))
         raise
     finally:
         guard.leave()
 
 
 def _result(
-    request: Request, plan: dict[str, Any] | None, refusal: Refusal | None, opening: Opening, opened: bool
+    request: Request, plan: dict[str, Any] | None, refusal: Problem | None, opening: Opening, opened: bool
 ) -> dict[str, Any]:
     return {
         "operation": request.operation,
@@ -90,7 +88,7 @@ def _remaining(guard: Guard, request: Request, opening: Opening) -> dict[str, An
     """The plan of the interrupted operation, as far as it is still to be done."""
     progress = guard.progress()
     if progress is None or progress.plan is None or opening.direction is None:
-        raise Refused(Refusal("no_plan", "the interrupted operation has no plan to go on with"))
+        raise Problem("no_plan", "the interrupted operation has no plan to go on with")
     verdict = opening.verdict or classify(progress)
     return {
         **progress.plan,

@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import (
     classify,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Allowed values of the operator input `interrupted`.
 INTERRUPTED = ("resume", "undo", "accept")
@@ -30,7 +30,7 @@ class Opening:
     continued, None for a new one. bury: an unfinished operation gets its record first. verdict: about it.
     """
 
-    refusal: Refusal | None = None
+    refusal: Problem | None = None
     direction: str | None = None
     bury: bool = False
     verdict: Verdict | None = None
@@ -72,14 +72,14 @@ def decide(
     return Opening(direction=BACK if interrupted == "undo" else FORWARD, bury=True, verdict=verdict)
 
 
-def _held(lease: Lease | None, standing: str, lock_takeover: str, progress: Progress | None) -> Refusal | None:
+def _held(lease: Lease | None, standing: str, lock_takeover: str, progress: Progress | None) -> Problem | None:
     if lease is None or standing in ("free", "died", "expired"):
         return None
     if lock_takeover == lease.operation:
         return None
     who = describe_holder(lease)
     if lock_takeover:
-        return Refusal(
+        return Problem(
             "takeover_of_another",
             f"lock_takeover={lock_takeover} names an operation that does not hold the lease; {who} does",
             ((f"lock_takeover={lease.operation}", "takes the lease from that operation"),),
@@ -96,7 +96,7 @@ def _held(lease: Lease | None, standing: str, lock_takeover: str, progress: Prog
             for way in classify(progress).ways
         ]
     work = "is at work on this host now" if standing == "running" else "holds the lease between two steps"
-    return Refusal(
+    return Problem(
         "lease_held",
         f"{who} {work}",
         (
@@ -114,15 +114,15 @@ def describe_holder(lease: Lease) -> str:
     return f"operation {lease.operation} ({lease.procedure} by {user} from {controller} since {lease.since}{reason})"
 
 
-def _nothing_interrupted(value: str) -> Refusal:
-    return Refusal(
+def _nothing_interrupted(value: str) -> Problem:
+    return Problem(
         "nothing_interrupted",
         f"interrupted={value} was given, but no operation on this host is unfinished",
         (("the same command without it", "starts a new operation"),),
     )
 
 
-def _unfinished(progress: Progress, verdict: Verdict, given: str) -> Refusal:
+def _unfinished(progress: Progress, verdict: Verdict, given: str) -> Problem:
     opened = progress.opened
     plan = progress.plan or {}
     text = (
@@ -147,7 +147,7 @@ def _unfinished(progress: Progress, verdict: Verdict, given: str) -> Refusal:
         remaining = [step for step in remaining if step not in again]
     if remaining:
         details.append(f"{'not undone' if back else 'not done'}: {', '.join(remaining)}")
-    return Refusal(
+    return Problem(
         "interrupted",
         text,
         tuple((f"interrupted={way}", _DOES[way]) for way in verdict.ways),

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 Described = TypeVar("Described")
@@ -116,12 +116,12 @@ def answer(
 ) -> NoReturn:
     """Do the phase that was asked for, and end the module with what it returns, or with its error in one sentence.
 
-    arguments: those that the result shows. errors: what a phase may raise, beside Refused and OSError.
+    arguments: those that the result shows. errors: what a phase may raise, beside Problem and OSError.
     """
     invocation, phase = {"module_args": arguments}, module.params["phase"]
     if module.check_mode and phase != "plan":
         module.fail_json(msg="an operation is never open in check mode", invocation=invocation)
-    expected: tuple[type[Exception], ...] = (Refused, OSError, *errors)
+    expected: tuple[type[Exception], ...] = (Problem, OSError, *errors)
     try:
         result = phases[phase]()
     except expected as error:

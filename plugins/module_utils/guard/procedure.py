@@ -10,7 +10,7 @@ of the system's module and in the argument specs of its role, and give it a play
 
     def plan(context: Context[Service]) -> dict[str, Any]
 
-Reads the host and decides. It changes nothing, since it also runs in check mode. Raises Refused. The keys that the
+Reads the host and decides. It changes nothing, since it also runs in check mode. Raises Problem. The keys that the
 guard and the report read:
 
     from, to     {"id", "name", ...}: the present release and the wanted one; `from` may be None. An operation that
@@ -114,7 +114,7 @@ class System(Generic[Described, Service]):
     as_planned: tuple[str, ...] = ()
     #: Options of the module whose values are secret: a context has them as its secrets, and no result shows them.
     secrets: tuple[str, ...] = ()
-    #: Errors beside Refused that the module shows as a sentence, without a traceback.
+    #: Errors beside Problem that the module shows as a sentence, without a traceback.
     errors: tuple[type[Exception], ...] = ()
 
     def describe(self, raw: Mapping[str, Any]) -> Described:
@@ -134,7 +134,7 @@ class System(Generic[Described, Service]):
         return params, {name: params[name] for name in self.secrets}
 
     def plan(self, procedure: Procedure[Service], context: Context[Service]) -> dict[str, Any]:
-        """The plan of a procedure. Raises Refused."""
+        """The plan of a procedure. Raises Problem."""
         return procedure.plan(context)
 
     def before(self, context: Context[Service], plan: Mapping[str, Any]) -> dict[str, Any]:

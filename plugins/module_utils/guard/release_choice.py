@@ -7,23 +7,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Procedures that bring a release to the host.
 _ARRIVALS = ("deploy", "adopt")
-
-
-class NoRelease(Exception):
-    """There is no release to go back to. `code` is stable, the text says why; details: a line for each passed over."""
-
-    def __init__(self, code: str, text: str, details: Sequence[str] = ()) -> None:
-        super().__init__(text)
-        self.code, self.details = code, tuple(details)
 
 
 @dataclass(frozen=True)
@@ -259,11 +252,11 @@ def _left_by(record: Mapping[str, Any]) -> str:
 
 
 def previous(past: History, current: str) -> Release:
-    """The newest good release before the current one. Raises NoRelease."""
+    """The newest good release before the current one. Raises Problem."""
     if not past.order:
-        raise NoRelease("no_ledger", "no release was ever recorded on this host")
+        raise Problem("no_ledger", "no release was ever recorded on this host")
     if past.left is not None and past.left != current:
-        raise NoRelease(
+        raise Problem(
             "drift",
             f"the ledger says that this host is at {past.left[:10]}, but it is at {current[:10]}: "
             "somebody changed it without a record",
@@ -273,10 +266,10 @@ def previous(past: History, current: str) -> Release:
             return entry
     if past.whole is not None:
         return previous(past.whole(), current)
-    raise NoRelease(
+    raise Problem(
         "nothing_before",
         f"no good release before {current[:10]} is recorded on this host",
-        passed_over(past, current, None),
+        details=tuple(passed_over(past, current, None)),
     )
 
 
@@ -310,6 +303,6 @@ def kept(past: History, current: str, count: int) -> list[str]:
         return kept(past.whole(), current, count)
     wanted = dict.fromkeys(good[: max(count, 0)])
     wanted[current] = None
-    with contextlib.suppress(NoRelease):
+    with contextlib.suppress(Problem):
         wanted[previous(past, current).id] = None
     return list(wanted)

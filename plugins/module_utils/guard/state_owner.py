@@ -17,10 +17,10 @@ import shlex
 import stat
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import given
 
 NAME = "service.json"
@@ -53,7 +53,7 @@ def parse(content: bytes) -> Subject | None:
         return None
 
 
-def refusal(path: str, subject: Subject | None) -> Refusal | None:
+def refusal(path: str, subject: Subject | None) -> Problem | None:
     """Why the folder of a file is not for the records of this subject; None where it is."""
     found = parse(durable_file.read_state(path)) if subject is not None else None
     if subject is None or found is None or found.same(subject) or _mistyped(subject, found):
@@ -61,7 +61,7 @@ def refusal(path: str, subject: Subject | None) -> Refusal | None:
     folder = os.path.dirname(path)
     word = subject.environment if subject.environment != found.environment else ""
     own = f"{folder}-{word or subject.system}"
-    return Refusal(
+    return Problem(
         "state_of_another",
         f"{folder} holds the records of {found}, and this is {subject}",
         (
@@ -107,7 +107,7 @@ def unname(path: str, operation: str) -> None:
 # -- files of another user -------------------------------------------------------------------------
 
 
-def unusable(folder: str, error: OSError) -> Refusal | None:
+def unusable(folder: str, error: OSError) -> Problem | None:
     """The remedy for a state folder, or a file in it, that can't be used; None for an error about something else."""
     where = os.fspath(error.filename or folder)
     text = where.decode("utf-8", "replace") if isinstance(where, bytes) else str(where)
@@ -115,7 +115,7 @@ def unusable(folder: str, error: OSError) -> Refusal | None:
     if not inside:
         return None
     if isinstance(error, owned_folder.NotFollowed):
-        return Refusal(
+        return Problem(
             "state_is_link",
             f"{text} in the state of this service is not used: {error.strerror}",
             (
@@ -145,18 +145,18 @@ def unusable(folder: str, error: OSError) -> Refusal | None:
         ways.append((f"--become --become-user={shlex.quote(owner)}", f"runs this as {owner}"))
     if path == folder:
         text = f"{user} can't write the state folder {folder}: it belongs to {owner}"
-        return Refusal("state_dir_not_writable", text, tuple(ways))
-    return Refusal("state_of_other_user", f"{user} can't use {path}: it belongs to {owner}", tuple(ways))
+        return Problem("state_dir_not_writable", text, tuple(ways))
+    return Problem("state_of_other_user", f"{user} can't use {path}: it belongs to {owner}", tuple(ways))
 
 
-def _not_writable(folder: str, user: str, error: OSError) -> Refusal:
+def _not_writable(folder: str, user: str, error: OSError) -> Problem:
     """Only the folder of this service changes hands: others beside it have owners of their own."""
     above, make = os.path.dirname(folder), f"sudo install -d -o {shlex.quote(user)} -m 0700 {shlex.quote(folder)}"
     if not os.path.isdir(above):
         make = f"sudo install -d -m 0711 {shlex.quote(above)} && {make}"
     elif not os.access(above, os.X_OK):
         make = f"sudo chmod o+x {shlex.quote(above)} && {make}"
-    return Refusal(
+    return Problem(
         "state_dir_not_writable",
         f"{user} can't write the state folder {folder}: {error.strerror}",
         (

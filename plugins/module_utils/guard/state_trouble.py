@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: The disk takes nothing more, whoever asks.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -21,21 +21,21 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @contextlib.contextmanager
 def told(folder: str, disk: bool = True) -> Iterator[None]:
-    """Raise Refused, with what to type, for a state folder that can't be worked in. disk: for a full one too."""
+    """Raise Problem, with what to type, for a state folder that can't be worked in. disk: for a full one too."""
     try:
         yield
     except OSError as error:
         if error.errno in _DISK and not disk:
             raise
         if error.errno in _DISK:
-            raise Refused(_disk_refusal(folder, error)) from error
+            raise _disk_refusal(folder, error) from error
         found = state_owner.unusable(folder, error)
         if found is None:
             raise
-        raise Refused(found) from error
+        raise found from error
 
 
-def _disk_refusal(folder: str, error: OSError) -> Refusal:
+def _disk_refusal(folder: str, error: OSError) -> Problem:
     """Why the disk takes no record; without one nothing may be changed."""
     read_only = error.errno == errno.EROFS
     way = (
@@ -46,7 +46,7 @@ def _disk_refusal(folder: str, error: OSError) -> Refusal:
         if read_only
         else ("df -h && df -i", "on the host, show what is full; free some of it, then the same command again")
     )
-    return Refusal(
+    return Problem(
         "state_disk_read_only" if read_only else "state_disk_full",
         f"what is done can't be recorded in {folder}: {error.strerror}",
         (way,),
@@ -59,9 +59,9 @@ def _mount_point(path: str) -> str:
     return path
 
 
-def journal_damaged(path: str, error: Exception) -> Refusal:
+def journal_damaged(path: str, error: Exception) -> Problem:
     """Why nothing is known of an operation whose journal can't be read."""
-    return Refusal(
+    return Problem(
         "journal_damaged",
         f"the journal {path} was edited or damaged: {error}. What its operation did can't be known from it",
         (
@@ -74,7 +74,7 @@ def journal_damaged(path: str, error: Exception) -> Refusal:
     )
 
 
-def ledger_damaged(path: str, problems: Sequence[str], system: str = "") -> Refusal:
+def ledger_damaged(path: str, problems: Sequence[str], system: str = "") -> Problem:
     """Why nothing is decided by a ledger that was edited. system: one with a procedure to adopt."""
     if system:
         way = (
@@ -86,4 +86,4 @@ def ledger_damaged(path: str, problems: Sequence[str], system: str = "") -> Refu
             f"mv -n {shlex.quote(path)} {shlex.quote(path.replace('.jsonl', '.damaged'))}",
             "on the host, keeps the damaged ledger under another name: the next operation begins a new one",
         )
-    return Refusal("ledger_damaged", f"the ledger {path} was edited or is incomplete", (way,), tuple(problems))
+    return Problem("ledger_damaged", f"the ledger {path} was edited or is incomplete", (way,), tuple(problems))

@@ -10,7 +10,7 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _LISTED = 10
 
@@ -77,12 +77,12 @@ def _writable(path: str) -> bool:
     return os.access(path, os.W_OK | os.X_OK if os.path.isdir(path) else os.W_OK)
 
 
-def refuse(user: str, held: Sequence[str], why: str) -> Refusal | None:
+def refuse(user: str, held: Sequence[str], why: str) -> Problem | None:
     """The reason why an operation that writes there does not begin; None where nothing is held."""
     if not held:
         return None
     more = (f"... and {len(held) - _LISTED} more",) if len(held) > _LISTED else ()
-    return Refusal(
+    return Problem(
         "not_writable",
         f"{user} may not write {held[0]}" + (f" and {len(held) - 1} more" if len(held) > 1 else "") + f": {why}",
         (

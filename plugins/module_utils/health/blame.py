@@ -42,7 +42,7 @@ _TOLD = re.compile(
 
 
 @dataclass(frozen=True)
-class Problem:
+class Fault:
     """Something that is not as it should be after a change. red: the gate does not pass with it."""
 
     text: str
@@ -50,7 +50,7 @@ class Problem:
     red: bool = True
 
 
-def verdict(problems: Iterable[Problem], redact: Callable[[str], str] = str) -> dict[str, Any]:
+def verdict(problems: Iterable[Fault], redact: Callable[[str], str] = str) -> dict[str, Any]:
     """The gate's answer: ok, reason, about (both empty if ok), and surroundings: problems that it passed over."""
     found = list(problems)
     red = [problem for problem in found if problem.red]
@@ -65,7 +65,7 @@ def verdict(problems: Iterable[Problem], redact: Callable[[str], str] = str) -> 
 
 def answer(reason: str = "", about: str = SURROUNDINGS, **more: Any) -> dict[str, Any]:
     """The gate's answer where one sentence says all of it and no endpoint was asked; without a reason it is well."""
-    return {**verdict([Problem(reason, about)] if reason else []), "health": [], **more}
+    return {**verdict([Fault(reason, about)] if reason else []), "health": [], **more}
 
 
 def beside(found: Mapping[str, Any], problems: Sequence[str]) -> dict[str, Any]:
@@ -75,15 +75,15 @@ def beside(found: Mapping[str, Any], problems: Sequence[str]) -> dict[str, Any]:
     return {**found, "ok": not reasons, "reason": "; ".join(reasons), "about": about}
 
 
-def so_before(found: Mapping[str, str], before: Mapping[str, str] | None) -> list[Problem]:
+def so_before(found: Mapping[str, str], before: Mapping[str, str] | None) -> list[Fault]:
     """Problems of what runs beside the release, by name. What had one before the change is passed over, and named.
 
     before: the same, just before the change; None where nobody looked.
     """
     return [
-        Problem(f"{text}, as before the change: not judged", SURROUNDINGS, red=False)
+        Fault(f"{text}, as before the change: not judged", SURROUNDINGS, red=False)
         if (before or {}).get(name)
-        else Problem(text, RELEASE if before is not None else SURROUNDINGS)
+        else Fault(text, RELEASE if before is not None else SURROUNDINGS)
         for name, text in found.items()
         if text
     ]

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable, Union
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import (
     SECRET_LENGTH,
     Check,
@@ -224,11 +224,11 @@ def _slow(result: Result, before: Mapping[str, Any]) -> Result:
     return replace(result, ok=True, about="", reason="", warnings=(*result.warnings, reason))
 
 
-def problems(results: Sequence[Result]) -> list[Problem]:
+def problems(results: Sequence[Result]) -> list[Fault]:
     """The problems and warnings of the gate's answers."""
-    found = [Problem(f"{result.name}: {result.reason}", result.about or RELEASE) for result in results if not result.ok]
+    found = [Fault(f"{result.name}: {result.reason}", result.about or RELEASE) for result in results if not result.ok]
     warned = [(result.name, text) for result in results for text in result.warnings]
-    return found + [Problem(f"{name}: {text}", SURROUNDINGS, red=False) for name, text in warned]
+    return found + [Fault(f"{name}: {text}", SURROUNDINGS, red=False) for name, text in warned]
 
 
 def look(checks: Sequence[Check]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import durable_tr
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands, Output
 from ansible_collections.ops.runbook.plugins.module_utils.host.ref_name import is_ref_name
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Refs under this name hold the commits of kept releases, so that git never collects them.
 KEPT_REFS = "refs/ops-runbook/releases/"
@@ -32,14 +33,6 @@ _SETTINGS = (
 )
 
 _HEX = re.compile(r"^[0-9a-fA-F]{4,40}$")
-
-
-class CheckoutProblem(Exception):
-    """The checkout or a name in it is not as needed. `code` is stable, `ways` are inputs with their effect."""
-
-    def __init__(self, code: str, text: str, ways: tuple[tuple[str, str], ...] = (), details: tuple[str, ...] = ()):
-        super().__init__(text)
-        self.code, self.ways, self.details = code, ways, details
 
 
 @dataclass(frozen=True)
@@ -84,15 +77,15 @@ class Checkout:
     # -- reading ---------------------------------------------------------------------------------
 
     def head(self) -> str:
-        """The commit that is checked out. Raises CheckoutProblem if the path is not a checkout of its own."""
+        """The commit that is checked out. Raises Problem if the path is not a checkout of its own."""
         path = self.commands.cwd
         asked = self.run("rev-parse", "--show-toplevel", "--verify", "HEAD^{commit}", check=False)
         if asked.code != 0:
             said = excerpt(asked.stderr)
-            raise CheckoutProblem("not_a_checkout", f"{path} is not a git checkout: {said}")
+            raise Problem("not_a_checkout", f"{path} is not a git checkout: {said}")
         top, commit = asked.stdout.split("\n")[:2]
         if os.path.realpath(top) != os.path.realpath(path):
-            raise CheckoutProblem("not_a_checkout", f"{path} is not a git checkout of its own: it lies inside {top}")
+            raise Problem("not_a_checkout", f"{path} is not a git checkout of its own: it lies inside {top}")
         return commit
 
     def repository(self) -> str:
@@ -226,10 +219,10 @@ class Checkout:
         """The commit that a name means, proven to exist here.
 
         fresh: branches and tags mean what the remote says now (a deploy); otherwise what is on this host
-        decides, and the remote is asked only about what is not (a rollback). Raises CheckoutProblem.
+        decides, and the remote is asked only about what is not (a rollback). Raises Problem.
         """
         if not is_ref_name(wanted):
-            raise CheckoutProblem("bad_release_name", f"to={wanted} is not a name that git takes for a tag or a branch")
+            raise Problem("bad_release_name", f"to={wanted} is not a name that git takes for a tag or a branch")
         if not fresh:
             local = self._local(wanted)
             if local is not None:
@@ -239,7 +232,7 @@ class Checkout:
             if not self.has(named.commit):
                 self.fetch()
             if not self.has(named.commit):
-                raise CheckoutProblem(
+                raise Problem(
                     "not_fetched",
                     f"to={wanted} is {named.commit[:10]} on the remote '{self.remote}', but it can't be fetched: "
                     + (self._network_error or "the remote does not give it"),
@@ -254,13 +247,13 @@ class Checkout:
             if local is not None:
                 return local
         if fresh and self._network_error:
-            raise CheckoutProblem(
+            raise Problem(
                 "remote_unreachable",
                 f"the remote '{self.remote}' can't be asked about to={wanted}: {self._network_error}",
                 (("to=<full commit id>", "needs no remote if that commit is on this host already"),),
             )
         remote = f"the remote can't be asked: {self._network_error}" if self._network_error else "nor on the remote"
-        raise CheckoutProblem(
+        raise Problem(
             "unknown_release",
             f"to={wanted} names no commit, tag or branch on this host, {remote}",
             (
@@ -295,7 +288,7 @@ class Checkout:
         listed = self.run("rev-parse", f"--disambiguate={wanted}", check=False).stdout.split()
         commits = [name for name in listed if self.run("cat-file", "-t", name, check=False).stdout.strip() == "commit"]
         if len(commits) > 1:
-            raise CheckoutProblem(
+            raise Problem(
                 "ambiguous_release",
                 f"to={wanted} is the beginning of {len(commits)} commits",
                 tuple((f"to={name[:12]}", "names that one") for name in commits[:5]),
@@ -326,8 +319,8 @@ class Checkout:
             return Resolved(tag, wanted, f"tag {wanted} on the remote")
         return Resolved(branch, wanted, f"branch {wanted} on the remote", wanted) if branch else None
 
-    def _two_meanings(self, wanted: str, first: str, second: str) -> CheckoutProblem:
-        return CheckoutProblem(
+    def _two_meanings(self, wanted: str, first: str, second: str) -> Problem:
+        return Problem(
             "ambiguous_release",
             f"to={wanted} means two commits: {first} and {second}",
             tuple((f"to={meaning.split()[1]}", f"the {meaning.split()[0]}") for meaning in (first, second)),

@@ -19,7 +19,6 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import room_in
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, durable_tree, held_path
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.host.rename_exchange import exchange
@@ -38,6 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_steps 
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import FROM_GIT, fit_class_map, in_git, install
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Files of a checkout beside its tracked ones, which a release gets by other means.
 _KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/storage", ".env", "public/hot")
@@ -47,7 +47,7 @@ _KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/st
 
 
 def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave: bool) -> dict[str, Any]:
-    """The plan of a conversion to `releases`, or back to `in_place`. Raises Refused."""
+    """The plan of a conversion to `releases`, or back to `in_place`. Raises Problem."""
     service.must_reload()
     present = {"id": head, "name": ReleasePlanner(service, ledger).release_name(head)}
     converted = bool(service.store.current())
@@ -59,7 +59,7 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
         refusal = layout.strange(service, state)
     extra = _untracked(service) if state == "releases" and not there else []
     if refusal is None and extra and not leave:
-        refusal = Refusal(
+        refusal = Problem(
             "untracked_files",
             f"{len(extra)} files or folders of this checkout are neither in git nor shared: no release would have them",
             (
@@ -70,13 +70,13 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
         )
     mounted = [path for path in service.description.shared if os.path.ismount(service.file(path.rstrip("/")))]
     if refusal is None and mounted and not there:
-        refusal = Refusal(
+        refusal = Problem(
             "mounted",
             f"{', '.join(mounted)} is a mount point, which can't be moved into {service.store.shared()}",
             (("a mount below shared/", "on the host, as an administrator"),),
         )
     if refusal is None and state == "in_place" and not there and not os.path.isdir(old(service, ".git")):
-        refusal = Refusal(
+        refusal = Problem(
             "no_checkout_left",
             f"{service.description.path} has no .git any more, so there is no checkout to go back to",
             (("git clone", "on the host, to another folder, makes a new one"),),
@@ -86,11 +86,11 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
     if refusal is None and not there:
         refusal = problem
     if refusal is not None:
-        raise Refused(refusal)
+        raise refusal
     try:
         answer = probe.ask(service.commands, service.description.php, {})
     except probe.ProbeFailed as error:
-        raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
+        raise Problem("php_failed", str(error), (("laravel_php=<path>", "names the php"),)) from error
     was = {path: standing(old(service, path.rstrip("/"))) for path in service.description.shared}
     steps, undo = ([], []) if there else (_there, _back)[state == "in_place"](service.description, present, was)
     return {

@@ -16,14 +16,14 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
-from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import gate as migration_gate
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,20 @@ def judge(
     Returns what blame.verdict does, and health (the results), units, scheduler, maintenance, note, release, seconds.
     """
     before, expected = plan.get("just_before"), _expected(plan, direction)
-    problems: list[Problem] = []
+    problems: list[Fault] = []
     if looked.head != expected:
-        problems.append(Problem(f"the checkout is at {looked.head[:10]}, not at {expected[:10]}", SURROUNDINGS))
+        problems.append(Fault(f"the checkout is at {looked.head[:10]}, not at {expected[:10]}", SURROUNDINGS))
     wanted_down = plan.get("maintenance")
     if plan.get("procedure") == "maintenance":
         wanted_down = (plan["facts"]["maintenance"] == "down") is (direction != "back")
     if wanted_down is not None and bool(wanted_down) is not looked.down:
         text = f"the application is {'down' if looked.down else 'up'}, and should be {'down' if wanted_down else 'up'}"
-        problems.append(Problem(text, SURROUNDINGS))
+        problems.append(Fault(text, SURROUNDINGS))
     schema = migration_gate.Judged()
     if looked.migrations is not None:
         schema = migration_gate.judge(looked.migrations, plan.get("migrations"), str(plan["procedure"]), direction)
     if schema.problem:
-        problems.append(Problem(schema.problem, RELEASE if schema.of_release else SURROUNDINGS))
+        problems.append(Fault(schema.problem, RELEASE if schema.of_release else SURROUNDINGS))
     if looked.scheduler:
         stood = bool(before and before["scheduler"])
         named = {"scheduler": looked.scheduler}
@@ -104,7 +104,7 @@ def _look(service: LaravelService, plan: Mapping[str, Any], direction: str, gate
     before, expected = plan.get("just_before"), _expected(plan, direction)
     try:
         head = service.checkout.head()
-    except (CheckoutProblem, CommandFailed) as error:
+    except (Problem, CommandFailed) as error:
         head = str(error)
     down = is_down(service, str(plan.get("maintenance_driver") or ""))
     told = any("queue:restart" in step["data"].get("commands", []) for step in plan.get("steps") or [])

@@ -12,9 +12,9 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Paths that nginx, cron and systemd refer to, and find through `current` afterwards.
 FACES = ("public", "artisan")
@@ -42,14 +42,14 @@ def standing(path: str) -> dict[str, str]:
     return {"kind": "folder" if os.path.isdir(path) else "file"}
 
 
-def strange(service: LaravelService, state: str) -> Refusal | None:
+def strange(service: LaravelService, state: str) -> Problem | None:
     """A refusal over files in the service's folder that a checkout does not have, which converting would lose."""
     store, shared = service.store, [(path, old(service, path.rstrip("/"))) for path in service.description.shared]
     for _, here in shared:
         if os.path.islink(here) and not os.path.exists(here):
             to = os.readlink(here)
             way = (f"ls -ld {shlex.quote(to)}", "on the host, shows what is missing; mount it, or remove the link")
-            return Refusal("shared_link_broken", f"{here} is a link to {to}, and nothing is there", (way,))
+            return Problem("shared_link_broken", f"{here} is a link to {to}, and nothing is there", (way,))
     if state == "in_place":
         return None
     for name in FACES:
@@ -61,10 +61,10 @@ def strange(service: LaravelService, state: str) -> Refusal | None:
                 "on the host, undoes it",
             )
             text = f"{here} is a link to {to}, and must become a link to the release that is served"
-            return Refusal("face_is_link", text, (way, ("laravel_strategy=in_place", "leaves it as it is")))
+            return Problem("face_is_link", text, (way, ("laravel_strategy=in_place", "leaves it as it is")))
     taken = _taken(service)
     if taken:
-        return Refusal(
+        return Problem(
             "name_taken",
             f"the layout of releases needs the name {store.root}/{taken}, and the application has something there",
             (
@@ -76,7 +76,7 @@ def strange(service: LaravelService, state: str) -> Refusal | None:
     missing = [path for path in plain if not os.path.lexists(store.shared(path))]
     if missing:
         good = [path for path in service.description.shared if path not in missing]
-        return Refusal(
+        return Problem(
             "shared_missing",
             f"laravel_shared names {', '.join(missing)}, which {store.root} does not have",
             (
@@ -91,7 +91,7 @@ def strange(service: LaravelService, state: str) -> Refusal | None:
         link, to = _link_out(here)
         if link:
             way = (f"ln -sfn {shlex.quote(to)} {shlex.quote(link)}", "on the host, names where it leads in full")
-            return Refusal("relative_link", f"{link} would lead elsewhere once {here} is in {store.shared()}", (way,))
+            return Problem("relative_link", f"{link} would lead elsewhere once {here} is in {store.shared()}", (way,))
     return None
 
 

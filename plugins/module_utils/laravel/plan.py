@@ -19,8 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rig
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room, room_in
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import Unread, decided, known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
-from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem, Resolved
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Resolved
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import (
     health,
     php_fpm,
@@ -35,6 +34,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import in_git, live_key, unwritable
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 class ReleasePlanner:
@@ -47,13 +47,13 @@ class ReleasePlanner:
         self.branch = ""
 
     def plan(self, wish: Wish, head: str) -> dict[str, Any]:
-        """The plan as the journal keeps it. Raises Refused."""
+        """The plan as the journal keeps it. Raises Problem."""
         plan, facts = self._decided(wish, head, partial(decide, wish, self.service.description, self.past))
         self.branch = facts.resolved.branch if isinstance(facts.resolved, Resolved) else ""
         return plan
 
     def adopt(self, head: str, set_aside: bool) -> dict[str, Any]:
-        """The plan that records what runs now as a release. Raises Refused.
+        """The plan that records what runs now as a release. Raises Problem.
 
         set_aside: a damaged ledger is kept under another name.
         """
@@ -135,11 +135,11 @@ class FactReader:
         if commit != facts.head:
             self._asked = self._pool.submit(self._ask)
 
-    def _resolved(self, facts: Facts, _question: Unread) -> Resolved | Refusal:
+    def _resolved(self, facts: Facts, _question: Unread) -> Resolved | Problem:
         try:
             found = self.service.checkout.resolve(self.wish.to, fresh=self.wish.procedure == "deploy")
-        except CheckoutProblem as problem:
-            return Refusal(problem.code, str(problem), problem.ways, problem.details)
+        except Problem as problem:
+            return problem
         self._goes_to(facts, found.commit)
         return found
 

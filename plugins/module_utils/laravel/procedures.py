@@ -20,10 +20,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Acts, Procedure, System
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host.serving_umask import as_served
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import health, probe
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService, describe
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 if TYPE_CHECKING:
     from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
@@ -82,10 +82,10 @@ class Maintenance(_Change):
         answer = _ask(service, {})
         if answer.get("unanswered"):
             way = ("the same command again", "when the host is less busy, or the database answers")
-            raise Refused(Refusal("no_answer", f"the application can't be asked: {answer['unanswered']}", (way,)))
+            raise Problem("no_answer", f"the application can't be asked: {answer['unanswered']}", (way,))
         if answer.get("boot_error"):
             way = ("laravel_rollback", "goes back to the last good release")
-            raise Refused(Refusal("does_not_boot", f"the application does not boot: {answer['boot_error']}", (way,)))
+            raise Problem("does_not_boot", f"the application does not boot: {answer['boot_error']}", (way,))
         down = bool(answer.get("down"))
         steps: list[Step] = []
         if down is not (state == "down"):
@@ -154,11 +154,11 @@ def _served(context: Context, plan: dict[str, Any], kind: type[LaravelSteps]) ->
 
 
 def _ask(service: LaravelService, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of the application about itself. Raises Refused if there is no PHP to ask."""
+    """The answer of the application about itself. Raises Problem if there is no PHP to ask."""
     try:
         return probe.ask(service.commands, service.description.php, wanted)
     except probe.ProbeFailed as error:
-        raise Refused(Refusal("php_failed", str(error), (("laravel_php=<path>", "names the php"),))) from error
+        raise Problem("php_failed", str(error), (("laravel_php=<path>", "names the php"),)) from error
 
 
 class _Laravel(System[Description, LaravelService]):

@@ -14,11 +14,11 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import reload as laravel_reload
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Undoing
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: The framework's caches of a release.
 CACHES = ["config:cache", "route:cache", "view:cache"]
@@ -302,7 +302,7 @@ def label(release: Mapping[str, Any] | None) -> str:
 # -- refusals ------------------------------------------------------------------------------------
 
 
-def refuse_local_changes(facts: Facts) -> Refusal | None:
+def refuse_local_changes(facts: Facts) -> Problem | None:
     """A hard reset would destroy what is not committed."""
     found = [*facts.changes, *(f"?? {name}" for name in facts.in_the_way)]
     if facts.discard:
@@ -312,12 +312,12 @@ def refuse_local_changes(facts: Facts) -> Refusal | None:
     return local_changes(found, text, (("discard_local_changes=true", way),))
 
 
-def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], ...]) -> Refusal | None:
+def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], ...]) -> Problem | None:
     """The refusal over files that differ from their commit; None without any."""
     if not found:
         return None
     more = (f"... and {len(found) - 40} more",) if len(found) > 40 else ()
-    return Refusal("local_changes", text, ways, (*found[:40], *more))
+    return Problem("local_changes", text, ways, (*found[:40], *more))
 
 
 def commit_ways(app: str) -> tuple[tuple[str, str], ...]:
@@ -333,12 +333,12 @@ def commit_ways(app: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def refuse_room(facts: Facts) -> Refusal | None:
+def refuse_room(facts: Facts) -> Problem | None:
     """A disk that fills up halfway leaves half a release, and stops the service's own writing too."""
     return None if facts.room is None else room_problem(facts.room, facts.target)
 
 
-def room_problem(room: Room, target: Mapping[str, str]) -> Refusal | None:
+def room_problem(room: Room, target: Mapping[str, str]) -> Problem | None:
     """The reason why a disk has no room for a release; None where it has."""
     return disk_room.refuse(
         room,
@@ -351,7 +351,7 @@ def room_problem(room: Room, target: Mapping[str, str]) -> Refusal | None:
     )
 
 
-def refuse_migrations(facts: Facts) -> Refusal | None:
+def refuse_migrations(facts: Facts) -> Problem | None:
     """The migration verdict, before the code moves."""
     return migration_plan.refuse(facts.schema)
 

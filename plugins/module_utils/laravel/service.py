@@ -15,7 +15,6 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
 from ansible_collections.ops.runbook.plugins.module_utils.host import (
     durable_file,
     git_names,
@@ -24,7 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import (
     serving_umask,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout, CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Options
@@ -37,6 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import 
     without_login,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
 
 class Description(Options):
@@ -120,22 +120,20 @@ class LaravelService:
     # -- preconditions ---------------------------------------------------------------------------
 
     def must_be_operable(self, converting: bool = False) -> str:
-        """Check what every operation needs. Returns the commit that is checked out. Raises Refused.
+        """Check what every operation needs. Returns the commit that is checked out. Raises Problem.
 
         converting: from one strategy to the other, so that the host may be laid out for either.
         """
         path = self.description.path
         if not os.path.isdir(path):
-            raise Refused(Refusal("no_such_path", f"there is no folder {path}", (_SET_PATH,)))
+            raise Problem("no_such_path", f"there is no folder {path}", (_SET_PATH,))
         self._must_share_what_can_be_shared()
         owner, user = user_name(os.stat(path).st_uid), self.user
         if owner != user:
-            raise Refused(
-                Refusal(
-                    "wrong_user",
-                    f"{path} belongs to {owner}, and this run works as {user}: files it makes would be {user}'s",
-                    _ways_of(owner),
-                )
+            raise Problem(
+                "wrong_user",
+                f"{path} belongs to {owner}, and this run works as {user}: files it makes would be {user}'s",
+                _ways_of(owner),
             )
         if not converting:
             self._must_have_strategy()
@@ -146,36 +144,28 @@ class LaravelService:
         must_pass(write_rights.refuse(self.user, held, "every release is written there"))
         try:
             head = self.checkout.head()
-        except CheckoutProblem as problem:
-            raise Refused(Refusal(problem.code, str(problem), (_SET_PATH,))) from problem
+        except Problem as problem:
+            raise problem.also([_SET_PATH]) from problem
         except CommandFailed as error:
-            raise Refused(
-                Refusal("tool_missing", str(error), (("laravel_git=<path>", "names the git to use"),))
-            ) from error
+            raise Problem("tool_missing", str(error), (("laravel_git=<path>", "names the git to use"),)) from error
         if self.store.current():
             self._must_be_marked(head)
         if not os.path.isfile(self.file("artisan")):
-            raise Refused(
-                Refusal("no_artisan", f"{self.app} holds no artisan: it is not a Laravel application", (_SET_PATH,))
-            )
+            raise Problem("no_artisan", f"{self.app} holds no artisan: it is not a Laravel application", (_SET_PATH,))
         repository = self.checkout.repository()
         wanted = self.description.repository
         if wanted and git_names.place(repository) != git_names.place(wanted):
-            raise Refused(
-                Refusal(
-                    "wrong_repository",
-                    f"{path} is a checkout of {without_login(repository) or 'nothing'}, not of {without_login(wanted)}",
-                    (("laravel_repository=<address>", "names the service's repository"), _SET_PATH),
-                )
+            raise Problem(
+                "wrong_repository",
+                f"{path} is a checkout of {without_login(repository) or 'nothing'}, not of {without_login(wanted)}",
+                (("laravel_repository=<address>", "names the service's repository"), _SET_PATH),
             )
         locks = self.checkout.lock_files()
         if locks:
-            raise Refused(
-                Refusal(
-                    "git_locked",
-                    f"another git works in {path}, or was killed there: {', '.join(locks)}",
-                    ((f"rm {shlex.join(locks)}", "on the host, only if no git is running there"),),
-                )
+            raise Problem(
+                "git_locked",
+                f"another git works in {path}, or was killed there: {', '.join(locks)}",
+                ((f"rm {shlex.join(locks)}", "on the host, only if no git is running there"),),
             )
         return head
 
@@ -186,33 +176,29 @@ class LaravelService:
         if wrong:
             good = [path for path in shared if not held_path.shared_problem([path])]
             way = (ways.given("laravel_shared", good), "names the paths that can be shared")
-            raise Refused(Refusal("shared_path", f"laravel_shared: {wrong}", (way,)))
+            raise Problem("shared_path", f"laravel_shared: {wrong}", (way,))
 
     def _must_have_strategy(self) -> None:
         """The host is laid out as the inventory says; neither strategy would know what the other left."""
         link = self.store.link
         if self.description.in_releases and not self.store.current():
             wrong = "is not a link to one of its releases" if os.path.lexists(link) else "does not exist"
-            raise Refused(
-                Refusal(
-                    "not_converted",
-                    f"laravel_strategy is releases, but {link} {wrong}",
-                    (
-                        ("laravel_convert", "the procedure that turns the deployment in place into releases"),
-                        ("laravel_strategy=in_place", "continues with the deployment in place"),
-                    ),
-                )
+            raise Problem(
+                "not_converted",
+                f"laravel_strategy is releases, but {link} {wrong}",
+                (
+                    ("laravel_convert", "the procedure that turns the deployment in place into releases"),
+                    ("laravel_strategy=in_place", "continues with the deployment in place"),
+                ),
             )
         if not self.description.in_releases and self.store.current():
-            raise Refused(
-                Refusal(
-                    "is_converted",
-                    f"laravel_strategy is in_place, but {link} points to {os.path.basename(self.store.current())}",
-                    (
-                        ("laravel_strategy=releases", "is what this host is laid out for; set it in the inventory"),
-                        ("laravel_convert with state=in_place", "goes back to a deployment in place"),
-                    ),
-                )
+            raise Problem(
+                "is_converted",
+                f"laravel_strategy is in_place, but {link} points to {os.path.basename(self.store.current())}",
+                (
+                    ("laravel_strategy=releases", "is what this host is laid out for; set it in the inventory"),
+                    ("laravel_convert with state=in_place", "goes back to a deployment in place"),
+                ),
             )
 
     def _must_be_marked(self, head: str) -> None:
@@ -232,10 +218,10 @@ class LaravelService:
             for name in self.store.whole_names()[:3]
         )
         none = ("the same command again", f"once a release in {self.store.root}/releases has its mark, {MARK}")
-        raise Refused(Refusal("release_not_whole", found, ways or (none,)))
+        raise Problem("release_not_whole", found, ways or (none,))
 
     def must_reload(self) -> None:
-        """Prove the right to reload php-fpm before anything needs it. Raises Refused."""
+        """Prove the right to reload php-fpm before anything needs it. Raises Problem."""
         unit = self.description.php_fpm_unit
         if not unit:
             return
@@ -245,21 +231,19 @@ class LaravelService:
             allowed = False
         if not allowed:
             rule = shlex.quote(f"{self.user} ALL=(root) NOPASSWD: {' '.join(self.reload_command(unit))}")
-            raise Refused(
-                Refusal(
-                    "no_sudo_right",
-                    f"{self.user} may not reload {unit}, so the old code would go on being served",
+            raise Problem(
+                "no_sudo_right",
+                f"{self.user} may not reload {unit}, so the old code would go on being served",
+                (
                     (
-                        (
-                            f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook",
-                            "once, on the host, as an administrator",
-                        ),
-                        (
-                            "laravel_php_fpm_unit=<unit>",
-                            "names another unit; empty without one (Octane)",
-                        ),
+                        f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook",
+                        "once, on the host, as an administrator",
                     ),
-                )
+                    (
+                        "laravel_php_fpm_unit=<unit>",
+                        "names another unit; empty without one (Octane)",
+                    ),
+                ),
             )
 
     def reload_command(self, unit: str) -> list[str]:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Undoing
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: The state that a failed or killed migration leaves in a database without transactions for it (MySQL, SQLite).
 LEFT_HALF_DONE = "may have left a part of its changes: this database can't take them back by itself"
@@ -75,7 +75,7 @@ class Migrations:
         ] + ([f"what can't be told of {', '.join(untried)}"] if untried else [])
 
 
-def refuse(known: Migrations) -> Refusal | None:
+def refuse(known: Migrations) -> Problem | None:
     """The migration verdict, before anything moves."""
     comparison, mode = known.comparison, known.mode
     if known.procedure == "deploy":
@@ -83,14 +83,14 @@ def refuse(known: Migrations) -> Refusal | None:
     if mode == "keep" or comparison.verdict == "same":
         return None
     if comparison.verdict == "unknown":
-        return Refusal(
+        return Problem(
             "migrations_unknown",
             f"where the database stands can't be told: {comparison.error}",
             (("migrations=keep", f"you assert that {known.target} works with the database as it is"),),
             tuple(f"the target does not know: {name}" for name in comparison.ahead),
         )
     if comparison.verdict == "behind":
-        return Refusal(
+        return Problem(
             "migrations_behind",
             f"{known.target} expects {len(comparison.behind)} migrations that the database does not have, "
             "and a rollback runs none",
@@ -111,7 +111,7 @@ def refuse(known: Migrations) -> Refusal | None:
     if not known.undoing.irreversible and comparison.verdict == "ahead":
         cost = ", ".join(known.cost) or "no table and no column is dropped"
         ways.append(("migrations=down", f"undoes them from the newer code, before the switch; destroys: {cost}"))
-    return Refusal(
+    return Problem(
         "migrations_ahead",
         f"the database has {len(comparison.ahead)} migrations that {known.target} does not know",
         tuple(ways),
@@ -119,17 +119,17 @@ def refuse(known: Migrations) -> Refusal | None:
     )
 
 
-def _refuse_down(known: Migrations) -> Refusal | None:
+def _refuse_down(known: Migrations) -> Problem | None:
     keep = (("migrations=keep", f"you assert that {known.target} works with the newer schema"),)
     if known.comparison.verdict == "diverged":
-        return Refusal(
+        return Problem(
             "migrations_diverged",
             "the database has migrations that the target does not know, and lacks some that it expects",
             keep,
             tuple(f"not in the database: {name}" for name in known.comparison.behind),
         )
     if known.undoing.irreversible:
-        return Refusal(
+        return Problem(
             "migrations_irreversible",
             f"{len(known.undoing.irreversible)} of {len(known.comparison.ahead)} migrations can't be undone",
             keep,
@@ -138,13 +138,13 @@ def _refuse_down(known: Migrations) -> Refusal | None:
     return None
 
 
-def _refuse_deploy(known: Migrations) -> Refusal | None:
+def _refuse_deploy(known: Migrations) -> Problem | None:
     comparison = known.comparison
     if known.mode == "keep":
         return None
     # Migrations of the target's packages are known once they are installed: then it migrates, and the gate looks again.
     if comparison.verdict == "unknown" and not comparison.unsure and known.mode != "skip":
-        return Refusal(
+        return Problem(
             "migrations_unknown",
             f"where the database stands can't be told: {comparison.error}",
             (
@@ -156,7 +156,7 @@ def _refuse_deploy(known: Migrations) -> Refusal | None:
             ),
         )
     if comparison.ahead:
-        return Refusal(
+        return Problem(
             "migrations_ahead",
             f"the database has {len(comparison.ahead)} migrations that {known.target} does not know",
             (

@@ -42,7 +42,7 @@ def read(github: GitHub, repository: str) -> list[dict[str, Any]]:
             raise GitHubError(
                 "alerts_disabled",
                 f"nobody looks for holes in the dependencies of {repository}: Dependabot alerts are off",
-                ("github_protect", "switches them on"),
+                [("github_protect", "switches them on")],
                 status=403,
             ) from None
         raise

@@ -121,7 +121,7 @@ def survey(github: GitHub, place: Place) -> Survey:
         raise GitHubError(
             "secret_missing",
             f"there is no {place.secret_in_words()}, so it is not what the workflow logs in with",
-            ("ssh_key_secret, ssh_key_environment", "in the inventory: its name, and the environment that has it"),
+            [("ssh_key_secret, ssh_key_environment", "in the inventory: its name, and the environment that has it")],
         )
     warnings: tuple[str, ...] = ()
     if present.shadows is None:
@@ -178,7 +178,7 @@ def only(seen: Iterable[Seen], where: str) -> str:
             "key_said_twice",
             f"{where} names {len(found)} keys in lines of their own, {', '.join(found)}: one of them is not the key "
             "that CI logs in with, and it is not known which",
-            ("a run of the workflow", "whose log has that line once: the newest run that has it counts"),
+            [("a run of the workflow", "whose log has that line once: the newest run that has it counts")],
         )
     return found[0]
 
@@ -204,7 +204,8 @@ def put(github: GitHub, place: Place, private: str, sleep: Callable[[float], Non
         return github_state.bring(github, state).after.updated
     except GitHubError as error:
         # The first may have been carried out, whatever became of the second.
-        raise GitHubError(error.code, str(error), *error.ways, touched=True, status=error.status) from None
+        error.touched = True
+        raise
 
 
 def prove(
@@ -237,7 +238,7 @@ def judge(place: Place, run: Run, seen: Iterable[Seen], new: str, old: Collectio
         raise GitHubError(
             "key_not_said",
             f"{where} {run.state()}, and its log does not say which key it had for this run's nonce",
-            ("docs/systems/ssh-keys.md", f"has the step that {place.workflow} needs"),
+            [("docs/systems/ssh-keys.md", f"has the step that {place.workflow} needs")],
             touched=True,
         )
     other = [one for one in mine if one != new]
@@ -246,16 +247,18 @@ def judge(place: Place, run: Run, seen: Iterable[Seen], new: str, old: Collectio
         raise GitHubError(
             "old_key_used",
             f"{where} still logged in with the old key, {used[0]}: it does not take {place.secret_in_words()}",
-            (
-                "ssh_key_secret, ssh_key_environment",
-                "in the inventory: the secret that the job takes; one of its environment goes first",
-            ),
+            [
+                (
+                    "ssh_key_secret, ssh_key_environment",
+                    "in the inventory: the secret that the job takes; one of its environment goes first",
+                )
+            ],
             touched=True,
         )
     if other:
         raise GitHubError(
             "other_key_used",
             f"{where} logged in with {other[0]}, which is neither the new key nor the old one",
-            ("ssh_key_secret, ssh_key_environment", "in the inventory: the secret that the job takes"),
+            [("ssh_key_secret, ssh_key_environment", "in the inventory: the secret that the job takes")],
             touched=True,
         )

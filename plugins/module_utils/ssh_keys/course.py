@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import rotation
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.rotation import (
     AUTHORISE,
@@ -31,6 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.rotation impo
     Progress,
     Step,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
 Result = Mapping[str, Any]
@@ -172,9 +172,9 @@ def _why(host: str, result: Result, otherwise: str) -> str:
     return f"{host}: {text}" if host else text
 
 
-def absent_refusal(hosts: Sequence[str], wanted: Sequence[str]) -> Refusal:
+def absent_refusal(hosts: Sequence[str], wanted: Sequence[str]) -> Problem:
     """Refuses a rotation that leaves out hosts which the secret opens. wanted: all of them."""
-    return Refusal(
+    return Problem(
         "hosts_missing",
         f"the secret opens {', '.join(hosts)} too, which would not let the new key in",
         (

@@ -21,7 +21,6 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Progress, Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import owned_folder
@@ -31,6 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.place import 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.steps import KeySteps
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Steps that each run repeats when it resumes an interrupted one; all of them may be repeated.
 _AGAIN = {"proof": True}
@@ -60,13 +60,13 @@ class Wish:
 
 
 def look(wish: Wish, environment: Mapping[str, str]) -> Places:
-    """Raises Refused."""
+    """Raises Problem."""
     name = wish.account or ssh_key_audit.names(())[0]
     return ssh_key_place.look(name, environment, wish.sshd_config)
 
 
 def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: str = "") -> dict[str, Any]:
-    """The plan of a rotation. put_in: when a rotation put CI's present key in, by this host. Raises Refused."""
+    """The plan of a rotation. put_in: when a rotation put CI's present key in, by this host. Raises Problem."""
     if wish.file:
         ssh_key_place.must_be_read(places, wish.file)
     moment = now.timestamp()
@@ -158,17 +158,15 @@ def _must_be_writable(path: str) -> None:
     state = os.stat(target)
     mine = os.geteuid() in (0, state.st_uid)
     if not os.access(os.path.dirname(target), os.W_OK) or not os.access(target, os.W_OK) or not mine:
-        raise Refused(
-            Refusal(
-                "file_not_writable",
-                f"{path} can't be changed by this user without another owner",
-                (("--become", "changes it as root"),),
-            )
+        raise Problem(
+            "file_not_writable",
+            f"{path} can't be changed by this user without another owner",
+            (("--become", "changes it as root"),),
         )
 
 
 def _must_be_recorded_safely(state_dir: str, paths: Sequence[str]) -> None:
-    """Raise Refused where root would change files of keys by records that somebody else than their owner may write."""
+    """Raise Problem where root would change files of keys by records that somebody else than their owner may write."""
     keeper = owned_folder.nearest_owner(state_dir)
     if os.geteuid() != 0 or keeper == 0:
         return
@@ -182,7 +180,7 @@ def _must_be_recorded_safely(state_dir: str, paths: Sequence[str]) -> None:
             )
             own = f"sudo install -d -m 0700 {folder} && sudo chown -R root: {folder}"
             ways = ((own, "once, on the host, gives the records of rotations to root; all later ones need --become"),)
-            raise Refused(Refusal("state_of_other_user", text, ways))
+            raise Problem("state_of_other_user", text, ways)
 
 
 def _lines_apart(places: Places, old: str, now: float) -> list[str]:
@@ -273,7 +271,7 @@ class Part:
 
 
 def carry_out(guard: Guard, operation: str, wish: Wish, part: Part, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Do a part of the steps. Raises Refused when the lease is lost.
+    """Do a part of the steps. Raises Problem when the lease is lost.
 
     Returns ok, error, done: all steps that are, and old_public: type and blob of the old key, as far as it is known.
     """
@@ -321,7 +319,7 @@ def finish(
         untouched = not progress.touched
         error = _run(guard, progress, FORWARD, _steps(guard, progress.plan or {}, wish, part, environment), part.only)
     if untouched and back:
-        record = guard.refuse(operation, Refusal("not_begun", back))
+        record = guard.refuse(operation, Problem("not_begun", back))
         guard.leave()
         closed = {"outcome": "refused", "error": back, "settled": guard.progress() is None, "record": record}
         return {**_outcome(False, back), "verified": {}, "closed": closed}

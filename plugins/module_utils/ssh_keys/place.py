@@ -11,11 +11,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys, key_file
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import files as sshd_files
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.authorized_keys import Key, Line
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.files import Account, Configuration
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Programs that run the command they are given. Another one, like git-shell or nologin, does something of its own.
 SHELLS = frozenset("sh bash dash ash zsh ksh mksh fish csh tcsh rbash".split())
@@ -105,23 +105,21 @@ class Places:
 
 
 def look(name: str, environment: Mapping[str, str], sshd_config: str = "") -> Places:
-    """Raises Refused where it is not known what sshd reads."""
+    """Raises Problem where it is not known what sshd reads."""
     try:
         account = sshd_files.account(name)
     except sshd_files.NotRead as error:
-        raise Refused(Refusal("account_unknown", str(error))) from error
+        raise Problem("account_unknown", str(error)) from error
     configuration = sshd_files.ask(name, environment, config=sshd_config)
     if not configuration.known:
         # Its defaults would do for a list of keys; what removes one has to be sure.
-        raise Refused(
-            Refusal(
-                "sshd_unknown",
-                f"which files sshd reads for {name} is not known: {'; '.join(configuration.doubts)}",
-                (("--become", "asks sshd as root"),),
-            )
+        raise Problem(
+            "sshd_unknown",
+            f"which files sshd reads for {name} is not known: {'; '.join(configuration.doubts)}",
+            (("--become", "asks sshd as root"),),
         )
     if not configuration.public_keys:
-        raise Refused(Refusal("keys_off", f"sshd takes no keys for {name} (PubkeyAuthentication no)"))
+        raise Problem("keys_off", f"sshd takes no keys for {name} (PubkeyAuthentication no)")
     found = []
     for path in sshd_files.paths(configuration, account):
         try:
@@ -130,28 +128,24 @@ def look(name: str, environment: Mapping[str, str], sshd_config: str = "") -> Pl
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise Refused(
-                Refusal(
-                    "keys_not_read",
-                    f"{path}, which sshd reads for {name}, can't be read: {error.strerror}",
-                    (("--become", "reads it as root"),),
-                )
+            raise Problem(
+                "keys_not_read",
+                f"{path}, which sshd reads for {name}, can't be read: {error.strerror}",
+                (("--become", "reads it as root"),),
             ) from error
     keys = [line.key for place in found for line in place.lines if line.key is not None]
     return Places(account, sshd_files.with_revocations(configuration, keys), tuple(found))
 
 
 def must_be_read(places: Places, path: str) -> None:
-    """Raises Refused for a file that sshd does not read: a key in it lets nobody in."""
+    """Raises Problem for a file that sshd does not read: a key in it lets nobody in."""
     wanted = os.path.realpath(os.path.join(places.account.home, path))
     read = sshd_files.paths(places.configuration, places.account)
     if path and wanted not in [os.path.realpath(one) for one in read]:
-        raise Refused(
-            Refusal(
-                "file_not_read",
-                f"sshd does not read {path} for {places.account.name}: AuthorizedKeysFile names {', '.join(read)}",
-                (("ssh_key_file", "in the inventory: one of these, or nothing, which takes the one that has the key"),),
-            )
+        raise Problem(
+            "file_not_read",
+            f"sshd does not read {path} for {places.account.name}: AuthorizedKeysFile names {', '.join(read)}",
+            (("ssh_key_file", "in the inventory: one of these, or nothing, which takes the one that has the key"),),
         )
 
 
@@ -173,10 +167,10 @@ class Said:
 
 
 def choose(places: Places, asked: str, said: Said, now: float) -> tuple[str, str, tuple[str, ...]]:
-    """The fingerprint that is rotated, why it is that one, and warnings. Raises Refused. asked: by the operator."""
+    """The fingerprint that is rotated, why it is that one, and warnings. Raises Problem. asked: by the operator."""
     listed = tuple(places.listed(now))
     if not listed:
-        raise Refused(Refusal("no_keys", f"{places.account.name} has no key in any file that sshd reads"))
+        raise Problem("no_keys", f"{places.account.name} has no key in any file that sshd reads")
     _must_be_named(places, asked, said, listed)
     chosen = asked or said.used
     _must_be_there(places, chosen, said, listed)
@@ -195,74 +189,64 @@ def choose(places: Places, asked: str, said: Said, now: float) -> tuple[str, str
 
 
 def _must_be_named(places: Places, asked: str, said: Said, listed: tuple[str, ...]) -> None:
-    """Raises Refused where it is not sure which key CI has."""
+    """Raises Problem where it is not sure which key CI has."""
     name = places.account.name
     if asked and said.used and asked != said.used and said.is_believed:
-        raise Refused(
-            Refusal(
-                "key_not_used_by_ci",
-                f"CI does not log in with {asked}: {said.where} says {said.used}",
-                (("the same command without old_key=", f"rotates {said.used}"),),
-                listed,
-            )
+        raise Problem(
+            "key_not_used_by_ci",
+            f"CI does not log in with {asked}: {said.where} says {said.used}",
+            (("the same command without old_key=", f"rotates {said.used}"),),
+            listed,
         )
     if not asked and not said.used:
         ways = (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),)
-        raise Refused(
-            Refusal(
-                "old_unknown",
-                f"none of the newest runs says which of {name}'s keys CI has, and none was named",
-                ways,
-                listed,
-            )
+        raise Problem(
+            "old_unknown",
+            f"none of the newest runs says which of {name}'s keys CI has, and none was named",
+            ways,
+            listed,
         )
     if not asked and not said.is_believed:
-        raise Refused(
-            Refusal(
-                "old_unproven",
-                f"only the log of {said.where} says that CI has {said.used}, and others may write into it: a push or a "
-                "schedule started that run, or it failed. A run that is dispatched by hand and succeeds is believed",
-                ((f"old_key={said.used}", "if that is the key that CI has, as ssh-keygen -lf shows it"),),
-                listed,
-            )
+        raise Problem(
+            "old_unproven",
+            f"only the log of {said.where} says that CI has {said.used}, and others may write into it: a push or a "
+            "schedule started that run, or it failed. A run that is dispatched by hand and succeeds is believed",
+            ((f"old_key={said.used}", "if that is the key that CI has, as ssh-keygen -lf shows it"),),
+            listed,
         )
 
 
 def _must_be_there(places: Places, chosen: str, said: Said, listed: tuple[str, ...]) -> None:
-    """Raises Refused for a key that is in no file."""
+    """Raises Problem for a key that is in no file."""
     if places.with_key(chosen):
         return
     name = places.account.name
     if chosen != said.used:
         ways = (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),)
-        raise Refused(
-            Refusal("old_not_found", f"{chosen} lets nobody into {name}: no file that sshd reads has it", ways, listed)
+        raise Problem(
+            "old_not_found", f"{chosen} lets nobody into {name}: no file that sshd reads has it", ways, listed
         )
-    raise Refused(
-        Refusal(
-            "key_not_used_by_ci",
-            f"{chosen} is in no file that sshd reads for {name}, and yet {said.where} says that CI has it",
-            (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
-            listed,
-        )
+    raise Problem(
+        "key_not_used_by_ci",
+        f"{chosen} is in no file that sshd reads for {name}, and yet {said.where} says that CI has it",
+        (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
+        listed,
     )
 
 
 def must_let_in(places: Places, chosen: str, now: float) -> None:
-    """Raises Refused for a key that has a CA's line, or no line by which sshd lets it in: nothing can be taken over."""
+    """Raises Problem for a key that has a CA's line, or no line by which sshd lets it in: nothing can be taken over."""
     lines = [(place, line) for place in places.files for line in place.holds(chosen)]
     if any(line.key is not None and line.key.is_authority for _place, line in lines):
-        raise Refused(
-            Refusal("old_is_authority", f"{chosen} is a CA (cert-authority): its certificates are not rotated this way")
+        raise Problem(
+            "old_is_authority", f"{chosen} is a CA (cert-authority): its certificates are not rotated this way"
         )
     if not places.in_force(chosen, now):
-        raise Refused(
-            Refusal(
-                "old_lets_nobody_in",
-                f"{chosen} lets nobody into {places.account.name}: {'; '.join(dead(places, chosen, now))}",
-                (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
-                tuple(places.listed(now)),
-            )
+        raise Problem(
+            "old_lets_nobody_in",
+            f"{chosen} lets nobody into {places.account.name}: {'; '.join(dead(places, chosen, now))}",
+            (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
+            tuple(places.listed(now)),
         )
 
 

@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.backup.retention impor
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 NOW = "2026-11-21T12:00:00.000Z"
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -175,17 +175,14 @@ def test_backups_of_a_wrong_clock_push_no_real_one_out(keep: Keep, known: bool) 
     assert len(lines) == 8 and "2099-01-01T00:00:00.000Z, which is later than now" in lines[0]
 
 
-def test_a_clock_that_is_slow_now_makes_nothing_the_latest_and_nothing_old(tmp_path: Path) -> None:
+def test_a_clock_that_is_slow_now_makes_nothing_the_latest_and_nothing_old() -> None:
     real = [made(START - timedelta(days=6 - day), day) for day in range(7)]
     service = owner(*real, now="2000-01-01T00:00:00Z")
     assert retention.expired(real, Keep(1, 0, 0, 0, 0), service) == []
-    store = Store(str(tmp_path))
-    for one in real:
-        seal(store, one)
-    with pytest.raises(Refused) as refused:
-        dokku_backup_source.choose(store, "latest", service)
-    assert any("clock" in line for line in refused.value.refusal.details)
-    assert f"backup={real[-1].id}" in [way for way, _ in refused.value.refusal.ways]
+    with pytest.raises(Problem) as refused:
+        dokku_backup_source.chosen(dokku_backup_source.Backups("/backups", tuple(real)), "latest", service)
+    assert any("clock" in line for line in refused.value.details)
+    assert f"backup={real[-1].id}" in [way for way, _ in refused.value.ways]
 
 
 def test_the_order_is_that_of_the_ledger() -> None:

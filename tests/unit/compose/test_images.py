@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.images import 
 from ansible_collections.ops.runbook.plugins.module_utils.docker import engine as docker_engine
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 MIB = 1024 * 1024
 IMAGE = Reference("registry.example.com/acme/backend", "0.2.0", f"sha256:{'b' * 64}")
@@ -77,17 +77,17 @@ def test_a_download_that_leaves_enough_goes_to_its_end(store: Callable[..., Imag
 def test_a_download_stops_before_the_database_is_without_a_disk(store: Callable[..., ImageStore]) -> None:
     """Half of what must stay free may be lent for the time of a download, and no more."""
     found = store([2000, 499, 0, 0])
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         found.pull(IMAGE)
-    assert caught.value.refusal.code == "disk_space"
-    assert "only 499 MiB were left" in caught.value.refusal.text
+    assert caught.value.code == "disk_space"
+    assert "only 499 MiB were left" in caught.value.text
     assert not found.has(IMAGE)
 
 
 def test_what_the_engine_says_it_has_is_looked_for(store: Callable[..., ImageStore]) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         store([2000, 2000, 2000, 2000], arrives=False).pull(IMAGE)
-    assert caught.value.refusal.code == "image_not_proven"
+    assert caught.value.code == "image_not_proven"
 
 
 @pytest.mark.parametrize(("free", "enough"), [(1000, True), (999, False)])
@@ -96,10 +96,10 @@ def test_room_is_asked_for_before_a_download(store: Callable[..., ImageStore], f
     if enough:
         found.must_have_room(IMAGE.text)
         return
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         found.must_have_room(IMAGE.text)
-    assert caught.value.refusal.code == "disk_space"
-    assert "compose_disk_reserve=0" in str(caught.value.refusal)
+    assert caught.value.code == "disk_space"
+    assert "compose_disk_reserve=0" in str(caught.value.ways)
 
 
 GHCR, HUB, OURS = "ghcr.io/acme/web", "acme/worker", "registry.example.com:5000/acme/backend"
@@ -167,9 +167,9 @@ def test_each_registry_gets_its_own_login(
 
 
 def test_a_registry_with_two_logins_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         logged_in(monkeypatch, [GHCR], [one("ghcr.io", "a"), one("GHCR.io", "b")])
-    assert caught.value.refusal.code == "bad_login"
+    assert caught.value.code == "bad_login"
 
 
 def test_no_password_of_a_registry_is_in_what_the_engine_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
     SOURCE,
     Asked,
     Choice,
-    NotMeant,
     Wanted,
     choose_tag,
     for_services,
@@ -30,7 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 )
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 HUB = "registry.example.com/acme"
 IMAGES = {"backend": f"{HUB}/backend", "worker": f"{HUB}/worker"}
@@ -143,7 +142,7 @@ def test_a_commit_is_tried_with_the_prefix_of_the_inventory_first(prefix: str, f
     ],
 )
 def test_what_is_not_meant(to: str, code: str) -> None:
-    with pytest.raises(NotMeant) as raised:
+    with pytest.raises(Problem) as raised:
         wanted(to, IMAGES, "sha-")
     assert raised.value.code == code
 
@@ -174,7 +173,7 @@ def test_what_the_registry_has_is_taken(procedure: str, recorded: Any) -> None:
 def test_a_tag_that_was_moved_is_refused_with_both_digests() -> None:
     moved = {**THERE, f"{HUB}/worker": Asked(digest("c"))}
     found = chosen("rollback", moved, RECORDED, HELD)
-    assert isinstance(found, Refusal)
+    assert isinstance(found, Problem)
     assert found.code == "tag_moved"
     assert digest("b") in found.text
     assert digest("c") in found.text
@@ -210,7 +209,7 @@ REFUSALS = {
 def test_what_is_refused(name: str) -> None:
     procedure, kind, recorded, held, code = REFUSALS[name]
     found = chosen(procedure, answers(kind), recorded, held)
-    assert isinstance(found, Refusal)
+    assert isinstance(found, Problem)
     assert found.code == code
     assert "registry.example.com" in found.text
     assert found.ways
@@ -218,7 +217,7 @@ def test_what_is_refused(name: str) -> None:
 
 def test_half_a_release_is_named() -> None:
     found = chosen("deploy", {**THERE, f"{HUB}/worker": Asked("", "missing", "registry.example.com")})
-    assert isinstance(found, Refusal)
+    assert isinstance(found, Problem)
     assert found.code == "release_incomplete"
     assert f"{HUB}/worker:sha-abc1234 is not" in found.text
 
@@ -226,7 +225,7 @@ def test_half_a_release_is_named() -> None:
 def test_what_only_this_host_calls_so_is_offered_by_digest() -> None:
     here = {name: answer.digest for name, answer in THERE.items()}
     found = chosen("rollback", answers("down"), here=here)
-    assert isinstance(found, Refusal)
+    assert isinstance(found, Problem)
     assert found.ways[-1][0] == f"to={HUB}/backend@{digest('a')},{HUB}/worker@{digest('b')}"
 
 
@@ -253,19 +252,19 @@ BUILDS: dict[str, tuple[dict[str, dict[str, str]], str, str]] = {
 def test_one_build(name: str) -> None:
     labels, source, code = BUILDS[name]
     found = one_build(built(), labels, source)
-    assert (found.code if isinstance(found, Refusal) else "") == code
+    assert (found.code if isinstance(found, Problem) else "") == code
 
 
 def test_without_a_commit_only_the_tag_says_it() -> None:
     found = one_build(built(), {}, "")
-    assert not isinstance(found, Refusal)
+    assert not isinstance(found, Problem)
     assert "only their tag says" in found[1][0]
 
 
 def test_services_of_one_repository_have_one_digest() -> None:
     images = {"backend": Reference("acme/app", "1", digest("a")), "worker": Reference("acme/app", "1", digest("b"))}
     found = one_build(images, {}, "")
-    assert isinstance(found, Refusal)
+    assert isinstance(found, Problem)
     assert found.code == "not_one_build"
 
 

@@ -26,8 +26,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.service import
 )
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference, parse
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 BACKEND = "registry.example.com/acme/backend"
 NEW = f"{BACKEND}:0.2.0@sha256:{'b' * 64}"
@@ -162,43 +162,43 @@ def test_a_wrong_description_is_refused(folder: Path, name: str) -> None:
         "project_dir": str(folder),
     }
     found = ComposeService(Description("shop", **{**description, **more}), "/state", engine=Answering())  # type: ignore[arg-type]
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(Problem) as raised:
         found.must_be_operable()
-    assert raised.value.refusal.code == code
-    assert says in raised.value.refusal.text
-    assert raised.value.refusal.ways
+    assert raised.value.code == code
+    assert says in raised.value.text
+    assert raised.value.ways
 
 
 @pytest.mark.parametrize("version", ["1.29.2", "2.16.0", "none"])
 def test_an_old_compose_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setenv("COMPOSE_VERSION", version)
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(Problem) as raised:
         service(folder).must_be_operable()
-    assert raised.value.refusal.code == "compose_too_old"
+    assert raised.value.code == "compose_too_old"
 
 
 def test_a_service_that_is_built_is_refused(folder: Path) -> None:
     (folder / "compose.yaml").write_text(TEXT.replace(f'image: "{BACKEND}:0.1.0"', "build: ."))
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(Problem) as raised:
         service(folder).must_be_operable()
-    assert raised.value.refusal.code == "service_is_built"
+    assert raised.value.code == "service_is_built"
 
 
 def test_an_engine_that_is_down_is_refused(folder: Path) -> None:
     found = service(folder)
     found.engine = Engine(f"unix://{folder}/none")
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(Problem) as raised:
         found.must_be_operable()
-    assert raised.value.refusal.code == "engine_down"
+    assert raised.value.code == "engine_down"
 
 
 def test_an_invalid_file_is_refused_without_its_secrets(folder: Path) -> None:
     (folder / ".env").write_text("API_KEY=hunter2-the-secret\n")
     (folder / "compose.yaml").write_text(TEXT + "invalid\n")
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(Problem) as raised:
         service(folder).must_be_operable()
-    assert raised.value.refusal.code == "compose_invalid"
-    assert "hunter2" not in raised.value.refusal.text
+    assert raised.value.code == "compose_invalid"
+    assert "hunter2" not in raised.value.text
 
 
 def test_what_a_container_is_given_is_a_secret_too(folder: Path) -> None:
@@ -276,18 +276,18 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(folder: Path) -> None:
 
 def test_an_image_made_of_a_variable_is_refused_with_the_other_way(folder: Path) -> None:
     (folder / "compose.yaml").write_text(TEXT.replace(":0.1.0", ":${TAG:-0.1.0}"))
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(Problem) as raised:
         pinned(service(folder))
-    assert raised.value.refusal.ways[0][0] == "compose_pin=override"
+    assert raised.value.ways[0][0] == "compose_pin=override"
 
 
 def test_a_pin_that_changes_more_than_images_is_refused(folder: Path) -> None:
     found = service(folder)
     config = json.loads(json.dumps(found.config()))
     config["services"]["web"]["image"] = "other"
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(Problem) as raised:
         compose_pins.prepare(found, config, {"backend": parse(NEW)})
-    assert raised.value.refusal.code == "pin_differs"
+    assert raised.value.code == "pin_differs"
 
 
 # -- containers ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.staging import
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 def built(letter: str, tag: str = "1.0", services: tuple[str, ...] = ("backend", "worker")) -> dict[str, Any]:
@@ -95,9 +95,9 @@ def test_what_is_not_proven_is_said_and_refused_where_it_is_required(
     assert not lines
     assert all(text in warnings[0] for text in texts), warnings
     assert fact["staging"]["operation"] == ""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Problem) as refused:
         judge(Staging("staging1", found, required=True), NEW)
-    refusal = refused.value.refusal
+    refusal = refused.value
     assert (refusal.code, refusal.text) == ("not_on_staging", warnings[0])
     assert refusal.ways[-1][0] == "compose_staging_required=false"
 
@@ -120,9 +120,9 @@ def test_a_way_back_to_what_was_good_here_needs_no_other_machine(found: dict[str
     ],
 )
 def test_the_first_way_forward_helps(name: str, way: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Problem) as refused:
         judge(Staging("staging1", UNPROVEN[name][0], required=True), NEW)
-    assert refused.value.refusal.ways[0][0].startswith(way)
+    assert refused.value.ways[0][0].startswith(way)
 
 
 def test_without_a_staging_host_nothing_is_said() -> None:

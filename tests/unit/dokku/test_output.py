@@ -14,7 +14,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencryp
     LetsencryptPresent,
     LetsencryptState,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, Plan
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Plan
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 DESTROY = (
     " !     Service is already paused\n"
@@ -151,6 +152,6 @@ def test_a_certificate_that_was_not_issued_sends_nobody_to_dns_for_docker_s_erro
     rc, err, way = case
     state = LetsencryptState("web", email="ops@example.com")
     present = LetsencryptPresent(False, False, "ops@example.com", None, 0, ("web.example.com",), (), "", 0)
-    with pytest.raises(NotPossible) as caught:
+    with pytest.raises(Problem) as caught:
         state.apply(Refusing(rc, err), Plan((), (Command(("letsencrypt:enable", "web")),), ()), present)  # type: ignore[arg-type]
     assert caught.value.ways[0][0] == way

@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku import release a
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import Choice, Code, Situation, choose, parse
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import Source
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 UP = {"deployed": "true", "running": "true", "status-web.1": "running (CID: 0123456789a)"}
@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[str, Situation, str, list[str]]] = {
 def test_what_can_t_be_had_is_refused_with_what_can(case: tuple[str, Situation, str, list[str]]) -> None:
     to, found, code, ways = case
     refusal = choose(to, found)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Problem)
     assert (refusal.code, [way for way, _ in refusal.ways]) == (code, ways)
 
 
@@ -256,7 +256,7 @@ def test_a_release_that_a_rollback_left_is_named_as_such_where_it_is_the_only_on
     live = {"number": 6, "state": "live", "revision": "b" * 40, "image_id": "sha256:6"}
     situation = Situation("x", parse([live, left]), {"live": "6", "live-image": "sha256:6", "previous": ""})
     refusal = choose("previous", situation)
-    assert isinstance(refusal, Refusal) and refusal.code == "nothing_before"
+    assert isinstance(refusal, Problem) and refusal.code == "nothing_before"
     assert refusal.ways[0][0] == "to=5" and "a rollback left it: somebody found it not good" in refusal.ways[0][1]
 
 
@@ -295,9 +295,9 @@ def test_inputs_are_taken_as_people_type_them() -> None:
 
 @pytest.mark.parametrize(("inputs", "code"), [({"keep": "A=b"}, "bad_key"), ({"restore": "config"}, "bad_restore")])
 def test_a_wrong_input_is_refused(inputs: dict[str, str], code: str) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         rollback.wish_of(inputs)
-    assert caught.value.refusal.code == code
+    assert caught.value.code == code
 
 
 def test_a_rollback_that_had_ended_is_not_done_again() -> None:
@@ -378,10 +378,10 @@ STAGING: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("case", STAGING.values(), ids=STAGING)
 def test_staging_that_proves_nothing_refuses_or_warns(case: tuple[Any, str]) -> None:
     seen, text = case
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         deploy.judge_staging(staging(seen), Source("git", A, A), "restant-main")
-    assert text in caught.value.refusal.text
-    assert ("hotfix=true", "goes to production without staging; the ledger says so") in caught.value.refusal.ways
+    assert text in caught.value.text
+    assert ("hotfix=true", "goes to production without staging; the ledger says so") in caught.value.ways
     _, warnings = deploy.judge_staging(staging(seen, required=False), Source("git", A, A), "restant-main")
     assert text in warnings[0]
 

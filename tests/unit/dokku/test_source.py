@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.source import (
     resolve,
     source_of,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 REPOSITORY = "https://git.example.com/restant/app.git"
@@ -67,7 +67,7 @@ def test_a_tag_of_an_image_may_be_another_image_tomorrow_and_a_digest_not() -> N
 )
 def test_what_names_nothing_is_refused(to: str, repository: str, code: str) -> None:
     found = source_of(to, repository)
-    assert isinstance(found, Refusal) and found.code == code
+    assert isinstance(found, Problem) and found.code == code
 
 
 RESOLVED: dict[str, tuple[str, str, str]] = {
@@ -89,7 +89,7 @@ def test_a_name_means_a_commit(case: tuple[str, str, str]) -> None:
 @pytest.mark.parametrize(("to", "code"), [("both", "ambiguous"), ("gone", "unknown_release")])
 def test_a_name_that_means_two_or_none_is_refused(to: str, code: str) -> None:
     found = resolve(to, REFS, REPOSITORY)
-    assert isinstance(found, Refusal) and found.code == code
+    assert isinstance(found, Problem) and found.code == code
 
 
 def test_a_list_of_refs_is_read() -> None:
@@ -120,7 +120,7 @@ def test_a_repository_that_only_dokku_may_read_is_fetched_by_dokku(tmp_path: Pat
 
 
 def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         deploy._source("main", "https://dev:hunter2222@git.example.com/app.git")
-    refusal = caught.value.refusal
+    refusal = caught.value
     assert refusal.code == "secret_in_repository" and "hunter2222" not in str(refusal.to_dict())

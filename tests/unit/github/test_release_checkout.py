@@ -10,7 +10,8 @@ import pytest
 from ansible_collections.ops.runbook.plugins.module_utils.github import release_checkout
 from ansible_collections.ops.runbook.plugins.module_utils.github.release_checkout import CheckoutState, problems
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
-from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout, CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 BRANCHES = ("main", "release/*")
 
@@ -63,7 +64,7 @@ def test_neither_is_another_branch_or_none(path: Path) -> None:
 def test_a_folder_inside_another_checkout_is_refused(path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     (path / "inside").mkdir()
     for folder in (path / "inside", tmp_path_factory.mktemp("elsewhere")):
-        with pytest.raises(CheckoutProblem):
+        with pytest.raises(Problem):
             look(folder)
 
 

@@ -17,8 +17,8 @@ from planner_cases import files
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders, Work, carry_out
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 CASES = Path(__file__).parent / "cases/carry_out"
 OPERATION = "20261120T100000Z-aaaaaa"
@@ -93,9 +93,9 @@ def test_the_orders_and_the_outcomes_lead_to_the_result(path: Path, tmp_path: Pa
     work = Work(host.do, host.verify, host.before if "before" in case else None)
     orders = Orders(OPERATION, **{"direction": "forward", "revert": True, "close": True, **case.get("orders", {})})
     if "refused" in case:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Problem) as refused:
             carry_out(guard, work, orders)
-        assert refused.value.refusal.code == case["refused"]
+        assert refused.value.code == case["refused"]
     else:
         found = carry_out(guard, work, orders)
         closed = found["closed"] and {key: found["closed"][key] for key in ("outcome", "settled")}

@@ -17,9 +17,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, lease, ledger, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host.clock import Now
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -214,10 +214,10 @@ def test_a_damaged_line_in_the_midst_is_no_lost_step(tmp_path: Path, damaged: li
         rows[place] = b"#" + rows[place][1:]
     guard = Guard(str(tmp_path))
     (tmp_path / "journal.jsonl").write_bytes(b"".join(rows))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Problem) as refused:
         guard.progress()
-    assert refused.value.refusal.code == "journal_damaged"
-    assert f"mv {tmp_path}/journal.jsonl {tmp_path}/journal.jsonl.damaged" in str(refused.value.refusal.ways)
+    assert refused.value.code == "journal_damaged"
+    assert f"mv {tmp_path}/journal.jsonl {tmp_path}/journal.jsonl.damaged" in str(refused.value.ways)
 
 
 @pytest.mark.parametrize("cut", range(1, 30))

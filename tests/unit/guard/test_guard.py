@@ -27,12 +27,12 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 fork = multiprocessing.get_context("fork")
 
@@ -44,10 +44,10 @@ def request(operation: str = "op-1", **inputs: Any) -> Request:
     return Request(operation, "shop", inputs.pop("procedure", "rollback"), actor=actor, **inputs)
 
 
-def refusal_of(action: Callable[[], object]) -> Refusal:
-    with pytest.raises(Refused) as caught:
+def refusal_of(action: Callable[[], object]) -> Problem:
+    with pytest.raises(Problem) as caught:
         action()
-    return caught.value.refusal
+    return caught.value
 
 
 @contextlib.contextmanager
@@ -406,8 +406,8 @@ def race(state: str, operation: str, start: Any, finish: Any, results: Any) -> N
     try:
         guard.open(request(operation))
         results.put((operation, ""))
-    except Refused as refused:
-        results.put((operation, f"{refused.refusal.code}: {refused.refusal.text}"))
+    except Problem as refused:
+        results.put((operation, f"{refused.code}: {refused.text}"))
     # The winner lives until everybody has looked: a dead one's lease would be free again.
     finish.wait()
 
@@ -446,8 +446,8 @@ class Holder:
             try:
                 host.open(request(operation))
                 host.apply(operation, FORWARD, execute)
-            except Refused as refused:
-                answer = refused.refusal.code
+            except Problem as refused:
+                answer = refused.code
             except BaseException as error:
                 answer = repr(error)
             os.write(writer, answer.encode())
@@ -566,7 +566,7 @@ def test_the_former_owner_can_neither_change_nor_close_nor_release(tmp_path: Pat
     assert refusal_of(lambda: host.apply("op-1", BACK)).code == "lease_lost"
     # The winner recorded what became of it; closing tells that, and changes nothing.
     assert host.guard.close("op-1")[0].outcome == "interrupted"
-    assert host.guard.refuse("op-1", Refusal("x", "y")) is None
+    assert host.guard.refuse("op-1", Problem("x", "y")) is None
     lease = host.guard.lease()
     assert lease is not None and lease.operation == "op-2"
     assert host.parts() == {"new"}
@@ -585,7 +585,7 @@ def test_a_loser_does_not_remove_the_lease_of_the_winner(tmp_path: Path) -> None
             os._exit(0)
         os._exit(9)
     wait_for(lambda: getattr(host.guard.lease(), "operation", "") == "op-2")
-    host.guard.refuse("op-1", Refusal("migrations_ahead", "the database is ahead"))
+    host.guard.refuse("op-1", Problem("migrations_ahead", "the database is ahead"))
     assert getattr(host.guard.lease(), "operation", "") == "op-2"
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     host.apply("op-2", FORWARD)
@@ -774,7 +774,7 @@ def test_a_close_waits_for_an_orphan(tmp_path: Path) -> None:
 def test_a_refused_plan_is_recorded_and_gives_the_lease_back(tmp_path: Path) -> None:
     host = Host(tmp_path).install("new")
     host.guard.open(request())
-    record = host.guard.refuse("op-1", Refusal("migrations_ahead", "the database is ahead"))
+    record = host.guard.refuse("op-1", Problem("migrations_ahead", "the database is ahead"))
     assert record is not None
     assert (record["outcome"], record["error"]) == ("refused", "migrations_ahead: the database is ahead")
     must_be_settled(host)
@@ -788,7 +788,7 @@ def test_a_refused_continuation_does_not_lose_what_was_interrupted(tmp_path: Pat
         host.apply("op-1", FORWARD, lambda step: host.do(step) if step.id != "vendor" else 1 / 0)
     host.guard.close("op-1")
     host.open(request("op-2", interrupted="resume"))
-    host.guard.refuse("op-2", Refusal("another_host", "web2: it can't be reached"))
+    host.guard.refuse("op-2", Problem("another_host", "web2: it can't be reached"))
     assert host.guard.lease() is None
     assert refusal_of(lambda: host.guard.open(request("op-3"))).code == "interrupted"
     host.operate(request("op-4", interrupted="resume"))
@@ -815,8 +815,8 @@ def test_a_state_folder_of_another_user_is_a_refusal(tmp_path: Path) -> None:
             os.setuid(65534)
         try:
             Guard(str(state)).open(request())
-        except Refused as refused:
-            os._exit(7 if refused.refusal.code == "state_dir_not_writable" else 8)
+        except Problem as refused:
+            os._exit(7 if refused.code == "state_dir_not_writable" else 8)
         os._exit(9)
     os.chmod(tmp_path, 0o755)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

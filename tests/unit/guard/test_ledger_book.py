@@ -28,9 +28,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from unit.guard.test_ledger import TAMPERING, THREE, written
 
 Record = dict[str, Any]
@@ -89,7 +89,7 @@ def tell(ask: Callable[[], Any]) -> Any:
     """An answer, or the reason why there is none."""
     try:
         return ask()
-    except release_choice.NoRelease as none:
+    except Problem as none:
         return none.code, str(none), none.details
 
 
@@ -295,15 +295,15 @@ def test_all_of_it_is_read_where_that_is_asked_for(tmp_path: Path, monkeypatch: 
 
 
 def test_an_operation_opens_over_no_edited_ledger(tmp_path: Path) -> None:
-    from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+    from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
     for number in (1, 2):
         operation(tmp_path, f"op-{number}")
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(path.read_bytes().replace(b"op-1", b"op-9"))
-    with pytest.raises(Refused, match="edited") as refused:
+    with pytest.raises(Problem, match="edited") as refused:
         operation(tmp_path, "op-3")
-    assert refused.value.refusal.code == "ledger_damaged"
+    assert refused.value.code == "ledger_damaged"
 
 
 def test_a_ledger_that_was_set_aside_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -352,13 +352,13 @@ def operation(folder: Path, name: str) -> None:
     guard = Guard(str(folder))
     guard.open(Request(name, "vertex", "rollback"))
     past = guard.ledger().history()
-    with contextlib.suppress(release_choice.NoRelease):
+    with contextlib.suppress(Problem):
         release_choice.passed_over(past, past.left or "", release_choice.previous(past, past.left or ""))
     release_choice.kept(past, past.left or "", 5)
     guard.write({"event": "plan", "plan": {"from": {"id": past.left}, "to": {"id": past.left}, "steps": []}})
     assert guard.recorded("of another host") is None
     assert "not ours" not in guard.ledger().named(ledger_keys.RELEASE)
-    guard.refuse(name, Refusal("code", "text"))
+    guard.refuse(name, Problem("code", "text"))
 
 
 def old(path: Path, count: int) -> None:

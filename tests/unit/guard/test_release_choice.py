@@ -12,13 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import (
-    History,
-    NoRelease,
-    history,
-    kept,
-    previous,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History, history, kept, previous
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 Record = dict[str, Any]
 
@@ -75,7 +70,7 @@ class Service:
     def goes_back_to(self) -> str:
         try:
             return self.previous
-        except NoRelease as none:
+        except Problem as none:
             return none.code
 
 
@@ -174,7 +169,7 @@ def test_a_second_rollback_is_no_silent_nothing() -> None:
     assert service.current == "b"
     service.rollback()
     assert service.current == "a"
-    with pytest.raises(NoRelease) as caught:
+    with pytest.raises(Problem) as caught:
         service.rollback()
     assert caught.value.code == "nothing_before"
 
@@ -224,7 +219,7 @@ def test_a_change_by_hand_is_noticed_and_not_hidden_by_maintenance() -> None:
 
 def test_the_refusal_names_both_releases() -> None:
     service = deployed("a", "b")
-    with pytest.raises(NoRelease, match="at b, but it is at x"):
+    with pytest.raises(Problem, match="at b, but it is at x"):
         previous(service.past, "x")
 
 
@@ -276,7 +271,7 @@ def live(moves: list[tuple[str, str | None, str]], data: Any) -> tuple[Service, 
             continue
         target = release
         if target is None:
-            with contextlib.suppress(NoRelease):
+            with contextlib.suppress(Problem):
                 target = service.previous
         if target is None or target == source:
             continue
@@ -301,7 +296,7 @@ def live(moves: list[tuple[str, str | None, str]], data: Any) -> tuple[Service, 
 @given(MOVES, st.data())
 def test_previous_is_good_and_not_the_current_one(moves: list[tuple[str, str | None, str]], data: Any) -> None:
     service, good = live(moves, data)
-    with contextlib.suppress(NoRelease):
+    with contextlib.suppress(Problem):
         assert good[service.previous]
         assert service.previous != service.current
 

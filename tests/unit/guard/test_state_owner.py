@@ -25,13 +25,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import status_
 from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
 from ansible_collections.ops.runbook.plugins.module_utils.guard import state_owner
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.health import rows as status_rows
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, WARN
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock, durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import key_file
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[3]
 PRODUCTION = Subject("laravel", "/srv/vertex", "production")
@@ -56,10 +56,10 @@ def operated(state: Path, operation: str, subject: Subject | None = PRODUCTION) 
     guard.close(operation)
 
 
-def refused(act: Callable[[], object]) -> Refusal:
-    with pytest.raises(Refused) as caught:
+def refused(act: Callable[[], object]) -> Problem:
+    with pytest.raises(Problem) as caught:
         act()
-    return caught.value.refusal
+    return caught.value
 
 
 def child(act: Callable[[], object], user: int = SOMEBODY) -> str:
@@ -75,8 +75,8 @@ def child(act: Callable[[], object], user: int = SOMEBODY) -> str:
             os.setuid(user)
             act()
             said = "done"
-        except Refused as error:
-            said = error.refusal.code
+        except Problem as error:
+            said = error.code
         except BaseException as error:
             said = repr(error)
         os.write(writing, said.encode())
@@ -157,10 +157,10 @@ def test_a_mistyped_folder_names_no_state_folder(tmp_path: Path) -> None:
     """A first run whose plan is refused must not shut out the one that comes after it."""
     guard = Guard(str(tmp_path / "state"))
     guard.open(request("op-1", Subject("laravel", "/srv/vretex")))
-    guard.refuse("op-1", Refusal("no_such_path", "there is no /srv/vretex on this host"))
+    guard.refuse("op-1", Problem("no_such_path", "there is no /srv/vretex on this host"))
     operated(tmp_path / "state", "op-2", PRODUCTION)
     guard.open(request("op-3", PRODUCTION))
-    guard.refuse("op-3", Refusal("unknown_release", "there is no release of that name"))
+    guard.refuse("op-3", Problem("unknown_release", "there is no release of that name"))
     assert state_owner.parse((tmp_path / "state" / "service.json").read_bytes()) == PRODUCTION
 
 
@@ -322,9 +322,9 @@ def test_the_advice_makes_the_folder_of_this_service_and_leaves_others_alone(tmp
     def ask() -> None:
         try:
             operated(above / "www", "op-1")
-        except Refused as error:
-            assert error.refusal.code == "state_dir_not_writable"
-            found.write_text(error.refusal.ways[0][0])
+        except Problem as error:
+            assert error.code == "state_dir_not_writable"
+            found.write_text(error.ways[0][0])
             raise
 
     assert child(ask) == "state_dir_not_writable"
@@ -383,7 +383,7 @@ def test_a_status_takes_no_records_of_another_service_for_its_own(tmp_path: Path
     operated(tmp_path, "op-1")
     with pytest.raises(operation_history.StateUnreadable) as caught:
         operation_history.of(Guard(str(tmp_path)), subject)
-    said = str(caught.value)
+    said = caught.value.line()
     assert f"{tmp_path} holds the records of {PRODUCTION}, and this is {subject}" in said
     assert "operation_state_dir" in said
     (row,) = status_rows.operation_rows("laravel", {}, said)
@@ -482,5 +482,5 @@ def test_the_name_of_a_folder_is_taken_back_under_its_lock(tmp_path: Path, monke
 
     monkeypatch.setattr(state_owner, "unname", taking_back)
     guard.open(request("op-1"))
-    guard.refuse("op-1", Refusal("code", "text"))
+    guard.refuse("op-1", Problem("code", "text"))
     assert held == ["op-1"] and not (tmp_path / "service.json").exists()

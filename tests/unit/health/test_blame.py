@@ -16,10 +16,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint, gate
-from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Problem
+from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check, GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.health.fetch import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Result
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 CERTIFICATE = "the certificate ends in 4 days, at least 14 are asked for"
 UNIT = "multi-queue@3 is not running (inactive, dead)"
@@ -142,7 +143,7 @@ def test_previous_says_why_it_passes_over_each_release() -> None:
         "r2: rollback op-4 could not bring it up: step 'caches': ended with 1",
     ]
     first = ledger(("adopt", "", "r1", "succeeded", {}), ("deploy", "r1", "r4", "reverted", {"error": "step 'a': b"}))
-    with pytest.raises(release_choice.NoRelease) as caught:
+    with pytest.raises(Problem) as caught:
         release_choice.previous(first, "r1")
     assert (caught.value.code, caught.value.details) == (
         "nothing_before",
@@ -217,11 +218,11 @@ def test_of_one_answer_a_certificate_is_a_warning_and_speed_is_open(given: Answe
 
 
 def test_the_verdict_names_what_it_passes_over() -> None:
-    passed = blame.verdict([Problem(CERTIFICATE, SURROUNDINGS, red=False)])
+    passed = blame.verdict([Fault(CERTIFICATE, SURROUNDINGS, red=False)])
     assert (passed["ok"], passed["about"], passed["surroundings"]) == (True, "", [CERTIFICATE])
-    mixed = blame.verdict([Problem("a", SURROUNDINGS), Problem("b")])
+    mixed = blame.verdict([Fault("a", SURROUNDINGS), Fault("b")])
     assert (mixed["ok"], mixed["about"], mixed["reason"]) == (False, RELEASE, "a; b")
-    assert blame.verdict([Problem("a", SURROUNDINGS)])["about"] == SURROUNDINGS
+    assert blame.verdict([Fault("a", SURROUNDINGS)])["about"] == SURROUNDINGS
 
 
 def test_a_unit_that_did_not_run_before_is_passed_over_and_one_that_did_is_not() -> None:

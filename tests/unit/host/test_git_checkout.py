@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
-from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import KEPT_REFS, Checkout, CheckoutProblem
+from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import KEPT_REFS, Checkout
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -107,8 +108,8 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def problem_of(checkout: Checkout, wanted: str, fresh: bool) -> CheckoutProblem:
-    with pytest.raises(CheckoutProblem) as caught:
+def problem_of(checkout: Checkout, wanted: str, fresh: bool) -> Problem:
+    with pytest.raises(Problem) as caught:
         checkout.resolve(wanted, fresh)
     return caught.value
 
@@ -316,7 +317,7 @@ def test_head_is_of_this_folder_and_no_other(origin: Origin, tmp_path: Path) -> 
     inside.mkdir()
     outside.mkdir()
     for folder, text in ((inside, "lies inside"), (outside, "is not a git checkout")):
-        with pytest.raises(CheckoutProblem, match=text) as caught:
+        with pytest.raises(Problem, match=text) as caught:
             Checkout(Commands(str(folder))).head()
         assert caught.value.code == "not_a_checkout"
 

@@ -36,6 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix.rows import of as rows
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix as laravel_hotfix
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 INTO = ("main", "staging")
 UPDATE = "git fetch origin && git switch main && git merge --ff-only origin/main"
@@ -384,7 +385,7 @@ def test_the_source_repository_of_images(given: str, labels: list[str], expected
 def test_the_images_of_a_branch_have_its_name(to: str, hotfix: bool, tags: tuple[str, ...] | None) -> None:
     images = {"web": "ghcr.io/example/shop"}
     if tags is None:
-        with pytest.raises(compose_release.NotMeant):
+        with pytest.raises(Problem):
             compose_release.wanted(to, images, "sha-", hotfix)
     else:
         assert compose_release.wanted(to, images, "sha-", hotfix).tags == tags

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import reload as laravel_reload
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import (
     Facts,
@@ -28,6 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import
 )
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import class_map_differs
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Loss, Undoing
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 V1, V2 = {"id": "a" * 40, "name": "v1"}, {"id": "b" * 40, "name": "v2"}
 SAME, NONE = Comparison("same"), Undoing((), {}, {}, ())
@@ -405,7 +405,7 @@ def test_a_plan_in_which_nothing_is_reloaded_says_so() -> None:
 # -- refusals --------------------------------------------------------------------------------------
 
 
-def ways(refusal: Refusal | None) -> list[str]:
+def ways(refusal: Problem | None) -> list[str]:
     return [way for way, _ in refusal.ways] if refusal else []
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 ACCOUNTS = [one for one in pwd.getpwall() if one.pw_uid != os.geteuid()]
 SHUT = next((one for one in ACCOUNTS if os.path.basename(one.pw_shell) in ("nologin", "false")), None)
@@ -30,9 +30,9 @@ def test_an_owner_without_a_login_is_become_and_not_connected_as(
     app = tmp_path / "app"
     app.mkdir()
     os.chown(app, owner.pw_uid, owner.pw_gid)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         LaravelService(Description("vertex", str(app)), str(tmp_path / "state")).must_be_operable()
-    refusal = caught.value.refusal
+    refusal = caught.value
     assert refusal.code == "wrong_user" and f"{app} belongs to {owner.pw_name}" in refusal.text
     offered = [way for way, _effect in refusal.ways]
     assert f"ansible_become=true ansible_become_user={owner.pw_name}" in offered
@@ -50,8 +50,8 @@ def test_the_right_to_reload_is_that_of_the_systemctl_of_the_inventory(
     (tmp_path / "sudo").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     description = Description("vertex", str(tmp_path), php_fpm_unit="php8.3-fpm", systemctl="/opt/bin/systemctl")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         LaravelService(description, str(tmp_path / "state")).must_reload()
     asked = "/opt/bin/systemctl reload php8.3-fpm.service"
     assert (tmp_path / "asked").read_text() == f"-n -l {asked}\n"
-    assert f"NOPASSWD: {asked}" in caught.value.refusal.ways[0][0]
+    assert f"NOPASSWD: {asked}" in caught.value.ways[0][0]

@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.filter import operation_report as filters
 from ansible_collections.ops.runbook.plugins.module_utils.console.watch import Watch, phase_of
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools/screens"))
@@ -121,7 +121,7 @@ def test_no_report_of_an_operation_has_a_control_character_or_a_line_of_somebody
 
 
 def test_a_refusal_has_no_control_character_whatever_it_quotes() -> None:
-    found = Refusal("code", f"label {HOSTILE}", ((f"to={HOSTILE}", HOSTILE),), (HOSTILE,)).to_dict()
+    found = Problem("code", f"label {HOSTILE}", ((f"to={HOSTILE}", HOSTILE),), (HOSTILE,)).to_dict()
     said = [found["text"], *found["details"], *(text for way in found["ways"] for text in way.values())]  # type: ignore
     assert all(text.isprintable() for text in said), said
 

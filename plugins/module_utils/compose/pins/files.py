@@ -18,9 +18,9 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import text as compose_pin
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _HEADER = """\
 # The images of the release that runs here, written by compose_deploy and compose_rollback (ops.runbook).
@@ -75,7 +75,7 @@ def read(path: str) -> str:
 
 
 def edited(service: ComposeService, images: Mapping[str, str]) -> list[File]:
-    """The files with other images in them. images: service -> reference. Raises Refused."""
+    """The files with other images in them. images: service -> reference. Raises Problem."""
     description = service.description
     try:
         if description.pin == "override":
@@ -87,7 +87,7 @@ def edited(service: ComposeService, images: Mapping[str, str]) -> list[File]:
         before = [read(service.path(name)) for name in names]
         after = compose_pin.pin_files(before, images)
     except compose_pin.CannotPin as error:
-        raise Refused(Refusal(error.code, str(error) + _where_it_is(service, error), error.ways)) from error
+        raise Problem(error.code, error.text + _where_it_is(service, error), error.ways) from error
     return [File(name, one, other) for name, one, other in zip(names, before, after) if one != other]
 
 
@@ -114,26 +114,24 @@ def place_of(service: ComposeService, name: str) -> str:
 
 
 def prepare(service: ComposeService, config: Mapping[str, Any], images: Mapping[str, Reference]) -> Pins:
-    """What will be written, proven: only the images of these services come out otherwise. Raises Refused."""
+    """What will be written, proven: only the images of these services come out otherwise. Raises Problem."""
     references = {name: image.text for name, image in images.items()}
     files = edited(service, references)
     try:
         with _beside(service, files) as paths:
             found = service.config(paths)
     except CommandFailed as error:
-        raise Refused(
-            Refusal("compose_invalid", f"with the new images the compose files are not valid: {error}", (_OVERRIDE,))
+        raise Problem(
+            "compose_invalid", f"with the new images the compose files are not valid: {error}", (_OVERRIDE,)
         ) from error
     if _without_images(found, references) != _without_images(config, references):
-        raise Refused(
-            Refusal("pin_differs", "with the new images more than the images would come out otherwise", (_OVERRIDE,))
-        )
+        raise Problem("pin_differs", "with the new images more than the images would come out otherwise", (_OVERRIDE,))
     wrong = [name for name, text in references.items() if found["services"][name]["image"] != text]
     if wrong:
         text = (
             f"the image of {', '.join(wrong)} would still not be the one that is wanted: another file decides about it"
         )
-        raise Refused(Refusal("pin_differs", text, (_OVERRIDE,)))
+        raise Problem("pin_differs", text, (_OVERRIDE,))
     return Pins(tuple(files), tuple(_by_hand(service)))
 
 
@@ -197,8 +195,8 @@ def write(service: ComposeService, images: Mapping[str, str], hashes: Mapping[st
             durable_file.replace(os.path.join(kept, _flat(name)), present.encode("utf-8", "surrogateescape"))
         try:
             found = next((file for file in edited(service, images) if file.name == name), None)
-        except Refused as refused:
-            raise CommandFailed(refused.refusal.text) from refused
+        except Problem as refused:
+            raise CommandFailed(refused.text) from refused
         if found is None or found.hashes[1] != after:
             raise CommandFailed(f"the pins of {service.path(name)} do not come out as planned")
         durable_file.rewrite(service.path(name), found.after.encode("utf-8", "surrogateescape"))

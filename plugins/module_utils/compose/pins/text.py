@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.text import yaml_spans
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.yaml_spans import Node, line_of
 
 #: What an image reference is made of; none of it means anything to YAML, or to Compose's variables.
@@ -25,68 +26,24 @@ _OTHER_WORDS = frozenset("y n yes no on off true false null".split())
 _OVERRIDE = ("compose_pin=override", "leaves the compose file as it is, and pins in a file of its own beside it")
 
 
-class CannotPin(Exception):
-    """An image can't be pinned in this text.
+class CannotPin(Problem):
+    """An image can't be pinned in this text."""
 
-    code: stable name. ways: what to give instead, and its effect.
-    """
-
-    code = "pin_failed"
-
-    def __init__(self, text: str, ways: Sequence[tuple[str, str]] = (_OVERRIDE,)) -> None:
-        super().__init__(text)
-        self.text = text
-        self.ways = tuple(ways)
-
-
-class ShapeUnknown(CannotPin):
-    """The YAML has a shape that is not read for sure."""
-
-    code = "pin_shape"
-
-
-class ServiceMissing(CannotPin):
-    """The text has no such service."""
-
-    code = "service_missing"
+    def __init__(self, code: str, text: str, ways: Sequence[tuple[str, str]] = (_OVERRIDE,)) -> None:
+        super().__init__(code, text, ways)
 
 
 class ServiceIncluded(CannotPin):
     """The text has no such service, and includes other files, which may have it. paths: as they are written."""
 
-    code = "service_included"
-
     def __init__(self, service: str, line: int, paths: Sequence[str]) -> None:
         super().__init__(
+            "service_included",
             f"the compose file has no service {service} itself: line {line} includes {', '.join(paths)}, and no pin is "
-            "written into an included file"
+            "written into an included file",
         )
         self.service = service
         self.paths = tuple(paths)
-
-
-class NoImage(CannotPin):
-    """The service has no image: it is built, or the image is given elsewhere."""
-
-    code = "no_image"
-
-
-class ImageVariable(CannotPin):
-    """The image is made of a variable: a pin would switch off what sets it."""
-
-    code = "image_variable"
-
-
-class ImageShared(CannotPin):
-    """Changing this image would change something that was not asked for."""
-
-    code = "image_shared"
-
-
-class BadReference(CannotPin):
-    """What was asked for is no image reference."""
-
-    code = "bad_reference"
 
 
 @dataclass(frozen=True)
@@ -98,7 +55,7 @@ class _Image:
 
 
 def images(text: str) -> dict[str, str]:
-    """The image of each service that has one, as it is written; variables stay variables. Raises ShapeUnknown."""
+    """The image of each service that has one, as it is written; variables stay variables. Raises CannotPin."""
     compose = _Compose(text)
     found: dict[str, str] = {}
     for service in compose.services():
@@ -106,20 +63,22 @@ def images(text: str) -> dict[str, str]:
         if image is None or image.node.style == "empty":
             continue
         if image.node.value is None:
-            raise ShapeUnknown(f"line {compose.line(image.node)}: the image of {service} has escapes or several lines")
+            raise CannotPin(
+                "pin_shape", f"line {compose.line(image.node)}: the image of {service} has escapes or several lines"
+            )
         found[service] = image.node.value
     return found
 
 
 def line_of_image(text: str, service: str) -> int:
-    """The line on which the image of a service is written; 0 where it has none here. Raises ShapeUnknown."""
+    """The line on which the image of a service is written; 0 where it has none here. Raises CannotPin."""
     compose = _Compose(text)
     found = compose.image(service)
     return 0 if found is None else compose.line(found.node)
 
 
 def services(text: str) -> list[str]:
-    """The names of the services. Raises ShapeUnknown."""
+    """The names of the services. Raises CannotPin."""
     return _Compose(text).services()
 
 
@@ -129,7 +88,7 @@ def pin(text: str, references: Mapping[str, str]) -> str:
     edits: dict[Node, str] = {}
     for service, reference in references.items():
         if not _REFERENCE.fullmatch(reference):
-            raise BadReference(f"{reference!r} is no image reference", ())
+            raise CannotPin("bad_reference", f"{reference!r} is no image reference", ())
         image = compose.must_be_editable(service)
         compose.must_be_its_own(service, image, references)
         if image.node.value != reference:
@@ -139,7 +98,7 @@ def pin(text: str, references: Mapping[str, str]) -> str:
     read = images(text)
     wrong = sorted(service for service, reference in references.items() if read.get(service) != reference)
     if wrong:
-        raise ShapeUnknown(f"the image of {', '.join(wrong)} was not read back as it was written")
+        raise CannotPin("pin_shape", f"the image of {', '.join(wrong)} was not read back as it was written")
     return text
 
 
@@ -155,11 +114,11 @@ def pin_files(texts: Sequence[str], references: Mapping[str, str]) -> list[str]:
 
 
 def override(references: Mapping[str, str]) -> str:
-    """A compose file that says nothing but these images. Raises BadReference."""
+    """A compose file that says nothing but these images. Raises CannotPin."""
     lines = ["services:\n" if references else "services: {}\n"]
     for service, reference in sorted(references.items()):
         if not _REFERENCE.fullmatch(reference):
-            raise BadReference(f"{reference!r} is no image reference", ())
+            raise CannotPin("bad_reference", f"{reference!r} is no image reference", ())
         lines += [f'  "{service}":\n', f"    image: {_plain(reference)}\n"]
     return "".join(lines)
 
@@ -183,7 +142,7 @@ class _Compose:
         try:
             self.documents = yaml_spans.documents(text)
         except yaml_spans.NotRead as error:
-            raise ShapeUnknown(f"the compose file is not read for sure, {error}") from error
+            raise CannotPin("pin_shape", f"the compose file is not read for sure, {error}") from error
         self._tables = [self._services(document) for document in self.documents]
 
     def line(self, node: Node) -> int:
@@ -230,16 +189,16 @@ class _Compose:
         own: dict[str, Node] = {}
         for key, value in mapping.entries:
             if key.value is None:
-                raise ShapeUnknown(f"line {self.line(key)}: a key with escapes")
+                raise CannotPin("pin_shape", f"line {self.line(key)}: a key with escapes")
             if key.value in own:
-                raise ShapeUnknown(f"line {self.line(key)}: the key {key.value} is there twice", ())
+                raise CannotPin("pin_shape", f"line {self.line(key)}: the key {key.value} is there twice", ())
             own[key.value] = value
         return own
 
     def _mapping(self, node: Node) -> Node:
         target = _aim(node)
         if target.kind != "mapping":
-            raise ShapeUnknown(f"line {self.line(target)}: a mapping was expected")
+            raise CannotPin("pin_shape", f"line {self.line(target)}: a mapping was expected")
         return target
 
     def _merged(self, own: Mapping[str, Node]) -> list[Node]:
@@ -305,7 +264,8 @@ class _Compose:
             raise ServiceIncluded(service, line, paths)
         if not tables:
             known = ", ".join(self.services()) or "none"
-            raise ServiceMissing(
+            raise CannotPin(
+                "service_missing",
                 f"the compose file has no service {service}; it has {known}",
                 (("compose_images", "in the inventory, names the services as the compose file does"),),
             )
@@ -318,26 +278,30 @@ class _Compose:
         node = image.node
         odd = _odd(node)
         if odd or node.value is None:
-            raise ShapeUnknown(f"line {self.line(node)}: the image of {service} {odd}")
+            raise CannotPin("pin_shape", f"line {self.line(node)}: the image of {service} {odd}")
         if "$" in node.value:
-            raise ImageVariable(
+            raise CannotPin(
+                "image_variable",
                 f"line {self.line(node)}: the image of {service} is made of a variable, {node.value}: a pin in its "
-                "place would switch off whatever sets that variable"
+                "place would switch off whatever sets that variable",
             )
         return image
 
-    def _no_image(self, service: str, keys: set[str]) -> NoImage:
+    def _no_image(self, service: str, keys: set[str]) -> CannotPin:
         if "build" in keys:
-            return NoImage(
+            return CannotPin(
+                "no_image",
                 f"service {service} has build: and no image:, so there is no release of it to pin",
                 (("image: <registry>/<name>:<tag>", f"in the compose file, at service {service}"),),
             )
         if "extends" in keys:
-            return NoImage(f"service {service} gets no image from this file: it gets it by extends, from another file")
-        return NoImage(f"service {service} has no image: in this file")
+            return CannotPin(
+                "no_image", f"service {service} gets no image from this file: it gets it by extends, from another file"
+            )
+        return CannotPin("no_image", f"service {service} has no image: in this file")
 
     def must_be_its_own(self, service: str, image: _Image, references: Mapping[str, str]) -> None:
-        """Raise ImageShared where replacing this text would change more than was asked for."""
+        """Raise CannotPin where replacing this text would change more than was asked for."""
         reference = references[service]
         ways: set[Node] = set()
         for other in self.services():
@@ -345,17 +309,19 @@ class _Compose:
             if found is None or found.node is not image.node:
                 continue
             if references.get(other) != reference:
-                raise ImageShared(
+                raise CannotPin(
+                    "image_shared",
                     f"line {self.line(image.node)}: the image of {service} is also that of {other}, which would change "
-                    "with it"
+                    "with it",
                 )
             ways.update(found.aliases)
         for document in self.documents:
             for node in document.walk():
                 if node.kind == "alias" and node.target is image.node and node not in ways:
-                    raise ImageShared(
+                    raise CannotPin(
+                        "image_shared",
                         f"line {self.line(node)}: *{node.value} uses the image of {service} elsewhere, which would "
-                        "change with it"
+                        "change with it",
                     )
 
 

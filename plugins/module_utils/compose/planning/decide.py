@@ -10,7 +10,7 @@ import difflib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before, image_architecture
@@ -31,12 +31,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entries, entry, known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.open_and_plan import adoption_steps
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
-class Useless(Refused):
+class Useless(Problem):
     """The images of the target are of no use here, whatever is typed next."""
 
 
@@ -54,7 +54,7 @@ def _named(release: dict[str, Any], recorded: Recorded) -> dict[str, Any]:
 
 
 def plan(situation: Situation, target: Target, facts: Facts) -> dict[str, Any]:
-    """The plan as the journal keeps it. Raises Refused, and Unread."""
+    """The plan as the journal keeps it. Raises Problem, and Unread."""
     wish, service, present = situation.wish, situation.service, facts.present
     images = target.choice.images
     goal = _named(compose_release.release(images), situation.recorded)
@@ -108,7 +108,7 @@ def plan(situation: Situation, target: Target, facts: Facts) -> dict[str, Any]:
 
 
 def adopt(situation: Situation, facts: Facts, set_aside: bool) -> dict[str, Any]:
-    """The plan that records what runs now as a release. Raises Refused, and Unread."""
+    """The plan that records what runs now as a release. Raises Problem, and Unread."""
     present = facts.present
     if present.release is None or not present.running:
         why = present.why_not or f"{'; '.join(present.idle)}"
@@ -121,10 +121,10 @@ def adopt(situation: Situation, facts: Facts, set_aside: bool) -> dict[str, Any]
                 (f"docker compose up -d {shlex.join(names)}", "on the host, in the service's folder, starts it"),
                 *ways,
             )
-        raise Refused(Refusal("nothing_to_adopt", f"the present state can't be recorded as a release: {why}", ways))
+        raise Problem("nothing_to_adopt", f"the present state can't be recorded as a release: {why}", ways)
     found = compose_release.one_build(present.images, _labels(present.images, facts), "")
-    if isinstance(found, Refusal):
-        raise Refused(found)
+    if isinstance(found, Problem):
+        raise found
     step = Step("adopt", f"record {label(present.release)}", data={"release": present.release["id"]})
     done = adoption_steps(situation.ledger, situation.past, step, present.release["id"], set_aside)
     return {
@@ -197,7 +197,7 @@ def _must_run_here(images: Mapping[str, Reference], facts: Facts) -> list[str]:
     emulated = known(facts.emulations, "emulations")
     refusal, warnings = image_architecture.judge(known(facts.machine, "machine"), named_by, emulated)
     if refusal is not None:
-        raise Useless(refusal)
+        raise Useless(**asdict(refusal))
     return warnings
 
 
@@ -209,8 +209,8 @@ def _must_be_one_build(service: Description, images: Mapping[str, Reference], fa
         sources = {labels.get(compose_release.SOURCE, "") for labels in _labels(facts.present.images, facts).values()}
         source = next(iter(sources)) if len(sources) == 1 else ""
     found = compose_release.one_build(images, _labels(images, facts), source)
-    if isinstance(found, Refusal):
-        raise Useless(found)
+    if isinstance(found, Problem):
+        raise Useless(**asdict(found))
     return found
 
 
@@ -240,7 +240,7 @@ def _of_another_file(facts: Facts) -> list[str]:
 def _unnamed(wish: Wish, service: Description, found: Schema, goal: Mapping[str, Any], facts: Facts) -> list[str]:
     """Services with an image of this release that compose_images does not name: they would stay behind.
 
-    Raises Refused where one has its one thing to do again at each `up`, on a database that this changes.
+    Raises Problem where one has its one thing to do again at each `up`, on a database that this changes.
     """
     own = {image_reference.parse(repository).canonical: repository for repository in service.images.values()}
     once = compose_once.one_shots(facts.services, service.images)
@@ -272,7 +272,7 @@ def _unnamed(wish: Wish, service: Description, found: Schema, goal: Mapping[str,
             (f"-e {shlex.quote(images)}", f"brings {names} along; the inventory is the place for it"),
             (f"migrations={skip}", "leaves the database as it is"),
         )
-        raise Refused(Refusal("images_incomplete", text, ways, tuple(lines)))
+        raise Problem("images_incomplete", text, ways, tuple(lines))
     return lines
 
 

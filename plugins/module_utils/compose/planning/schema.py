@@ -17,12 +17,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.service import
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entry, known
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Schema:
 def schema(
     situation: Situation, images: Mapping[str, Reference], goal: Mapping[str, Any], unseen: bool, facts: Facts
 ) -> Schema:
-    """The position of the database, and the migrations of this operation. Raises Refused, and Unread.
+    """The position of the database, and the migrations of this operation. Raises Problem, and Unread.
 
     images: of the target, by service. unseen: one of them is not on this host.
     """
@@ -57,7 +57,7 @@ def schema(
             (f"compose_rollback with to={typed(goal)} migrations=down", "undoes the newer ones, and goes there"),
             ("interrupted=undo migrations=down", "where a deploy is on its way back"),
         )
-        raise Refused(Refusal("migrations_down", text, ways))
+        raise Problem("migrations_down", text, ways)
     if not name:
         return Schema()
     target = images[name]
@@ -74,7 +74,7 @@ def schema(
             ("compose_python, compose_alembic_config", in_image),
             (f"migrations={'keep' if back else 'skip'}", "goes on without a look at them"),
         )
-        raise Refused(Refusal("alembic_failed", f"the migrations can't be read: {error}", ways)) from error
+        raise Problem("alembic_failed", f"the migrations can't be read: {error}", ways) from error
 
 
 def _question(wish: Wish, goal: Mapping[str, Any], comparison: Comparison, **more: Any) -> Migrations:
@@ -106,7 +106,7 @@ def _blind(wish: Wish, goal: Mapping[str, Any], why: str) -> Schema:
 
 
 def _answer(wish: Wish, facts: Facts, image: Reference, **about: Any) -> Answer:
-    """The answer of an image about the database. Raises ProbeFailed, and Refused where the database can't be read."""
+    """The answer of an image about the database. Raises ProbeFailed, and Problem where the database can't be read."""
     standing = known(facts.standing, "standing", {"image": image, **about})
     if standing.answer is None:
         raise ProbeFailed(standing.failed)
@@ -117,7 +117,7 @@ def _answer(wish: Wish, facts: Facts, image: Reference, **about: Any) -> Answer:
             ("docker compose ps && docker compose logs db", "on the host, show why"),
             (f"migrations={way}", "goes on without a look at the database"),
         )
-        raise Refused(Refusal("database_down", text, ways))
+        raise Problem("database_down", text, ways)
     return standing.answer
 
 
@@ -173,7 +173,7 @@ def _down_targets(found: Schema) -> tuple[str, ...]:
     except alembic.NotExact as error:
         way = ("migrations=keep", f"you assert that {migrations.target} works with the newer schema")
         text = f"exactly these migrations can't be undone by alembic downgrade: {error}"
-        raise Refused(Refusal("migrations_not_exact", text, (way,), tuple(migrations.undoes))) from error
+        raise Problem("migrations_not_exact", text, (way,), tuple(migrations.undoes)) from error
 
 
 # -- deploy --------------------------------------------------------------------------------------

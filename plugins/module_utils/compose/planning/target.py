@@ -17,8 +17,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entries, entry
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _ANOTHER = (("to=<another release>", "that is in the registry"),)
 
@@ -36,13 +36,13 @@ class Target:
 
 
 def choose(situation: Situation, present: Mapping[str, Any] | None, facts: Facts) -> Target:
-    """The target of a wish. present: the release that runs, where that is known. Raises Refused, and Unread."""
+    """The target of a wish. present: the release that runs, where that is known. Raises Problem, and Unread."""
     wish, service = situation.wish, situation.service
     try:
         wanted = release.wanted(wish.to, service.images, service.tag_prefix, wish.hotfix)
-    except release.NotMeant as error:
+    except Problem as error:
         ways = (("to=<tag or commit>", "names a release"), ("to=<name@sha256:...>", "names its images"))
-        raise Refused(Refusal(error.code, str(error), ways, tuple(recent(situation)))) from error
+        raise error.also(ways, recent(situation)) from error
     if wanted.kind == "previous":
         return _previous(situation, present, facts)
     if wanted.kind == "recorded":
@@ -56,15 +56,15 @@ def _previous(situation: Situation, present: Mapping[str, Any] | None, facts: Fa
     current = str((present or {}).get("id") or "an unknown release")
     try:
         found = release_choice.previous(past, current)
-    except release_choice.NoRelease as none:
+    except Problem as none:
         ways: tuple[tuple[str, str], ...] = (("to=<tag or release>", "names the release to go to"),)
         if none.code in ("no_ledger", "drift"):
             ways += (("compose_adopt", "records the present state, if it is good, as a release"),)
-        raise Refused(Refusal(none.code, str(none), ways, (*none.details, *recent(situation)))) from none
+        raise none.also(ways, recent(situation)) from none
     recorded = situation.recorded.get(found.id)
     if recorded is None or release.for_services(recorded, situation.service.images) is None:
         text = f"the previous release {label({'id': found.id, 'name': found.name})} was of other services than now"
-        raise Refused(Refusal("release_gone", text, (("to=<tag>", "names another release"),)))
+        raise Problem("release_gone", text, (("to=<tag>", "names another release"),))
     chosen = f"previous: the newest good release before {label(present)}, from operation {found.operation}"
     choice = _from_ledger(situation, recorded, facts, tag_matters=situation.wish.procedure == "rollback")
     return Target(choice, chosen, tuple(release_choice.passed_over(past, current, found)))
@@ -76,7 +76,7 @@ def _by_id(situation: Situation, wanted: Wanted, facts: Facts) -> Choice:
         what = "no release" if not found else f"{len(found)} releases"
         text = f"{what} {wanted.value} is recorded as good on this host"
         way = ("to=<tag>", "names it as it was published")
-        raise Refused(Refusal("unknown_release", text, (way,), tuple(recent(situation))))
+        raise Problem("unknown_release", text, (way,), tuple(recent(situation)))
     return _from_ledger(situation, found[0], facts, tag_matters=False)
 
 
@@ -98,11 +98,11 @@ def _from_ledger(situation: Situation, recorded: Mapping[str, Any], facts: Facts
         elif not answer.digest and not warnings:
             warnings.append(f"whether {images[name].by_tag} was moved can't be told: {answer.registry}: {answer.text}")
     if moved:
-        raise Refused(release.tag_moved(recorded, moved))
+        raise release.tag_moved(recorded, moved)
     for name, answer in ((name, asked[text]) for name, text in absent.items()):
         if not answer.digest:
             ways = (("to=<another release>", "whose images are on this host; operation_history lists them"),)
-            raise Refused(release.registry_refusal(answer, images[name].text, ways))
+            raise release.registry_refusal(answer, images[name].text, ways)
     how = "its images are on this host, by digest" if not absent else "by digest in the registry"
     return Choice(images, how, tuple(warnings))
 
@@ -111,7 +111,7 @@ def _by_tags(situation: Situation, wanted: Wanted, facts: Facts) -> Choice:
     """The first of the tags that the registry has for any of the repositories."""
     images = situation.service.images
     repositories = list(dict.fromkeys(images.values()))
-    first: Refusal | None = None
+    first: Problem | None = None
     for tag in wanted.tags:
         names = {name: Reference(name, tag).text for name in repositories}
         answers = entries(facts.registry, "registry", names.values())
@@ -132,7 +132,7 @@ def _by_tags(situation: Situation, wanted: Wanted, facts: Facts) -> Choice:
     if first.code == "image_not_found" and len(wanted.tags) > 1:
         tried = ", ".join(wanted.tags)
         first = replace(first, text=f"{first.text}; tried were the tags {tried} of {', '.join(repositories)}")
-    raise Refused(replace(first, details=(*first.details, *recent(situation))))
+    raise first.also(details=recent(situation))
 
 
 def _by_digests(situation: Situation, wanted: Wanted, facts: Facts) -> Choice:
@@ -150,7 +150,7 @@ def _by_digests(situation: Situation, wanted: Wanted, facts: Facts) -> Choice:
         if not entry(facts.held, "held", image.by_digest):
             answer = entry(facts.registry, "registry", image.by_digest)
             if not answer.digest:
-                raise Refused(release.registry_refusal(answer, image.text, _ANOTHER))
+                raise release.registry_refusal(answer, image.text, _ANOTHER)
     if missing:
         found.update(_siblings(situation, next(iter(found.values())), missing, facts))
     return Choice({service: found[name] for service, name in images.items()}, "by digest")
@@ -173,12 +173,10 @@ def _siblings(
             return {name: Reference(name, tag, answer.digest) for name, answer in answers.items()}
     whole = ",".join([image.text, *(f"{name}@sha256:<digest>" for name in repositories)])
     unread = "" if labels or not situation.check_mode else ": check mode downloads nothing, so its labels are not read"
-    raise Refused(
-        Refusal(
-            "release_incomplete",
-            f"which image of {', '.join(repositories)} belongs to {image.text} can't be told{unread}",
-            ((f"to={whole}", "names them all"), ("to=<tag>", "names a release as it was published")),
-        )
+    raise Problem(
+        "release_incomplete",
+        f"which image of {', '.join(repositories)} belongs to {image.text} can't be told{unread}",
+        ((f"to={whole}", "names them all"), ("to=<tag>", "names a release as it was published")),
     )
 
 

@@ -30,12 +30,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.service import
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: The step whose note in the ledger has the fingerprints of the new values.
 WRITE = "write_env"
@@ -93,7 +93,7 @@ class SecretsPlanner:
         self.path = service.path(service.description.env_file)
 
     def plan(self, wish: SecretsWish) -> dict[str, Any]:
-        """The plan as the journal keeps it. Raises Refused."""
+        """The plan as the journal keeps it. Raises Problem."""
         settings = self._settings()
         self._must_be_ours()
         ages = self._ages(settings, wish)
@@ -163,56 +163,54 @@ class SecretsPlanner:
     def _settings(self) -> list[Setting]:
         if not os.path.isfile(self.path):
             way = ("compose_env_file=<name>", "names the file of settings, relative to compose_project_dir")
-            raise Refused(Refusal("env_missing", f"there is no file {self.path}", (way,)))
+            raise Problem("env_missing", f"there is no file {self.path}", (way,))
         try:
             return env_file.parse(read(self.path))
         except env_file.NotRead as error:
             way = (f"an editor on {self.path}", "on the host: each setting on a line of its own, as KEY=value")
-            raise Refused(Refusal("env_not_read", f"{self.path} is not read for sure, {error}", (way,))) from error
+            raise Problem("env_not_read", f"{self.path} is not read for sure, {error}", (way,)) from error
         except PermissionError as error:
-            raise Refused(self._not_owned()) from error
+            raise self._not_owned() from error
 
-    def _not_owned(self) -> Refusal:
+    def _not_owned(self) -> Problem:
         user = user_name()
         way = (
             f"sudo chown {user} {shlex.quote(self.path)}",
             "on the host; the engine reads it as the one who types compose",
         )
-        return Refusal("env_owner", f"{self.path} does not belong to {user}, so it can't be replaced by him", (way,))
+        return Problem("env_owner", f"{self.path} does not belong to {user}, so it can't be replaced by him", (way,))
 
     def _must_be_ours(self) -> None:
         """A file that is replaced gets the owner of who replaces it."""
         real = os.path.realpath(self.path)
         if os.geteuid() not in (0, os.stat(real).st_uid) or not os.access(os.path.dirname(real), os.W_OK):
-            raise Refused(self._not_owned())
+            raise self._not_owned()
 
     def _must_be_named(self, wish: SecretsWish, settings: Sequence[Setting], ages: Sequence[secret_value.Age]) -> None:
         details = tuple(f"{item.key}: {item.text}" for item in ages)
         if not wish.keys:
-            raise Refused(Refusal("keys_missing", "no key was named", (_KEYS,), details))
+            raise Problem("keys_missing", "no key was named", (_KEYS,), details)
         known = {item.key for item in settings}
         missing = [key for key in wish.keys if key not in known]
         if missing:
             text = f"{self.path} does not set {', '.join(missing)}"
-            raise Refused(Refusal("unknown_key", text, (_KEYS,), details))
+            raise Problem("unknown_key", text, (_KEYS,), details)
         twice = [key for key in wish.keys if key in env_file.duplicates(list(settings))]
         if twice:
             lines = tuple(f"line {item.line}: {item.key}" for item in settings if item.key in twice)
             way = (f"an editor on {self.path}", "on the host: leave the line that counts, which is the last one")
-            raise Refused(
-                Refusal("duplicate_key", f"{self.path} sets {', '.join(twice)} more than once", (way,), lines)
-            )
+            raise Problem("duplicate_key", f"{self.path} sets {', '.join(twice)} more than once", (way,), lines)
         by_key = {item.key: item for item in settings}
         made = [key for key in wish.keys if by_key[key].literal is None]
         if made:
             text = f"{', '.join(made)} has no value of its own in {self.path}: it is made of other variables"
-            raise Refused(Refusal("not_a_value", text, (("rotate=<those variables>", "rotates what it is made of"),)))
+            raise Problem("not_a_value", text, (("rotate=<those variables>", "rotates what it is made of"),))
         outside = [key for key in wish.keys if key in os.environ]
         if outside:
             user = user_name()
             text = f"the environment of {user} sets {', '.join(outside)}, and comes before {self.path}"
             way = (f"unset {shlex.join(outside)}", "in the profile of that user on the host")
-            raise Refused(Refusal("environment_wins", text, (way,)))
+            raise Problem("environment_wins", text, (way,))
 
     def _uses(
         self, keys: Sequence[str], config: Mapping[str, Any], literals: Mapping[str, str]
@@ -225,7 +223,7 @@ class SecretsPlanner:
         except (CommandFailed, ValueError) as error:
             way = ("rotate=<other keys>", "which are texts: this one is a number or a name to Compose")
             text = f"{', '.join(keys)} can't have just any value: {error}"
-            raise Refused(Refusal("not_a_secret", text, (way,))) from error
+            raise Problem("not_a_secret", text, (way,)) from error
         real = os.path.realpath(self.path)
         found = usage.uses(config, marked, marks, literals, self.path)
         if real != self.path:
@@ -238,7 +236,7 @@ class SecretsPlanner:
         if unused:
             text = f"no service uses {', '.join(unused)}: a new value would reach nobody"
             way = ("rotate=<other keys>", "without it; a key that nothing uses can go from the file")
-            raise Refused(Refusal("unused_key", text, (way,)))
+            raise Problem("unused_key", text, (way,))
 
     def _kept_elsewhere(
         self,
@@ -254,50 +252,46 @@ class SecretsPlanner:
         names = ", ".join(kept)
         if wish.role_password:
             return [f"role_password=changed: the database is said to have the new {names} already; health proves it"]
-        raise Refused(
-            Refusal(
-                "database_password",
-                f"{names} is a database's password: the database keeps it itself, and a new value in {self.path} alone "
-                "would lock the services out",
+        raise Problem(
+            "database_password",
+            f"{names} is a database's password: the database keeps it itself, and a new value in {self.path} alone "
+            "would lock the services out",
+            (
                 (
-                    (
-                        "role_password=changed",
-                        "once the role has the new password too (psql: \\password <role>), given by values_file",
-                    ),
-                    ("rotate=<other keys>", "leaves it"),
+                    "role_password=changed",
+                    "once the role has the new password too (psql: \\password <role>), given by values_file",
                 ),
-                tuple(f"{key}: {', '.join(some)}" for key, some in kept.items()),
-            )
+                ("rotate=<other keys>", "leaves it"),
+            ),
+            tuple(f"{key}: {', '.join(some)}" for key, some in kept.items()),
         )
 
     def _must_be_new(self, wish: SecretsWish, literals: Mapping[str, str]) -> None:
         missing = [key for key in wish.keys if not wish.values.get(key)]
         if missing:
-            raise Refused(
-                Refusal(
-                    "value_missing",
-                    f"there is no new value for {', '.join(missing)}",
+            raise Problem(
+                "value_missing",
+                f"there is no new value for {', '.join(missing)}",
+                (
                     (
-                        (
-                            "values_file=<file on this machine>",
-                            "has KEY=value lines, or is YAML, also of ansible-vault",
-                        ),
-                        (
-                            "compose_secrets={<key>: {generate: urlsafe:48}}",
-                            "in the inventory: any random value will do",
-                        ),
+                        "values_file=<file on this machine>",
+                        "has KEY=value lines, or is YAML, also of ansible-vault",
                     ),
-                )
+                    (
+                        "compose_secrets={<key>: {generate: urlsafe:48}}",
+                        "in the inventory: any random value will do",
+                    ),
+                ),
             )
         same = [key for key in wish.keys if wish.values[key] == literals.get(key)]
         if same:
             text = f"the new value of {', '.join(same)} is the one that it has"
-            raise Refused(Refusal("same_value", text, (("values_file=<file>", "with another value"),)))
+            raise Problem("same_value", text, (("values_file=<file>", "with another value"),))
         for key in wish.keys:
             try:
                 env_file.written(wish.values[key])
             except ValueError as error:
-                raise Refused(Refusal("bad_value", f"the new value of {key} is {error}")) from error
+                raise Problem("bad_value", f"the new value of {key} is {error}") from error
 
     # -- how old keys are ------------------------------------------------------------------------
 

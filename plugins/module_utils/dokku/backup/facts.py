@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source import Backups, Key
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Facts:
     backups: Backups | None = None
     key: Key | None = None
     problems: tuple[str, ...] | None = None
-    helper: tuple[Refusal, ...] | None = None
+    helper: tuple[Problem, ...] | None = None
     nginx: tuple[Broken, ...] | None = None
     services: Mapping[str, Linked] = field(default_factory=dict)
     running: Mapping[str, bool] = field(default_factory=dict)

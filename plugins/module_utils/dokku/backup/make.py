@@ -30,15 +30,15 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.root_help
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 HELPER = "/usr/local/sbin/dokku-parts"
 
 
 def settings(context: Context) -> dict[str, Any]:
-    """The place and the rules of backups, as the plan keeps them of the inputs. Raises Refused."""
+    """The place and the rules of backups, as the plan keeps them of the inputs. Raises Problem."""
     inputs = context.inputs
     public_key = str(inputs.get("backup_public_key") or "")
     found: dict[str, Any] = {
@@ -53,20 +53,18 @@ def settings(context: Context) -> dict[str, Any]:
         Keep(**{name: int(value) for name, value in found["keep"].items()})
     except (sealed_file.SealError, TypeError, ValueError) as error:
         way = ("dokku_backup_public_key, dokku_backup_keep", "in the inventory; docs/systems/dokku/backups.md has both")
-        raise Refused(Refusal("bad_backup_settings", str(error), (way,))) from error
+        raise Problem("bad_backup_settings", str(error), (way,)) from error
     return found
 
 
 def kinds_of(asked: Any, allowed: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
-    """The kinds of parts that are asked for, in a list or a text with commas. Raises Refused for an unknown one."""
+    """The kinds of parts that are asked for, in a list or a text with commas. Raises Problem for an unknown one."""
     words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked or ()]
     named = [word.strip() for word in words if word.strip()]
     wrong = [word for word in named if word not in allowed]
     if wrong:
         way = (f"parts={','.join(default)}", "names all of them")
-        raise Refused(
-            Refusal("unknown_part", f"{', '.join(wrong)} is not a part; there are {', '.join(allowed)}", (way,))
-        )
+        raise Problem("unknown_part", f"{', '.join(wrong)} is not a part; there are {', '.join(allowed)}", (way,))
     return tuple(kind for kind in allowed if kind in named) if named else default
 
 

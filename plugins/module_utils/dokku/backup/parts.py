@@ -24,10 +24,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import D
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
 ALL_KINDS = ("database", "config", "settings", "properties", "storage", "repository")
 #: What only root can read; the others are read through `dokku`.
@@ -131,7 +131,7 @@ class Survey:
 def pieces_of(
     survey: Survey, kinds: Iterable[str], leave_out: Iterable[str], image: str = ""
 ) -> tuple[list[Piece], list[str]]:
-    """The parts of a backup, and what of the app is left out, each with why. Raises Refused for what can't be had."""
+    """The parts of a backup, and what of the app is left out, each with why. Raises Problem for what can't be had."""
     wanted, without = set(kinds), set(leave_out)
     pieces: list[Piece] = []
     left: list[str] = [f"{name}: left out as asked" for name in sorted(without)]
@@ -155,15 +155,15 @@ def pieces_of(
 
 
 def must_be_backed_up(title: str, running: Callable[[], bool]) -> None:
-    """Raise Refused for a service whose data can't be had. title: plugin.name; running: whether the service runs."""
+    """Raise Problem for a service whose data can't be had. title: plugin.name; running: whether the service runs."""
     plugin, _, name = title.partition(".")
     way = (ways.given("dokku_backup_leave_out", [title]), "backs up everything else, and says so in the manifest")
     if plugin not in SUPPORTED:
         text = f"{title} is linked, and can't be backed up by this version"
-        raise Refused(Refusal("service_unsupported", text, (way,)))
+        raise Problem("service_unsupported", text, (way,))
     if not running():
         start = (f"dokku {plugin}:start {name}", "on the host, starts it")
-        raise Refused(Refusal("service_down", f"{title} does not run, so it can't be exported", (start, way)))
+        raise Problem("service_down", f"{title} does not run, so it can't be exported", (start, way))
 
 
 def room_of(store: Store, survey: Survey, pieces: Iterable[Piece], reserve: int) -> Room:
@@ -173,20 +173,20 @@ def room_of(store: Store, survey: Survey, pieces: Iterable[Piece], reserve: int)
 
 
 def must_have_room(room: Room) -> None:
-    """Raise Refused unless the disk has room for the parts, and the reserve is left."""
+    """Raise Problem unless the disk has room for the parts, and the reserve is left."""
     fewer = ("dokku_backup_keep", "in the inventory, keeps fewer backups")
     elsewhere = ("dokku_backup_dir=<folder>", "in the inventory, makes them on another disk")
     must_pass(disk_room.refuse(room, "a backup", (fewer, elsewhere)))
 
 
-def must_be_called(pieces: Iterable[Piece], refused: Callable[[], Refusal | None]) -> None:
-    """Raise Refused where a part needs root, and this user can't call the helper. refused: why they can't."""
+def must_be_called(pieces: Iterable[Piece], refused: Callable[[], Problem | None]) -> None:
+    """Raise Problem where a part needs root, and this user can't call the helper. refused: why they can't."""
     needing = sorted({piece.kind for piece in pieces if piece.kind in OF_ROOT})
     refusal = refused() if needing else None
     if refusal is not None:
         rest = ",".join(kind for kind in ALL_KINDS if kind not in OF_ROOT)
         way = (f"parts={rest}", f"does without {', '.join(needing)}")
-        raise Refused(Refusal(refusal.code, refusal.text, (*refusal.ways, way), refusal.details))
+        raise refusal.also([way])
 
 
 class Maker:

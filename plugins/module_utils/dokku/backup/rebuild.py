@@ -28,13 +28,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Do
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 def plan(context: Context) -> dict[str, Any]:
-    """The plan as the journal keeps it. Raises Refused."""
+    """The plan as the journal keeps it. Raises Problem."""
     settings = make.settings(context)
     wish = Wish(settings, str(context.inputs.get("backup") or "latest"))
     wanted = partial(rebuild_plan.plan, wish, make.owner_of(context))
@@ -71,8 +71,8 @@ class _Doing:
         source = dokku_backup_source.again(self.plan, str(self.context.secrets.get("backup_private_key") or ""))
         try:
             source.must_open()
-        except Refused as refused:
-            raise CommandFailed(refused.refusal.text) from refused
+        except Problem as refused:
+            raise CommandFailed(refused.text) from refused
         return source
 
     def _database(self, step: Step) -> Database:

@@ -22,7 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts imp
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entry, known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
 _NEEDED = ("config", "settings")
 
@@ -36,7 +36,7 @@ class Wish:
 
 
 def plan(wish: Wish, owner: Owner, facts: Facts) -> dict[str, Any]:
-    """The plan as the journal keeps it. Raises Refused, and Unread."""
+    """The plan as the journal keeps it. Raises Problem, and Unread."""
     app = facts.app
     backups = known(facts.backups, "backups")
     manifest = source.chosen(backups, wish.backup, owner)
@@ -47,7 +47,7 @@ def plan(wish: Wish, owner: Owner, facts: Facts) -> dict[str, Any]:
     pieces = [Piece(part.kind, part.name) for part in manifest.parts]
     backup_parts.must_be_called(pieces, lambda: next(iter(known(facts.helper, "helper")), None))
     for broken in known(facts.nginx, "nginx"):
-        raise Refused(nginx_check.refusal(broken, app))
+        raise nginx_check.refusal(broken, app)
     notes = [*retention.ahead_lines(backups.here, owner), *_must_be_new(facts, manifest)]
     room = entry(facts.room, "room", "rebuild", {"size": manifest.size})
     must_pass(disk_room.refuse(room, "the app and its services", (("df -h", "on the host, shows what is full"),)))
@@ -80,11 +80,11 @@ def plan(wish: Wish, owner: Owner, facts: Facts) -> dict[str, Any]:
 
 
 def _code_of(manifest: Manifest) -> str:
-    """The code that will run, in the words of the plan. Raises Refused where the backup lacks a part."""
+    """The code that will run, in the words of the plan. Raises Problem where the backup lacks a part."""
     missing = [kind for kind in _NEEDED if not manifest.of(kind)]
     if missing:
         way = ("backup=<another>", "names a backup with all parts")
-        raise Refused(Refusal("part_missing", f"the backup {manifest.id} has no {', '.join(missing)}", (way,)))
+        raise Problem("part_missing", f"the backup {manifest.id} has no {', '.join(missing)}", (way,))
     if manifest.of("image"):
         return "the saved image"
     if manifest.release.get("source_image"):
@@ -95,12 +95,12 @@ def _code_of(manifest: Manifest) -> str:
 
 
 def _must_be_new(facts: Facts, manifest: Manifest) -> list[str]:
-    """Notes for a person. Raises Refused unless the host can take the app and has nothing of it."""
+    """Notes for a person. Raises Problem unless the host can take the app and has nothing of it."""
     if known(facts.app_exists, "app_exists"):
         instead = ("dokku_restore", "restores data into an app that is there")
         destroy = (f"dokku apps:destroy {shlex.quote(facts.app)}", "on the host, if that app may go")
         text = f"there is an app {facts.app} on this host already"
-        raise Refused(Refusal("app_exists", text, (instead, destroy)))
+        raise Problem("app_exists", text, (instead, destroy))
     titles = [part.name for part in manifest.of("database")]
     notes = _must_know_the_plugins(facts, manifest, sorted({title.partition(".")[0] for title in titles}))
     for title in titles:
@@ -110,12 +110,12 @@ def _must_be_new(facts: Facts, manifest: Manifest) -> list[str]:
             way = (f"dokku {plugin}:destroy {name}", "on the host, if its data may go")
             links = ", ".join(found.links) or "nothing"
             text = f"there is a service {title} on this host already, linked to {links}"
-            raise Refused(Refusal("service_exists", text, (way,)))
+            raise Problem("service_exists", text, (way,))
     return notes
 
 
 def _must_know_the_plugins(facts: Facts, manifest: Manifest, plugins: Sequence[str]) -> list[str]:
-    """Notes on the versions of Dokku and its plugins. Raises Refused where one is missing, or too old."""
+    """Notes on the versions of Dokku and its plugins. Raises Problem where one is missing, or too old."""
     here = dict(known(facts.versions, "versions"))
     for plugin in plugins:
         if entry(facts.plugins, "plugins", plugin):
@@ -130,7 +130,7 @@ def _must_know_the_plugins(facts: Facts, manifest: Manifest, plugins: Sequence[s
             if name not in here
         )
         ways += (("sudo apt-get install --only-upgrade dokku", "on the host, brings Dokku up to date"),)
-        raise Refused(Refusal("host_not_ready", f"this host can't take the backup: {wrong[0]}", ways, tuple(wrong)))
+        raise Problem("host_not_ready", f"this host can't take the backup: {wrong[0]}", ways, tuple(wrong))
     return notes
 
 

@@ -27,13 +27,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.source im
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 def plan(context: Context) -> dict[str, Any]:
-    """The plan as the journal keeps it. Raises Refused."""
+    """The plan as the journal keeps it. Raises Problem."""
     context.service.must_exist()
     inputs, settings = context.inputs, make.settings(context)
     wish = Wish(
@@ -101,8 +101,8 @@ class _Doing:
         """An operation that is continued is given its key again, and may be given another one."""
         try:
             source.must_open()
-        except Refused as refused:
-            raise CommandFailed(refused.refusal.text) from refused
+        except Problem as refused:
+            raise CommandFailed(refused.text) from refused
 
     def _dump(self, source: Source, step: Step) -> tuple[Part, Database]:
         part = next(part for part in source.manifest.of("database") if part.name == step.data["name"])

@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup.parts imp
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entry, known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
 KINDS = ("database", "config", "storage")
 #: The disks that a scratch service fills.
@@ -44,7 +44,7 @@ class Wish:
 
 
 def plan(wish: Wish, owner: Owner, facts: Facts) -> dict[str, Any]:
-    """The plan as the journal keeps it. Raises Refused, and Unread."""
+    """The plan as the journal keeps it. Raises Problem, and Unread."""
     backups = known(facts.backups, "backups")
     manifest = source.chosen(backups, wish.backup, owner)
     parts = _parts(wish, manifest)
@@ -62,7 +62,7 @@ def plan(wish: Wish, owner: Owner, facts: Facts) -> dict[str, Any]:
     if running:
         # They are stopped for the import, and could not be started again.
         for broken in known(facts.nginx, "nginx"):
-            raise Refused(nginx_check.refusal(broken, facts.app))
+            raise nginx_check.refusal(broken, facts.app)
     pieces = [] if wish.drill else [Piece(part.kind, part.name) for part in parts]
     backup_parts.must_be_called(pieces, lambda: next(iter(known(facts.helper, "helper")), None))
     _must_have_room(facts, pieces, dumps)
@@ -110,29 +110,29 @@ def _parts(wish: Wish, manifest: Manifest) -> list[Part]:
         text = f"the backup {manifest.id} has no {', '.join(without)}"
         has = sorted({part.kind for part in manifest.parts} & set(KINDS))
         way = (f"parts={','.join(has)}", "restores what it has") if has else ("backup=<another>", "names another one")
-        raise Refused(Refusal("part_missing", text, (way,), manifest.left_out))
+        raise Problem("part_missing", text, (way,), manifest.left_out)
     return found
 
 
 def _must_be_linked(facts: Facts, part: Part) -> tuple[str, ...]:
-    """The apps that use the database of a dump. Raises Refused where this app can't get its data back."""
+    """The apps that use the database of a dump. Raises Problem where this app can't get its data back."""
     found = entry(facts.services, "services", part.name)
     plugin, _, name = part.name.partition(".")
     link = f"dokku {plugin}:link {name} {facts.app}"
     if not found.exists:
         text = f"the backup has a dump of {part.name}, and this host does not have that service"
         create = (f"dokku {plugin}:create {name} && {link}", "on the host, make it")
-        raise Refused(Refusal("service_missing", text, (create, ("dokku_rebuild_host", "makes it with all the rest"))))
+        raise Problem("service_missing", text, (create, ("dokku_rebuild_host", "makes it with all the rest")))
     if facts.app not in found.links:
         elsewhere = f"it is linked to {', '.join(found.links)}" if found.links else "it is linked to nothing"
         text = f"{part.name} is not linked to {facts.app}: {elsewhere}"
-        raise Refused(Refusal("service_elsewhere", text, ((link, "on the host, if the data is this app's"),)))
+        raise Problem("service_elsewhere", text, ((link, "on the host, if the data is this app's"),))
     backup_parts.must_be_backed_up(part.name, lambda: found.running)
     return found.links
 
 
 def _must_be_confirmed(wish: Wish, own: str, apps: Sequence[str]) -> None:
-    """Raise Refused unless the operator named every app whose data is overwritten."""
+    """Raise Problem unless the operator named every app whose data is overwritten."""
     if wish.drill or wish.check_mode:
         return
     named = sorted(word.strip() for word in wish.overwrite.split(",") if word.strip())
@@ -147,7 +147,7 @@ def _must_be_confirmed(wish: Wish, own: str, apps: Sequence[str]) -> None:
         (f"overwrite={','.join(apps)}", "confirms it; the command with --check shows what it overwrites"),
         ("verify_only=true", "only tries the backup out, in a scratch service"),
     )
-    raise Refused(Refusal("not_confirmed", text, ways))
+    raise Problem("not_confirmed", text, ways)
 
 
 def _must_have_room(facts: Facts, pieces: Sequence[Piece], dumps: Sequence[Part]) -> None:

@@ -12,11 +12,11 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 class Parts:
@@ -29,11 +29,11 @@ class Parts:
     def argv(self, *words: str) -> list[str]:
         return [self.command, *words] if os.geteuid() == 0 else ["sudo", "-n", "--", self.command, *words]
 
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> Problem | None:
         """The reason why this user can't call it; None where they may."""
         if not os.path.isfile(self.command):
             way = ("ansible-playbook ops.runbook.dokku_backup_setup", "installs it on the host, which needs root once")
-            return Refusal("parts_missing", f"{self.command} is not on this host", (way,))
+            return Problem("parts_missing", f"{self.command} is not on this host", (way,))
         if os.geteuid() == 0:
             return None
         asked = subprocess.run(["sudo", "-n", "-l", self.command], capture_output=True, text=True)
@@ -42,7 +42,7 @@ class Parts:
         user = user_name()
         rule = shlex.quote(f"{user} ALL=(root) NOPASSWD: {self.command}")
         way = (f"echo {rule} | sudo tee /etc/sudoers.d/ops-runbook-parts", "once, on the host as root, lets it")
-        return Refusal(
+        return Problem(
             "parts_not_allowed",
             f"{user} may not run {self.command}, which reads what only root can",
             (

@@ -21,9 +21,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.backup.store import St
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import database
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def key_of(private_key: str) -> Key:
 
 
 def chosen(backups: Backups, wanted: str, owner: Owner) -> Manifest:
-    """The backup that is asked for. Raises Refused, naming what there is."""
+    """The backup that is asked for. Raises Problem, naming what there is."""
     here, bad = backups.here, backups.bad
     app = owner.app
     found = retention.choose(here, wanted, owner)
@@ -67,46 +67,44 @@ def chosen(backups: Backups, wanted: str, owner: Owner) -> Manifest:
     foreign = next((one for one in here if one.id == wanted), None)
     if foreign is not None:
         text = f"the backup {wanted} is of the app {foreign.app}, and not of {app}"
-        raise Refused(Refusal("backup_foreign", text, ways or (make,), details))
+        raise Problem("backup_foreign", text, ways or (make,), details)
     if wanted in bad:
         text = f"{os.path.join(backups.folder, wanted)} is not a backup that can be trusted: {bad[wanted]}"
-        raise Refused(Refusal("backup_damaged", text, ways or (make,), details))
+        raise Problem("backup_damaged", text, ways or (make,), details)
     what = "no backup" if wanted == "latest" else f"no backup {wanted}"
-    raise Refused(Refusal("backup_missing", f"there is {what} of {app} in {backups.folder}", ways or (make,), details))
+    raise Problem("backup_missing", f"there is {what} of {app} in {backups.folder}", ways or (make,), details)
 
 
 _KEY = (("backup_key_file=<file>", "names the private key, on the controller"),)
 
 
 def must_open(manifest: Manifest, key: Key) -> None:
-    """Raise Refused unless the private key is the one of the backup."""
+    """Raise Problem unless the private key is the one of the backup."""
     wanted = manifest.recipient
     if not wanted or key.fingerprint == wanted:
         return
     if key.error:
-        raise Refused(Refusal("wrong_key", key.error, _KEY))
+        raise Problem("wrong_key", key.error, _KEY)
     encrypted = f"the backup {manifest.id} is encrypted"
     if not key.fingerprint:
         text = f"{encrypted}, to the key {wanted[:16]}, and no private key was given"
-        raise Refused(Refusal("key_missing", text, _KEY))
-    raise Refused(
-        Refusal("wrong_key", f"{encrypted} to the key {wanted[:16]}; the one given is {key.fingerprint[:16]}", _KEY)
-    )
+        raise Problem("key_missing", text, _KEY)
+    raise Problem("wrong_key", f"{encrypted} to the key {wanted[:16]}; the one given is {key.fingerprint[:16]}", _KEY)
 
 
 def must_be_kept_readable(recipient: str, key: Key) -> None:
-    """Raise Refused where the present data would be encrypted to a key that nobody here could open them with."""
+    """Raise Problem where the present data would be encrypted to a key that nobody here could open them with."""
     if recipient and key.fingerprint != recipient:
         text = f"the present data are kept encrypted to the key {recipient[:16]}, whose private key opens them again"
-        raise Refused(Refusal("wrong_key" if key.fingerprint else "key_missing", text, _KEY))
+        raise Problem("wrong_key" if key.fingerprint else "key_missing", text, _KEY)
 
 
 def must_be_whole(manifest: Manifest, problems: Sequence[str]) -> None:
-    """Raise Refused for a backup with problems."""
+    """Raise Problem for a backup with problems."""
     if problems:
         ways = (("backup=<another>", "goes by another one"), ("dokku_backup", "makes a new one"))
         text = f"the backup {manifest.id} can't be trusted: {problems[0]}"
-        raise Refused(Refusal("backup_damaged", text, ways, tuple(problems)))
+        raise Problem("backup_damaged", text, ways, tuple(problems))
 
 
 def unsealed(manifest: Manifest) -> list[str]:
@@ -128,7 +126,7 @@ class Source:
     # -- proofs ----------------------------------------------------------------------------------
 
     def must_open(self) -> None:
-        """Raise Refused unless the private key is the one of the backup."""
+        """Raise Problem unless the private key is the one of the backup."""
         must_open(self.manifest, key_of(self.private_key))
 
     def problems(self, parts: Iterable[Part], ledger: Answers) -> list[str]:

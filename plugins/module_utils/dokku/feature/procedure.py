@@ -30,10 +30,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains im
     unique,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, listed, text_of
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import listed, text_of
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourcePresent, ResourceState
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
@@ -79,20 +80,20 @@ class Wish:
 
 
 def wish(context: Context) -> Wish:
-    """The inputs, checked as far as no host is needed for it. Raises NotPossible."""
+    """The inputs, checked as far as no host is needed for it. Raises Problem."""
     given, description = context.inputs, context.service.description
     name, prefix = str(given.get("name") or ""), str(given.get("prefix") or "")
     if not prefix:
-        raise NotPossible(
+        raise Problem(
             "no_prefix",
             "the inventory does not say what the name of a feature app begins with, so nothing tells one from another",
-            ("dokku_feature_prefix: restant-feature-", "in the inventory, says it"),
+            [("dokku_feature_prefix: restant-feature-", "in the inventory, says it")],
         )
     if not _NAME.fullmatch(name):
-        raise NotPossible(
+        raise Problem(
             "bad_name",
             f"feature={name!r} is no name of a feature: lower-case letters, digits and hyphens",
-            ("feature=login-page", "is one"),
+            [("feature=login-page", "is one")],
         )
     words = {"name": name, "app": prefix + name}
     production = tuple(app for app in (given.get("production"), given.get("staging")) if app)
@@ -131,21 +132,23 @@ def _put(text: str, words: Mapping[str, str]) -> str:
 
 
 def must_be_a_feature(wanted: Wish, domains: tuple[str, ...] = ()) -> None:
-    """Raise NotPossible for an app that is production's or staging's. domains: those of production. Pure."""
+    """Raise Problem for an app that is production's or staging's. domains: those of production. Pure."""
     shared = sorted({*wanted.domains} & {*domains})
     if wanted.app in wanted.production or wanted.app != wanted.prefix + wanted.name:
-        raise NotPossible(
+        raise Problem(
             "production_app",
             f"{wanted.app} is no feature app: the inventory has it as an app that people rely on",
-            ("feature=<another name>", "is another app"),
-            ("dokku_deploy to=<commit or image>", "changes this one"),
-            ("dokku_rollback", "takes a change of it back"),
+            [
+                ("feature=<another name>", "is another app"),
+                ("dokku_deploy to=<commit or image>", "changes this one"),
+                ("dokku_rollback", "takes a change of it back"),
+            ],
         )
     if shared:
-        raise NotPossible(
+        raise Problem(
             "production_domain",
             f"{listed(shared)} is a domain of {wanted.production[0] if wanted.production else 'production'}",
-            ("dokku_feature_domains: ['{name}.feature.example.com']", "in the inventory, gives each feature its own"),
+            [("dokku_feature_domains: ['{name}.feature.example.com']", "in the inventory, gives each feature its own")],
         )
 
 
@@ -153,18 +156,15 @@ def must_be_a_feature(wanted: Wish, domains: tuple[str, ...] = ()) -> None:
 
 
 def plan(context: Context) -> dict[str, Any]:
-    """What is done to make the feature app, or to destroy it. Raises Refused."""
-    try:
-        wanted = wish(context)
-        must_be_a_feature(wanted, unique(context.service.description.domains))
-        app = AppState(wanted.app).read(context.service.dokku)
-        found = _destroy(context, wanted, app) if wanted.state == "absent" else _create(context, wanted, app)
-        if found["steps"]:
-            # Dokku makes an app and says that it failed, or leaves it where it was to go.
-            nginx_check.must_be_taken(context.service.dokku, wanted.app)
-        return found
-    except NotPossible as error:
-        raise dokku_parts.refused(error) from error
+    """What is done to make the feature app, or to destroy it. Raises Problem."""
+    wanted = wish(context)
+    must_be_a_feature(wanted, unique(context.service.description.domains))
+    app = AppState(wanted.app).read(context.service.dokku)
+    found = _destroy(context, wanted, app) if wanted.state == "absent" else _create(context, wanted, app)
+    if found["steps"]:
+        # Dokku makes an app and says that it failed, or leaves it where it was to go.
+        nginx_check.must_be_taken(context.service.dokku, wanted.app)
+    return found
 
 
 @dataclass
@@ -237,7 +237,7 @@ def _plan_link(context: Context, wanted: Wish, app: AppPresent, service: Service
     state = LinkState(wanted.app, service.plugin, service.name, alias=service.alias, shared=True)
     try:
         linked = state.linked_apps(dokku)
-    except NotPossible as error:
+    except Problem as error:
         if error.code != "no_service" or not service.create:
             raise
         title = f"make the {service.plugin} service {service.name}"
@@ -270,7 +270,7 @@ def _plan_link(context: Context, wanted: Wish, app: AppPresent, service: Service
 
 
 def must_be_shareable(wanted: Wish, service: Service, linked: list[str]) -> str:
-    """Whose data the feature would share, empty for its own. Raises NotPossible where nobody has said so. Pure.
+    """Whose data the feature would share, empty for its own. Raises Problem where nobody has said so. Pure.
 
     linked: the other apps that the service is linked to.
     """
@@ -285,14 +285,16 @@ def must_be_shareable(wanted: Wish, service: Service, linked: list[str]) -> str:
         if mine
         else "it has data of it"
     )
-    raise NotPossible(
+    raise Problem(
         "production_service" if mine else "linked_elsewhere",
         f"the {service.plugin} service {service.name} is that of {listed(whose)}: {what}",
-        (f"share={service.name}", "links it all the same"),
-        (
-            "dokku_feature_services: [{plugin: " + service.plugin + ", name: '{app}-db', create: true}]",
-            "in the inventory, gives each feature a service of its own",
-        ),
+        [
+            (f"share={service.name}", "links it all the same"),
+            (
+                "dokku_feature_services: [{plugin: " + service.plugin + ", name: '{app}-db', create: true}]",
+                "in the inventory, gives each feature a service of its own",
+            ),
+        ],
     )
 
 
@@ -328,7 +330,7 @@ def _certificate_due(context: Context, wanted: Wish) -> bool:
     state = dokku_parts.state_of(wanted.app, "letsencrypt", {"wanted": "enabled", "email": wanted.email})
     try:
         return bool(state.plan(state.read(context.service.dokku)).changes)
-    except NotPossible:
+    except Problem:
         # What is in its way is said when it is asked for, and stops nothing else.
         return True
 
@@ -361,7 +363,7 @@ def _destroy(context: Context, wanted: Wish, app: AppPresent) -> dict[str, Any]:
 def _plan_service_end(dokku: Dokku, wanted: Wish, service: Service, draft: _Draft) -> None:
     try:
         linked = LinkState(wanted.app, service.plugin, service.name).linked_apps(dokku)
-    except NotPossible:
+    except Problem:
         return
     rest = [app for app in linked if app != wanted.app]
     own = service.create and wanted.name in service.name and service.name not in wanted.databases
@@ -409,7 +411,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
         # The name was given twice before this was planned, or this operation itself has made the app.
         present = AppState(app).read(dokku)
         if present.exists and plan["to"]["id"] == "present" and not _made_here(plan):
-            raise NotPossible("not_ours", f"{app} was there before this operation, and is not destroyed by it")
+            raise Problem("not_ours", f"{app} was there before this operation, and is not destroyed by it")
         return _changed(dokku_state.bring(_destroyer(context), AppState(app, "absent", app)))
 
     def branch(one: Step) -> object:

@@ -28,9 +28,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.sett
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.maintenance.work import Work
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step, step_from
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 def plan(context: Context) -> dict[str, Any]:
@@ -100,19 +100,19 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[st
 def _cadence(asked: str) -> str:
     if asked not in items.CADENCES:
         ways = tuple((f"cadence={one}", f"does the {one} maintenance") for one in items.CADENCES)
-        raise Refused(Refusal("cadence_unknown", f"cadence is '{asked}', and says no maintenance", ways))
+        raise Problem("cadence_unknown", f"cadence is '{asked}', and says no maintenance", ways)
     return asked
 
 
 def _left_out(asked: Any) -> frozenset[str]:
-    """The items that the inventory leaves out. Raises Refused for one that there is not."""
+    """The items that the inventory leaves out. Raises Problem for one that there is not."""
     words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked]
     named = {word.strip() for word in words if word.strip()}
     known = {item.id for item in items.ITEMS}
     if named - known:
         way = ("dokku_maintenance_without", f"in the inventory, a list of: {', '.join(sorted(known))}")
         text = f"{', '.join(sorted(named - known))} is not an item of the maintenance"
-        raise Refused(Refusal("item_unknown", text, (way,)))
+        raise Problem("item_unknown", text, (way,))
     return frozenset(named)
 
 
@@ -187,9 +187,9 @@ def _backup(context: Context, item: str) -> dict[str, Any]:
             # A seal on nothing is no backup, whatever the procedure itself makes of it.
             return {"refused": "; ".join(["there is nothing to back up", *planned.get("warnings", ())])}
         return {"backup_plan": planned}
-    except Refused as refused:
-        ways = "; ".join(f"{way}: {effect}" for way, effect in refused.refusal.ways[:2])
-        return {"refused": f"{refused.refusal.text}{f' ({ways})' if ways else ''}"}
+    except Problem as refused:
+        ways = "; ".join(f"{way}: {effect}" for way, effect in refused.ways[:2])
+        return {"refused": f"{refused.text}{f' ({ways})' if ways else ''}"}
     except (DokkuError, OSError) as error:
         return {"refused": str(error)}
 

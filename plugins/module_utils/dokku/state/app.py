@@ -10,14 +10,8 @@ import re
 from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    NotPossible,
-    Plan,
-    State,
-    text_of,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, text_of
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: As Dokku has it. Longer than a label of a host name, the app could not have its own default domain.
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -25,9 +19,9 @@ _LONGEST = 63
 
 
 def check_name(name: str) -> None:
-    """Raise NotPossible for a name that no app can have."""
+    """Raise Problem for a name that no app can have."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
-        raise NotPossible(
+        raise Problem(
             "bad_name",
             f"{name!r} is not an app name: it begins with a lower-case letter or a digit, has lower-case letters, "
             f"digits, dots and hyphens only, and at most {_LONGEST} of them",
@@ -77,19 +71,21 @@ class AppState(State[AppPresent]):
             return Plan()
         if self.confirm != self.app:
             given = f"confirm={self.confirm}" if self.confirm else "no name"
-            raise NotPossible(
+            raise Problem(
                 "not_confirmed",
                 f"{self.app} is destroyed with its configuration, its domains, its certificate and its releases, and "
                 f"{given} was given to confirm it",
-                (f"confirm={self.app}", "destroys it"),
+                [(f"confirm={self.app}", "destroys it")],
             )
         if present.locked:
-            raise NotPossible(
+            raise Problem(
                 "locked",
                 f"{self.app} has Dokku's deploy lock. That lock stops neither a deploy nor apps:destroy; it says that "
                 "a deploy may be under way now, or was killed",
-                (f"dokku builds:list {self.app}", "shows whether a deploy is at work"),
-                (f"dokku apps:unlock {self.app}", "removes the lock, once it is known that none is"),
+                [
+                    (f"dokku builds:list {self.app}", "shows whether a deploy is at work"),
+                    (f"dokku apps:unlock {self.app}", "removes the lock, once it is known that none is"),
+                ],
             )
         return Plan((Change(f"app {self.app}", "present", ""),), (Command(("apps:destroy", self.app, "--force")),))
 
@@ -100,11 +96,13 @@ class AppState(State[AppPresent]):
             # One app with a bad nginx setting makes nginx refuse the configuration of all: then apps:create ends
             # with 1 and the app is there, and apps:destroy ends with 1 and it stays.
             there = self.read(dokku).exists
-            raise NotPossible(
+            raise Problem(
                 "failed",
                 f"{plan.commands[0].arguments[0]} failed, and {self.app} {'exists' if there else 'does not exist'}: "
                 f"{error}",
-                ("dokku nginx:validate-config", "shows whether the nginx configuration of some app is refused"),
-                ("the same again", "continues once that is mended"),
+                [
+                    ("dokku nginx:validate-config", "shows whether the nginx configuration of some app is refused"),
+                    ("the same again", "continues once that is mended"),
+                ],
                 touched=True,
             ) from error

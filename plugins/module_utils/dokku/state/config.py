@@ -13,15 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    NotPossible,
-    Plan,
-    State,
-    listed,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, listed
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -54,10 +48,10 @@ def service_of(value: str) -> tuple[str, str] | None:
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """The values as the texts that Dokku takes. Raises NotPossible, and names keys alone."""
+    """The values as the texts that Dokku takes. Raises Problem, and names keys alone."""
     bad = sorted(str(key) for key in values if not _KEY.fullmatch(str(key)))
     if bad:
-        raise NotPossible(
+        raise Problem(
             "bad_key",
             f"{listed(bad)} can't be the name of a variable: letters, digits and underscores, and no digit first",
         )
@@ -65,14 +59,14 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
     for key, value in values.items():
         if isinstance(value, bool) or value is None or not isinstance(value, (str, int, float)):
             kind = "nothing" if value is None else type(value).__name__
-            raise NotPossible(
+            raise Problem(
                 "not_a_text",
                 f"the value of {key} is {kind}, and a variable is a text",
-                (f'{key}: "..."', "in quotes gives the text that the application is to read; absent removes it"),
+                [(f'{key}: "..."', "in quotes gives the text that the application is to read; absent removes it")],
             )
         found[str(key)] = str(value)
         if "\0" in found[str(key)]:
-            raise NotPossible("not_a_text", f"the value of {key} has a NUL in it")
+            raise Problem("not_a_text", f"the value of {key} has a NUL in it")
     return found
 
 
@@ -97,9 +91,9 @@ class ConfigState(State[ConfigPresent]):
         texts({**self.values, **dict.fromkeys(self.absent, "")})
         both = sorted({*self.values} & {*self.absent})
         if both:
-            raise NotPossible("contradiction", f"{listed(both)} is to be set and to be absent")
+            raise Problem("contradiction", f"{listed(both)} is to be set and to be absent")
         if _REVISION in self.values or _REVISION in self.absent:
-            raise NotPossible("own_key", f"{_REVISION} is Dokku's own: each deploy of {self.app} writes it")
+            raise Problem("own_key", f"{_REVISION} is Dokku's own: each deploy of {self.app} writes it")
 
     def read(self, dokku: Dokku) -> ConfigPresent:
         return ConfigPresent({str(key): str(value) for key, value in dokku.json("config:export", self.app).items()})
@@ -133,10 +127,10 @@ class ConfigState(State[ConfigPresent]):
         except DokkuError as error:
             # config:import prints each value that it sets, and an error of it may be among them.
             said = self._without_values(str(error), present)
-            raise NotPossible(
+            raise Problem(
                 "failed",
                 f"the configuration of {self.app} could not be written: {said}",
-                ("the same again", "sets what is not set yet; nothing is set twice"),
+                [("the same again", "sets what is not set yet; nothing is set twice")],
                 touched=True,
             ) from None
 
@@ -149,8 +143,8 @@ class ConfigState(State[ConfigPresent]):
             service = service_of(now[key])
             if service is not None:
                 plugin, name = service
-                raise NotPossible(
+                raise Problem(
                     "linked_key",
                     f"{key} of {self.app} is the address of the {plugin} service {name}, which its link has set",
-                    ("ops.runbook.dokku_link", "links another service, or removes the link"),
+                    [("ops.runbook.dokku_link", "links another service, or removes the link")],
                 )

@@ -14,19 +14,19 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Ap
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
     Change,
     Command,
-    NotPossible,
     Plan,
     State,
     listed,
     text_of,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
 
 def normal(domain: str) -> str:
-    """A domain as it is compared: in lower case, since host names have no case. Raises NotPossible."""
+    """A domain as it is compared: in lower case, since host names have no case. Raises Problem."""
     found = domain.strip().rstrip(".").lower()
     if _DOMAIN.fullmatch(found) and len(found) <= 253:
         return found
@@ -39,7 +39,7 @@ def normal(domain: str) -> str:
         hint = "; a host name has no underscore"
     elif not found.isascii():
         hint = "; a name with other letters is given in its form for DNS, which begins with xn--"
-    raise NotPossible("bad_domain", f"{domain!r} is not a domain{hint}")
+    raise Problem("bad_domain", f"{domain!r} is not a domain{hint}")
 
 
 def unique(domains: Iterable[str]) -> tuple[str, ...]:
@@ -65,10 +65,10 @@ class DomainsState(State[DomainsPresent]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "domains", unique(self.domains))
         if not self.domains:
-            raise NotPossible(
+            raise Problem(
                 "no_domain",
                 f"no domain is given for {self.app}",
-                (f"dokku domains:clear {self.app}", "by hand, leaves it without one"),
+                [(f"dokku domains:clear {self.app}", "by hand, leaves it without one")],
             )
 
     def read(self, dokku: Dokku) -> DomainsPresent:
@@ -81,19 +81,19 @@ class DomainsState(State[DomainsPresent]):
         if self.how == "absent":
             gone = [domain for domain in self.domains if domain in now]
             if gone and len(gone) == len(now):
-                raise NotPossible(
+                raise Problem(
                     "last_domain",
                     f"{self.app} would be left without a domain",
-                    (f"dokku domains:clear {self.app}", "by hand, does that"),
+                    [(f"dokku domains:clear {self.app}", "by hand, does that")],
                 )
             return self._plan([], [now[domain] for domain in gone])
         added = [domain for domain in self.domains if domain not in now]
         taken = [f"{domain} ({present.elsewhere[domain]})" for domain in added if domain in present.elsewhere]
         if taken:
-            raise NotPossible(
+            raise Problem(
                 "domain_taken",
                 f"another app has {listed(taken)} already. Dokku would take it, and nginx serve one of the two",
-                ("state: absent for that app", "takes it away from there first"),
+                [("state: absent for that app", "takes it away from there first")],
             )
         if self.how == "exactly":
             return self._plan(added, [now[domain] for domain in now if domain not in self.domains])

@@ -15,12 +15,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Do
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
     Change,
     Command,
-    NotPossible,
     Plan,
     State,
     listed,
     text_of,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _DAY = 86400
@@ -64,19 +64,21 @@ class LetsencryptState(State[LetsencryptPresent]):
 
     def __post_init__(self) -> None:
         if self.email and not _EMAIL.fullmatch(self.email):
-            raise NotPossible("bad_email", f"{self.email!r} is not a mail address")
+            raise Problem("bad_email", f"{self.email!r} is not a mail address")
 
     def read(self, dokku: Dokku) -> LetsencryptPresent:
         try:
             report = dokku.report(self.app, "letsencrypt")
         except NotACommand as error:
-            raise NotPossible(
+            raise Problem(
                 "no_plugin",
                 "this host has no Dokku plugin letsencrypt",
-                (
-                    "dokku plugin:install https://github.com/dokku/dokku-letsencrypt.git",
-                    "as root on the host, installs it",
-                ),
+                [
+                    (
+                        "dokku plugin:install https://github.com/dokku/dokku-letsencrypt.git",
+                        "as root on the host, installs it",
+                    )
+                ],
             ) from error
         active = text_of(report, "active") == "true"
         grace, expires = text_of(report, "computed-graceperiod"), text_of(report, "expiration")
@@ -127,7 +129,7 @@ class LetsencryptState(State[LetsencryptPresent]):
                 if command.arguments[0] != "letsencrypt:enable":
                     raise
                 text = f"no certificate was issued for {self.app} ({listed(present.domains)}): {error}. The app serves "
-                raise NotPossible("not_issued", f"{text}as before", *_ways(error), touched=True) from error
+                raise Problem("not_issued", f"{text}as before", _ways(error), touched=True) from error
 
     def _certificate(self, present: LetsencryptPresent) -> Change | None:
         """The request for a certificate, if one is needed. One that is only to be renewed is left to the cron job."""
@@ -141,24 +143,26 @@ class LetsencryptState(State[LetsencryptPresent]):
 
     def _must_be_possible(self, present: LetsencryptPresent) -> None:
         if not (self.email or present.email):
-            raise NotPossible(
+            raise Problem(
                 "no_email",
                 f"Let's Encrypt issues no certificate for {self.app} without an e-mail address",
-                ("email: <address>", "sets it for this app"),
-                ("dokku letsencrypt:set --global email '<address>'", "by hand, sets it for the server"),
+                [
+                    ("email: <address>", "sets it for this app"),
+                    ("dokku letsencrypt:set --global email '<address>'", "by hand, sets it for the server"),
+                ],
             )
         if not present.domains:
-            raise NotPossible(
+            raise Problem(
                 "no_domain",
                 f"{self.app} has no domain to have a certificate for",
-                ("ops.runbook.dokku_domains", "gives it one"),
+                [("ops.runbook.dokku_domains", "gives it one")],
             )
         stars = [name for name in present.domains if name.startswith("*.")]
         if stars and not present.dns:
-            raise NotPossible(
+            raise Problem(
                 "wildcard",
                 f"a certificate for {listed(stars)} is only issued by way of DNS, and {self.app} has no DNS provider",
-                (f"dokku letsencrypt:set {self.app} dns-provider '<provider>'", "by hand, with its credentials"),
+                [(f"dokku letsencrypt:set {self.app} dns-provider '<provider>'", "by hand, with its credentials")],
             )
 
 

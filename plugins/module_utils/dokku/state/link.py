@@ -17,14 +17,8 @@ from dataclasses import dataclass
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import host_name, service_of
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    NotPossible,
-    Plan,
-    State,
-    listed,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, listed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: The variable of a first link.
 PLUGINS = {"mysql": "DATABASE", "postgres": "DATABASE", "redis": "REDIS"}
@@ -61,14 +55,14 @@ class LinkState(State[LinkPresent]):
 
     def __post_init__(self) -> None:
         if self.plugin not in PLUGINS:
-            raise NotPossible("bad_plugin", f"{self.plugin!r} is not one of {', '.join(PLUGINS)}")
+            raise Problem("bad_plugin", f"{self.plugin!r} is not one of {', '.join(PLUGINS)}")
         if not _NAME.fullmatch(self.service) or self.service.startswith("-"):
-            raise NotPossible(
+            raise Problem(
                 "bad_service",
                 f"{self.service!r} is not a name of a {self.plugin} service: letters, digits, hyphens and underscores",
             )
         if self.alias and (not _ALIAS.fullmatch(self.alias) or self.alias.endswith("_URL")):
-            raise NotPossible(
+            raise Problem(
                 "bad_alias",
                 f"{self.alias!r} can't be an alias: capitals, digits and underscores, without the _URL that the plugin "
                 "adds",
@@ -82,25 +76,29 @@ class LinkState(State[LinkPresent]):
         return LinkPresent(self.app in apps, others, mine, frozenset(values))
 
     def linked_apps(self, dokku: Dokku) -> list[str]:
-        """The apps that the service is linked to. Raises NotPossible where there is no such service."""
+        """The apps that the service is linked to. Raises Problem where there is no such service."""
         try:
             links = dokku.run(f"{self.plugin}:links", self.service)
         except NotACommand as error:
-            raise NotPossible(
+            raise Problem(
                 "no_plugin",
                 f"this host has no Dokku plugin {self.plugin}",
-                (
-                    f"dokku plugin:install https://github.com/dokku/dokku-{self.plugin}.git {self.plugin}",
-                    "as root on the host, installs it",
-                ),
+                [
+                    (
+                        f"dokku plugin:install https://github.com/dokku/dokku-{self.plugin}.git {self.plugin}",
+                        "as root on the host, installs it",
+                    )
+                ],
             ) from error
         except DokkuError as error:
             if "does not exist" in str(error):
-                raise NotPossible(
+                raise Problem(
                     "no_service",
                     f"there is no {self.plugin} service {self.service} on this host",
-                    (f"dokku {self.plugin}:list", "shows the services"),
-                    (f"dokku {self.plugin}:create {self.service}", "makes it"),
+                    [
+                        (f"dokku {self.plugin}:list", "shows the services"),
+                        (f"dokku {self.plugin}:create {self.service}", "makes it"),
+                    ],
                 ) from error
             raise
         return plain(links.out).split()
@@ -119,20 +117,22 @@ class LinkState(State[LinkPresent]):
         if self._right(present):
             return Plan()
         if present.others and not self.shared and not present.linked:
-            raise NotPossible(
+            raise Problem(
                 "linked_elsewhere",
                 f"{subject} is linked to {listed(present.others)}: {self.app} would read and write the same data",
-                ("shared: true", "links it to this app too"),
-                (f"dokku {self.plugin}:create '<name>'", "makes a service of its own for it"),
+                [
+                    ("shared: true", "links it to this app too"),
+                    (f"dokku {self.plugin}:create '<name>'", "makes a service of its own for it"),
+                ],
             )
         if not present.linked and present.variables:
             raise self._by_hand(present, "does not list the app")
         variable = f"{self.alias}_URL" if self.alias else ""
         if variable in present.names and variable not in present.variables:
-            raise NotPossible(
+            raise Problem(
                 "alias_taken",
                 f"{variable} of {self.app} is set already, and not by this service",
-                ("alias: <another>", "gives the variable another name"),
+                [("alias: <another>", "gives the variable another name")],
             )
         arguments = (*link, "--alias", self.alias) if self.alias else link
         commands = [Command(arguments)]
@@ -163,13 +163,13 @@ class LinkState(State[LinkPresent]):
             return ""
         return f"linked as {', '.join(present.variables)}" if present.variables else "linked, without its variable"
 
-    def _by_hand(self, present: LinkPresent, what: str) -> NotPossible:
+    def _by_hand(self, present: LinkPresent, what: str) -> Problem:
         names = listed(present.variables)
-        return NotPossible(
+        return Problem(
             "half_linked",
             f"{self.app} has the address of {self.plugin} service {self.service} in {names}, and the service {what}: "
             "somebody has set it by hand",
-            (f"dokku config:unset --no-restart {self.app} {shlex.join(present.variables)}", "removes it"),
+            [(f"dokku config:unset --no-restart {self.app} {shlex.join(present.variables)}", "removes it")],
         )
 
     def _is_mine(self, value: str) -> bool:

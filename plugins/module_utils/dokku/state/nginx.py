@@ -18,14 +18,8 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    NotPossible,
-    Plan,
-    State,
-    text_of,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, text_of
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.I)
@@ -113,7 +107,7 @@ def texts(properties: Mapping[str, Any]) -> dict[str, str]:
         elif value is None:
             value = ""
         elif not isinstance(value, (str, int)):
-            raise NotPossible("bad_value", f"{key} {value!r} can't be: a property is one text")
+            raise Problem("bad_value", f"{key} {value!r} can't be: a property is one text")
         found[str(key)] = str(value).strip()
     return found
 
@@ -139,15 +133,15 @@ class NginxState(State[NginxPresent]):
     def __post_init__(self) -> None:
         for key, value in self.properties.items():
             if key in _EXPLAINED:
-                raise NotPossible("no_property", f"{key} is not a property of an app: {_EXPLAINED[key]}")
+                raise Problem("no_property", f"{key} is not a property of an app: {_EXPLAINED[key]}")
             if key not in PROPERTIES:
-                raise NotPossible(
+                raise Problem(
                     "no_property",
                     f"{key!r} is not a property; there are {', '.join(sorted(PROPERTIES))}",
                 )
             check, meaning = PROPERTIES[key]
             if value and not check(value):
-                raise NotPossible(
+                raise Problem(
                     "bad_value",
                     f"{key} {value!r} can't be: it is {meaning}. Dokku would take it, and nginx might then refuse the "
                     "configuration of every app of the host",
@@ -184,9 +178,9 @@ class NginxState(State[NginxPresent]):
         if before.rc != 0:
             broken = nginx_check.judge(before)
             if broken is not None:
-                raise NotPossible("nginx_broken", broken.text, *nginx_check.ways(broken))
+                raise Problem("nginx_broken", broken.text, nginx_check.ways(broken))
             text = f"nginx refuses the configuration of this host as it is now: {before.said}"
-            raise NotPossible("nginx_broken", text, ("dokku nginx:validate-config", "on the host, shows it again"))
+            raise Problem("nginx_broken", text, [("dokku nginx:validate-config", "on the host, shows it again")])
         try:
             super().apply(dokku, plan, present)
             after = dokku.run("nginx:validate-config", check=False)
@@ -196,7 +190,7 @@ class NginxState(State[NginxPresent]):
         except DokkuError as error:
             why = _why(error.answer) if error.answer else str(error)
         self._put_back(dokku, plan, present)
-        raise NotPossible(
+        raise Problem(
             "nginx_refuses",
             f"nginx refuses the configuration of {self.app} with {'; '.join(plan.lines())}: {why}. What was "
             "set before is set again",
@@ -210,13 +204,15 @@ class NginxState(State[NginxPresent]):
         dokku.run("proxy:build-config", self.app, check=False)
         left = dokku.run("nginx:validate-config", check=False)
         if left.rc != 0:
-            raise NotPossible(
+            raise Problem(
                 "nginx_broken",
                 f"nginx refuses the configuration of {self.app}, with the settings that it had before too: {left.said}",
-                (
-                    "dokku nginx:validate-config",
-                    "on the host shows which file; until it is mended no app can be deployed",
-                ),
+                [
+                    (
+                        "dokku nginx:validate-config",
+                        "on the host shows which file; until it is mended no app can be deployed",
+                    )
+                ],
                 touched=True,
             )
 
@@ -231,7 +227,7 @@ class NginxState(State[NginxPresent]):
         if not first or not busy:
             return
         if not max(first, one) <= busy <= (count - 1) * one:
-            raise NotPossible(
+            raise Problem(
                 "bad_value",
                 f"proxy-busy-buffers-size {found['proxy-busy-buffers-size']} must be at least the larger of "
                 f"proxy-buffer-size {found['proxy-buffer-size']} and one of proxy-buffers {found['proxy-buffers']}, "

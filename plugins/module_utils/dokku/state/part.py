@@ -16,27 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 Present = TypeVar("Present")
-
-
-class NotPossible(Exception):
-    """A wanted state can't be had, or must not be.
-
-    code: stable, for programs. ways: each way forward as what to give or to type, with what it does.
-    touched: something was changed, and the text names the present state.
-    """
-
-    def __init__(self, code: str, text: str, *ways: tuple[str, str], touched: bool = False) -> None:
-        super().__init__(text)
-        self.code = code
-        self.ways = ways
-        self.touched = touched
-
-    def paragraph(self, whole: bool = True) -> str:
-        """The text and what to do, as one paragraph. whole: this was all, so that it also says what was changed."""
-        still = ["Nothing was changed."] if whole and not self.touched else []
-        return " ".join([f"{self}.", *still, *(f"{what}: {effect}." for what, effect in self.ways)])
 
 
 @dataclass(frozen=True)
@@ -79,14 +61,14 @@ class State(ABC, Generic[Present]):
 
     @abstractmethod
     def read(self, dokku: Dokku) -> Present:
-        """The present state. Changes nothing. Raises DokkuError, or NotPossible."""
+        """The present state. Changes nothing. Raises DokkuError, or Problem."""
 
     @abstractmethod
     def plan(self, present: Present) -> Plan:
-        """The differences from the wanted state, and the commands. Pure. Raises NotPossible."""
+        """The differences from the wanted state, and the commands. Pure. Raises Problem."""
 
     def apply(self, dokku: Dokku, plan: Plan, present: Present) -> None:
-        """Make it so. Raises DokkuError, or NotPossible."""
+        """Make it so. Raises DokkuError, or Problem."""
         for command in plan.commands:
             dokku.run(*command.arguments, stdin=command.stdin, timeout=command.timeout)
 
@@ -116,8 +98,8 @@ def bring(
 ) -> Brought[Present]:
     """Bring a part of an app to a state, and read it again: dokku's own "0" proves nothing.
 
-    beforehand: if there is something to change, refuses by NotPossible what would follow.
-    Raises DokkuError, or NotPossible.
+    beforehand: if there is something to change, refuses by Problem what would follow.
+    Raises DokkuError, or Problem.
     """
     before = state.read(dokku)
     plan = state.plan(before)
@@ -129,11 +111,11 @@ def bring(
     after = state.read(dokku)
     left = state.left(after)
     if left:
-        raise NotPossible(
+        raise Problem(
             "not_taken",
             f"dokku reported no error, and yet {state.app} is not in the wanted state: "
             f"{'; '.join(change.line() for change in left)}",
-            ("the same again", "tries again; dokku events shows what else happened"),
+            [("the same again", "tries again; dokku events shows what else happened")],
             touched=True,
         )
     return Brought(plan, before, after)

@@ -16,13 +16,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Do
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
     Change,
     Command,
-    NotPossible,
     Plan,
     State,
     bring,
     listed,
     text_of,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _PROCESS = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -31,13 +31,13 @@ _TAKES_LATEST = ("started", "restarted")
 
 
 def counts(scale: Mapping[str, Any]) -> dict[str, int]:
-    """Numbers of containers, as YAML or a command line have given them. Raises NotPossible."""
+    """Numbers of containers, as YAML or a command line have given them. Raises Problem."""
     found: dict[str, int] = {}
     for process, count in scale.items():
         text = "" if isinstance(count, bool) else str(count).strip()
         # Dokku takes -1 with an exit code of 0.
         if not _PROCESS.fullmatch(str(process)) or not text.isdecimal():
-            raise NotPossible("bad_scale", f"{process}={count} can't be: a process has 0 containers or more")
+            raise Problem("bad_scale", f"{process}={count} can't be: a process has 0 containers or more")
         found[str(process)] = int(text)
     return found
 
@@ -105,10 +105,10 @@ class PsState(State[PsPresent]):
 
     def plan(self, present: PsPresent) -> Plan:
         if self.wanted and not present.deployed:
-            raise NotPossible(
+            raise Problem(
                 "not_deployed",
                 f"{self.app} was never deployed, so it can't be {self.wanted}. Dokku would say so and end with 0",
-                ("git push", "from a checkout, deploys it; dokku git:from-image deploys an image"),
+                [("git push", "from a checkout, deploys it; dokku git:from-image deploys an image")],
             )
         changes = list(self._scaling(present))
         commands = []
@@ -147,11 +147,11 @@ class PsState(State[PsPresent]):
         after = self.read(dokku)
         while not self.settled(after):
             if time.monotonic() >= deadline:
-                raise NotPossible(
+                raise Problem(
                     "not_settled",
                     f"{plan.commands[-1].arguments[0]} {self.app} ended with 0, and after {self.deadline:g} s "
                     f"{listed(after.troubled()) or f'its processes are {_state(after)}'}",
-                    (f"dokku logs {self.app} -n 100 -q", "shows what its processes say"),
+                    [(f"dokku logs {self.app} -n 100 -q", "shows what its processes say")],
                     touched=True,
                 )
             self.sleep(1.0)
@@ -170,18 +170,18 @@ class PsState(State[PsPresent]):
 
     def _must_scale(self, present: PsPresent) -> None:
         if not present.can_scale:
-            raise NotPossible(
+            raise Problem(
                 "scaled_by_app",
                 f"the app.json of {self.app} has a formation: it says how many, and says so again at the next deploy",
-                ("formation in app.json", "is where the number belongs"),
+                [("formation in app.json", "is where the number belongs")],
             )
         unknown = [process for process in self.scale if process not in present.scale]
         if present.deployed and unknown:
             # Scaled up, its containers fail the checks, and so does every deploy and restart from then on.
-            raise NotPossible(
+            raise Problem(
                 "no_process",
                 f"{self.app} has no process {listed(unknown)}; it has {listed(sorted(present.scale))}",
-                ("Procfile", "of the application names its processes"),
+                [("Procfile", "of the application names its processes")],
             )
 
     def _verb(self, present: PsPresent, scaled: bool) -> str:
@@ -194,12 +194,14 @@ class PsState(State[PsPresent]):
     def _latest_must_be_live(self, present: PsPresent) -> None:
         if present.latest_live is False:
             back = f"dokku releases:rollback {self.app} {present.live or '<release>'}"
-            raise NotPossible(
+            raise Problem(
                 "latest_not_live",
                 f"dokku/{self.app}:latest is not the image that runs: a deploy has failed since. A restart would put "
                 "that one live, without its health checks",
-                (back, "puts the image that runs back under that name"),
-                ("state: rebuilt", "builds the deploy branch again"),
+                [
+                    (back, "puts the image that runs back under that name"),
+                    ("state: rebuilt", "builds the deploy branch again"),
+                ],
             )
 
     def _warnings(self, verb: str) -> tuple[str, ...]:
@@ -215,7 +217,7 @@ def _state(present: PsPresent) -> str:
 
 
 def may_restart(dokku: Dokku, app: str) -> bool:
-    """True if an app runs, and so is to be restarted for what was set. Raises NotPossible where it must not be."""
+    """True if an app runs, and so is to be restarted for what was set. Raises Problem where it must not be."""
     state = PsState(app, "restarted")
     present = state.read(dokku)
     if not present.deployed or present.running == "false":
@@ -225,17 +227,19 @@ def may_restart(dokku: Dokku, app: str) -> bool:
 
 
 def restart(dokku: Dokku, app: str, deadline: float = 60.0) -> bool:
-    """Restart an app that runs, so that it takes what was set; False where none of it runs. Raises NotPossible."""
+    """Restart an app that runs, so that it takes what was set; False where none of it runs. Raises Problem."""
     if not may_restart(dokku, app):
         return False
     try:
         bring(dokku, PsState(app, "restarted", deadline=deadline))
-    except (DokkuError, NotPossible) as error:
-        raise NotPossible(
+    except (DokkuError, Problem) as error:
+        raise Problem(
             "restart_failed",
             f"what was wanted of {app} is set, and its containers do not have it: {error}",
-            (f"dokku logs {app} -n 100 -q", "shows what its processes say"),
-            (f"dokku ps:report {app}", "shows which of them run; until a restart succeeds, the old ones do"),
+            [
+                (f"dokku logs {app} -n 100 -q", "shows what its processes say"),
+                (f"dokku ps:report {app}", "shows which of them run; until a restart succeeds, the old ones do"),
+            ],
             touched=True,
         ) from error
     return True

@@ -13,14 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    NotPossible,
-    Plan,
-    State,
-    listed,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, listed
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Limits that Dokku's scheduler on one host hands to Docker; it silently drops all others.
 LIMITS = ("cpu", "memory", "memory-swap", "nvidia-gpu")
@@ -42,7 +36,7 @@ _SMALLEST_CPU = Fraction(1, 100)
 
 
 def cpu(text: str) -> Fraction:
-    """A number of processors. Raises NotPossible for what `docker --cpus` would refuse."""
+    """A number of processors. Raises Problem for what `docker --cpus` would refuse."""
     if _CPU.fullmatch(text):
         found = Fraction(text if not text.startswith(".") else "0" + text)
         if found >= _SMALLEST_CPU:
@@ -61,7 +55,7 @@ def cpu(text: str) -> Fraction:
 
 
 def memory(text: str, what: str = "memory") -> int:
-    """A size in bytes. Raises NotPossible for what Docker would refuse."""
+    """A size in bytes. Raises Problem for what Docker would refuse."""
     found = _SIZE.fullmatch(text)
     if found:
         # A bare number: of memory Dokku makes mebibytes of it, of swap nobody does.
@@ -80,12 +74,12 @@ def memory(text: str, what: str = "memory") -> int:
     raise _bad(what, text, "a size such as 512m or 2g")
 
 
-def _bad(what: str, text: str, why: str) -> NotPossible:
-    return NotPossible("bad_resource", f"{what} {text!r} can't be: {why}")
+def _bad(what: str, text: str, why: str) -> Problem:
+    return Problem("bad_resource", f"{what} {text!r} can't be: {why}")
 
 
 def _measure(key: str, text: str) -> object:
-    """A value as it is compared, so that 2g is 2048m. Raises NotPossible."""
+    """A value as it is compared, so that 2g is 2048m. Raises Problem."""
     if key == "cpu":
         return cpu(text)
     if key == "nvidia-gpu":
@@ -100,7 +94,7 @@ def _measure(key: str, text: str) -> object:
 def _same(key: str, one: str, other: str) -> bool:
     try:
         return _measure(key, one) == _measure(key, other)
-    except NotPossible:
+    except Problem:
         # The present value may be one that Docker refuses.
         return one == other
 
@@ -135,7 +129,7 @@ class ResourceState(State[ResourcePresent]):
         for kind, given, known in (("limit", self.limits, LIMITS), ("reservation", self.reserve, RESERVATIONS)):
             for key, value in given.items():
                 if key not in known:
-                    raise NotPossible(
+                    raise Problem(
                         "bad_resource",
                         f"a {kind} of {key!r} has no effect on a host with Docker; what has one: {listed(known)}",
                     )
@@ -210,7 +204,7 @@ def _size(text: str | None, what: str = "memory") -> int:
     """A present size; 0 without one, or if it can't be read."""
     try:
         return memory(text, what) if text else 0
-    except NotPossible:
+    except Problem:
         return 0
 
 

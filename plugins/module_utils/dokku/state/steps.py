@@ -23,22 +23,17 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains im
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import LetsencryptState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxPresent, NginxState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible, Plan, State
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Plan, State
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourcePresent, ResourceState
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
-
-
-def refused(error: NotPossible) -> Refused:
-    """The refusal of a plan for a state that can't be had."""
-    return Refused(Refusal(error.code, str(error), error.ways))
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 def state_of(app: str, part: str, wanted: Mapping[str, Any]) -> State[Any]:
-    """The state that a step's data describes. Raises NotPossible."""
+    """The state that a step's data describes. Raises Problem."""
     makers: dict[str, Callable[..., State[Any]]] = {
         "domains": DomainsState,
         "letsencrypt": LetsencryptState,
@@ -64,7 +59,7 @@ def told(acts: Mapping[str, Callable[[Step], object]]) -> dict[str, Callable[[St
         def run(one: Step) -> object:
             try:
                 return act_of(one)
-            except NotPossible as error:
+            except Problem as error:
                 raise DokkuError(error.paragraph(whole=False)) from error
 
         return run
@@ -107,7 +102,7 @@ def _possible(side: str, key: str, value: str) -> bool:
     """True if a former limit may be set again: what Docker refuses would come back to break the next deploy."""
     try:
         ResourceState("app", {key: value} if side == "limits" else {}, {key: value} if side == "reserve" else {})
-    except NotPossible:
+    except Problem:
         return False
     return True
 
@@ -121,7 +116,7 @@ def differences(dokku: Dokku, app: str, steps: Iterable[Step]) -> list[str]:
         try:
             state = state_of(app, one.data["part"], one.data["wanted"])
             found += [change.line() for change in state.left(state.read(dokku))]
-        except NotPossible as error:
+        except Problem as error:
             found.append(str(error))
         except AppMissing:
             return [f"there is no app {app}"]
@@ -132,7 +127,7 @@ def differences(dokku: Dokku, app: str, steps: Iterable[Step]) -> list[str]:
 
 
 def filled(values: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, str]:
-    """Values with what is known only now in the place of its name in braces, such as {domain}. Raises NotPossible."""
+    """Values with what is known only now in the place of its name in braces, such as {domain}. Raises Problem."""
     found = texts(values)
     for word, text in words.items():
         found = {key: value.replace("{" + word + "}", text) for key, value in found.items()}
@@ -157,10 +152,10 @@ def write_config(context: Context, plan: Mapping[str, Any], one: Step, values: M
     keys = one.data["keys"]
     missing = [key for key in keys if key not in values]
     if missing:
-        raise NotPossible(
+        raise Problem(
             "value_missing",
             f"the plan sets {dokku_state.listed(missing)}, and the inventory has no value for it any more",
-            ("interrupted=undo", "goes back"),
+            [("interrupted=undo", "goes back")],
         )
     state = ConfigState(context.service.app, {key: values[key] for key in keys})
     context.service.hide(state.values.values())

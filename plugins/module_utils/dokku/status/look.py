@@ -102,7 +102,7 @@ def read(dokku: Dokku, scope: Scope, guard: Guard, checks: Sequence[Check], limi
     try:
         history = operation_history.of(guard, Subject("dokku", scope.app, scope.environment))
     except operation_history.StateUnreadable as error:
-        history_problem = str(error)
+        history_problem = error.line()
     names = [(scope.app, dokku_reading.PRODUCTION)]
     names += [(scope.staging_app, dokku_reading.STAGING)] if scope.staging_app else []
     try:

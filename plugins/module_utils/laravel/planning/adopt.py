@@ -12,19 +12,19 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import kno
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.guard.open_and_plan import adoption_steps
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import must_pass
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import release
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.schema import unbooted
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.decide import answered, application, name_of
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts import Facts
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import must_pass
 
 
 def adopt(service: Description, ledger: Answers, past: History, set_aside: bool, facts: Facts) -> dict[str, Any]:
     """The plan as the journal keeps it; it changes nothing but what keeps the release reachable.
 
-    set_aside: a damaged ledger is kept under another name. Raises Refused, and Unread.
+    set_aside: a damaged ledger is kept under another name. Raises Problem, and Unread.
     """
     known(facts.may_reload, "may_reload")
     present = {"id": facts.head, "name": name_of(past, facts, facts.head)}

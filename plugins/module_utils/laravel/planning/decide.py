@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_choice, write_rights
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import Unread, entry, known
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused, must_pass
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Resolved
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import release as laravel_release
@@ -30,10 +29,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
 
 def decide(wish: Wish, service: Description, past: History, facts: Facts) -> dict[str, Any]:
-    """The plan as the journal keeps it. Raises Refused, and Unread."""
+    """The plan as the journal keeps it. Raises Problem, and Unread."""
     if wish.procedure == "deploy":
         # Before a fetch fills the disk to its end. A rollback brings nothing, and frees what it can.
         must_pass(laravel_release.room_problem(known(facts.disk, "disk"), {"id": wish.to}))
@@ -99,8 +99,8 @@ def _course(wish: Wish, past: History, facts: Facts) -> Course:
         found = facts.resolved
         if found is None:
             raise Unread("resolved")
-        if isinstance(found, Refusal):
-            raise Refused(found)
+        if isinstance(found, Problem):
+            raise found
         target, over = found, ()
         chosen = f"to={wish.to}: {found.how}"
     source = {"id": facts.head, "name": name_of(past, facts, facts.head)}
@@ -112,20 +112,18 @@ def _previous(past: History, facts: Facts) -> tuple[Resolved, str, tuple[str, ..
     head = facts.head
     try:
         release = release_choice.previous(past, head)
-    except release_choice.NoRelease as none:
+    except Problem as none:
         ways: tuple[tuple[str, str], ...] = (("to=<commit or tag>", "names the release to go to"),)
         if none.code in ("no_ledger", "drift"):
             ways += (("laravel_adopt", "records the present state, if it is good, as a release"),)
         log = known(facts.before, "before")
         recent = ["the commits before this one:", *log] if log else []
-        raise Refused(Refusal(none.code, str(none), ways, (*none.details, *recent))) from none
+        raise none.also(ways, recent) from none
     if not entry(facts.here, "here", release.id):
-        raise Refused(
-            Refusal(
-                "release_gone",
-                f"the previous release {release.id[:10]} is no longer in this checkout",
-                (("to=<commit or tag>", "names another release"),),
-            )
+        raise Problem(
+            "release_gone",
+            f"the previous release {release.id[:10]} is no longer in this checkout",
+            (("to=<commit or tag>", "names another release"),),
         )
     chosen = f"previous: the newest good release before {head[:10]}, from operation {release.operation}"
     over = tuple(release_choice.passed_over(past, head, release))
@@ -203,7 +201,7 @@ def answered(service: Description, facts: Facts) -> Mapping[str, Any]:
     answer = known(facts.answer, "answer")
     if "failed" in answer:
         text = f"{' '.join(service.php)} can't be used: {answer['failed']}"
-        raise Refused(Refusal("php_failed", text, (("laravel_php=<path>", "names the php of this service"),)))
+        raise Problem("php_failed", text, (("laravel_php=<path>", "names the php of this service"),))
     return answer
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Resolved
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.caches import Caches
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.schema import Schema
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Facts:
     user: str
     app: str
     disk: Room | None = None
-    resolved: Resolved | Refusal | None = None
+    resolved: Resolved | Problem | None = None
     here: Mapping[str, bool] = field(default_factory=dict)
     before: tuple[str, ...] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -9,24 +9,24 @@ from __future__ import annotations
 import shlex
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entry, known
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts import Course, Facts
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 
 def must_leave_the_settings(facts: Facts, course: Course) -> None:
-    """Raise Refused where one of the two releases tracks .env."""
+    """Raise Problem where one of the two releases tracks .env."""
     for commit in (course.source["id"], course.target["id"]):
         if entry(facts.tracks_env, "tracks_env", commit):
             lost = "switching would overwrite or remove the settings of this host"
             text = f"commit {commit[:10]} tracks a file .env: {lost}"
             way = "without .env; remove it from the repository: git rm --cached .env"
-            raise Refused(Refusal("env_tracked", text, (("to=<another release>", way),)))
+            raise Problem("env_tracked", text, (("to=<another release>", way),))
 
 
 def must_keep_data(service: Description, facts: Facts, course: Course) -> None:
-    """Raise Refused where Composer would run commands of the target that destroy data.
+    """Raise Problem where Composer would run commands of the target that destroy data.
 
     A waiver says that a check may pass over a line; Composer would still run it here.
     """
@@ -39,11 +39,11 @@ def must_keep_data(service: Description, facts: Facts, course: Course) -> None:
             ("the variable laravel_data_disposable: true", "in the inventory, for a service whose data may be lost"),
         )
         text = f"composer.json of {label(course.target)} runs commands that destroy data"
-        raise Refused(Refusal("destructive_scripts", text, ways, findings))
+        raise Problem("destructive_scripts", text, ways, findings)
 
 
 def must_not_hide_files(service: Description, facts: Facts, course: Course) -> None:
-    """Raise Refused if a link in the checkout takes the place of files of the target.
+    """Raise Problem if a link in the checkout takes the place of files of the target.
 
     The link stays, and a release with other files behind it would not be brought whole.
     """
@@ -52,19 +52,17 @@ def must_not_hide_files(service: Description, facts: Facts, course: Course) -> N
     for name, link in known(facts.links, "links").items():
         here, there = shlex.quote(link.place), shlex.quote(link.leads_to)
         mount = f"rm {here} && mkdir {here} && mount --bind {there} {here}"
-        raise Refused(
-            Refusal(
-                "behind_link",
-                f"{link.place} is a link to {link.leads_to}, and {len(link.files)} files of {label(course.target)} "
-                "below it differ from those of the present release: git would replace the link, and what lies there "
-                "would be out of sight",
+        raise Problem(
+            "behind_link",
+            f"{link.place} is a link to {link.leads_to}, and {len(link.files)} files of {label(course.target)} "
+            "below it differ from those of the present release: git would replace the link, and what lies there "
+            "would be out of sight",
+            (
+                (f"sudo sh -c {shlex.quote(mount)}", "on the host, puts a mount in the place of the link"),
                 (
-                    (f"sudo sh -c {shlex.quote(mount)}", "on the host, puts a mount in the place of the link"),
-                    (
-                        f"git rm -r --cached {shlex.quote(name)}",
-                        "in the repository, where its files are data of a host",
-                    ),
+                    f"git rm -r --cached {shlex.quote(name)}",
+                    "in the repository, where its files are data of a host",
                 ),
-                link.files[:40],
-            )
+            ),
+            link.files[:40],
         )

@@ -22,7 +22,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import disks, verdict
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units, work_by_hand
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
-from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import CheckoutProblem
 from ansible_collections.ops.runbook.plugins.module_utils.host.systemd_units import UnitState
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import health as laravel_health
@@ -34,6 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.judge import facts, judge
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.log import read_log
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Reading, Release
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: Commands that people type in the folder of a service to change it.
 _BY_HAND: work_by_hand.Programs = {
@@ -164,7 +164,7 @@ def _release(service: LaravelService, path_problem: str) -> Release:
             changes=tuple(checkout.changes()),
             repository=checkout.repository(),
         )
-    except (CheckoutProblem, CommandFailed) as error:
+    except (Problem, CommandFailed) as error:
         return Release(problem=str(error))
 
 
@@ -198,7 +198,7 @@ def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
     try:
         return operation_history.of(guard, subject), ""
     except operation_history.StateUnreadable as error:
-        return {}, str(error)
+        return {}, error.line()
 
 
 def _redacted(value: Any, service: LaravelService) -> Any:

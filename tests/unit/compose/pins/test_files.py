@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files as compose_pins
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 API = "services:\n  api:\n    image: a/b:1\n"
 JOBS = API.replace("api", "jobs")
@@ -34,9 +34,9 @@ def test_a_service_of_an_included_file_is_refused_with_its_file(
         files=lambda: ["compose.yaml"],
         path=lambda name: str(tmp_path / name),
     )
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Problem) as caught:
         compose_pins.edited(service, {"jobs": "x/y:1"})  # type: ignore[arg-type]
-    refusal = caught.value.refusal
+    refusal = caught.value
     assert refusal.code == "service_included"
     assert "includes more/a.yaml, more/b.yaml" in refusal.text and refusal.text.endswith(said)
     assert refusal.ways[0][0] == "compose_pin=override"

@@ -265,7 +265,8 @@ def test_a_file_that_compose_reads_is_pinned_or_refused_truly() -> None:
     for text, answer in read:
         try:
             pinned.append((text, compose_pin.pin(text, {"api": NEW}), answer))
-        except compose_pin.ShapeUnknown as error:
+        except compose_pin.CannotPin as error:
+            assert error.code == "pin_shape", (text, str(error))
             found = re.search(r"line (\d+): (.*)", str(error))
             assert found, (text, str(error))
             line = text.split("\n")[int(found.group(1)) - 1]

@@ -23,9 +23,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.present import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Ledger
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refused
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import history
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 IMAGE = Reference("registry.example.com/acme/api", "2", f"sha256:{'a' * 64}")
 GOAL: dict[str, Any] = {"id": "rel-1", "name": "1", "images": {}}
@@ -73,24 +73,24 @@ ROLLBACKS: dict[str, tuple[Graph, tuple[str, ...], Graph, bool]] = {
 @pytest.mark.parametrize("name", ROLLBACKS)
 def test_a_way_that_is_offered_is_not_refused(name: str) -> None:
     newer, heads, target, exact = ROLLBACKS[name]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Problem) as refused:
         asked(newer, heads, target, "refuse")
-    offered = "migrations=down" in dict(refused.value.refusal.ways)
+    offered = "migrations=down" in dict(refused.value.ways)
     assert offered is exact
     if offered:
         migrations = asked(newer, heads, target, "down").migrations
         assert migrations is not None
         assert set(migrations.undoes) == set(newer) - set(target)
     else:
-        with pytest.raises(Refused) as again:
+        with pytest.raises(Problem) as again:
             asked(newer, heads, target, "down")
-        assert again.value.refusal.code == "migrations_not_exact"
+        assert again.value.code == "migrations_not_exact"
 
 
 def test_a_new_deploy_can_not_undo_migrations() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Problem) as refused:
         found(Wish("deploy", "1", "down"), Answer({}))
-    assert [way for way, _ in refused.value.refusal.ways][1] == "interrupted=undo migrations=down"
+    assert [way for way, _ in refused.value.ways][1] == "interrupted=undo migrations=down"
     assert "down" not in migration_plan.MODES["deploy"]
 
 

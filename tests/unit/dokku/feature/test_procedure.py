@@ -23,9 +23,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config imp
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import DomainsPresent
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import PROPERTIES, NginxPresent
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourcePresent
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.tune import Seen
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 WISH = Wish(
     app="restant-feature-xyz",
@@ -44,7 +44,7 @@ DATABASE = Service("mysql", "restant-db")
 
 
 def code(make: Any) -> str:
-    with pytest.raises(NotPossible) as refused:
+    with pytest.raises(Problem) as refused:
         make()
     return refused.value.code
 

@@ -36,7 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencryp
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import PROPERTIES, NginxPresent, NginxState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import texts as nginx_texts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, NotPossible, Plan, State
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Plan, State
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsPresent, PsState, counts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import (
     ResourcePresent,
@@ -46,6 +46,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource i
     parse,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 DATABASE = "mysql://mysql:S3cretS3cret@dokku-mysql-restant-db:3306/restant_db"
 CACHE = "redis://:S3cretS3cret@dokku-redis-restant-cache:6379"
@@ -55,8 +56,8 @@ def commands(plan: Plan) -> list[str]:
     return [" ".join(command.arguments) for command in plan.commands]
 
 
-def refusal(make: Any) -> NotPossible:
-    with pytest.raises(NotPossible) as refused:
+def refusal(make: Any) -> Problem:
+    with pytest.raises(Problem) as refused:
         make()
     assert not refused.value.touched
     assert "Nothing was changed." in refused.value.paragraph()
@@ -198,7 +199,7 @@ def test_a_configuration_is_brought_to_what_is_wanted_and_nothing_else_moves(
     state = ConfigState("shop", values, tuple(sorted(absent - {*values})), purge)
     try:
         plan = state.plan(ConfigPresent(before))
-    except NotPossible as error:
+    except Problem as error:
         assert error.code == "linked_key"
         return
     after = carried_out(plan, before)
@@ -277,7 +278,7 @@ NAMES = st.sets(st.sampled_from(["a.b", "c.d", "e.f", "*.g.h"]))
 def test_domains_are_brought_to_what_is_wanted(now: set[str], wanted: set[str], how: str) -> None:
     try:
         plan = domains(sorted(now), sorted(wanted), how)
-    except NotPossible as error:
+    except Problem as error:
         assert error.code == "last_domain" and how == "absent" and now <= wanted
         return
     after = set(now)
@@ -698,7 +699,7 @@ class Deaf(State[int]):
 
 
 def test_that_dokku_said_0_is_no_proof() -> None:
-    with pytest.raises(NotPossible) as found:
+    with pytest.raises(Problem) as found:
         part.bring(Dokku(), Deaf())
     assert found.value.code == "not_taken" and "answer: 0 -> 42" in str(found.value)
     assert "Nothing was changed" not in found.value.paragraph()

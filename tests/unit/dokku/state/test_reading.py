@@ -23,9 +23,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains im
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import LetsencryptState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import NotPossible
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourceState
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 Answers = Mapping[str, "str | tuple[int, str, str]"]
 Host = Callable[[Answers], Dokku]
@@ -123,7 +123,7 @@ def test_a_configuration_goes_over_standard_input(host: Host, tmp_path: Path) ->
         {"KEY": "canary-value", "Q": "canary'quoted", "J": 'canary"in json', "B": "canary-in-base64"},
     )
     assert state.read(dokku).values == {"KEY": "old", "QUOTE": "quote'single", "LINES": "line1\nline2"}
-    with pytest.raises(NotPossible) as failed:
+    with pytest.raises(Problem) as failed:
         part.bring(dokku, state)
     assert failed.value.touched and "canary" not in failed.value.paragraph()
     assert "Y2FuYXJ5" not in failed.value.paragraph()
@@ -163,7 +163,7 @@ def test_a_link_and_a_service_that_is_missing(host: Host) -> None:
     expected = LinkPresent(True, ("other",), ("OTHER_URL",), frozenset({"OTHER_URL", "A"}))
     assert LinkState("main", "mysql", "restant-db").read(dokku) == expected
     for plugin, service, code in (("mysql", "nope", "no_service"), ("postgres", "db", "no_plugin")):
-        with pytest.raises(NotPossible) as refused:
+        with pytest.raises(Problem) as refused:
             LinkState("main", plugin, service).read(dokku)
         assert refused.value.code == code
 
@@ -206,7 +206,7 @@ def test_processes_that_do_not_come_up_are_named(host: Host) -> None:
             "ps:restart web": "-----> Deploying web (count=2)\n",
         }
     )
-    with pytest.raises(NotPossible) as failed:
+    with pytest.raises(Problem) as failed:
         part.bring(dokku, PsState("web", "restarted", deadline=0.0))
     assert failed.value.code == "not_settled" and "web.2 is exited" in str(failed.value)
 
@@ -226,7 +226,7 @@ def test_nginx_that_refuses_has_what_was_set_before_again(host: Host, tmp_path: 
             "proxy:build-config store": refused,
         }
     )
-    with pytest.raises(NotPossible) as failed:
+    with pytest.raises(Problem) as failed:
         part.bring(dokku, NginxState("store", {"access-log-format": "nosuch", "hsts": "false"}))
     assert failed.value.code == "nginx_refuses" and "unknown log format" in str(failed.value)
     assert asked(tmp_path)[-4:] == [
@@ -244,7 +244,7 @@ def test_nginx_that_refuses_already_is_left_alone(host: Host, tmp_path: Path) ->
             "nginx:validate-config": (1, "", "nginx: configuration file /etc/nginx/nginx.conf test failed\n"),
         }
     )
-    with pytest.raises(NotPossible) as failed:
+    with pytest.raises(Problem) as failed:
         part.bring(dokku, NginxState("store", {"hsts": "false"}))
     assert failed.value.code == "nginx_broken" and not failed.value.touched
     assert asked(tmp_path)[-1] == "nginx:validate-config"
@@ -257,14 +257,14 @@ def test_an_app_that_exists_although_its_creation_failed(host: Host) -> None:
             "apps:create blog": (1, "-----> Creating blog...\n", " !     nginx: configuration file test failed\n"),
         }
     )
-    with pytest.raises(NotPossible) as failed:
+    with pytest.raises(Problem) as failed:
         part.bring(dokku, AppState("blog"))
     assert failed.value.touched and "blog does not exist" in str(failed.value)
 
 
 def test_nothing_is_destroyed_by_a_client_that_may_not(host: Host, tmp_path: Path) -> None:
     dokku = host({"apps:report blog --format json": '{"locked":"false"}'})
-    with pytest.raises((NotPossible, DokkuError)):
+    with pytest.raises((Problem, DokkuError)):
         part.bring(dokku, AppState("blog", "absent", "blog"))
     assert not [call for call in asked(tmp_path) if "destroy" in call]
 
@@ -306,7 +306,7 @@ def settled(dokku: Dokku, check_mode: bool = False) -> dict[str, object]:
 def test_an_app_that_must_not_restart_is_named_before_anything_is_set(
     host: Host, tmp_path: Path, check_mode: bool
 ) -> None:
-    with pytest.raises(NotPossible) as refused:
+    with pytest.raises(Problem) as refused:
         settled(host(FAILED_DEPLOY), check_mode)
     assert refused.value.code == "latest_not_live" and not refused.value.touched
     assert not [call for call in asked(tmp_path) if "import" in call]
@@ -321,6 +321,6 @@ def test_a_restart_that_fails_says_that_the_rest_is_done(host: Host, tmp_path: P
     }
     # The answers do not change by what is set: what is read back is not what this is about.
     dokku = host({**answers, "config:export web --format json": '{"A":"1"}'})
-    with pytest.raises(NotPossible) as failed:
+    with pytest.raises(Problem) as failed:
         ps.restart(dokku, "web", 0.0)
     assert failed.value.code == "restart_failed" and failed.value.touched and "failed checks" in str(failed.value)

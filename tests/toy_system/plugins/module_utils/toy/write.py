@@ -11,15 +11,15 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Acts, Context
-from ansible_collections.ops.runbook.plugins.module_utils.guard.refusal import Refusal, Refused
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.toy.line import Line
 
 
 def plan(context: Context[Line]) -> dict[str, Any]:
-    """Decide from the line that is there, and change nothing. Raises Refused."""
+    """Decide from the line that is there, and change nothing. Raises Problem."""
     toy, to = context.service, context.inputs["to"]
     if not to.isprintable():
-        raise Refused(Refusal("toy_line", "a toy has one line of text", (("to=hello", "writes a line"),)))
+        raise Problem("toy_line", "a toy has one line of text", (("to=hello", "writes a line"),))
     now = toy.read()
     write = Step("write", f"write {to!r} into {toy.file}", data={"line": to})
     return {
