@@ -36,6 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.place import 
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import key_file
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.authorized_keys import fingerprint, parse
 from ansible_collections.ops.runbook.plugins.module_utils.sshd.files import Account, Configuration
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 ADMIN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl admin"
 KILLED = 9
@@ -205,8 +206,6 @@ class Task(action.ActionModule):
     def _execute_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         guard, given = Guard(str(self._host.state)), module_args
         if module_name.endswith("operation_close"):
-            from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
-
             guard.refuse(given["operation"], Problem(given["code"], given["refused"]))
             return {}
         wish = Wish(
