@@ -9,13 +9,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import report
 from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES, Watch, phase_of
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import NO_PLAN
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import paragraph, told
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Outcome, Planned
 
 SCHEMA = 1
 
@@ -213,9 +217,9 @@ def document(events: Events, run: Mapping[str, Any], how: Ending) -> dict[str, A
     }
 
 
-def _host(result: Mapping[str, Any], events: Events, name: str) -> dict[str, Any]:
-    planned = result.get("planned") or {}
-    plan, record = planned.get("plan") or {}, result.get("record") or {}
+def _host(result: Outcome, events: Events, name: str) -> dict[str, Any]:
+    planned: Planned = result.get("planned") or {}
+    plan, record = planned.get("plan") or NO_PLAN, result.get("record") or {}
     changed = bool(events.watch.decision.get("go"))
     if changed and planned:
         outcome: str | None = report.outcome_of(result)
@@ -234,7 +238,7 @@ def _host(result: Mapping[str, Any], events: Events, name: str) -> dict[str, Any
         "ledger_id": record.get("id"),
         "refusal": planned.get("refusal"),
         "error": result.get("error") or events.causes.get(name) or said or None,
-        "chosen": plan.get("chosen"),
+        "chosen": plan.get("chosen") or None,
         "migrations": plan.get("migrations"),
         "steps": [step["title"] for step in plan.get("steps") or []],
         "settled": result.get("settled"),

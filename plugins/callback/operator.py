@@ -82,6 +82,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import screen
 from ansible_collections.ops.runbook.plugins.module_utils.console.glance import Seen
 from ansible_collections.ops.runbook.plugins.module_utils.console.screen import Line
 from ansible_collections.ops.runbook.plugins.module_utils.console.watch import CHANGING, PHASES, Watch, phase_of
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import NO_PLAN
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import cleaned, shown, told
 from ansible_collections.ops.runbook.plugins.plugin_utils import argument_failure
 from ansible_collections.ops.runbook.plugins.plugin_utils.glance import glance_at
@@ -288,7 +289,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         """How to look at a host while it works, if Ansible holds a connection to it."""
         if not self.get_option("last_line"):
             return
-        plan = self._watch.planned.get(host.get_name(), {}).get("plan") or {}
+        plan = self._watch.planned.get(host.get_name(), {}).get("plan") or NO_PLAN
         try:
             glance = glance_at(self._play, host, task)
         except (AnsibleError, AttributeError, KeyError, TypeError, ValueError):

@@ -10,7 +10,7 @@ import gc
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible import context
 from ansible.errors import AnsibleFilterError
@@ -18,6 +18,9 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ops.runbook.plugins.module_utils.console import fleet, report, unanswered
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import joined, shown
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import RefusalRecord
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -44,14 +47,14 @@ def _registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
     return unanswered.understood(result, first)
 
 
-def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: float) -> dict[str, dict[str, Any]]:
+def operation_outcomes(hostvars: HostVars, hosts: Sequence[str], lease_ttl: float) -> fleet.Outcomes:
     """How the operation ended on each host; with the plan, and what was verified, beside it."""
     # The lease of a host that is lost now was renewed some time before.
     ends = clock.later(clock.now(), float(lease_ttl)).text[:16].replace("T", " ") + " UTC"
     return fleet.outcomes({host: hostvars[host] for host in hosts}, ends)
 
 
-def _checked(results: Any) -> fleet.Results:
+def _checked(results: Any) -> Any:
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"this filter takes results by host name, not {type(results).__name__}")
     return results
@@ -102,7 +105,7 @@ def operation_plan(results: Any, migrate_on: str = "each") -> str:
     return joined(report.plan_lines(_checked(results), migrate_on))
 
 
-def operation_refusals(results: Any, together: Mapping[str, Any] | None = None) -> str:
+def operation_refusals(results: Any, together: RefusalRecord | None = None) -> str:
     # `ops-runbook` says so to the run that it starts.
     return joined(report.refusal_lines(_checked(results), together, "OPS_RUNBOOK_STOP" in os.environ))
 

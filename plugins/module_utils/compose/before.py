@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import once as compose_once
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def to_dict(record: Record) -> dict[str, dict[str, Any]]:
     return {name: asdict(was) for name, was in record.items()}
 
 
-def of_plan(plan: Mapping[str, Any]) -> dict[str, Was] | None:
+def of_plan(plan: ComposePlan) -> dict[str, Was] | None:
     """The record of a plan; None in one of a version that kept none."""
     raw = plan.get("before")
     if raw is None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
 from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect
@@ -31,6 +31,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.command import Co
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
+
 #: Asks an address with whatever the container has for it. The address is an argument, and no part of the script.
 _ASK = """\
 if command -v wget >/dev/null 2>&1; then exec wget -qO- -T 5 "$1"; fi
@@ -46,7 +49,7 @@ exit 127
 """
 
 
-def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(service: ComposeService, plan: ComposePlan, direction: str, gate: GateSettings) -> dict[str, Any]:
     """Verify what an operation left behind. Returns blame.verdict, health, containers, inside, release.
 
     A way back is verified against the plan's record of what was there, service by service. Where nothing was seen at
@@ -92,7 +95,7 @@ def verify(service: ComposeService, plan: Mapping[str, Any], direction: str, gat
     return {**found, "note": note} if note else found
 
 
-def before(service: ComposeService, plan: Mapping[str, Any], gate: GateSettings) -> dict[str, Any]:
+def before(service: ComposeService, plan: ComposePlan, gate: GateSettings) -> dict[str, Any]:
     """What the gate will look at, just before the first change."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = pool.submit(health.look, gate.asked)
@@ -143,7 +146,7 @@ def _containers(service: ComposeService, project: str) -> list[Container] | None
 
 
 def _look(
-    service: ComposeService, plan: Mapping[str, Any], wanted: Mapping[str, Any] | None, back: bool
+    service: ComposeService, plan: ComposePlan, wanted: Mapping[str, Any] | None, back: bool
 ) -> Callable[[], dict[str, str]]:
     """What looks at the containers once, and tells their problems by name."""
     before = compose_before.of_plan(plan)

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import SOURCE
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix import source as hotfix_source
 from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import Hotfix, Standing
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
@@ -31,8 +34,8 @@ def source_of(given: str, labels: Iterable[Mapping[str, str]]) -> str:
 
 
 def planned(
-    plan: Mapping[str, Any], branch: str, repository: str, into: Sequence[str], known: Sequence[Hotfix] = ()
-) -> dict[str, Any]:
+    plan: ComposePlan, branch: str, repository: str, into: Sequence[str], known: Sequence[Hotfix] = ()
+) -> ComposePlan:
     """The plan of a deploy with what a hotfix brings.
 
     branch: as a person named it; empty for a tag or a digest. known: the earlier hotfixes of the ledger.
@@ -53,7 +56,7 @@ def planned(
     }
 
 
-def follows(plan: Mapping[str, Any], newest: Iterable[Mapping[str, Any]]) -> list[str]:
+def follows(plan: ComposePlan, newest: Iterable[Mapping[str, Any]]) -> list[str]:
     """A warning of a deploy that follows a hotfix: this host can't tell whether the new images have it.
 
     newest: records of the ledger, the newest first.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import images as compose_images
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
@@ -45,6 +45,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import Unread, decided
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
+
 
 class ComposePlanner:
     """Plans a deploy, a rollback, or an adoption."""
@@ -55,7 +58,7 @@ class ComposePlanner:
         self.store = store
         self.check_mode = check_mode
 
-    def plan(self, wish: Wish) -> dict[str, Any]:
+    def plan(self, wish: Wish) -> ComposePlan:
         """The plan as the journal keeps it. Raises Problem."""
         situation, reader, facts = self._begin(wish)
         target, facts = decided(partial(choose, situation, facts.present.release), facts, reader.read)
@@ -65,7 +68,7 @@ class ComposePlanner:
             reader.throw_away()
             raise
 
-    def adopt(self, set_aside: bool) -> dict[str, Any]:
+    def adopt(self, set_aside: bool) -> ComposePlan:
         """The plan that records what runs now as a release. Raises Problem."""
         situation, reader, facts = self._begin(Wish("adopt", "", ""))
         return decided(lambda found: decide.adopt(situation, found, set_aside), facts, reader.read)[0]

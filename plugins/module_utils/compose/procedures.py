@@ -22,6 +22,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Acts, System
 
 if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
     from ansible_collections.ops.runbook.plugins.module_utils.compose.plan import ComposePlanner
     from ansible_collections.ops.runbook.plugins.module_utils.compose.planning.facts import Wish
 
@@ -31,21 +32,21 @@ Context = procedure.Context[ComposeService]
 class _Change:
     """The steps and the verification that the procedures share."""
 
-    def steps(self, context: Context, plan: dict[str, Any]) -> Acts:
+    def steps(self, context: Context, plan: ComposePlan) -> Acts:
         from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
 
         # This run's input decides about the migrations that going back would undo.
         migrations = context.inputs["migrations"]
         return ComposeSteps(context.service, context.guard, plan, _images(context), migrations).acts
 
-    def verify(self, context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+    def verify(self, context: Context, plan: ComposePlan, direction: str) -> dict[str, Any]:
         return health.verify(context.service, plan, direction, context.gate)
 
 
 class Deploy(_Change):
     """Images go live, by their digests."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> ComposePlan:
         from ansible_collections.ops.runbook.plugins.module_utils.compose import hotfix
         from ansible_collections.ops.runbook.plugins.module_utils.hotfix import merges
 
@@ -63,21 +64,21 @@ class Deploy(_Change):
 class Rollback(_Change):
     """Images of an earlier release go live again."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> ComposePlan:
         return _planner(context).plan(_wish(context, "rollback"))
 
 
 class Adopt(_Change):
     """The images that run now are recorded as a release."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> ComposePlan:
         return _planner(context).adopt(bool(context.inputs["set_aside_ledger"]))
 
 
 class RotateSecrets(_Change):
     """Keys of .env get new values, and the containers that use them."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> ComposePlan:
         from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.plan import (
             SecretsPlanner,
             SecretsWish,
@@ -95,7 +96,7 @@ class RotateSecrets(_Change):
         plan = SecretsPlanner(context.service, _planner(context), context.guard.ledger()).plan(wish)
         return {**plan, "kept": [f"secrets/{context.operation}.env"]}
 
-    def steps(self, context: Context, plan: dict[str, Any]) -> Acts:
+    def steps(self, context: Context, plan: ComposePlan) -> Acts:
         from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
 
         values = {key: str(value) for key, value in (context.secrets["secret_values"] or {}).items()}
@@ -148,7 +149,7 @@ class _Compose(System[Description, ComposeService]):
     def service(self, description: Description, guard: Guard) -> ComposeService:
         return ComposeService(description, guard.state_dir, guard.inherited)
 
-    def before(self, context: Context, plan: Mapping[str, Any]) -> dict[str, Any]:
+    def before(self, context: Context, plan: ComposePlan) -> dict[str, Any]:
         return health.before(context.service, plan, context.gate)
 
 

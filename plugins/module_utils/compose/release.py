@@ -13,13 +13,16 @@ import hashlib
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import BadReference, Reference
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
 
 _RECORDED = re.compile(r"rel-[0-9a-f]{4,12}")
 _SHA = re.compile(r"[0-9a-f]{7,40}")
@@ -392,7 +395,7 @@ _ANOTHER = (("to=<another release>", "whose images were built together"),)
 # -- retention -----------------------------------------------------------------------------------
 
 
-def needed(book: Answers, this: Mapping[str, Any], current: str, count: int) -> set[str]:
+def needed(book: Answers, this: Record, current: str, count: int) -> set[str]:
     """The digests of the releases that are kept: the newest good ones, the present one, and the one before it.
 
     this: the record of the operation that is not in the ledger yet.
@@ -407,7 +410,7 @@ def needed(book: Answers, this: Mapping[str, Any], current: str, count: int) -> 
 class Brought:
     """The digests of all images that operations brought here, or found here, or went away from."""
 
-    def __init__(self, book: Answers, *more: Mapping[str, Any]) -> None:
+    def __init__(self, book: Answers, *more: Record) -> None:
         """more: records that are not in the ledger yet."""
         self._named = book.named(ledger_keys.IMAGE)
         self._more = {key.name for record in more for key in ledger_keys.of(record) if key.kind == ledger_keys.IMAGE}

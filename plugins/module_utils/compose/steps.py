@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic, health, release
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
@@ -28,12 +28,16 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.command import Co
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
+
 
 class ComposeSteps:
     """The steps of deploy, rollback and adopt, by id."""
 
     def __init__(
-        self, service: ComposeService, guard: Guard, plan: dict[str, Any], store: ImageStore, migrations: str = ""
+        self, service: ComposeService, guard: Guard, plan: ComposePlan, store: ImageStore, migrations: str = ""
     ) -> None:
         self.service = service
         self.guard = guard
@@ -328,8 +332,14 @@ class ComposeSteps:
         """Remove the images of these repositories that neither a kept release nor a container needs."""
         description, current = self.service.description, str(step.data["to"])
         # This operation is verified, and not in the ledger yet: what follows counts from where it ends.
-        this = {key: self.plan[key] for key in ("procedure", "from", "to")}
-        this |= {"outcome": "succeeded", "left": self.plan["to"], "steps": [{"step": "up"}]}
+        this: Record = {
+            "procedure": self.plan["procedure"],
+            "from": self.plan["from"],
+            "to": self.plan["to"],
+            "left": self.plan["to"],
+            "outcome": "succeeded",
+            "steps": [{"step": "up"}],
+        }
         book = self.guard.ledger()
         wanted = release.needed(book, this, current, description.keep_releases)
         # It may still be asked to go back, by what becomes of another host.

@@ -10,15 +10,28 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import reason, understood
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import NO_PLAN
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import identity, label, typed
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import (
+        Applied,
+        End,
+        Outcome,
+        Plan,
+        Planned,
+        Release,
+    )
+
 #: Results of one task by host name, in the order in which the hosts are worked on; empty for a host without one.
 Results = Mapping[str, Mapping[str, Any]]
+Plans = Mapping[str, "Planned"]
+Outcomes = Mapping[str, "Outcome"]
 
 #: One host alone, then the rest together.
 CANARY_FIRST: tuple[str, ...] = ("1", "100%")
@@ -88,7 +101,7 @@ class Orders:
     migrate_on: str = "each"
 
 
-def decision(planned: Results, orders: Orders, check_mode: bool, stopped: bool = False) -> dict[str, Any]:
+def decision(planned: Plans, orders: Orders, check_mode: bool, stopped: bool = False) -> dict[str, Any]:
     """The decision if the hosts go on: all do, or none.
 
     go: change the hosts. planned: there is a plan to show. refused: at least one host does not go on.
@@ -116,24 +129,27 @@ def decision(planned: Results, orders: Orders, check_mode: bool, stopped: bool =
     }
 
 
-def problem(result: Mapping[str, Any]) -> str:
+def problem(result: Planned) -> str:
     """Why a host can't go on; empty where it can."""
     if not result:
         return "it was not planned"
     if result.get("unreachable"):
         return f"it can't be reached: {reason(result)}"
-    if result.get("refusal"):
-        return str(result["refusal"]["text"])
+    refusal = result.get("refusal")
+    if refusal:
+        return str(refusal["text"])
     return "" if result.get("plan") else str(told(result.get("msg")) or "it was not planned")
 
 
-def _refuse_together(planned: Results, orders: Orders) -> Problem | None:
+def _refuse_together(planned: Plans, orders: Orders) -> Problem | None:
     return _diverged(planned) or _migrations_beside_others(planned, orders)
 
 
-def _diverged(planned: Results) -> Problem | None:
+def _diverged(planned: Plans) -> Problem | None:
     """`previous` means one release for all hosts, or nothing."""
-    plans = {host: result["plan"] for host, result in planned.items() if not result.get("continues")}
+    plans = {
+        host: plan for host, result in planned.items() if (plan := result.get("plan")) and not result.get("continues")
+    }
     asked = [host for host, plan in plans.items() if plan.get("asked") == "previous"]
     if not asked or not (_differ(plans.values(), "from") or _differ(plans.values(), "to")):
         return None
@@ -157,11 +173,11 @@ def _diverged(planned: Results) -> Problem | None:
     )
 
 
-def _differ(plans: Iterable[Mapping[str, Any]], end: str) -> bool:
+def _differ(plans: Iterable[Plan], end: End) -> bool:
     return len({identity(plan.get(end)) for plan in plans}) > 1
 
 
-def _migrations_beside_others(planned: Results, orders: Orders) -> Problem | None:
+def _migrations_beside_others(planned: Plans, orders: Orders) -> Problem | None:
     """The host that migrates for all must be done before another one switches."""
     first = next(iter(planned))
     together = split(orders.batch, list(planned))[0]
@@ -175,25 +191,25 @@ def _migrations_beside_others(planned: Results, orders: Orders) -> Problem | Non
     )
 
 
-def migrating(planned: Results) -> bool:
+def migrating(planned: Plans) -> bool:
     """True if a host of the run has migrations to run or to undo."""
-    plans = [(result.get("plan") or {}).get("migrations") or {} for result in planned.values()]
+    plans = [(result.get("plan") or NO_PLAN).get("migrations") for result in planned.values()]
     # A question without an answer may bring some.
     return any(
-        migrations.get("run") or migrations.get("down") or (migrations.get("migrate") and migrations.get("unasked"))
-        for migrations in plans
+        found and (found.get("run") or found.get("down") or (found.get("migrate") and found.get("unasked")))
+        for found in plans
     )
 
 
 # -- while it is changed -------------------------------------------------------------------------
 
 
-def halted(applied: Results, stopped: bool = False) -> bool:
+def halted(applied: Mapping[str, Applied], stopped: bool = False) -> bool:
     """True if a host that was worked on is unhealthy, or the run is to end: the following batches are left alone."""
     return stopped or any(result and not result.get("healthy") for result in applied.values())
 
 
-def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]:
+def course(planned: Plans, applied: Mapping[str, Applied], orders: Orders) -> dict[str, Any]:
     """The course of each host once no batch follows.
 
     back: the hosts that are asked to go back, each with the reason to record; empty where its own journal has it.
@@ -211,7 +227,7 @@ def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]
     canary = len(batches) == 1 == len(planned) or (len(batches) > 1 and set(tried) <= set(batches[0]))
     back: dict[str, str] = {}
     for host in tried:
-        result, plan = applied[host], planned[host].get("plan") or {}
+        result, plan = applied[host], planned[host].get("plan") or NO_PLAN
         forward = planned[host].get("direction") != "back"
         if not plan.get("steps") or result.get("closed") or result.get("reverted"):
             continue
@@ -227,7 +243,7 @@ def course(planned: Results, applied: Results, orders: Orders) -> dict[str, Any]
     return {"back": back, "untouched": untouched, "why": why}
 
 
-def _fault(result: Mapping[str, Any]) -> str:
+def _fault(result: Applied) -> str:
     if result.get("unreachable"):
         return "can't be reached any more"
     return f"failed: {result.get('error') or told(result.get('msg')) or 'no reason is known'}"
@@ -236,23 +252,26 @@ def _fault(result: Mapping[str, Any]) -> str:
 # -- after it ------------------------------------------------------------------------------------
 
 
-def outcomes(known: Mapping[str, Mapping[str, Any]], ends: str = "") -> dict[str, dict[str, Any]]:
+def outcomes(known: Mapping[str, Mapping[str, Any]], ends: str = "") -> dict[str, Outcome]:
     """How the operation ended on each host; with the plan, and what was verified, beside it.
 
     known: by host, what the guard registered. ends: when the lease of a host that is lost ends.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Outcome] = {}
     for host, names in known.items():
         applied, recovered = registered(names, "operation_applied"), registered(names, "operation_recovered")
         closed = applied.get("closed") or registered(names, "operation_closed")
         course = registered(names, "operation_course")
-        found[host] = {
-            **closed,
-            "planned": registered(names, "operation_planned"),
-            "verified": recovered.get("verified") or applied.get("verified") or {},
-            "untouched": course["why"] if host in course.get("untouched", []) else "",
-            "lease_ends": "" if closed.get("outcome") else ends,
-        }
+        found[host] = cast(
+            "Outcome",
+            {
+                **closed,
+                "planned": registered(names, "operation_planned"),
+                "verified": recovered.get("verified") or applied.get("verified") or {},
+                "untouched": course["why"] if host in course.get("untouched", []) else "",
+                "lease_ends": "" if closed.get("outcome") else ends,
+            },
+        )
     return found
 
 
@@ -263,19 +282,25 @@ def registered(known: Mapping[str, Any], name: str) -> dict[str, Any]:
     return understood(result) if isinstance(result, Mapping) and not result.get("skipped") else {}
 
 
-def standing(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def plan_of(result: Outcome) -> Plan:
+    """The plan of a host; NO_PLAN where it has none."""
+    return (result.get("planned") or {}).get("plan") or NO_PLAN
+
+
+def standing(result: Outcome) -> Release | None:
     """The release of a host at the end; None if nobody knows."""
-    record, plan = result.get("record") or {}, (result.get("planned") or {}).get("plan") or {}
-    if result.get("untouched"):
-        return plan.get("from")
+    record, plan = result.get("record"), plan_of(result)
+    there: Release | None = plan.get("to") if result.get("outcome") and not plan.get("steps") else None
     if record:
-        return record.get("left")
-    return plan.get("to") if result.get("outcome") and not plan.get("steps") else None
+        there = record.get("left")
+    if result.get("untouched"):
+        there = plan.get("from")
+    return there
 
 
-def mix(results: Results) -> list[tuple[Mapping[str, Any] | None, list[str]]]:
+def mix(results: Outcomes) -> list[tuple[Mapping[str, Any] | None, list[str]]]:
     """The releases that the hosts are on, each with its hosts; empty where all are on one, or none is on any."""
-    if any(((result.get("planned") or {}).get("plan") or {}).get("halfway") for result in results.values()):
+    if any(plan_of(result).get("halfway") for result in results.values()):
         return []
     stands = {host: standing(result) for host, result in results.items()}
     found: list[tuple[Mapping[str, Any] | None, list[str]]] = [
@@ -287,10 +312,10 @@ def mix(results: Results) -> list[tuple[Mapping[str, Any] | None, list[str]]]:
     return found if len(found) > 1 else []
 
 
-def ends(plans: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def ends(plans: Iterable[Plan]) -> list[Mapping[str, Any]]:
     """The releases that these plans go to or come from, each once; where they go to comes first."""
     every = list(plans)
-    return _distinct(plan.get(end) for end in ("to", "from") for plan in every)
+    return _distinct([*(plan.get("to") for plan in every), *(plan.get("from") for plan in every)])
 
 
 # -- a release as text ---------------------------------------------------------------------------

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import NAME, WIDTH
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Plan
 
 #: Seconds for an answer; one that comes later is of no use.
 PATIENCE = 2.0
@@ -55,7 +57,7 @@ class Glance:
         ask = f"tail -n 1 {journal}; head -c {WIDTH} {line}"
         return ["ssh", "-F", "none", "-S", self.control_path, *given, "-T", "--", "host", ask]
 
-    def look(self, plan: Mapping[str, Any]) -> Seen:
+    def look(self, plan: Plan) -> Seen:
         """The step under way and the last line of its output; empty where there is nothing to see."""
         if not os.path.exists(self.control_path):
             return Seen()
@@ -74,7 +76,7 @@ class Glance:
         return seen(answer.stdout.decode("utf-8", "replace"), plan)
 
 
-def seen(answer: str, plan: Mapping[str, Any]) -> Seen:
+def seen(answer: str, plan: Plan) -> Seen:
     """answer: the last event of the journal, and below it the last line of a command, if one runs."""
     event, _, line = answer.partition("\n")
     try:

@@ -8,26 +8,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Outcomes, Plans
 from ansible_collections.ops.runbook.plugins.module_utils.console.table import table
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_name
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import NO_PLAN
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import SURROUNDINGS
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import typed
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import (
+        MigrationsRecord,
+        Outcome,
+        Plan,
+        Planned,
+        Record,
+        RefusalRecord,
+        Way,
+    )
+
 # -- the plan ------------------------------------------------------------------------------------
 
 
-def plan_lines(results: Results, migrate_on: str = "each") -> list[str]:
+def plan_lines(results: Plans, migrate_on: str = "each") -> list[str]:
     """The plan of all hosts. Hosts with the same plan are shown together."""
     planned = {host: result for host, result in results.items() if result.get("plan")}
     rows = []
     for host, result in planned.items():
-        plan = result["plan"]
+        plan = result.get("plan") or NO_PLAN
         if result.get("direction") == "back":
             rows.append((host, "between two releases", label(plan.get("from")), _amount(plan)))
         else:
@@ -49,7 +61,7 @@ def plan_lines(results: Results, migrate_on: str = "each") -> list[str]:
     return lines
 
 
-def _amount(plan: Mapping[str, Any]) -> str:
+def _amount(plan: Plan) -> str:
     if "remaining" in plan:
         return f"{len(plan['remaining'])} steps remain"
     if not plan["steps"]:
@@ -57,9 +69,9 @@ def _amount(plan: Mapping[str, Any]) -> str:
     return f"{len(plan['steps'])} steps"
 
 
-def plan_details(result: Mapping[str, Any]) -> list[str]:
+def plan_details(result: Planned) -> list[str]:
     """Facts of one host's plan beside the two releases."""
-    plan = result["plan"]
+    plan = result.get("plan") or NO_PLAN
     lines = [f"{plan['procedure']}, operation {result['operation']}", f"chosen    {plan['chosen']}"]
     back = result.get("direction") == "back"
     if plan.get("proven") and plan["proven"] not in plan["chosen"] and not back:
@@ -76,7 +88,7 @@ def plan_details(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _going_lines(plan: Mapping[str, Any]) -> list[str]:
+def _going_lines(plan: Plan) -> list[str]:
     """Lines about the way forward; a way back has none of them."""
     lines = _migration_lines(plan.get("migrations"))
     for title, entries in plan.get("also") or []:
@@ -89,7 +101,7 @@ def _titled(title: str, entries: Sequence[str]) -> list[str]:
     return [f"{title if index == 0 else '':<{width}}{entry}" for index, entry in enumerate(entries)]
 
 
-def _migration_lines(migrations: Mapping[str, Any] | None) -> list[str]:
+def _migration_lines(migrations: MigrationsRecord | None) -> list[str]:
     if not migrations:
         return []
     verdict, lines = migrations["verdict"], []
@@ -127,7 +139,7 @@ def _sql_lines(names: Sequence[str], sql: Mapping[str, Sequence[str]]) -> list[s
 # -- refusals ------------------------------------------------------------------------------------
 
 
-def refusal_lines(results: Results, together: Mapping[str, Any] | None = None, by_command: bool = False) -> list[str]:
+def refusal_lines(results: Plans, together: RefusalRecord | None = None, by_command: bool = False) -> list[str]:
     """Why nothing was changed, on which host, and what to type next.
 
     together: a refusal of all hosts at once. by_command: whether `ops-runbook` is what is typed, and not Ansible.
@@ -144,8 +156,8 @@ def refusal_lines(results: Results, together: Mapping[str, Any] | None = None, b
         problem = fleet.problem(result)
         if not problem:
             continue
-        refusal = result.get("refusal") or {}
-        if refusal.get("code") == "nothing_interrupted" and unfinished:
+        refusal = result.get("refusal")
+        if refusal and refusal.get("code") == "nothing_interrupted" and unfinished:
             refusal = {**refusal, "ways": [unfinished]}
         code = f" ({refusal['code']})" if refusal and not result.get("unreachable") else ""
         lines += [f"REFUSED on {host}{code}: {problem}", *_advice(refusal, by_command)]
@@ -164,17 +176,21 @@ def _unchanged(lines: Sequence[str], good: Sequence[str]) -> list[str]:
     )
 
 
-def _where_unfinished(results: Results) -> dict[str, str] | None:
+def _where_unfinished(results: Plans) -> Way | None:
     """The next command if only some hosts were cut off: with `interrupted` the others refuse, without it these do."""
     others = [
-        host for host, result in results.items() if (result.get("refusal") or {}).get("code") != "nothing_interrupted"
+        host
+        for host, result in results.items()
+        if not (refusal := result.get("refusal")) or refusal["code"] != "nothing_interrupted"
     ]
     if not others or len(others) == len(results):
         return None
     return {"input": f"target={','.join(others)}", "effect": "with the same inputs: only where something is unfinished"}
 
 
-def _advice(refusal: Mapping[str, Any], by_command: bool) -> list[str]:
+def _advice(refusal: RefusalRecord | None, by_command: bool) -> list[str]:
+    if not refusal:
+        return []
     lines = [f"  {detail}" for detail in refusal.get("details", [])]
     ways = refusal.get("ways", [])
     if ways:
@@ -201,11 +217,11 @@ def _aligned(ways: Iterable[tuple[str, str]]) -> list[str]:
 # -- the summary ---------------------------------------------------------------------------------
 
 
-def summary_lines(results: Results, system: str = "") -> list[str]:
+def summary_lines(results: Outcomes, system: str = "") -> list[str]:
     """One table: host, from, to, outcome, seconds, request ids; then what needs a word."""
     rows = []
     for host, result in results.items():
-        record, plan = result.get("record") or {}, (result.get("planned") or {}).get("plan") or {}
+        record, plan = result.get("record") or {}, fleet.plan_of(result)
         rows.append(
             (
                 host,
@@ -218,14 +234,14 @@ def summary_lines(results: Results, system: str = "") -> list[str]:
         )
     lines = table(("host", "from", "to", "outcome", "seconds", "request id"), rows) + notes(results)
     operations = sorted({str(result["operation"]) for result in results.values() if result.get("operation")})
-    operations += [result["record"]["id"] for result in results.values() if result.get("record")]
+    operations += [ended["id"] for result in results.values() if (ended := result.get("record"))]
     if operations:
         lines.append(f"recorded as operation {operations[-1]}")
     # If the run failed, trouble_lines() already prints this.
     return lines if trouble_lines(results) else lines + _mix_lines(results, system)
 
 
-def request_ids(result: Mapping[str, Any]) -> list[str]:
+def request_ids(result: Outcome) -> list[str]:
     """The ids of the answers that count."""
     record = result.get("record") or {}
     # Of a release that failed, the failed answer is what the incident notes want.
@@ -234,7 +250,7 @@ def request_ids(result: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(check["request_id"]) for check in answers if check.get("request_id")))
 
 
-def seconds_of(result: Mapping[str, Any]) -> str:
+def seconds_of(result: Outcome) -> str:
     """Seconds of the finished steps of a host; empty without one, since that does not measure the run."""
     record = result.get("record") or {}
     if not record.get("steps") or result.get("untouched"):
@@ -242,11 +258,11 @@ def seconds_of(result: Mapping[str, Any]) -> str:
     return f"{sum(step['seconds'] for step in record.get('steps') or []):.1f}"
 
 
-def notes(results: Results) -> list[str]:
+def notes(results: Outcomes) -> list[str]:
     """Notes beside the outcomes."""
     lines: list[str] = []
     for result in results.values():
-        said = [*_notes(result["record"])] if result.get("record") else []
+        said = _notes(record) if (record := result.get("record")) else []
         lines += [note for note in said if note not in lines]
     for host, result in results.items():
         passed = (result.get("verified") or {}).get("surroundings") or []
@@ -259,8 +275,8 @@ def notes(results: Results) -> list[str]:
     return lines
 
 
-def _notes(record: Mapping[str, Any]) -> list[str]:
-    migrations = record.get("migrations") or {}
+def _notes(record: Record) -> list[str]:
+    migrations = record.get("migrations")
     lines = _merge_lines(record)
     done = (record.get("notes") or {}).get("migrate")
     undone = (record.get("notes") or {}).get("undo_migrations")
@@ -268,12 +284,12 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
     failed = str(record.get("error")).startswith("step 'migrate'")
     begun = any(step.get("step") == "migrate" for step in record.get("steps") or ())
     if failed or begun or record.get("continues") or "steps" not in record:
-        ran = ran or list(migrations.get("run") or ())
+        ran = ran or list(migrations.get("run") or () if migrations else ())
     if record["outcome"] == "reverted" and isinstance(undone, Mapping):
         lines += _undone(undone)
     elif record["outcome"] == "reverted" and ran:
         lines += _left_in_database(ran, str(record.get("error") or ""))
-    if record["outcome"] == "succeeded" and migrations.get("mode") == "keep" and migrations.get("ahead"):
+    if record["outcome"] == "succeeded" and migrations and migrations["mode"] == "keep" and migrations["ahead"]:
         lines.append("the database stays ahead by: " + ", ".join(migrations["ahead"]))
     for step, note in (record.get("notes") or {}).items():
         if isinstance(note, Mapping) and "saved" in note:
@@ -302,7 +318,7 @@ def _by_itself(note: Mapping[str, Any]) -> str:
     )
 
 
-def _merge_lines(record: Mapping[str, Any]) -> list[str]:
+def _merge_lines(record: Record) -> list[str]:
     """The merges that are due for a hotfix, as commands."""
     known = record.get("facts") or {}
     if record.get("outcome") != "succeeded" or not known.get("hotfix"):
@@ -335,7 +351,7 @@ def _undone(note: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def outcome_of(result: Mapping[str, Any]) -> str:
+def outcome_of(result: Outcome) -> str:
     """The one word for how it ended on a host."""
     if result.get("untouched"):
         return "untouched"
@@ -344,7 +360,7 @@ def outcome_of(result: Mapping[str, Any]) -> str:
     return str(result.get("outcome") or "unknown")
 
 
-def trouble_lines(results: Results, system: str = "") -> list[str]:
+def trouble_lines(results: Outcomes, system: str = "") -> list[str]:
     """Why the run is not green, host by host; empty when every host was verified.
 
     system: what the names of its procedures begin with, such as ops.runbook.laravel.
@@ -361,10 +377,9 @@ def trouble_lines(results: Results, system: str = "") -> list[str]:
     return lines + _mix_lines(results, system) if lines else []
 
 
-def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
-    outcome, planned = outcome_of(result), result.get("planned") or {}
-    plan, record = planned.get("plan") or {}, result.get("record") or {}
-    undone = outcome == "reverted" and planned.get("direction") == "back"
+def _trouble(host: str, result: Outcome, several: bool) -> list[str]:
+    outcome, plan, record = outcome_of(result), fleet.plan_of(result), result.get("record") or {}
+    undone = outcome == "reverted" and (result.get("planned") or {}).get("direction") == "back"
     if outcome in ("succeeded", "unchanged") or undone:
         return []
     ends = f"ends by itself at about {result['lease_ends']}." if result.get("lease_ends") else ""
@@ -383,8 +398,8 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
         at_start = f"{host} is as it was before, {proof}."
         words.append(plan.get("left_over") or at_start if before == "-" else f"{host} runs {before} again, {proof}.")
     elif outcome in ("unreachable", "unknown"):
-        known = f"It was at {label(plan.get('from'))}, on its way to {label(plan.get('to'))}. " if plan else ""
-        words.append(f"{known}It may have gone on by itself.")
+        going = f"It was at {label(plan.get('from'))}, on its way to {label(plan.get('to'))}. "
+        words.append(f"{'' if plan is NO_PLAN else going}It may have gone on by itself.")
         if ends:
             words.append(f"Its lease {ends}")
         words.append(f"Before the same command again, look: ansible-playbook ops.runbook.operation_history {look}")
@@ -402,7 +417,7 @@ def _trouble(host: str, result: Mapping[str, Any], several: bool) -> list[str]:
     return words
 
 
-def _mix_lines(results: Results, system: str) -> list[str]:
+def _mix_lines(results: Outcomes, system: str) -> list[str]:
     """Loud where the hosts are not on one release: which host is on which, and what to type to bring them together."""
     mix = fleet.mix(results)
     if not mix:
@@ -410,7 +425,7 @@ def _mix_lines(results: Results, system: str) -> list[str]:
     rows = [(f"  {label(release) if release else 'not known'}", ", ".join(hosts)) for release, hosts in mix]
     sure = len([release for release, _ in mix if release]) > 1
     lines = [f"THE HOSTS {'ARE' if sure else 'MAY BE'} ON DIFFERENT RELEASES:", *table(rows[0], rows[1:])]
-    plans = [(result.get("planned") or {}).get("plan") or {} for result in results.values()]
+    plans = [fleet.plan_of(result) for result in results.values()]
     targets = {release_name.identity(plan.get("to")) for plan in plans}
     rollback = any(plan.get("procedure") == "rollback" for plan in plans)
     ways = []
@@ -422,7 +437,7 @@ def _mix_lines(results: Results, system: str) -> list[str]:
     return [*lines, "  To bring them together, one of:", *_aligned(ways)]
 
 
-def _why(result: Mapping[str, Any], outcome: str) -> str:
+def _why(result: Outcome, outcome: str) -> str:
     if outcome in ("unreachable", "unknown"):
         return str(told(result.get("msg")) or "the host did not answer")
     if outcome == "untouched":

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import report
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Outcomes, Plans
 from ansible_collections.ops.runbook.plugins.module_utils.console.table import fitted, wrapped
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label, typed
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Plan, Planned
 
 GOOD, BAD, WARNING, HEAD, PLAIN = "good", "bad", "warning", "head", ""
 
@@ -57,18 +60,18 @@ def folded(lines: Iterable[str], width: int) -> list[str]:
 # -- the plan ------------------------------------------------------------------------------------
 
 
-def plan_screen(results: Results, width: int) -> list[Line]:
+def plan_screen(results: Plans, width: int) -> list[Line]:
     """The plan as a table, then what the hosts have in common or not."""
-    planned = {host: result for host, result in results.items() if result.get("plan")}
+    planned = {host: (result, plan) for host, result in results.items() if (plan := result.get("plan"))}
     header = ("host", "from", "to", "chosen", "migrations", "lease")
     rows = [
-        (host, *_ends(result), str(result["plan"].get("chosen") or "-"), _migrations(result["plan"]), _lease(result))
-        for host, result in planned.items()
+        (host, *_ends(result, plan), str(plan.get("chosen") or "-"), _migrations(plan), _lease(result))
+        for host, (result, plan) in planned.items()
     ]
     (head, *shown) = fitted(header, rows, width)
     lines = [Line(text, HEAD) for text in head] + [Line(text) for row in shown for text in row]
     groups: list[tuple[list[str], list[str]]] = []
-    for host, result in planned.items():
+    for host, (result, _plan) in planned.items():
         # The first two lines name the operation and how its target was chosen, which the table has.
         details = report.plan_details(result)[2:]
         same = next((hosts for hosts, known in groups if known == details), None)
@@ -82,14 +85,13 @@ def plan_screen(results: Results, width: int) -> list[Line]:
     return lines
 
 
-def _ends(result: Mapping[str, Any]) -> tuple[str, str]:
-    plan = result["plan"]
+def _ends(result: Planned, plan: Plan) -> tuple[str, str]:
     if result.get("direction") == "back":
         return "between two releases", label(plan.get("from"))
     return label(plan.get("from")), label(plan.get("to"))
 
 
-def _migrations(plan: Mapping[str, Any]) -> str:
+def _migrations(plan: Plan) -> str:
     migrations = plan.get("migrations")
     if not migrations:
         return "-"
@@ -102,7 +104,7 @@ def _migrations(plan: Mapping[str, Any]) -> str:
     return f"{migrations['verdict']}, {'run as found' if migrations.get('migrate') else 'none run'}"
 
 
-def _lease(result: Mapping[str, Any]) -> str:
+def _lease(result: Planned) -> str:
     return "taken" if result.get("opened") else "free"
 
 
@@ -124,7 +126,7 @@ def block(text: str, width: int) -> list[Line]:
     return lines
 
 
-def summary_screen(outcomes: Results, width: int) -> list[Line]:
+def summary_screen(outcomes: Outcomes, width: int) -> list[Line]:
     """How it ended on each host, with what the notes of an incident want."""
     header = ("host", "outcome", "seconds", "request ids", "ledger id")
     rows = [
@@ -144,13 +146,13 @@ def summary_screen(outcomes: Results, width: int) -> list[Line]:
     return lines + [Line(text) for text in folded(report.notes(outcomes), width)]
 
 
-def settled(planned: Results) -> str | None:
+def settled(planned: Plans) -> str | None:
     """The value of `to` when a command is typed again; empty if the command has it already.
 
     A rollback to `previous` that went on by itself has made another release the previous one. None if the hosts go to
     different ones, so that no single command means the same.
     """
-    plans = [result["plan"] for result in planned.values() if result.get("plan")]
+    plans = [plan for result in planned.values() if (plan := result.get("plan"))]
     if not any(plan.get("asked") == "previous" for plan in plans):
         return ""
     targets = {typed(plan["to"]) for plan in plans if plan.get("to")}

@@ -14,11 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import fleet
-from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Results
+from ansible_collections.ops.runbook.plugins.module_utils.console.fleet import Outcomes
 from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import understood
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import NO_PLAN
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Planned
 
 #: The part of an operation as a person calls it, by the file that its tasks lie in.
 PHASES = {
@@ -94,16 +98,16 @@ class Watch:
         return _REGISTERED.get(phase, "") if found else ""
 
     @property
-    def planned(self) -> dict[str, dict[str, Any]]:
+    def planned(self) -> dict[str, Planned]:
         """Plans and refusals by host, in the order of the hosts."""
         return {host: known.get("operation_planned", {}) for host, known in self.known.items()}
 
     @property
-    def outcomes(self) -> Results:
+    def outcomes(self) -> Outcomes:
         """How it ended on each host."""
         return fleet.outcomes(self.known)
 
     @property
     def procedure(self) -> str:
-        plans = [result.get("plan") or {} for result in self.planned.values()]
+        plans = [result.get("plan") or NO_PLAN for result in self.planned.values()]
         return next((str(plan["procedure"]) for plan in plans if plan.get("procedure")), "")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check, release, release_steps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import hotfix as dokku_hotfix
@@ -34,10 +34,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import 
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import told
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
+
 _ENGINE = "/var/lib/docker"
 
 
-def plan(context: Context) -> dict[str, Any]:
+def plan(context: Context) -> DokkuPlan:
     """The plan. Raises Problem or DokkuError."""
     service, inputs = context.service, context.inputs
     service.must_have_a_name()
@@ -77,7 +80,7 @@ def plan(context: Context) -> dict[str, Any]:
         "proven": source.proven or "not proven before it is fetched",
         "steps": [one.to_dict() for one in [*release_steps.record_step(situation), step]],
         "undo": [release_steps.back_step("deploy", situation).to_dict()],
-        **({} if present is not None else {"left_over": _left_over(service.app)}),
+        "left_over": "" if present is not None else _left_over(service.app),
         "afterwards": [one.to_dict() for one in release_steps.afterwards(context, situation)],
         "facts": hotfix.get("facts", {}),
         "also": [*([["staging", [tried]]] if tried else []), *hotfix.get("also", [])],
@@ -108,7 +111,7 @@ def _is_well(situation: Situation) -> bool:
     return situation.settled and not release.process_problems(situation.ps) and not situation.pending_rollback
 
 
-def _unchanged(present: Mapping[str, Any], chosen: str, source: Source) -> dict[str, Any]:
+def _unchanged(present: Mapping[str, Any], chosen: str, source: Source) -> DokkuPlan:
     moved = source.kind == "image" and not source.proven
     return {
         "from": present,
@@ -306,7 +309,7 @@ def resolved(found: Situation, live: Release) -> dict[str, Any]:
     return {"target": {"id": live.revision, "revision": branch, **told}}
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """What does each step."""
     change = DeploySteps(context, plan)
     return {
@@ -319,7 +322,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     }
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """Whether the wanted release is live and well."""
     back = direction == "back"
     wanted = plan["from"] if back else plan["to"]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
@@ -22,6 +22,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -163,7 +166,7 @@ def reported(release: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in ids if _COMMIT.fullmatch(one)))
 
 
-def live_problems(plan: Mapping[str, Any], direction: str) -> Callable[[Situation], list[str]]:
+def live_problems(plan: DokkuPlan, direction: str) -> Callable[[Situation], list[str]]:
     """What is wrong in what is live, after going in a direction of a plan that moves between two releases."""
     wanted = plan["from"] if direction == "back" else plan["to"]
 

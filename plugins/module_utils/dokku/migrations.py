@@ -14,12 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Position, Undoing
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import MigrationsRecord
 
 #: A line of `artisan migrate:status`: "  2024_05_01_000000_add_note ...... [2] Ran", or as a table of older versions.
 _NEW = re.compile(r"^\s*(\d{4}_\d{2}_\d{2}_\d{6}_\w+)\s\.*\s*(?:\[\d+\]\s*)?(Ran|Pending)\s*$")
@@ -89,7 +92,7 @@ def judge(
     return Migrations("dokku", "rollback", mode, target, typed, comparison, undoing)
 
 
-def skipped(mode: str, why: str, target: str, typed: str) -> dict[str, Any]:
+def skipped(mode: str, why: str, target: str, typed: str) -> MigrationsRecord:
     """The record where nobody looked."""
     known = Migrations(
         "dokku", "rollback", mode, target, typed, Comparison("unknown", error=why), Undoing((), {}, {}, ())

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
@@ -15,6 +15,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import D
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Procedure, System
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Plan
 
 
 def _deploy() -> Procedure[DokkuService]:
@@ -92,14 +96,14 @@ class _Dokku(System[Description, DokkuService]):
     def inputs(self, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         return params["inputs"], params["secrets"]
 
-    def plan(self, procedure: Procedure[DokkuService], context: Context) -> dict[str, Any]:
+    def plan(self, procedure: Procedure[DokkuService], context: Context) -> Plan:
         try:
             plan = procedure.plan(context)
         except DokkuError as error:
             raise context.service.refusal(error) from error
         return {**plan, "kept": [f"config-{context.operation}.json"]}
 
-    def before(self, context: Context, plan: Mapping[str, Any]) -> dict[str, Any]:
+    def before(self, context: Context, plan: DokkuPlan) -> dict[str, Any]:
         # An app that is down on purpose, or not there yet, gives no answer that says anything of a later one.
         return {"health": gate.look(context.gate.asked)}
 

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import migrations as dokku_migrations
@@ -18,6 +18,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.release import S
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 #: Dokku's own variable: the commit that was deployed, or tried, last.
 _REVISION = "GIT_REV"
@@ -53,7 +56,7 @@ def is_back(found: Situation, wanted: release.Release, keep: Sequence[str]) -> b
 class Change:
     """The steps by their names; a procedure adds its own."""
 
-    def __init__(self, context: Context, plan: Mapping[str, Any]) -> None:
+    def __init__(self, context: Context, plan: DokkuPlan) -> None:
         self.context = context
         self.service = context.service
         self.dokku = context.service.dokku

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check, release_steps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import migrations as dokku_migrations
@@ -27,6 +27,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import MigrationsRecord
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESTORES = ("scale", "domains")
@@ -77,7 +81,7 @@ def names(given: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(name).strip() for name in found if str(name).strip()))
 
 
-def plan(context: Context) -> dict[str, Any]:
+def plan(context: Context) -> DokkuPlan:
     """The plan. Raises Problem or DokkuError."""
     wish = wish_of(context.inputs)
     service = context.service
@@ -166,7 +170,7 @@ def nothing_changes(shown: Mapping[str, Any], restore: Sequence[str]) -> bool:
     return not any((shown.get("config") or {}).values()) and not shown.get("files") and not drift
 
 
-def _unchanged(target: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
+def _unchanged(target: Mapping[str, Any], choice: Choice) -> DokkuPlan:
     return {
         "from": target,
         "to": target,
@@ -180,7 +184,7 @@ def _unchanged(target: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
 
 def _migrations(
     context: Context, wish: Wish, choice: Choice, target: Mapping[str, Any]
-) -> tuple[dict[str, Any] | None, list[str]]:
+) -> tuple[MigrationsRecord | None, list[str]]:
     """The record of the verdict, and what to say of it. Raises Problem."""
     number = str(choice.release.number)
     if not context.service.description.migrations_command:
@@ -272,7 +276,7 @@ def rolled_back(found: Situation, number: int, newest: int) -> Release | None:
     return live if found.restart_is_safe and not found.pending_rollback else None
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """What does each step."""
     change = RollbackSteps(context, plan)
     return {
@@ -285,7 +289,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     }
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """Whether the wanted release is live and well."""
     gate = context.gate
     if plan.get("emergency"):

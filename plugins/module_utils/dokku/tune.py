@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import release as dokku_release
@@ -30,6 +30,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import DEFAULT, ResourceState
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 #: A line of `php --ri "Zend OPcache"`.
 _OPCACHE = re.compile(r"^opcache\.enable => (On|Off)\b", re.M)
@@ -59,7 +62,7 @@ class _Draft:
 # -- plan ----------------------------------------------------------------------------------------
 
 
-def plan(context: Context) -> dict[str, Any]:
+def plan(context: Context) -> DokkuPlan:
     """What is to be set, and what is true of the rest. Raises Problem."""
     service = context.service
     service.must_exist()
@@ -239,7 +242,7 @@ def about_opcache(seen: Seen) -> list[str]:
 # -- steps and verify ----------------------------------------------------------------------------
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """What does each step."""
 
     def part(one: Step) -> object:
@@ -265,7 +268,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     return dokku_parts.told(acts)
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """Whether what was wanted holds, and the app is well where it runs."""
     service = context.service
     back = direction == BACK

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
-from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Progress, Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, NO_PLAN, Progress, Step
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Applied, Closed, Plan, Verification
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,13 @@ class Work:
     trees: the folders whose files the steps write without syncing them.
     """
 
-    executor: Callable[[dict[str, Any]], Callable[[Step], object]]
-    verify: Callable[[Mapping[str, Any], str], dict[str, Any]]
-    before: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    executor: Callable[[Plan], Callable[[Step], object]]
+    verify: Callable[[Plan, str], dict[str, Any]]
+    before: Callable[[Plan], dict[str, Any]] | None = None
     trees: tuple[str, ...] = ()
 
 
-def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
+def carry_out(guard: Guard, work: Work, orders: Orders) -> Applied:
     """Do the remaining steps, verify the result, go back if that is asked for, and close.
 
     Returns changed, healthy (the result was verified, and is the one that was wanted), reverted, error, verified
@@ -62,7 +65,7 @@ def carry_out(guard: Guard, work: Work, orders: Orders) -> dict[str, Any]:
     return result
 
 
-def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str, Any]:
+def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> Applied:
     """One direction to its end: the steps that remain, then the gate."""
     changed = False
     with guard.phase(orders.operation, "apply", direction, orders.cause, closes=orders.close) as progress:
@@ -70,13 +73,13 @@ def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str
         if progress.remaining(direction) and (direction != BACK or progress.touched):
             _look_before(guard, work, progress)
             try:
-                guard.run_steps(progress, direction, work.executor(progress.plan or {}), trees=work.trees)
+                guard.run_steps(progress, direction, work.executor(progress.plan or NO_PLAN), trees=work.trees)
             except StepFailed as failure:
                 return {"changed": True, "healthy": False, "reverted": False, "error": str(failure), "verified": None}
             changed = True
     with guard.phase(orders.operation, "verify", closes=orders.close) as progress:
-        plan = progress.plan or {}
-        verified = work.verify({**plan, "just_before": progress.before}, direction)
+        plan = progress.plan or NO_PLAN
+        verified = cast("Verification", work.verify({**plan, "just_before": progress.before}, direction))
         guard.write({"event": "verified", "result": verified})
         if verified["ok"] and direction != BACK and progress.steps and progress.afterwards:
             guard.run_afterwards(progress, work.executor(plan))
@@ -91,7 +94,7 @@ def _round(guard: Guard, work: Work, orders: Orders, direction: str) -> dict[str
 
 def _look_before(guard: Guard, work: Work, progress: Progress) -> None:
     """Journal the state before the first change. An adoption changes nothing, so all that it finds is judged."""
-    plan = progress.plan or {}
+    plan = progress.plan or NO_PLAN
     if work.before is None or progress.touched or progress.before is not None or plan.get("procedure") == "adopt":
         return
     try:
@@ -102,6 +105,6 @@ def _look_before(guard: Guard, work: Work, progress: Progress) -> None:
     guard.write({"event": "before", "result": found})
 
 
-def _close(guard: Guard, operation: str) -> dict[str, Any]:
+def _close(guard: Guard, operation: str) -> Closed:
     ending, record = guard.close(operation)
     return {"outcome": ending.outcome, "error": ending.error, "settled": ending.settled, "record": record}

@@ -21,7 +21,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import (
     journal,
@@ -35,11 +35,14 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import F
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
-from ansible_collections.ops.runbook.plugins.module_utils.guard.running_lock import RunningLock
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, durable_tree, owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.host.running_lock import RunningLock
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
 
 
 class StepFailed(Exception):
@@ -95,7 +98,7 @@ class Guard:
             self._book = Book(self.path("ledger.jsonl"))
         return self._book
 
-    def recorded(self, operation: str) -> dict[str, Any] | None:
+    def recorded(self, operation: str) -> Record | None:
         """The ledger's record of an operation; None without one."""
         return self.ledger().find(ledger_keys.RECORD, operation)
 
@@ -270,7 +273,8 @@ class Guard:
 
         Its plan names it in `kept`, relative to the folder. Secrets must not lie there until the next rotation.
         """
-        for name in (progress.plan or {}).get("kept") or ():
+        kept = (progress.plan or journal.NO_PLAN).get("kept") or ()
+        for name in () if isinstance(kept, str) else kept:
             path = os.path.normpath(self.path(str(name)))
             if path.startswith(f"{os.path.normpath(self.state_dir)}/"):
                 with contextlib.suppress(OSError):
@@ -410,7 +414,7 @@ class Guard:
 
     # -- closing ---------------------------------------------------------------------------------
 
-    def refuse(self, operation: str, refusal: Problem) -> dict[str, Any] | None:
+    def refuse(self, operation: str, refusal: Problem) -> Record | None:
         """End an operation that the plan refused: record it, and give the lease back.
 
         One that was to go on with an interrupted one keeps its journal: the host is still where that one left it.
@@ -422,7 +426,7 @@ class Guard:
         end = journal.Ending("refused", not progress.touched, left, f"{refusal.code}: {refusal.text}")
         return self._end(progress, end, unname=True)
 
-    def close(self, operation: str) -> tuple[journal.Ending, dict[str, Any] | None]:
+    def close(self, operation: str) -> tuple[journal.Ending, Record | None]:
         """End an operation as its journal proves, and give the lease back.
 
         Returns the ending and the ledger's record (None where nothing was recorded).
@@ -452,9 +456,9 @@ class Guard:
             raise Problem("lease_lost", f"operation {operation} lost its lease to {lease.operation}")
         return progress
 
-    def _end(self, progress: Progress, end: journal.Ending, unname: bool = False) -> dict[str, Any] | None:
+    def _end(self, progress: Progress, end: journal.Ending, unname: bool = False) -> Record | None:
         """unname: take back what this operation said of whose the folder is."""
-        record: dict[str, Any] | None = None
+        record: Record | None = None
         with durable_file.exclusive(self.path("state.lock")):
             if unname:
                 state_owner.unname(self.path(state_owner.NAME), progress.operation)

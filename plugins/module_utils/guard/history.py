@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, ledger_keys, release_choice, state_owner
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
@@ -23,6 +22,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner impo
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
 
 
 class StateUnreadable(Problem):
@@ -159,7 +161,7 @@ def picture(
     }
 
 
-def _shown_records(book: Answers, wanted: Wanted) -> tuple[list[dict[str, Any]], int | None]:
+def _shown_records(book: Answers, wanted: Wanted) -> tuple[list[Record], int | None]:
     """The records to show, and how many of their kind are not; None where nobody counted those."""
     fitting = (record for record in book.backwards() if fits(record, wanted.procedure, wanted.outcome))
     found = list(islice(fitting, wanted.limit or None))
@@ -212,7 +214,7 @@ def interrupted(progress: Progress | None, standing: str) -> dict[str, Any] | No
     """An operation without an end, and what can be done about it; None while its owner may be at work."""
     if progress is None or standing in ("running", "waiting"):
         return None
-    verdict, plan = journal.classify(progress), progress.plan or {}
+    verdict, plan = journal.classify(progress), progress.plan or journal.NO_PLAN
     if verdict.kind == "untouched":
         # The next operation buries it by itself.
         return None
@@ -232,6 +234,6 @@ def interrupted(progress: Progress | None, standing: str) -> dict[str, Any] | No
     }
 
 
-def fits(record: Mapping[str, Any], procedure: str = "", outcome: str = "") -> bool:
+def fits(record: Record, procedure: str = "", outcome: str = "") -> bool:
     """True if a record is of a procedure and an outcome; an empty name is any."""
     return (not procedure or record.get("procedure") == procedure) and (not outcome or record.get("outcome") == outcome)

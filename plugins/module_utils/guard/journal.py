@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import (
+        Plan,
+        StepRecord,
+        Verification,
+    )
+
 FORWARD = "forward"
 BACK = "back"
+
+#: The plan of an operation that has none yet.
+NO_PLAN: Plan = {"from": None, "to": None, "chosen": "", "proven": "", "steps": [], "undo": [], "warnings": []}
 
 #: In the target of a plan: its id is a name, and what that is shows only in a step, whose note has it as `target`.
 UNRESOLVED = "unresolved"
@@ -36,11 +46,11 @@ class Step:
     repeatable: bool = True
     data: dict[str, Any] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> StepRecord:
         return {"id": self.id, "title": self.title, "repeatable": self.repeatable, "data": self.data}
 
 
-def step_from(raw: dict[str, Any]) -> Step:
+def step_from(raw: StepRecord) -> Step:
     """The step as the journal keeps it."""
     return Step(str(raw["id"]), str(raw["title"]), bool(raw.get("repeatable", True)), dict(raw.get("data") or {}))
 
@@ -61,7 +71,7 @@ class Progress:
     """
 
     opened: dict[str, Any]
-    plan: dict[str, Any] | None = None
+    plan: Plan | None = None
     direction: str = FORWARD
     done: dict[str, float] = field(default_factory=dict)
     undone: dict[str, float] = field(default_factory=dict)
@@ -71,12 +81,12 @@ class Progress:
     error: str = ""
     phase: str | None = None
     closes: bool = False
-    verified: dict[str, Any] | None = None
+    verified: Verification | None = None
     closed: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     past: list[tuple[str, float, str]] = field(default_factory=list)
     cause: str = ""
-    failed_health: list[dict[str, Any]] = field(default_factory=list)
+    failed_health: list[Mapping[str, Any]] = field(default_factory=list)
     cause_about: str = ""
     failed_about: str = ""
     before: dict[str, Any] | None = None
@@ -88,18 +98,18 @@ class Progress:
 
     @property
     def steps(self) -> list[Step]:
-        return [step_from(raw) for raw in (self.plan or {}).get("steps", [])]
+        return [step_from(raw) for raw in (self.plan or NO_PLAN).get("steps", [])]
 
     @property
     def undo(self) -> list[Step]:
-        return [step_from(raw) for raw in (self.plan or {}).get("undo", [])]
+        return [step_from(raw) for raw in (self.plan or NO_PLAN).get("undo", [])]
 
     @property
     def afterwards(self) -> list[Step]:
         """Steps that follow a good verification and are not done yet; their failure concerns nothing before them."""
         return [
             step
-            for step in (step_from(raw) for raw in (self.plan or {}).get("afterwards", []))
+            for step in (step_from(raw) for raw in (self.plan or NO_PLAN).get("afterwards", []))
             if step.id not in self.afterwards_done
         ]
 
@@ -209,8 +219,8 @@ def _must_be_judged(progress: Progress) -> None:
     steps = [*progress.steps, *progress.undo, *progress.afterwards, *progress.undo_needed]
     if not all(isinstance(step.data, dict) for step in steps):
         raise JournalDamaged("a step has no data")
-    for end in ("from", "to"):
-        target = (progress.plan or {}).get(end)
+    plan = progress.plan or NO_PLAN
+    for end, target in (("from", plan.get("from")), ("to", plan.get("to"))):
         if target is not None and not isinstance(target, dict):
             raise JournalDamaged(f"the plan's {end} is not an object")
     classify(progress)
@@ -233,7 +243,7 @@ def _fold(events: Iterable[dict[str, Any]]) -> Progress | None:
     return progress
 
 
-def _resolved(plan: dict[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+def _resolved(plan: Plan, notes: Mapping[str, Any]) -> Plan:
     """The plan with the target that a step found out, where the plan had only a name for it."""
     to = plan.get("to")
     targets = [note["target"] for note in notes.values() if isinstance(note, Mapping) and "target" in note]
@@ -262,8 +272,8 @@ def _apply(progress: Progress, kind: str, event: dict[str, Any]) -> None:
             if event["direction"] == BACK:
                 progress.cause_about = about(progress)
                 progress.cause = _why_back(progress) or str(event.get("cause", ""))
-                verified = progress.verified or {}
-                progress.failed_health = [] if verified.get("ok") else list(verified.get("health") or [])
+                bad = progress.verified if progress.verified and not progress.verified.get("ok") else None
+                progress.failed_health = list(bad.get("health") or []) if bad else []
             # A verification before the turn says nothing about the state after it.
             progress.direction, progress.verified = event["direction"], None
             if progress.direction == FORWARD:
@@ -310,7 +320,7 @@ def _why_back(progress: Progress) -> str:
     step = progress.failed or progress.begun
     if step:
         return f"step '{step}': {progress.error or 'cut off' + _left_by_cut(progress, step)}"
-    return str((progress.verified or {}).get("reason", ""))
+    return str(progress.verified.get("reason", "")) if progress.verified else ""
 
 
 def _left_by_cut(progress: Progress, cut: str) -> str:
@@ -436,7 +446,7 @@ class Ending:
 def ending(progress: Progress) -> Ending:
     """The outcome that a journal proves. Nobody says that an operation succeeded: its journal does."""
     healthy = progress.verified is not None and bool(progress.verified.get("ok"))
-    unhealthy = str((progress.verified or {}).get("reason", "")) or "it was never verified"
+    unhealthy = (progress.verified and str(progress.verified.get("reason") or "")) or "it was never verified"
     if progress.plan is None:
         return Ending("interrupted", True, None, "it ended before there was a plan")
     if not progress.steps:

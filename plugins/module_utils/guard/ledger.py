@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import (
     journal,
@@ -23,6 +23,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import B
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import cleaned
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record, StepDone
 
 GENESIS = "0" * 64
 SCHEMA = 1
@@ -51,11 +54,11 @@ class Answers:
         """How many records there are."""
         raise NotImplementedError
 
-    def backwards(self) -> Iterator[dict[str, Any]]:
+    def backwards(self) -> Iterator[Record]:
         """The records, the newest first."""
         raise NotImplementedError
 
-    def history(self, *more: Mapping[str, Any]) -> release_choice.History:
+    def history(self, *more: Record) -> release_choice.History:
         """The releases of this host in deploy order. more: records that are not in the ledger yet."""
         raise NotImplementedError
 
@@ -66,16 +69,16 @@ class Answers:
         """
         raise NotImplementedError
 
-    def record_at(self, place: int) -> dict[str, Any]:
+    def record_at(self, place: int) -> Record:
         """The record of a place."""
         raise NotImplementedError
 
-    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+    def find(self, kind: str, name: str) -> Record | None:
         """The record of a key; None without one. See ledger_keys."""
         place = self.place(kind, name)
         return None if place is None else self.record_at(place)
 
-    def of(self, keys: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    def of(self, keys: Iterable[tuple[str, str]]) -> list[Record]:
         """The records of several keys, each once, the oldest first."""
         places = [place for kind, name in keys if (place := self.place(kind, name)) is not None]
         first = {ledger_index.begin_of(place): place for place in places}
@@ -110,7 +113,7 @@ class Ledger(Answers):
     size: length in bytes of the good part. last: where the last line begins. places: where each record begins.
     """
 
-    records: tuple[dict[str, Any], ...] = ()
+    records: tuple[Record, ...] = ()
     head: str = GENESIS
     torn: bytes = b""
     problems: tuple[str, ...] = ()
@@ -123,10 +126,10 @@ class Ledger(Answers):
     def count(self) -> int:
         return len(self.records)
 
-    def backwards(self) -> Iterator[dict[str, Any]]:
+    def backwards(self) -> Iterator[Record]:
         return iter(self.records[::-1])
 
-    def history(self, *more: Mapping[str, Any]) -> release_choice.History:
+    def history(self, *more: Record) -> release_choice.History:
         return release_choice.history([*self.records, *more])
 
     @cached_property
@@ -144,7 +147,7 @@ class Ledger(Answers):
     def place(self, kind: str, name: str) -> int | None:
         return self.keys.get(ledger_keys.hashed(kind, name))
 
-    def record_at(self, place: int) -> dict[str, Any]:
+    def record_at(self, place: int) -> Record:
         return self.records[bisect_left(self._begins, ledger_index.begin_of(place))]
 
 
@@ -166,7 +169,7 @@ class Chain:
     last: int
 
 
-def walk(content: bytes, visit: Callable[[dict[str, Any], int], object]) -> Chain:
+def walk(content: bytes, visit: Callable[[Record, int], object]) -> Chain:
     """Go through a ledger's bytes. visit: gets each good record, and where it begins.
 
     Only the last line may be unfinished: an append is a single write, so a cut can hit nothing else.
@@ -203,10 +206,10 @@ def walk(content: bytes, visit: Callable[[dict[str, Any], int], object]) -> Chai
 
 def parse(content: bytes) -> Ledger:
     """Read a ledger's bytes, and keep all records."""
-    records: list[dict[str, Any]] = []
+    records: list[Record] = []
     places: list[int] = []
 
-    def visit(record: dict[str, Any], begins: int) -> None:
+    def visit(record: Record, begins: int) -> None:
         records.append(record)
         places.append(begins)
 
@@ -223,15 +226,15 @@ def parse(content: bytes) -> Ledger:
     )
 
 
-def good_record(line: bytes) -> dict[str, Any] | None:
+def good_record(line: bytes) -> Record | None:
     """The record of a line; None where it is not one of an operation."""
     record = _record(line)
     return None if record is None or wrong_field(record) else record
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def _record(line: bytes) -> Record | None:
     try:
-        return foreign_json.load_object(line)
+        return cast("Record", foreign_json.load_object(line))
     except ValueError:
         return None
 
@@ -245,7 +248,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def wrong_field(record: dict[str, Any]) -> str:
+def wrong_field(record: Mapping[str, Any]) -> str:
     """The first field of a record that has another type than operations write; empty if all are right."""
     for name, wanted in _TYPES.items():
         value = record.get(name)
@@ -262,22 +265,22 @@ def read(path: str) -> Ledger:
     return parse(durable_file.read_state(path))
 
 
-def line_of(record: dict[str, Any], head: str) -> tuple[dict[str, Any], bytes]:
+def line_of(record: Record, head: str) -> tuple[Record, bytes]:
     """A record as it is written after the line with this hash, and its line."""
     # Texts of servers and files are in it, and it is read on other screens for years.
     written = {**cleaned(record), "schema": SCHEMA, PREVIOUS: head}
-    return written, durable_file.encode(written)
+    return cast("Record", written), durable_file.encode(written)
 
 
-def record_of(progress: Progress, end: journal.Ending, finished: str) -> dict[str, Any]:
+def record_of(progress: Progress, end: journal.Ending, finished: str) -> Record:
     """The record of an operation that ended, as its journal proves it. finished: the time of the end, RFC 3339."""
-    opened, plan = progress.opened, progress.plan or {}
+    opened, plan = progress.opened, progress.plan or journal.NO_PLAN
     verified = progress.verified or {}
-    steps = [
+    steps: list[StepDone] = [
         {"step": step, "seconds": seconds, **({"direction": BACK} if direction == BACK else {})}
         for step, seconds, direction in progress.past
     ]
-    record: dict[str, Any] = {
+    record: Record = {
         "id": progress.operation,
         "service": opened.get("service"),
         "environment": opened.get("environment"),
@@ -288,7 +291,7 @@ def record_of(progress: Progress, end: journal.Ending, finished: str) -> dict[st
         "finished": finished,
         "from": plan.get("from"),
         "to": plan.get("to"),
-        "left": plan.get(end.left) if end.left else None,
+        "left": {"from": plan.get("from"), "to": plan.get("to")}.get(end.left or ""),
         "migrations": plan.get("migrations"),
         "steps": steps,
         "health": verified.get("health", []),

@@ -22,10 +22,10 @@ import functools
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import (
     ledger,
@@ -40,6 +40,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_mark impo
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import Course, History, TooOld
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock, durable_file, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
 
 #: Bytes that are read at once from the end, and of one line.
 _BLOCK, _LINE = 1 << 14, 1 << 12
@@ -91,7 +94,7 @@ class Book(Answers):
     # -- the answers -----------------------------------------------------------------------------
 
     @property
-    def records(self) -> Iterator[dict[str, Any]]:
+    def records(self) -> Iterator[Record]:
         """All records, the oldest first, without keeping them."""
         tail, here, ends = b"", 0, self._size
         while self._file is not None and (here < ends or tail):
@@ -109,7 +112,7 @@ class Book(Answers):
         course = Course()
         places: dict[bytes, int] = {}
 
-        def visit(record: dict[str, Any], begins: int) -> None:
+        def visit(record: Record, begins: int) -> None:
             course.add(record)
             ledger_index.add_keys(places, record, begins)
 
@@ -136,7 +139,7 @@ class Book(Answers):
     def count(self) -> int:
         return self._read[0].count if self._mark is None else self._mark.count
 
-    def backwards(self) -> Iterator[dict[str, Any]]:
+    def backwards(self) -> Iterator[Record]:
         tail, end = b"", self._size
         while self._file is not None and end > 0:
             start = max(end - _BLOCK, 0)
@@ -160,10 +163,10 @@ class Book(Answers):
                 self._distrust()
         return self._read[2].get(ledger_keys.hashed(kind, name))
 
-    def record_at(self, place: int) -> dict[str, Any]:
+    def record_at(self, place: int) -> Record:
         if self._file is None:
             raise LookupError(f"no ledger {self.path}")
-        return foreign_json.load_object(self._line(self._file, ledger_index.begin_of(place)))
+        return cast("Record", foreign_json.load_object(self._line(self._file, ledger_index.begin_of(place))))
 
     @staticmethod
     def _line(file: OpenFile, begins: int) -> bytes:
@@ -177,7 +180,7 @@ class Book(Answers):
         self._mark = None
         self.__dict__.pop("_opened_index", None)
 
-    def history(self, *more: Mapping[str, Any]) -> History:
+    def history(self, *more: Record) -> History:
         @functools.cache
         def whole() -> History:
             return release_choice.history(chain(self.records, more))
@@ -207,7 +210,7 @@ class Book(Answers):
             index = Index(self._folder, recent=dict(places))
             self._save(index, course, found.head, found.last, found.count, clock.now().text)
 
-    def append(self, record: dict[str, Any]) -> dict[str, Any]:
+    def append(self, record: Record) -> Record:
         """Append a record, chained to the last one, and sync it. Returns the record as written.
 
         A torn last line is first moved to `<path>.torn-<hash>`: it is evidence, not a record.
@@ -228,7 +231,7 @@ class Book(Answers):
         self._mark_appended(written, line, size + len(prefix))
         return written
 
-    def _mark_appended(self, record: dict[str, Any], line: bytes, begins: int) -> None:
+    def _mark_appended(self, record: Record, line: bytes, begins: int) -> None:
         """Write the next mark. Where that fails the one before it does not fit any more, and all is read again."""
         course: Course | None = None
         if self._mark is None:
@@ -286,6 +289,6 @@ class Book(Answers):
             os.close(descriptor)
 
 
-def append(path: str, record: dict[str, Any]) -> dict[str, Any]:
+def append(path: str, record: Record) -> Record:
     """Append a record to a ledger file; see Book.append."""
     return Book(path).append(record)

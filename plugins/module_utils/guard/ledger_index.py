@@ -19,10 +19,13 @@ import weakref
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file, owned_folder
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
 
 KEY, ENTRY = 16, 24
 #: Keys in the mark itself.
@@ -107,7 +110,7 @@ class Index:
                 return found
         return self.recent.get(key)
 
-    def add(self, record: Mapping[str, Any], begins: int) -> None:
+    def add(self, record: Record, begins: int) -> None:
         """Add the keys of a record that begins at this byte of the ledger."""
         add_keys(self.recent, record, begins)
 
@@ -164,7 +167,7 @@ class Index:
         return int.from_bytes(block[at * ENTRY + KEY : (at + 1) * ENTRY], "big")
 
 
-def add_keys(places: dict[bytes, int], record: Mapping[str, Any], begins: int) -> None:
+def add_keys(places: dict[bytes, int], record: Record, begins: int) -> None:
     """Add the places of all keys of a record."""
     for key in ledger_keys.of(record):
         add(places, key.hashed, (begins << 8) + min(key.order, 255))

@@ -13,7 +13,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
 
 #: The record of an operation, by its id.
 RECORD = "record"
@@ -82,7 +85,7 @@ def first_counts(key: bytes) -> bool:
     return bool(key[-1] & 1)
 
 
-def of(record: Mapping[str, Any]) -> list[Key]:
+def of(record: Record) -> list[Key]:
     """All keys of a record."""
     succeeded = record.get("outcome") == "succeeded"
     procedure, target = str(record.get("procedure")), _mapping(record.get("to"))
@@ -116,7 +119,7 @@ def of(record: Mapping[str, Any]) -> list[Key]:
     return list(dict.fromkeys(found))
 
 
-def operations(record: Mapping[str, Any]) -> Iterator[str]:
+def operations(record: Record) -> Iterator[str]:
     """The operations that a record names, those of backups first."""
     for note in reversed(list(_mapping(record.get("notes")).values())):
         if isinstance(note, Mapping) and note.get("backup"):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step, classify
@@ -17,15 +17,18 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice i
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Plan, Planned, RefusalRecord
+
 
 def open_and_plan(
     guard: Guard,
     request: Request,
-    planned: Callable[[], dict[str, Any]],
+    planned: Callable[[], Plan],
     check_mode: bool,
     to: str = "",
     set_aside_ledger: bool = False,
-) -> dict[str, Any]:
+) -> Planned:
     """Open the operation and plan it; in check mode only look.
 
     planned: reads the host and decides, changing nothing; raises Problem. to: what the operator asked for.
@@ -71,20 +74,18 @@ def open_and_plan(
         guard.leave()
 
 
-def _result(
-    request: Request, plan: dict[str, Any] | None, refusal: Problem | None, opening: Opening, opened: bool
-) -> dict[str, Any]:
+def _result(request: Request, plan: Plan | None, refusal: Problem | None, opening: Opening, opened: bool) -> Planned:
     return {
         "operation": request.operation,
         "opened": opened,
         "plan": plan,
-        "refusal": refusal.to_dict() if refusal else None,
+        "refusal": cast("RefusalRecord", refusal.to_dict()) if refusal else None,
         "direction": opening.direction or "forward",
         "continues": opening.direction is not None,
     }
 
 
-def _remaining(guard: Guard, request: Request, opening: Opening) -> dict[str, Any]:
+def _remaining(guard: Guard, request: Request, opening: Opening) -> Plan:
     """The plan of the interrupted operation, as far as it is still to be done."""
     progress = guard.progress()
     if progress is None or progress.plan is None or opening.direction is None:

@@ -124,7 +124,7 @@ def _nothing_interrupted(value: str) -> Problem:
 
 def _unfinished(progress: Progress, verdict: Verdict, given: str) -> Problem:
     opened = progress.opened
-    plan = progress.plan or {}
+    plan = progress.plan
     text = (
         f"operation {progress.operation} ({opened.get('procedure')} by {opened.get('actor', {}).get('user')}, "
         f"started {opened.get('started')}) was interrupted: {verdict.text}"

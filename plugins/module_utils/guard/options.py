@@ -110,7 +110,7 @@ class Module(Protocol):
 
 def answer(
     module: Module,
-    phases: Mapping[str, Callable[[], dict[str, Any]]],
+    phases: Mapping[str, Callable[[], Mapping[str, Any]]],
     arguments: Mapping[str, Any],
     errors: Sequence[type[Exception]],
 ) -> NoReturn:

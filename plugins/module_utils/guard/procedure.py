@@ -8,34 +8,23 @@ A procedure is a module or an object with three functions. Lease, journal, ledge
 business. `procedures.py` of a system's package names its procedures. To add one, name it there, in the documentation
 of the system's module and in the argument specs of its role, and give it a playbook.
 
-    def plan(context: Context[Service]) -> dict[str, Any]
+    def plan(context: Context[Service]) -> Plan
 
-Reads the host and decides. It changes nothing, since it also runs in check mode. Raises Problem. The keys that the
-guard and the report read:
-
-    from, to     {"id", "name", ...}: the present release and the wanted one; `from` may be None. An operation that
-                 moves no release has the present one in both.
-    chosen       how the target was chosen          proven      how it is known to exist
-    steps        [Step.to_dict(), ...]: the steps in their order; without any only verify runs
-    undo         [Step.to_dict(), ...]: the way back. A step whose data has `after: <id>` runs only if that forward step
-                 was begun; the others always run.
-    afterwards   [Step.to_dict(), ...]: the steps after a good verification; their failure does not change the result
-    migrations   the record of migrations/plan.py, or None
-    kept         [name, ...]: files of the state folder that the close of the operation removes
-    also         [[title, [line, ...]], ...] to show; warnings, [line, ...]
-    facts        more values for the ledger         diffstat    [line, ...] for --diff
+Reads the host and decides. It changes nothing, since it also runs in check mode. Raises Problem. contract.py has the
+keys of a plan; a system declares those of its own in a class that extends Plan. An operation that moves no release has
+the present one in `from` and in `to`.
 
 The plan goes to the journal as it is, so it has no secret. A step has in its data what it needs: the next run
 continues an interrupted operation from its journal, without the inputs of the run that began it. The guard adds
 `procedure`, `saved_as` (the id of the operation that made the plan) and `asked` (the input `to` of the operator).
 
-    def steps(context: Context[Service], plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]
+    def steps(context: Context[Service], plan: Plan) -> Mapping[str, Callable[[Step], object]]
 
 The function of each step, forward and back, by the step's id up to a colon ("link" does "link:restant-db"). It first
 looks if its work is done already, because it runs again after a kill, and returns a note for the ledger (without
 secrets) or None. It may raise anything: the text becomes the error of the operation.
 
-    def verify(context: Context[Service], plan: Mapping[str, Any], direction: str) -> dict[str, Any]
+    def verify(context: Context[Service], plan: Plan, direction: str) -> dict[str, Any]
 
 Looks at the result after the way "forward" or "back", and changes nothing. Returns ok, reason (empty if ok), health
 (list of health.Result.to_dict()), and more that is worth keeping; the summary shows `note`. The plan has under
@@ -46,10 +35,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import NO_PLAN, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import Module, answer, requested
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
@@ -58,6 +47,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import
 
 if TYPE_CHECKING:
     from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Applied, Plan, Planned
 
 Described = TypeVar("Described")
 Service = TypeVar("Service")
@@ -84,13 +74,13 @@ class Context(Generic[Service]):
 
 
 class Procedure(Protocol[Service]):
-    """A procedure; the text at the top of this file describes each function."""
+    """A procedure; the text at the top of this file describes each function. steps and verify take what plan made."""
 
-    def plan(self, context: Context[Service]) -> dict[str, Any]: ...
+    def plan(self, context: Context[Service]) -> Plan: ...
 
-    def steps(self, context: Context[Service], plan: dict[str, Any]) -> Acts: ...
+    def steps(self, context: Context[Service], plan: Any) -> Acts: ...
 
-    def verify(self, context: Context[Service], plan: Mapping[str, Any], direction: str) -> dict[str, Any]: ...
+    def verify(self, context: Context[Service], plan: Any, direction: str) -> dict[str, Any]: ...
 
 
 def do(acts: Acts, step: Step) -> object:
@@ -133,11 +123,11 @@ class System(Generic[Described, Service]):
         """The inputs of the operator and the secrets in the module's options."""
         return params, {name: params[name] for name in self.secrets}
 
-    def plan(self, procedure: Procedure[Service], context: Context[Service]) -> dict[str, Any]:
+    def plan(self, procedure: Procedure[Service], context: Context[Service]) -> Plan:
         """The plan of a procedure. Raises Problem."""
         return procedure.plan(context)
 
-    def before(self, context: Context[Service], plan: Mapping[str, Any]) -> dict[str, Any]:
+    def before(self, context: Context[Service], plan: Any) -> dict[str, Any]:
         """The present state of all that verify will look at, just before the first change."""
         return {}
 
@@ -158,7 +148,7 @@ class Operation(Generic[Described, Service]):
     gate: GateSettings = _NO_GATE
     check_mode: bool = False
 
-    def open_and_plan(self, request: Request) -> dict[str, Any]:
+    def open_and_plan(self, request: Request) -> Planned:
         """Open the operation and plan it, in check mode only look; guard/open_and_plan.py describes the result."""
         # Each phase loads what it needs: a host compiles it anew in each call.
         from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan
@@ -172,7 +162,7 @@ class Operation(Generic[Described, Service]):
             set_aside_ledger=bool(self.inputs.get("set_aside_ledger")),
         )
 
-    def carry_out(self, orders: Orders) -> dict[str, Any]:
+    def carry_out(self, orders: Orders) -> Applied:
         """Do the rest of the operation; guard/carry_out.py describes the result."""
         from ansible_collections.ops.runbook.plugins.module_utils.guard import carry_out
 
@@ -184,23 +174,24 @@ class Operation(Generic[Described, Service]):
         )
         return carry_out.carry_out(self.guard, work, orders)
 
-    def _planned(self, request: Request) -> dict[str, Any]:
+    def _planned(self, request: Request) -> Plan:
         context = replace(self._context({}), operation=request.operation)
         plan = self.system.plan(self.system.procedures[request.procedure](), context)
-        return {
+        kept = {name: getattr(self.description, name) for name in self.system.as_planned}
+        made: Plan = {
             "asked": str(self.inputs.get("to") or ""),
             "migrations": None,
-            **{name: getattr(self.description, name) for name in self.system.as_planned},
             **plan,
             "procedure": request.procedure,
             "saved_as": request.operation,
         }
+        return cast("Plan", {**kept, **made})
 
-    def _executor(self, plan: dict[str, Any]) -> Callable[[Step], object]:
+    def _executor(self, plan: Plan) -> Callable[[Step], object]:
         acts = self._procedure(plan).steps(self._context(plan), plan)
         return lambda step: do(acts, step)
 
-    def _procedure(self, plan: Mapping[str, Any]) -> Procedure[Service]:
+    def _procedure(self, plan: Plan) -> Procedure[Service]:
         return self.system.procedures[plan["procedure"]]()
 
     def _context(self, plan: Mapping[str, Any]) -> Context[Service]:
@@ -227,13 +218,14 @@ def _plan(module: Module, system: System[Any, Any]) -> dict[str, Any]:
     name, place = system.subject(operation.description)
     request = requested(module.params, name, system.name, place, "adopt" in system.procedures)
     result = operation.open_and_plan(request)
-    going = bool(result["plan"] and result["plan"]["steps"])
+    plan = result["plan"] or NO_PLAN
+    going = bool(plan["steps"])
     if module._diff and going:
-        result["diff"] = {"prepared": "\n".join(result["plan"].get("diffstat", [])) + "\n"}
+        result["diff"] = {"prepared": "\n".join(plan.get("diffstat", [])) + "\n"}
     return {"changed": module.check_mode and going, **result}
 
 
-def _apply(module: Module, system: System[Any, Any]) -> dict[str, Any]:
+def _apply(module: Module, system: System[Any, Any]) -> Applied:
     """Do the rest of the operation, as its journal has it."""
     from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
 

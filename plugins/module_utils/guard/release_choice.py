@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
 
 #: Procedures that bring a release to the host.
 _ARRIVALS = ("deploy", "adopt")
@@ -160,7 +163,7 @@ class Course:
 
     # -- one record ----------------------------------------------------------------------------
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def add(self, record: Record) -> None:
         """Go on with a later record. Raises TooOld; then nothing can be said without all records."""
         self._number += 1
         outcome, procedure = record.get("outcome"), record.get("procedure")
@@ -184,7 +187,7 @@ class Course:
         else:
             self._add_rollback(record, source, target, about)
 
-    def _add_arrival(self, record: Mapping[str, Any], source: str, target: str, about: str) -> None:
+    def _add_arrival(self, record: Record, source: str, target: str, about: str) -> None:
         outcome = record.get("outcome")
         if outcome == "succeeded":
             self._take(target)
@@ -200,7 +203,7 @@ class Course:
             if former is not None:
                 self._put(former, "")
 
-    def _add_rollback(self, record: Mapping[str, Any], source: str, target: str, about: str) -> None:
+    def _add_rollback(self, record: Record, source: str, target: str, about: str) -> None:
         outcome = record.get("outcome")
         if outcome == "succeeded":
             self._condemn(source, record, _left_by(record))
@@ -212,16 +215,16 @@ class Course:
         if outcome == "failed" and not (self.left == source and about == blame.SURROUNDINGS):
             self._condemn(source, record, _left_by(record))
 
-    def _release(self, record: Mapping[str, Any], good: bool) -> Release:
+    def _release(self, record: Record, good: bool) -> Release:
         target, since, operation = record["to"], str(record.get("finished")), str(record.get("id"))
         return Release(_id(target), str(target.get("name") or ""), good, since, operation, number=self._number)
 
-    def _condemn(self, release: str, record: Mapping[str, Any], why: str) -> None:
+    def _condemn(self, release: str, record: Record, why: str) -> None:
         found = self._releases.get(release)
         if found is not None:
             self._releases[release] = replace(found, good=False, condemned_by=str(record.get("id")), why=why)
 
-    def _arrive(self, record: Mapping[str, Any], source: str) -> None:
+    def _arrive(self, record: Record, source: str) -> None:
         """A rollback reached its target: it is good. One that was never deployed here comes before its source."""
         arrived = self._release(record, True)
         if arrived.id in self._releases:
@@ -230,7 +233,7 @@ class Course:
             self._put(arrived, source if source in self._releases else "")
 
 
-def history(records: Iterable[Mapping[str, Any]]) -> History:
+def history(records: Iterable[Record]) -> History:
     """Fold all records of a ledger into deploy order; see Course."""
     course = Course()
     for record in records:
@@ -242,12 +245,12 @@ def _id(release: Any) -> str:
     return str(release.get("id") or "") if isinstance(release, Mapping) else ""
 
 
-def _not_brought_up(record: Mapping[str, Any]) -> str:
+def _not_brought_up(record: Record) -> str:
     error = str(record.get("error") or "no reason was recorded")
     return f"{record.get('procedure')} {record.get('id')} could not bring it up: {cut(error, 200)}"
 
 
-def _left_by(record: Mapping[str, Any]) -> str:
+def _left_by(record: Record) -> str:
     return f"rollback {record.get('id')} left it"
 
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import identity
 from ansible_collections.ops.runbook.plugins.module_utils.host.clock import minute
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
 
@@ -121,7 +122,7 @@ def of_ledger(book: Answers) -> tuple[Hotfix, ...]:
     newest = book.find(ledger_keys.HOTFIX, ledger_keys.LATEST)
     if newest is None:
         return ()
-    release = book.history().find(str((newest.get("to") or {}).get("id")))
+    release = book.history().find(identity(newest.get("to")))
     return deployed([newest], [release.id] if release is not None and not release.good else [])
 
 

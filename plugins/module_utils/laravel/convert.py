@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import room_in
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
@@ -39,6 +39,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import 
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
+
 #: Files of a checkout beside its tracked ones, which a release gets by other means.
 _KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/storage", ".env", "public/hot")
 
@@ -46,7 +49,7 @@ _KNOWN = ("vendor/", "node_modules/", "bootstrap/cache/", "storage/", "public/st
 # -- the plan ------------------------------------------------------------------------------------
 
 
-def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave: bool) -> dict[str, Any]:
+def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave: bool) -> LaravelPlan:
     """The plan of a conversion to `releases`, or back to `in_place`. Raises Problem."""
     service.must_reload()
     present = {"id": head, "name": ReleasePlanner(service, ledger).release_name(head)}

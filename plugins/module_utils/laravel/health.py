@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
@@ -24,6 +24,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import gate as migration_gate
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,14 @@ class Looked:
     seconds: float = 0.0
 
 
-def verify(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> dict[str, Any]:
+def verify(service: LaravelService, plan: LaravelPlan, direction: str, gate: GateSettings) -> dict[str, Any]:
     """Verify the result of an operation: the commit, the units, the scheduler, the answers. See `judge`."""
     looked = _look(service, plan, direction, gate)
     unasked = {} if gate.checks else {"unasked": True}
     return {**judge(plan, direction, looked, service.redact), **unasked}
 
 
-def judge(
-    plan: Mapping[str, Any], direction: str, looked: Looked, redact: Callable[[str], str] = str
-) -> dict[str, Any]:
+def judge(plan: LaravelPlan, direction: str, looked: Looked, redact: Callable[[str], str] = str) -> dict[str, Any]:
     """Judge a service after a change. Pure.
 
     plan: of the operation; `just_before` has what was so before the first change. direction: the way that was gone.
@@ -93,12 +94,12 @@ def judge(
     }
 
 
-def _expected(plan: Mapping[str, Any], direction: str) -> str:
+def _expected(plan: LaravelPlan, direction: str) -> str:
     """The commit at which an operation leaves the service."""
     return str((plan["from"] if direction == "back" and plan.get("from") else plan["to"])["id"])
 
 
-def _look(service: LaravelService, plan: Mapping[str, Any], direction: str, gate: GateSettings) -> Looked:
+def _look(service: LaravelService, plan: LaravelPlan, direction: str, gate: GateSettings) -> Looked:
     """Look at the service until it is well, or the patience of the gate is over."""
     started = time.monotonic()
     before, expected = plan.get("just_before"), _expected(plan, direction)

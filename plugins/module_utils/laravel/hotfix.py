@@ -12,7 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
@@ -21,10 +21,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import H
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import label
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import LaravelService
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
 
-def planned(
-    service: LaravelService, ledger: Answers, plan: dict[str, Any], branch: str, hotfix: bool
-) -> dict[str, Any]:
+
+def planned(service: LaravelService, ledger: Answers, plan: LaravelPlan, branch: str, hotfix: bool) -> LaravelPlan:
     """The plan of a deploy with what a hotfix brings, and with the earlier hotfixes that its release lacks.
 
     branch: the branch that was named; empty for a tag or a commit.

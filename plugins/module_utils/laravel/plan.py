@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import write_rights
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room, room_in
@@ -36,6 +36,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import in_git, live_key, unwritable
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
+
 
 class ReleasePlanner:
     """Plans a deploy, a rollback, or an adoption."""
@@ -46,13 +49,13 @@ class ReleasePlanner:
         # The branch that was named; empty for a tag or a commit.
         self.branch = ""
 
-    def plan(self, wish: Wish, head: str) -> dict[str, Any]:
+    def plan(self, wish: Wish, head: str) -> LaravelPlan:
         """The plan as the journal keeps it. Raises Problem."""
         plan, facts = self._decided(wish, head, partial(decide, wish, self.service.description, self.past))
         self.branch = facts.resolved.branch if isinstance(facts.resolved, Resolved) else ""
         return plan
 
-    def adopt(self, head: str, set_aside: bool) -> dict[str, Any]:
+    def adopt(self, head: str, set_aside: bool) -> LaravelPlan:
         """The plan that records what runs now as a release. Raises Problem.
 
         set_aside: a damaged ledger is kept under another name.
@@ -63,9 +66,7 @@ class ReleasePlanner:
         wanted = partial(adopt, self.service.description, self.ledger, self.past, set_aside)
         return self._decided(Wish("adopt", "", ""), head, wanted)[0]
 
-    def _decided(
-        self, wish: Wish, head: str, wanted: Callable[[Facts], dict[str, Any]]
-    ) -> tuple[dict[str, Any], Facts]:
+    def _decided(self, wish: Wish, head: str, wanted: Callable[[Facts], LaravelPlan]) -> tuple[LaravelPlan, Facts]:
         with ThreadPoolExecutor(max_workers=2) as pool:
             reader = FactReader(self.service, wish, pool)
             return decided(wanted, Facts(head, self.service.user, self.service.app), reader.read)

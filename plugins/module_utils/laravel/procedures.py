@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
@@ -26,6 +26,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
     from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
 
 Context = procedure.Context[LaravelService]
@@ -34,20 +35,20 @@ Context = procedure.Context[LaravelService]
 class _Change:
     """The steps and the verification that the procedures share."""
 
-    def steps(self, context: Context, plan: dict[str, Any]) -> Acts:
+    def steps(self, context: Context, plan: LaravelPlan) -> Acts:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_steps import ReleaseSteps
         from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
 
         return _served(context, plan, ReleaseSteps if context.service.description.in_releases else LaravelSteps)
 
-    def verify(self, context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+    def verify(self, context: Context, plan: LaravelPlan, direction: str) -> dict[str, Any]:
         return health.verify(context.service, plan, direction, context.gate)
 
 
 class Deploy(_Change):
     """A tag, a branch or a commit goes live."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> LaravelPlan:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel import hotfix
 
         plan, branch = _planned(context, "deploy")
@@ -57,14 +58,14 @@ class Deploy(_Change):
 class Rollback(_Change):
     """An earlier release goes live again."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> LaravelPlan:
         return _planned(context, "rollback")[0]
 
 
 class Adopt(_Change):
     """The release that runs now is recorded: nothing is changed but what keeps it reachable."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> LaravelPlan:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner
 
         head = context.service.must_be_operable()
@@ -75,7 +76,7 @@ class Adopt(_Change):
 class Maintenance(_Change):
     """`artisan down` and `up`. The secret is not in the plan: the plan is journalled."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> LaravelPlan:
         service, state = context.service, context.inputs["state"]
         head = service.must_be_operable()
         present = {"id": head, "name": (service.checkout.tags_at(head) or [""])[0]}
@@ -113,7 +114,7 @@ class Maintenance(_Change):
 class Convert(_Change):
     """A deployment in place becomes one with releases side by side, or goes back to one in place."""
 
-    def plan(self, context: Context) -> dict[str, Any]:
+    def plan(self, context: Context) -> LaravelPlan:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel import convert
 
         # The folder of the application is the checkout in place, as long as there are no releases.
@@ -122,13 +123,13 @@ class Convert(_Change):
         state = given.get("state") or "releases"
         return convert.plan(service, head, context.guard.ledger(), state, given["discard_local_changes"])
 
-    def steps(self, context: Context, plan: dict[str, Any]) -> Acts:
+    def steps(self, context: Context, plan: LaravelPlan) -> Acts:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel.convert import ConvertSteps
 
         return _served(context, plan, ConvertSteps)
 
 
-def _planned(context: Context, procedure: str) -> tuple[dict[str, Any], str]:
+def _planned(context: Context, procedure: str) -> tuple[LaravelPlan, str]:
     """The plan of a change of release, and the branch that was named; empty for a tag or a commit."""
     from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import ReleasePlanner
     from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts import Wish
@@ -146,7 +147,7 @@ def _planned(context: Context, procedure: str) -> tuple[dict[str, Any], str]:
     return planner.plan(wish, head), planner.branch
 
 
-def _served(context: Context, plan: dict[str, Any], kind: type[LaravelSteps]) -> Acts:
+def _served(context: Context, plan: LaravelPlan, kind: type[LaravelSteps]) -> Acts:
     """The steps of a class, each under the umask that fits the folder of the application."""
     secret = context.secrets.get("secret") or ""
     steps = kind(context.service, context.guard, plan, secret, context.gate.checks)
@@ -182,20 +183,20 @@ class _Laravel(System[Description, LaravelService]):
     def service(self, description: Description, guard: Guard) -> LaravelService:
         return LaravelService(description, guard.state_dir, guard.inherited)
 
-    def plan(self, procedure: Procedure[LaravelService], context: Context) -> dict[str, Any]:
+    def plan(self, procedure: Procedure[LaravelService], context: Context) -> LaravelPlan:
         from ansible_collections.ops.runbook.plugins.module_utils.laravel import release
 
         # In check mode git puts the objects that it fetches into a folder of their own.
         scratch = tempfile.mkdtemp(prefix="ops-runbook-objects-") if context.check_mode else ""
         try:
             context.service.checkout = replace(context.service.checkout, scratch=scratch)
-            plan = super().plan(procedure, context)
+            plan = cast("LaravelPlan", super().plan(procedure, context))
         finally:
             if scratch:
                 shutil.rmtree(scratch, ignore_errors=True)
         return {**plan, "also": [*release.also(plan), *plan.get("also", ())]}
 
-    def before(self, context: Context, plan: Mapping[str, Any]) -> dict[str, Any]:
+    def before(self, context: Context, plan: LaravelPlan) -> dict[str, Any]:
         return health.before(context.service, context.gate, str(plan.get("maintenance_driver") or ""))
 
     def trees(self, description: Description, guard: Guard) -> tuple[str, ...]:

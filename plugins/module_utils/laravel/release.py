@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import Room
@@ -19,6 +19,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import Migrations
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Undoing
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import MigrationsRecord
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
 
 #: The framework's caches of a release.
 CACHES = ["config:cache", "route:cache", "view:cache"]
@@ -366,7 +370,7 @@ _VENDOR = {
 }
 
 
-def also(plan: Mapping[str, Any]) -> list[list[Any]]:
+def also(plan: LaravelPlan) -> list[list[Any]]:
     """A plan's own facts for the screen, as titles with their lines: see `also` of a plan."""
     vendor, changes = plan.get("vendor"), plan.get("local_changes")
     return [
@@ -380,6 +384,6 @@ def also(plan: Mapping[str, Any]) -> list[list[Any]]:
     ]
 
 
-def migrations_record(facts: Facts) -> dict[str, Any]:
+def migrations_record(facts: Facts) -> MigrationsRecord:
     """The record of migrations in the plan and in the ledger."""
     return migration_plan.record(facts.schema)

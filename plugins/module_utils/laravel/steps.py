@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys, release_choice
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
@@ -27,6 +27,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor import 
 )
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import LEFT_HALF_DONE
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
+
 
 class LaravelSteps:
     """The steps of deploy, rollback and maintenance, by id. checks: the endpoints of the health gate."""
@@ -35,7 +38,7 @@ class LaravelSteps:
         self,
         service: LaravelService,
         guard: Guard,
-        plan: dict[str, Any],
+        plan: LaravelPlan,
         secret: str = "",
         checks: Sequence[endpoint.Check] = (),
     ) -> None:

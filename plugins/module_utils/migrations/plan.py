@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Comparison, Undoing
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import MigrationsRecord
 
 #: The state that a failed or killed migration leaves in a database without transactions for it (MySQL, SQLite).
 LEFT_HALF_DONE = "may have left a part of its changes: this database can't take them back by itself"
@@ -182,7 +185,7 @@ def _describe_downs(known: Migrations) -> list[str]:
     return lines
 
 
-def record(known: Migrations) -> dict[str, Any]:
+def record(known: Migrations) -> MigrationsRecord:
     """The migrations as the plan and the ledger record them."""
     comparison = known.comparison
     sql: dict[str, list[str]] = {}

@@ -16,11 +16,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import open_and_plan as operation_plan
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
-from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Progress, Step
+from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, NO_PLAN, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import owned_folder
@@ -31,6 +31,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.steps import 
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import audit as ssh_key_audit
 from ansible_collections.ops.runbook.plugins.module_utils.sshd import authorized_keys
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys.contract import KeyPlan, KeyPlanned
 
 #: Steps that each run repeats when it resumes an interrupted one; all of them may be repeated.
 _AGAIN = {"proof": True}
@@ -65,7 +68,7 @@ def look(wish: Wish, environment: Mapping[str, str]) -> Places:
     return ssh_key_place.look(name, environment, wish.sshd_config)
 
 
-def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: str = "") -> dict[str, Any]:
+def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: str = "") -> KeyPlan:
     """The plan of a rotation. put_in: when a rotation put CI's present key in, by this host. Raises Problem."""
     if wish.file:
         ssh_key_place.must_be_read(places, wish.file)
@@ -113,7 +116,7 @@ def planned(wish: Wish, places: Places, operation: str, now: datetime, put_in: s
     }
 
 
-def untouched(places: Places) -> dict[str, Any]:
+def untouched(places: Places) -> KeyPlan:
     """The plan of a host on which there is nothing to go back from."""
     nothing = {"id": "", "name": ""}
     return {
@@ -220,7 +223,7 @@ def _other_ways(places: Places) -> list[str]:
 
 def open_and_plan(
     guard: Guard, request: Request, wish: Wish, environment: Mapping[str, str], check_mode: bool
-) -> dict[str, Any]:
+) -> KeyPlanned:
     """Open a rotation and plan it; in check mode only look. The result has the old key's public half, for the probe."""
 
     # Of several hosts not every one was begun when the run was cut off. Going on, the others are done with the same
@@ -228,7 +231,7 @@ def open_and_plan(
     begun = not (request.interrupted in ("resume", "undo") and _nothing_interrupted(guard, request))
     left_alone = not begun and request.interrupted == "undo"
 
-    def plan() -> dict[str, Any]:
+    def plan() -> KeyPlan:
         places = look(wish, environment)
         if left_alone:
             return untouched(places)
@@ -238,9 +241,8 @@ def open_and_plan(
         _must_be_recorded_safely(guard.state_dir, [place.path for place in places.with_key(str(found["from"]["id"]))])
         return found
 
-    result = operation_plan.open_and_plan(
-        guard, request if begun else replace(request, interrupted=""), plan, check_mode
-    )
+    wanted = request if begun else replace(request, interrupted="")
+    result = cast("KeyPlanned", operation_plan.open_and_plan(guard, wanted, plan, check_mode))
     if result["plan"] and not left_alone:
         progress = guard.progress() if result["continues"] else None
         result["old_public"] = look(wish, environment).public(str(result["plan"]["from"]["id"]))
@@ -280,10 +282,11 @@ def carry_out(guard: Guard, operation: str, wish: Wish, part: Part, environment:
         with guard.phase(operation, "apply", FORWARD) as progress:
             if part.fingerprint and progress.plan is not None:
                 # The key was not known when the plan was made.
-                named = {"to": {"id": part.fingerprint, "name": progress.plan["comment"]}, "kept": part.kept}
-                guard.write({"event": "plan", "plan": {**progress.plan, **named}})
+                plan = cast("KeyPlan", progress.plan)
+                to = {"id": part.fingerprint, "name": plan["comment"]}
+                guard.write({"event": "plan", "plan": {**plan, "to": to, "kept": part.kept}})
                 progress = guard.progress() or progress
-            work = _steps(guard, progress.plan or {}, wish, part, environment)
+            work = _steps(guard, progress.plan or NO_PLAN, wish, part, environment)
             old_public = work.old_public()
             error = _run(guard, progress, FORWARD, work, part.only)
             if part.announce and not error:
@@ -317,7 +320,8 @@ def finish(
         return _unchanged(guard, operation)
     with guard.phase(operation, "apply", FORWARD, closes=True) as progress:
         untouched = not progress.touched
-        error = _run(guard, progress, FORWARD, _steps(guard, progress.plan or {}, wish, part, environment), part.only)
+        work = _steps(guard, progress.plan or NO_PLAN, wish, part, environment)
+        error = _run(guard, progress, FORWARD, work, part.only)
     if untouched and back:
         record = guard.refuse(operation, Problem("not_begun", back))
         guard.leave()
@@ -328,14 +332,14 @@ def finish(
     if back and progress.can_go_back:
         direction = BACK
         with guard.phase(operation, "apply", BACK, back, closes=True) as progress:
-            work = _steps(guard, progress.plan or {}, wish, part, environment)
+            work = _steps(guard, progress.plan or NO_PLAN, wish, part, environment)
             error = _run(guard, progress, BACK, work) or error
     with guard.phase(operation, "verify", closes=True) as progress:
         complete = progress.back_complete if direction == BACK else progress.forward_complete
-        verified = verify(progress.plan or {}, look(wish, environment), direction)
+        verified = verify(progress.plan or NO_PLAN, look(wish, environment), direction)
         if complete:
             guard.write({"event": "verified", "result": verified})
-    work = _steps(guard, progress.plan or {}, wish, part, environment)
+    work = _steps(guard, progress.plan or NO_PLAN, wish, part, environment)
     ending, record = guard.close(operation)
     if ending.settled:
         work.forget()
@@ -348,7 +352,7 @@ def finish(
 
 def _unchanged(guard: Guard, operation: str) -> dict[str, Any]:
     with guard.phase(operation, "verify", closes=True) as progress:
-        plan = progress.plan or {}
+        plan = progress.plan or NO_PLAN
         guard.write({"event": "plan", "plan": {**plan, "to": plan.get("from"), "steps": [], "undo": []}})
         verified = blame.answer(note="nothing was to be done here")
         guard.write({"event": "verified", "result": verified})

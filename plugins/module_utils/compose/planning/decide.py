@@ -11,7 +11,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before, image_architecture
 from ansible_collections.ops.runbook.plugins.module_utils.compose import once as compose_once
@@ -35,6 +35,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name imp
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import plan as migration_plan
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
+
 
 class Useless(Problem):
     """The images of the target are of no use here, whatever is typed next."""
@@ -53,7 +56,7 @@ def _named(release: dict[str, Any], recorded: Recorded) -> dict[str, Any]:
     return release
 
 
-def plan(situation: Situation, target: Target, facts: Facts) -> dict[str, Any]:
+def plan(situation: Situation, target: Target, facts: Facts) -> ComposePlan:
     """The plan as the journal keeps it. Raises Problem, and Unread."""
     wish, service, present = situation.wish, situation.service, facts.present
     images = target.choice.images
@@ -107,7 +110,7 @@ def plan(situation: Situation, target: Target, facts: Facts) -> dict[str, Any]:
     }
 
 
-def adopt(situation: Situation, facts: Facts, set_aside: bool) -> dict[str, Any]:
+def adopt(situation: Situation, facts: Facts, set_aside: bool) -> ComposePlan:
     """The plan that records what runs now as a release. Raises Problem, and Unread."""
     present = facts.present
     if present.release is None or not present.running:
@@ -139,7 +142,7 @@ def adopt(situation: Situation, facts: Facts, set_aside: bool) -> dict[str, Any]
     }
 
 
-def _unchanged(wish: Wish, facts: Facts, target: Target) -> dict[str, Any]:
+def _unchanged(wish: Wish, facts: Facts, target: Target) -> ComposePlan:
     present = facts.present
     return {
         **_head(wish, facts, present.release, target.chosen, "it is the release that runs now"),
@@ -150,17 +153,23 @@ def _unchanged(wish: Wish, facts: Facts, target: Target) -> dict[str, Any]:
     }
 
 
-def _head(wish: Wish, facts: Facts, goal: Mapping[str, Any] | None, chosen: str, proven: str) -> dict[str, Any]:
-    return {
+def _head(wish: Wish, facts: Facts, goal: Mapping[str, Any] | None, chosen: str, proven: str) -> ComposePlan:
+    """A plan that says where it goes, and does not know yet how."""
+    plan: ComposePlan = {
         "procedure": wish.procedure,
-        **({"asked": wish.to} if wish.procedure != "adopt" else {}),
         "from": facts.present.release,
         "to": goal,
         "chosen": chosen,
         "proven": proven,
+        "steps": [],
+        "undo": [],
+        "warnings": [],
         "project": facts.project,
         "before": before.to_dict(facts.present.before),
     }
+    if wish.procedure != "adopt":
+        plan["asked"] = wish.to
+    return plan
 
 
 # -- images --------------------------------------------------------------------------------------

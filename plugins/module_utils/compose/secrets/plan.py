@@ -18,7 +18,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before, env_file
 from ansible_collections.ops.runbook.plugins.module_utils.compose.env_file import Setting
@@ -36,6 +36,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import 
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
 
 #: The step whose note in the ledger has the fingerprints of the new values.
 WRITE = "write_env"
@@ -92,7 +95,7 @@ class SecretsPlanner:
         self.ledger = ledger
         self.path = service.path(service.description.env_file)
 
-    def plan(self, wish: SecretsWish) -> dict[str, Any]:
+    def plan(self, wish: SecretsWish) -> ComposePlan:
         """The plan as the journal keeps it. Raises Problem."""
         settings = self._settings()
         self._must_be_ours()

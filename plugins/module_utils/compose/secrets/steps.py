@@ -15,7 +15,7 @@ import hmac
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
@@ -31,6 +31,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import durable_fi
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
+
 
 class SecretsSteps(ComposeSteps):
     """The steps, by id. values: the new ones; needed only until they are in the file."""
@@ -39,7 +42,7 @@ class SecretsSteps(ComposeSteps):
         self,
         service: ComposeService,
         guard: Guard,
-        plan: dict[str, Any],
+        plan: ComposePlan,
         store: ImageStore,
         values: Mapping[str, str],
     ) -> None:

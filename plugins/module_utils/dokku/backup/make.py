@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup import retention as backup_retention
@@ -33,6 +33,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import B
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 HELPER = "/usr/local/sbin/dokku-parts"
 
@@ -68,11 +71,11 @@ def kinds_of(asked: Any, allowed: tuple[str, ...], default: tuple[str, ...]) -> 
     return tuple(kind for kind in allowed if kind in named) if named else default
 
 
-def store_of(plan: Mapping[str, Any]) -> Store:
+def store_of(plan: DokkuPlan) -> Store:
     return Store(str(plan["backup"]["folder"]))
 
 
-def maker_of(context: Context, plan: Mapping[str, Any], identity: str) -> Maker:
+def maker_of(context: Context, plan: DokkuPlan, identity: str) -> Maker:
     backup = plan["backup"]
     parts = Parts(backup["helper"], context.guard.inherited)
     return Maker(context.service, store_of(plan), parts, identity, backup["public_key"])
@@ -86,7 +89,7 @@ def live(survey: Survey) -> dict[str, str]:
     return {"id": sha or release.get("source_image", "") or "not deployed", "name": name or "not deployed"}
 
 
-def plan(context: Context) -> dict[str, Any]:
+def plan(context: Context) -> DokkuPlan:
     """The plan of a backup: its parts, and the older backups that are removed."""
     service = context.service
     service.must_exist()
@@ -140,7 +143,7 @@ def plan(context: Context) -> dict[str, Any]:
     }
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """The action of each step, by the first word of its id."""
     identity = str(plan["saved_as"])
     maker, store = maker_of(context, plan, identity), store_of(plan)
@@ -162,7 +165,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     }
 
 
-def pieces_in(plan: Mapping[str, Any], what: str = "part") -> list[Piece]:
+def pieces_in(plan: DokkuPlan, what: str = "part") -> list[Piece]:
     """The parts that the steps of a plan make."""
     found = (Step(raw["id"], raw["title"], data=raw["data"]) for raw in plan["steps"])
     return [piece_of(step) for step in found if step.id.startswith(f"{what}:")]
@@ -187,7 +190,7 @@ def _keep(backup: Mapping[str, Any]) -> Keep:
     return Keep(**{name: int(value) for name, value in backup["keep"].items()})
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """The backup is read once more, from the disk."""
     store, identity = store_of(plan), str(plan["saved_as"])
     if direction == BACK:

@@ -11,7 +11,7 @@ import json
 import tarfile
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import differences
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Part
@@ -32,8 +32,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
-def plan(context: Context) -> dict[str, Any]:
+
+def plan(context: Context) -> DokkuPlan:
     """The plan as the journal keeps it. Raises Problem."""
     settings = make.settings(context)
     wish = Wish(settings, str(context.inputs.get("backup") or "latest"))
@@ -41,7 +44,7 @@ def plan(context: Context) -> dict[str, Any]:
     return decided(wanted, Facts(context.service.app), FactReader(context, settings).read)[0]
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """The action of each step, by the first word of its id."""
     doing = _Doing(context, plan)
     return {
@@ -62,7 +65,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
 
 
 class _Doing:
-    def __init__(self, context: Context, plan: dict[str, Any]) -> None:
+    def __init__(self, context: Context, plan: DokkuPlan) -> None:
         self.context, self.plan, self.service = context, plan, context.service
         self.dokku, self.app = context.service.dokku, context.service.app
         self.parts = Parts(plan["backup"]["helper"], context.guard.inherited)
@@ -242,7 +245,7 @@ def _bare(address: str) -> str:
     return address.partition("?")[0]
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """The app is well on this host, or there is nothing left of it."""
     if direction == BACK:
         there = context.service.dokku.run("apps:exists", context.service.app, check=False).rc == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest
@@ -24,6 +24,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import ent
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
+
 _NEEDED = ("config", "settings")
 
 
@@ -35,7 +38,7 @@ class Wish:
     backup: str = "latest"
 
 
-def plan(wish: Wish, owner: Owner, facts: Facts) -> dict[str, Any]:
+def plan(wish: Wish, owner: Owner, facts: Facts) -> DokkuPlan:
     """The plan as the journal keeps it. Raises Problem, and Unread."""
     app = facts.app
     backups = known(facts.backups, "backups")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import differences
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Part
@@ -31,8 +31,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
-def plan(context: Context) -> dict[str, Any]:
+
+def plan(context: Context) -> DokkuPlan:
     """The plan as the journal keeps it. Raises Problem."""
     context.service.must_exist()
     inputs, settings = context.inputs, make.settings(context)
@@ -51,7 +54,7 @@ def plan(context: Context) -> dict[str, Any]:
 # -- doing it ------------------------------------------------------------------------------------------------------
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """The action of each step, forward and back, by the first word of its id."""
     doing = _Doing(context, plan)
     return {
@@ -74,7 +77,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
 
 
 class _Doing:
-    def __init__(self, context: Context, plan: dict[str, Any]) -> None:
+    def __init__(self, context: Context, plan: DokkuPlan) -> None:
         self.context, self.plan, self.service = context, plan, context.service
         self.operation = str(plan["saved_as"])
         self.private_key = str(context.secrets.get("backup_private_key") or "")
@@ -202,7 +205,7 @@ class _Doing:
         return None
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """Each import was compared when nothing wrote; what is left to look at is whether the app is well."""
     store = Store(str(plan["backup"]["folder"]))
     before = f"{plan['saved_as']}-before"
@@ -219,7 +222,7 @@ def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[st
     return {**found, "note": "; ".join(filter(None, [str(found.get("note") or ""), kept]))}
 
 
-def _scratch_left(context: Context, plan: Mapping[str, Any]) -> str:
+def _scratch_left(context: Context, plan: DokkuPlan) -> str:
     """A scratch service that is still there."""
     names = []
     for raw in plan["steps"]:

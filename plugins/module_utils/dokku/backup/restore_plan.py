@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import differences, retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
@@ -22,6 +22,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import disk_room
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entry, known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 KINDS = ("database", "config", "storage")
 #: The disks that a scratch service fills.
@@ -43,7 +46,7 @@ class Wish:
     check_mode: bool = False
 
 
-def plan(wish: Wish, owner: Owner, facts: Facts) -> dict[str, Any]:
+def plan(wish: Wish, owner: Owner, facts: Facts) -> DokkuPlan:
     """The plan as the journal keeps it. Raises Problem, and Unread."""
     backups = known(facts.backups, "backups")
     manifest = source.chosen(backups, wish.backup, owner)

@@ -10,7 +10,7 @@ import os
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import database_dump, retention, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
@@ -24,6 +24,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import An
 from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,7 @@ class Source:
         return byte_stream.supply(self.read(part), taken)
 
 
-def again(plan: Mapping[str, Any], private_key: str) -> Source:
+def again(plan: DokkuPlan, private_key: str) -> Source:
     """The backup of a plan that was made, in a later phase of it."""
     store = Store(str(plan["backup"]["folder"]))
     return Source(store, store.manifest(str(plan["source"])), private_key)

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, NotDeployed
@@ -35,6 +35,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource i
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, Step
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
@@ -155,7 +158,7 @@ def must_be_a_feature(wanted: Wish, domains: tuple[str, ...] = ()) -> None:
 # -- plan ----------------------------------------------------------------------------------------
 
 
-def plan(context: Context) -> dict[str, Any]:
+def plan(context: Context) -> DokkuPlan:
     """What is done to make the feature app, or to destroy it. Raises Problem."""
     wanted = wish(context)
     must_be_a_feature(wanted, unique(context.service.description.domains))
@@ -178,7 +181,7 @@ class _Draft:
     shown: list[str] = field(default_factory=list)
 
 
-def _create(context: Context, wanted: Wish, app: AppPresent) -> dict[str, Any]:
+def _create(context: Context, wanted: Wish, app: AppPresent) -> DokkuPlan:
     draft = _Draft()
     if not app.exists:
         draft.steps.append(Step("create", f"make the app {wanted.app}"))
@@ -335,7 +338,7 @@ def _certificate_due(context: Context, wanted: Wish) -> bool:
         return True
 
 
-def _destroy(context: Context, wanted: Wish, app: AppPresent) -> dict[str, Any]:
+def _destroy(context: Context, wanted: Wish, app: AppPresent) -> DokkuPlan:
     dokku = context.service.dokku
     draft = _Draft()
     shown: list[str] = []
@@ -397,7 +400,7 @@ def _end(what: str, app: str) -> dict[str, str]:
 # -- steps ---------------------------------------------------------------------------------------
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """What does each step."""
     dokku, app = context.service.dokku, context.service.app
 
@@ -446,7 +449,7 @@ def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step
     return dokku_parts.told(acts)
 
 
-def _made_here(plan: Mapping[str, Any]) -> bool:
+def _made_here(plan: DokkuPlan) -> bool:
     return any(one["id"] == "create" for one in plan["steps"])
 
 
@@ -467,7 +470,7 @@ def _service_exists(dokku: Dokku, one: Step) -> bool:
 # -- verify --------------------------------------------------------------------------------------
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """Whether the app, its parts and its services are as they were to be."""
     dokku, app = context.service.dokku, context.service.app
     back = direction == BACK

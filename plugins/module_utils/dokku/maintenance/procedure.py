@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import health, release
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import holds as dokku_holds
@@ -32,8 +32,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
+    from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import StepRecord
 
-def plan(context: Context) -> dict[str, Any]:
+
+def plan(context: Context) -> DokkuPlan:
     """Which items are due, and what each would do."""
     inputs, service = context.inputs, context.service
     cadence = _cadence(str(inputs.get("cadence") or ""))
@@ -78,12 +82,12 @@ def plan(context: Context) -> dict[str, Any]:
     }
 
 
-def steps(context: Context, plan: dict[str, Any]) -> Mapping[str, Callable[[Step], object]]:
+def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
     """What does each item. It never raises: what went wrong is the item's outcome."""
     return {item.id: _guarded(context, plan) for item in items.ITEMS}
 
 
-def verify(context: Context, plan: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
     """Whether every item went well, and the app is as well as it has to be."""
     found = health.verify(context.service, context.gate)
     progress = context.guard.progress()
@@ -200,11 +204,12 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
         return items.Outcome(items.SKIPPED, str(step.data["nothing"]))
     if "refused" in step.data:
         return items.Outcome(items.FAILED, str(step.data["refused"]))
-    inner = {**step.data["backup_plan"], "saved_as": outer["saved_as"], "procedure": "backup"}
+    planned: DokkuPlan = step.data["backup_plan"]
+    inner: DokkuPlan = {**planned, "saved_as": outer["saved_as"], "procedure": "backup"}
     acts = make.steps(context, inner)
 
-    def act(raw: Mapping[str, Any]) -> object:
-        return procedure.do(acts, step_from(dict(raw)))
+    def act(raw: StepRecord) -> object:
+        return procedure.do(acts, step_from(raw))
 
     try:
         for raw in inner["steps"]:
@@ -230,7 +235,7 @@ def _make_backup(context: Context, step: Step, outer: Mapping[str, Any]) -> item
 # -- doing -----------------------------------------------------------------------------------------
 
 
-def _guarded(context: Context, plan: Mapping[str, Any]) -> Callable[[Step], object]:
+def _guarded(context: Context, plan: DokkuPlan) -> Callable[[Step], object]:
     def do(step: Step) -> object:
         if step.data.get("left_out"):
             text = "left out by the inventory (dokku_maintenance_without)"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
@@ -30,6 +30,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import S
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
 
 
 def state_of(app: str, part: str, wanted: Mapping[str, Any]) -> State[Any]:
@@ -147,7 +150,7 @@ def config_steps(present: ConfigPresent, plan: Plan) -> tuple[list[Step], list[S
     )
 
 
-def write_config(context: Context, plan: Mapping[str, Any], one: Step, values: Mapping[str, str]) -> object:
+def write_config(context: Context, plan: DokkuPlan, one: Step, values: Mapping[str, str]) -> object:
     """Set the variables that were planned; what they were is kept beside the journal until the operation has ended."""
     keys = one.data["keys"]
     missing = [key for key in keys if key not in values]
@@ -176,7 +179,7 @@ def write_config(context: Context, plan: Mapping[str, Any], one: Step, values: M
     return {"changed": [change.subject for change in brought.plan.changes]} if brought.changed else None
 
 
-def put_config_back(context: Context, plan: Mapping[str, Any], one: Step) -> object:
+def put_config_back(context: Context, plan: DokkuPlan, one: Step) -> object:
     """The variables as they were before the operation."""
     content = durable_file.read_state(_kept(context, plan))
     if not content:
@@ -190,7 +193,7 @@ def put_config_back(context: Context, plan: Mapping[str, Any], one: Step) -> obj
     return {"changed": [change.subject for change in brought.plan.changes]} if brought.changed else None
 
 
-def forget_config(context: Context, plan: Mapping[str, Any]) -> None:
+def forget_config(context: Context, plan: DokkuPlan) -> None:
     """The former values are of no use once the operation is verified."""
     durable_file.remove(_kept(context, plan))
 
@@ -206,5 +209,5 @@ def config_problems(present: Mapping[str, str], steps: Sequence[Step], back: boo
     return found
 
 
-def _kept(context: Context, plan: Mapping[str, Any]) -> str:
+def _kept(context: Context, plan: DokkuPlan) -> str:
     return context.guard.path(f"config-{plan['saved_as']}.json")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
@@ -20,8 +20,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import must_pass
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import LaravelPlan
 
-def adopt(service: Description, ledger: Answers, past: History, set_aside: bool, facts: Facts) -> dict[str, Any]:
+
+def adopt(service: Description, ledger: Answers, past: History, set_aside: bool, facts: Facts) -> LaravelPlan:
     """The plan as the journal keeps it; it changes nothing but what keeps the release reachable.
 
     set_aside: a damaged ledger is kept under another name. Raises Problem, and Unread.
@@ -34,6 +37,7 @@ def adopt(service: Description, ledger: Answers, past: History, set_aside: bool,
     answer = answered(service, facts)
     step = Step("adopt", f"record {release.label(present)}", data={"commit": facts.head})
     steps = adoption_steps(ledger, past, step, facts.head, set_aside)
+    said = application(answer)
     return {
         "procedure": "adopt",
         "from": None if steps else present,
@@ -43,7 +47,9 @@ def adopt(service: Description, ledger: Answers, past: History, set_aside: bool,
         "steps": [one.to_dict() for one in steps],
         "undo": [],
         "migrations": None,
-        **application(answer),
+        "php": said["php"],
+        "maintenance": said["maintenance"],
+        "maintenance_driver": said["maintenance_driver"],
         "warnings": [
             *([unbooted(answer)] if unbooted(answer) else []),
             *(f"{text}: an adoption proves what runs, and fails with it" for text in known(facts.idle, "idle")),

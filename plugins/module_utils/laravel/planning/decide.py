@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import release_choice, write_rights
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import Unread, entry, known
@@ -31,8 +31,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import
 from ansible_collections.ops.runbook.plugins.module_utils.migrations import verdict
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
+if TYPE_CHECKING:
+    from ansible_collections.ops.runbook.plugins.module_utils.laravel.contract import Application, LaravelPlan
 
-def decide(wish: Wish, service: Description, past: History, facts: Facts) -> dict[str, Any]:
+
+def decide(wish: Wish, service: Description, past: History, facts: Facts) -> LaravelPlan:
     """The plan as the journal keeps it. Raises Problem, and Unread."""
     if wish.procedure == "deploy":
         # Before a fetch fills the disk to its end. A rollback brings nothing, and frees what it can.
@@ -139,7 +142,7 @@ def name_of(past: History, facts: Facts, commit: str) -> str:
 # -- the same release ----------------------------------------------------------------------------
 
 
-def _unchanged(wish: Wish, service: Description, course: Course, facts: Facts) -> dict[str, Any]:
+def _unchanged(wish: Wish, service: Description, course: Course, facts: Facts) -> LaravelPlan:
     """The plan where the release runs already.
 
     A deploy to it builds the caches anew where .env was edited since, and runs migrations that were left pending.
@@ -185,7 +188,8 @@ def _unchanged(wish: Wish, service: Description, course: Course, facts: Facts) -
 # -- parts of both -------------------------------------------------------------------------------
 
 
-def _head(wish: Wish, course: Course) -> dict[str, Any]:
+def _head(wish: Wish, course: Course) -> LaravelPlan:
+    """A plan that says where it goes, and does not know yet how."""
     return {
         "procedure": wish.procedure,
         "asked": wish.to,
@@ -193,6 +197,9 @@ def _head(wish: Wish, course: Course) -> dict[str, Any]:
         "to": course.target,
         "chosen": course.chosen,
         "proven": course.proven,
+        "steps": [],
+        "undo": [],
+        "warnings": [],
     }
 
 
@@ -205,7 +212,7 @@ def answered(service: Description, facts: Facts) -> Mapping[str, Any]:
     return answer
 
 
-def application(answer: Mapping[str, Any]) -> dict[str, Any]:
+def application(answer: Mapping[str, Any]) -> Application:
     """The part of a plan that the application has said of itself."""
     return {
         "php": str(answer["php"]),
