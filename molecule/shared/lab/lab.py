@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(os.environ.get("MOLECULE_PROJECT_DIRECTORY", Path(__file__).parents[3]))
 
 # Another lab beside this one, for whoever works on two things at once: LAB_INVENTORY and LAB_HOSTS, comma-separated.
-INVENTORIES = os.environ.get("LAB_INVENTORY", "inventories/demo,molecule/shared/hosts/fleet.yml").split(",")
+INVENTORIES = os.environ.get("LAB_INVENTORY", "inventories/demo,molecule/shared/fleet.yml").split(",")
 HOSTS = os.environ.get("LAB_HOSTS", "laravel1,laravel2,laravel3").split(",")
 
 #: The host of this worker of pytest; the first one where there are no workers.
