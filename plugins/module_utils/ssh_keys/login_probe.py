@@ -260,3 +260,15 @@ def _in_memory(private_key: bytes) -> Iterator[str]:
         yield f"/proc/{os.getpid()}/fd/{descriptor}"
     finally:
         os.close(descriptor)
+
+
+def fingerprint_of(path: str) -> str:
+    """The fingerprint of the key in a file, which may hold either half; empty if it is not known."""
+    if not path:
+        return ""
+    try:
+        ran = subprocess.run(["ssh-keygen", "-lf", path], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    words = ran.stdout.split()
+    return words[1] if ran.returncode == 0 and len(words) > 1 else ""

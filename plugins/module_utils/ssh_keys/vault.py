@@ -16,7 +16,8 @@ import re
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 
@@ -178,6 +179,19 @@ class Command(Keep):
 
     def read(self, where: str) -> bytes:
         return _run([word.replace("{name}", where) for word in self._read], b"")
+
+
+def chosen(
+    given: Mapping[str, Any], encrypt: Callable[[bytes], bytes], decrypt: Callable[[bytes], bytes], known: bool
+) -> Keep:
+    """The place that an inventory names. given: the option `keeping`. encrypt, decrypt, known: for a Vault."""
+    folder = os.path.expanduser(given["folder"])
+    if given["kind"] == "age":
+        identity = os.path.expanduser(given["age_identity"]) if given["age_identity"] else ""
+        return Age(folder, given["age_recipients"], identity)
+    if given["kind"] == "command":
+        return Command(given["command"], given["read_command"])
+    return Vault(folder, encrypt, decrypt, known)
 
 
 def _run(argv: Sequence[str], content: bytes) -> bytes:
