@@ -46,7 +46,7 @@ SURVEY_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 class Refused(Exception):
-    """What AWX answers with 400."""
+    """A request that AWX answers with 400."""
 
     def __init__(self, **errors: Any) -> None:
         self.errors = errors
@@ -54,7 +54,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """What AWX knows of one kind of object: each field with its type, its choices or the kind that it refers to."""
+    """One kind of object of AWX: each field with its type, its choices or the kind that it refers to."""
 
     type: str
     fields: dict[str, Any]
@@ -278,7 +278,7 @@ def refuse_rule(rule: str) -> None:
 
 
 class Controller:
-    """What AWX holds. `playbooks` are those that the project's repository has."""
+    """The objects of AWX. `playbooks` are those that the project's repository has."""
 
     def __init__(self, playbooks: set[str]) -> None:
         self.token = secrets.token_hex(20)
@@ -432,7 +432,7 @@ class Controller:
                 raise Refused(**{key: [f'"{value}" is not a valid choice.']})
         elif isinstance(known, type):
             if type(value) is not known:
-                raise Refused(**{key: [f"{value!r} is no {known.__name__}"]})
+                raise Refused(**{key: [f"{value!r} is not a {known.__name__}"]})
             if known is str and key == "name" and len(value) > 512:
                 raise Refused(**{key: ["longer than 512 characters"]})
         else:

@@ -57,7 +57,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Answer:
-    """What Compose made of a folder, which it has as /folder. config: None where it refused. said: its reason."""
+    """The configuration that Compose made of a folder. config: None if it refused. said: its reason."""
 
     config: dict[str, Any] | None
     said: str = ""
@@ -70,7 +70,7 @@ class Answer:
 
 @functools.cache
 def _program() -> tuple[str, ...]:
-    """What runs Python where `docker compose` is; empty where it is nowhere."""
+    """The command that runs Python in the place of `docker compose`; empty without Compose."""
 
     def works(*argv: str) -> bool:
         try:
@@ -86,7 +86,7 @@ def _program() -> tuple[str, ...]:
 
 
 def ask(folders: Sequence[Folder]) -> list[Answer]:
-    """What Compose reads in each of the folders. Skips the test where there is no Compose."""
+    """The configuration that Compose reads in each of the folders. Skips the test without Compose."""
     if not _program():
         pytest.skip("docker compose is not there")
     cases = [

@@ -2,7 +2,7 @@
 
 GitHub's description is wrong about some of them: it asks for `contexts` beside `checks`, and GitHub answers 422 to
 both. So each body has a row here: the keys that may be in it, keys that exclude each other, and the public client or
-report that sends it so. The stand-in refuses a body without a row, and one that breaks its row, in GitHub's own words.
+report that sends it so. The fake refuses a body without a row, and one that breaks its row, in GitHub's own words.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def route(method: str, pattern: str) -> Callable[[Route], Route]:
 
 
 class FakeGitHub:
-    """What GitHub knows. `requests` is every request that came, with its headers."""
+    """The state of GitHub. `requests` is every request that came, with its headers."""
 
     def __init__(self) -> None:
         self.token = f"token-{secrets.token_hex(12)}"

@@ -421,11 +421,11 @@ _SHAPES = {
     "a long command": 'command="' + "x" * 100_000 + '" {key}',
     "a long comment": "{key} " + "x" * 100_000,
     "a comment in latin-1": "{key} caf\udce9",
-    "bytes that are no text in a value": 'command="caf\udce9" {key}',
-    "bytes that are no text in an option": "caf\udce9 {key}",
-    "bytes that are no text in a host": 'from="caf\udce9,127.0.0.1" {key}',
-    "bytes that are no text in a port": 'permitopen="a:caf\udce9" {key}',
-    "bytes that are no text before": "\udcff{key}",
+    "bytes that are not text in a value": 'command="caf\udce9" {key}',
+    "bytes that are not text in an option": "caf\udce9 {key}",
+    "bytes that are not text in a host": 'from="caf\udce9,127.0.0.1" {key}',
+    "bytes that are not text in a port": 'permitopen="a:caf\udce9" {key}',
+    "bytes that are not text before": "\udcff{key}",
 }
 
 
@@ -635,7 +635,7 @@ def made_up(seed: int, many: int) -> list[Case]:
 
 
 def ask(cases: Sequence[Case], command: Sequence[str] = (sys.executable, str(ASK))) -> dict[str, Any]:
-    """What sshd does with these lines."""
+    """The answer of sshd to these lines."""
     question = {
         "lines": [base64.b64encode(case.line).decode() for case in cases],
         "keys": [case.key for case in cases],
@@ -676,7 +676,7 @@ def record(host: str) -> None:
 
 
 def differences(cases: Sequence[Case], answer: Mapping[str, Any], now: float) -> list[str]:
-    """Where the reader and sshd differ, both ways."""
+    """Differences between the reader and sshd, both ways."""
     configuration = sshd_files.parse(answer["dump"], answer["version"])
     lines = authorized_keys.parse(b"".join(case.line + b"\n" for case in cases))
     found = []
@@ -708,7 +708,7 @@ def groups(seed: int, many: int, options: Sequence[str]) -> list[list[Case]]:
 
 
 def other_lines(groups: Sequence[Sequence[Case]], answer: Mapping[str, Any], now: float) -> list[str]:
-    """Where sshd lets a key in by another line than the one that is thought to be in force."""
+    """Keys that sshd lets in by another line than the reader says."""
     configuration = sshd_files.parse(answer["dump"], answer["version"])
     account = sshd_files.Account("deploy", 0, "/", "/")
     found, before = [], 0

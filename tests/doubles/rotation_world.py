@@ -1,6 +1,6 @@
 """A rotation as the role has it run, in this process: the real action and modules, without Ansible between them.
 
-What is simulated is sshd alone: a login is judged by the files that it would read. GitHub is the stand-in, and its runs
+What is simulated is sshd alone: a login is judged by the files that it would read. GitHub is the fake, and its runs
 log in with the key that the secret has. A run may be killed at any of its writes, in a process of its own.
 """
 

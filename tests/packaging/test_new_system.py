@@ -161,7 +161,7 @@ def test_the_doctor_looks_at_its_host(toy: Toy) -> None:
     assert found["state folder"]["ok"] and found["state folder"]["seen"].startswith(str(toy.folder / "state"))
     assert found["python3"]["ok"]
     missing = found[f"{toy.folder}/sh"]
-    assert not missing["ok"] and missing["remedy"].startswith("a host without a shell is no host")
+    assert not missing["ok"] and missing["remedy"].startswith("a host without a shell is not usable")
 
 
 def test_awx_gets_its_survey_and_its_schedule(toy: Toy) -> None:

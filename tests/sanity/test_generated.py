@@ -88,7 +88,7 @@ def by_hand(text: str) -> set[str]:
     return {f"{name.partition('_')[2]}: {json.dumps(option, sort_keys=True)}" for name, option in options}
 
 
-def test_what_three_roles_have_is_a_file_of_its_own() -> None:
+def test_tasks_of_three_roles_are_a_file_of_their_own() -> None:
     """The options of tools/generate/shared/; two roles may be alike by chance."""
     found = Counter(option for text in argument_specs().values() for option in by_hand(text))
     assert [option for option, count in found.items() if count > 2] == []

@@ -194,7 +194,7 @@ def test_a_masker_and_a_reader_are_seen() -> None:
 
 
 def dispatches(source: str) -> list[str]:
-    """Where an attribute is looked up by a name that is put together, or that somebody outside gave."""
+    """Attributes that are looked up by a name that is put together, or that somebody outside gave."""
     return [
         ast.unparse(node)
         for node in ast.walk(ast.parse(source))

@@ -185,7 +185,6 @@ SPEAKING = sorted(
 NOT_YET_PLAIN = (
     "plugins/module_utils/compose",
     "plugins/module_utils/dokku",
-    "tests",
 )
 
 

@@ -169,7 +169,7 @@ def wanted(to: str, images: Mapping[str, str], prefix: str, hotfix: bool = False
     if "@" in to or "/" in to or ":" in to:
         return _named(to, images)
     if not image_reference.is_tag(to):
-        raise Problem("bad_reference", f"to={to} is no tag, no image reference, and no release of the ledger")
+        raise Problem("bad_reference", f"to={to} is not a tag, an image reference, or a release of the ledger")
     tags = [to]
     if _SHA.fullmatch(to):
         tags = [f"{prefix}{to}", *([f"{prefix}{to[:7]}"] if len(to) > 7 else []), to]

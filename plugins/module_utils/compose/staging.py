@@ -121,6 +121,7 @@ def _differences(there: Release, here: Release) -> Sequence[str]:
     for service, image in here["images"].items():
         if image["digest"] in ran:
             continue
-        other = str((there["images"].get(service) or {}).get("digest") or "no image")
-        lines.append(f"{service} was {other[:19]} there and is {str(image['digest'])[:19]} here")
+        other = str((there["images"].get(service) or {}).get("digest") or "")
+        was = f"was {other[:19]}" if other else "had no image"
+        lines.append(f"{service} {was} there and is {str(image['digest'])[:19]} here")
     return lines

@@ -188,7 +188,7 @@ class Dokku:
                     await_end(child, limit, told, self.last_line if tell else None)
                 except subprocess.TimeoutExpired as late:
                     raise StillRuns(
-                        self.redact(f"dokku {shlex.join(args)} did not end within {limit:g} s, and goes on")
+                        self.redact(f"dokku {shlex.join(args)} did not end within {limit:g} s, and keeps running")
                     ) from late
             finally:
                 if given is not None:

@@ -42,7 +42,7 @@ class Broken:
 
     @property
     def whose(self) -> str:
-        return f"the file of {' and '.join(self.apps)}" if self.apps else "a file that is no app's"
+        return f"the file of {' and '.join(self.apps)}" if self.apps else "a file that is not an app's"
 
     @property
     def text(self) -> str:

@@ -1,4 +1,4 @@
-"""The playbook and the modules of awx.awx, against a stand-in that keeps and refuses as AWX does."""
+"""The playbook and the modules of awx.awx, against a fake that keeps and refuses as AWX does."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_setting_that_fits_nothing_is_refused_before_the_controller_is_asked(
 
 
 def test_the_whole_collection_is_taken(controller: Controller, tmp_path: Path) -> None:
-    """Each survey, workflow and schedule of all procedures, by the rules of the stand-in."""
+    """Each survey, workflow and schedule of all procedures, by the rules of the fake."""
     from ansible_collections.ops.runbook.plugins.module_utils.awx import state as awx_state
     from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
 

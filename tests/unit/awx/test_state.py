@@ -196,7 +196,7 @@ def test_an_inventory_without_a_path_is_somebody_elses_to_fill() -> None:
     assert all(one["ask_inventory_on_launch"] for one in found["job_templates"])
 
 
-def test_what_a_credential_gives_is_not_asked_for() -> None:
+def test_a_survey_does_not_ask_for_what_a_credential_gives() -> None:
     given = {name for one in state()["credential_types"] for name in one["injectors"].get("extra_vars", {})}
     known = {one.name for found in FOUND for one in found.inputs}
     assert given <= known

@@ -200,7 +200,7 @@ def test_any_inputs_make_a_survey_that_awx_takes(found: list[Input]) -> None:
 
 
 @given(inputs())
-def test_what_is_required_is_missed(one: Input) -> None:
+def test_a_missing_required_input_is_found(one: Input) -> None:
     survey = awx_survey.survey(Procedure("x", "An x", "why", "r", "e", True, (one,)))
     if one.required:
         with pytest.raises(Refused):

@@ -51,7 +51,7 @@ def test_rows_of_a_dump(text: str, rows: dict[str, int]) -> None:
     assert (found.rows, found.problem, found.size) == (rows, "", len(text.encode()))
 
 
-def test_what_a_header_names() -> None:
+def test_a_header_names_database_and_server() -> None:
     found = read(HEADER + TABLE + TRAILER)
     assert (found.database, found.server) == ("shop", "9.7.4-2")
 
@@ -154,7 +154,7 @@ def test_keys_that_end_by_themselves_may_be_gone() -> None:
     assert dumps.key_differences({}, {"db1": Keys(1, 0)}) == ["db1 has 1 keys; 0 were expected"]
 
 
-def test_what_a_dump_does_not_know_is_removed() -> None:
+def test_tables_that_a_dump_does_not_know_are_removed() -> None:
     sql = dumps.prelude(Objects(("t", "stray"), ("v",)), {"t": 1})
     assert "DROP TABLE IF EXISTS `stray`;" in sql and "`t`" not in sql and "DROP VIEW IF EXISTS `v`;" in sql
     assert sql.startswith("SET FOREIGN_KEY_CHECKS=0;\n")

@@ -1,4 +1,4 @@
-"""What a restore would change, shown without a value."""
+"""Changes that a restore would make, shown without a value."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_the_last_good_one_always_stays(raw: list[tuple[int, str]], keep: Keep, 
     assert set(gone) <= {one.id for one in several}
 
 
-def test_what_stood_before_a_restore_stays_for_its_time() -> None:
+def test_the_backup_before_a_restore_is_kept_for_its_time() -> None:
     old, new = (
         made(START - timedelta(days=31), 1, "before_restore"),
         made(START - timedelta(days=29), 2, "before_restore"),
@@ -196,7 +196,7 @@ def test_the_order_is_that_of_the_ledger() -> None:
 
 
 def test_a_clock_that_is_ahead_now_makes_nothing_old() -> None:
-    """What stood before a restore is not thirty days old because a clock says 2099 tonight."""
+    """A backup from before a restore is not thirty days old because a clock says 2099 tonight."""
     before, last = made(START - timedelta(days=2), 1, "before_restore"), made(START, 2)
     tonight = FUTURE[0]
     service = owner(before, last, tonight, now="2099-01-01T00:00:00Z")

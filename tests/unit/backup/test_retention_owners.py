@@ -46,7 +46,7 @@ def operation(owner: int, number: int) -> str:
 
 @dataclass(frozen=True)
 class Owned:
-    """What one owner has in the folder: its operations, the oldest first."""
+    """Backups of one owner in the folder, and its operations, the oldest first."""
 
     owner: int
     count: int
@@ -297,7 +297,7 @@ def test_a_retention_does_remove_what_its_own_rules_let_go(tmp_path_factory: pyt
         assert len(scenario(tmp_path_factory.mktemp("own"), Owned(1, 5), Owned(2, 0))) <= 2, name
 
 
-def test_what_was_kept_under_the_id_of_the_first_of_several_operations_is_found() -> None:
+def test_a_backup_under_the_id_of_an_earlier_operation_is_found() -> None:
     first, second, third = operation(1, 1), operation(1, 2), operation(1, 3)
     records = [
         {"id": second, "continues": first},

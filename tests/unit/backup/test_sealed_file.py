@@ -1,4 +1,4 @@
-"""What is sealed is opened by its private key alone, and nothing of it stands in an argument."""
+"""A sealed file is opened by its private key alone, and no argument holds any of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def opened(path: Path, private: str) -> bytes:
 
 @pytest.mark.parametrize("size", [0, 1, 17, 300_000])
 @pytest.mark.parametrize("sealed", [True, False])
-def test_what_was_written_is_read(private: str, sealed: bool, size: int, tmp_path: Path) -> None:
+def test_a_sealed_file_reads_back(private: str, sealed: bool, size: int, tmp_path: Path) -> None:
     content = os.urandom(size)
     path = tmp_path / "part"
     writer = written(path, sealed_file.public_of(private) if sealed else "", content)
@@ -102,7 +102,7 @@ def test_a_part_with_any_bit_changed_is_refused_before_a_byte_of_it_is_used(
 def test_a_seal_with_any_bit_changed_says_the_same_or_is_refused(
     private: str, part: Path, place: int, bit: int
 ) -> None:
-    """The name of the recipient is no part of what is authenticated; all that is used is."""
+    """The seal does not authenticate the recipient's name; it authenticates all that is used."""
     content = bytearray(part.with_name("part.seal").read_bytes())
     whole = sealed_file.unseal(bytes(content), private)
     content[place % len(content)] ^= 1 << bit
@@ -205,7 +205,7 @@ def test_a_key_with_a_passphrase_is_refused_and_asks_nobody() -> None:
         sealed_file.public_of(key("-aes-256-cbc", "-pass", "pass:x"))
 
 
-def test_what_is_no_public_key_is_named(private: str) -> None:
+def test_an_invalid_public_key_is_named(private: str) -> None:
     with pytest.raises(SealError, match="private key"):
         sealed_file.fingerprint(private)
     with pytest.raises(SealError, match="not PEM"):

@@ -109,7 +109,7 @@ def test_a_seal_that_was_killed_before_the_folder_had_its_name_is_ended(
     assert store.look() == ([manifest], {}) and store.problems(manifest) == []
 
 
-def test_what_was_changed_is_named(store: Store) -> None:
+def test_a_changed_part_is_named(store: Store) -> None:
     manifest = make(store)
     Path(store.path(ID, "database.sql")).write_bytes(b"r0ws")
     Path(store.path(ID, "config.json")).unlink()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a database stands among Alembic's revisions, and what a downgrade would undo."""
+"""The place of a database among Alembic's revisions, and the revisions that a downgrade would undo."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def graphs(draw: st.DrawFn) -> dict[str, Revision]:
 
 
 @given(graphs(), st.data())
-def test_what_is_undone_is_what_was_asked_for(known: dict[str, Revision], data: st.DataObject) -> None:
+def test_a_downgrade_undoes_exactly_the_requested_revisions(known: dict[str, Revision], data: st.DataObject) -> None:
     """By a model of `alembic downgrade`: each target undoes what stands on it."""
     at = heads(known)
     active = applied(known, at)

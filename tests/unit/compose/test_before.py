@@ -68,7 +68,7 @@ def test_a_worker_that_was_stopped_is_stopped_again_and_nothing_else() -> None:
     ]
 
 
-def test_where_everything_ran_up_takes_no_names() -> None:
+def test_up_takes_no_names_if_every_service_ran() -> None:
     record = recorded(*ALL)
     assert compose_before.all_run(record)
     assert compose_before.to_stop(record) == []
@@ -81,7 +81,7 @@ def test_one_that_dies_again_and_again_is_meant_to_run() -> None:
     assert "api" in compose_before.to_start(record)
 
 
-def test_what_a_running_service_needs_is_not_stopped() -> None:
+def test_a_service_that_a_running_one_needs_is_not_stopped() -> None:
     record = recorded(container("api"), container("jobs"), container("migrate", "exited"), container("db", "exited"))
     assert compose_before.to_stop(record) == []
     assert "db does not run now" in compose_before.warnings(record, "deploy")[0]
@@ -113,7 +113,7 @@ def test_a_container_of_another_file_of_the_project_is_not_ours() -> None:
     ],
     ids=["as before", "gone", "another image", "another image, which no operation changes"],
 )
-def test_what_is_not_as_before(after: list[Container], problem: str) -> None:
+def test_differences_from_before_are_named(after: list[Container], problem: str) -> None:
     assert next(iter(compose_before.differences(recorded(*ALL), after, PINNED).values()), "") == problem
 
 

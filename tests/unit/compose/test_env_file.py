@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose import env_fil
 
 
 def read_by_compose(texts: Sequence[str], keys: Sequence[Sequence[str]]) -> list[dict[str, str]]:
-    """What Compose fills in for each key, from each text as a .env of its own."""
+    """Values that Compose fills in for each key, from each text as a .env of its own."""
     folders = []
     for text, some in zip(texts, keys):
         services = {"a": {"image": "a", "environment": {key: f"${{{key}}}" for key in some}}}
@@ -34,7 +34,7 @@ def read_by_compose(texts: Sequence[str], keys: Sequence[Sequence[str]]) -> list
 
 
 def read_by_python_dotenv(text: str) -> Mapping[str, str | None]:
-    """What a program reads that opens the file itself."""
+    """Values that a program reads that opens the file itself."""
     return dotenv.dotenv_values(stream=io.StringIO(text, newline=None))
 
 
@@ -99,7 +99,7 @@ NOT_READ = {
 
 
 @pytest.mark.parametrize(("text", "line"), NOT_READ.values(), ids=NOT_READ)
-def test_what_is_not_sure_names_the_line_and_no_value(text: str, line: int) -> None:
+def test_an_ambiguous_line_is_named_without_its_value(text: str, line: int) -> None:
     with pytest.raises(env_file.NotRead, match=f"^line {line}: ") as caught:
         env_file.parse(text)
     assert "b" not in str(caught.value).partition(": ")[2].replace("behind", "").replace("by", "").split()
@@ -205,7 +205,7 @@ def test_compose_reads_back_exactly_what_was_written() -> None:
     assert read_by_compose([text], [keys]) == [{key: value for key, (value, _quote) in zip(keys, drawn)}]
 
 
-def test_what_is_not_read_back_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_would_not_be_read_back_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last safeguard: whatever is wrong with the writer, the file stays as it is."""
     for wrong in ("other", "x\nB=2", "'x'\nC=3", '"x'):
         monkeypatch.setattr(env_file, "written", lambda _value, _quote, wrong=wrong: wrong)
@@ -314,7 +314,7 @@ def test_an_edit_is_read_by_compose_and_python_dotenv_as_it_was_meant() -> None:
     assert served > len(files) / 3
 
 
-def test_what_other_readers_have_is_known() -> None:
+def test_values_of_other_readers_are_known() -> None:
     """Only of these is one reader wrong, because no spelling serves both."""
     random_ = random.Random(13)
     for _ in range(COUNT * 50):

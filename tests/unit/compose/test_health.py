@@ -48,7 +48,7 @@ WELL = [container("backend", BACKEND), container("worker", WORKER)]
 
 @dataclass
 class Stack:
-    """What the gate asks of a service. rounds: the containers at each look; the last one stays."""
+    """Answers for the gate of a service. rounds: the containers at each look; the last one stays."""
 
     rounds: list[list[Container]]
     inside: Output = field(default_factory=lambda: Output(0, "fine", ""))
@@ -89,7 +89,7 @@ def judged(stack: Stack, direction: str = "forward", **planned: str) -> dict[str
     return verify(stack, plan(**planned), direction, GATE)  # type: ignore[arg-type]
 
 
-def test_what_is_well_is_well() -> None:
+def test_a_healthy_stack_passes() -> None:
     found = judged(Stack([WELL]))
     assert (found["ok"], found["reason"]) == (True, "")
     assert found["containers"] == {"shop-backend-1": "well", "shop-worker-1": "well"}
@@ -172,7 +172,9 @@ EDGE = container("edge", "nginx", state="created")
         ([JOBS, EDGE], {"jobs": YOUNG, "edge": "is created"}, ["jobs", "edge"]),
     ],
 )
-def test_what_is_fine_is_no_cause(containers: list[Container], problems: dict[str, str], left: list[str]) -> None:
+def test_a_healthy_service_is_not_a_cause(
+    containers: list[Container], problems: dict[str, str], left: list[str]
+) -> None:
     assert list(causes(problems, containers)) == left
 
 
@@ -193,7 +195,7 @@ def test_a_container_that_is_not_well_is_the_reason(worker: Container | None, re
     assert found["reason"].startswith(reason)
 
 
-def test_what_gets_well_in_time_is_well() -> None:
+def test_a_service_that_recovers_in_time_passes() -> None:
     starting = [WELL[0], container("worker", WORKER, health="starting")]
     assert judged(Stack([starting, WELL]))["ok"]
 
@@ -288,7 +290,7 @@ def test_a_way_back_to_an_image_of_this_host_is_verified_by_its_id() -> None:
     assert "shop-backend-1 runs the image sha256:new" in gone_back(built, other, start=None)["reason"]
 
 
-def test_where_nothing_ran_nothing_runs_and_the_engine_says_so() -> None:
+def test_a_stack_that_did_not_run_passes_if_nothing_runs() -> None:
     found = gone_back([], [], start=None)
     assert (found["ok"], found["note"]) == (True, "nothing of it ran before, so no address was asked")
     assert gone_back([], [WELL[0]], start=None)["reason"] == "backend runs, and did not before"

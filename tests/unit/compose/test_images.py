@@ -84,7 +84,7 @@ def test_a_download_stops_before_the_database_is_without_a_disk(store: Callable[
     assert not found.has(IMAGE)
 
 
-def test_what_the_engine_says_it_has_is_looked_for(store: Callable[..., ImageStore]) -> None:
+def test_an_image_that_the_engine_reports_is_checked(store: Callable[..., ImageStore]) -> None:
     with pytest.raises(Problem) as caught:
         store([2000, 2000, 2000, 2000], arrives=False).pull(IMAGE)
     assert caught.value.code == "image_not_proven"

@@ -1,4 +1,4 @@
-"""Who is who among the containers, by what the engine says of them."""
+"""The roles of containers, as the engine describes them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def test_ports_and_addresses() -> None:
         ("http://[x", {8080: "proxy"}, ("proxy", 0)),
     ],
 )
-def test_who_answers_at_an_address_of_the_host(url: str, ports: dict[int, str], found: tuple[str, int]) -> None:
+def test_the_container_that_answers_at_a_host_address_is_found(
+    url: str, ports: dict[int, str], found: tuple[str, int]
+) -> None:
     assert inspect.answerer(url, ports) == found
 
 
@@ -56,7 +58,7 @@ def test_who_answers_at_an_address_of_the_host(url: str, ports: dict[int, str], 
         ("http://[x", ("", 0)),
     ],
 )
-def test_who_answers_inside(url: str, found: tuple[str, int]) -> None:
+def test_the_container_that_answers_inside_is_found(url: str, found: tuple[str, int]) -> None:
     assert inspect.answerer_inside(url, "proxy", [PROXY, API]) == found
 
 

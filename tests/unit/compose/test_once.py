@@ -1,4 +1,4 @@
-"""A service that ends with 0 is well only where it is one that has one thing to do; a stopped database is none."""
+"""A service that ends with 0 is well only if it has one thing to do; a stopped database is not well."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CASES: dict[str, tuple[Services, list[str], list[str], set[str]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_which_services_end_in_order(name: str) -> None:
+def test_services_that_end_in_order_are_found(name: str) -> None:
     services, pinned, checked, expected = CASES[name]
     assert one_shots(services, pinned, checked) & {"job", "db"} == expected
 
@@ -59,7 +59,7 @@ def test_the_label_of_a_container_says_the_same() -> None:
     assert one_shots(services, ["api"]) == {"migrate"}
 
 
-def test_what_a_service_needs_however_indirectly() -> None:
+def test_indirect_dependencies_of_a_service_are_found() -> None:
     services: Services = {"api": {"depends_on": {"cache": HEALTHY}}, "cache": {"depends_on": ["db"]}, "db": {}}
     assert needed_by(services, ["api"]) == {"cache", "db"}
 

@@ -1,4 +1,4 @@
-"""What runs is read service by service: which of them do not, which image has no digest, and what `up` would change."""
+"""The present state, service by service: those that do not run, images without a digest, and changes by `up`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_stack_whose_one_shot_has_done_its_work_runs() -> None:
     assert present.running and present.release is not None and present.warnings == ()
 
 
-def test_what_does_not_run_is_named() -> None:
+def test_a_service_that_does_not_run_is_named() -> None:
     present = read(ALL[0], container("jobs", "exited"), *ALL[2:])
     assert not present.running
     assert present.idle == ("jobs does not run (exited, exit code 0)",)

@@ -141,7 +141,7 @@ def test_a_commit_is_tried_with_the_prefix_of_the_inventory_first(prefix: str, f
         (f"{HUB}/worker@{digest('a')},{HUB}/backend:2", "bad_reference"),
     ],
 )
-def test_what_is_not_meant(to: str, code: str) -> None:
+def test_other_releases_are_not_chosen(to: str, code: str) -> None:
     with pytest.raises(Problem) as raised:
         wanted(to, IMAGES, "sha-")
     assert raised.value.code == code
@@ -164,7 +164,7 @@ def chosen(procedure: str, asked: dict[str, Asked], recorded: Any = None, held: 
 
 @pytest.mark.parametrize("procedure", ["deploy", "rollback"])
 @pytest.mark.parametrize("recorded", [None, RECORDED])
-def test_what_the_registry_has_is_taken(procedure: str, recorded: Any) -> None:
+def test_an_image_of_the_registry_is_chosen(procedure: str, recorded: Any) -> None:
     found = chosen(procedure, THERE, recorded)
     assert isinstance(found, Choice)
     assert (found.images, found.warnings) == (built(), ())
@@ -206,7 +206,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_is_refused(name: str) -> None:
+def test_a_release_that_can_not_be_chosen_is_refused(name: str) -> None:
     procedure, kind, recorded, held, code = REFUSALS[name]
     found = chosen(procedure, answers(kind), recorded, held)
     assert isinstance(found, Problem)
@@ -222,7 +222,7 @@ def test_half_a_release_is_named() -> None:
     assert f"{HUB}/worker:sha-abc1234 is not" in found.text
 
 
-def test_what_only_this_host_calls_so_is_offered_by_digest() -> None:
+def test_a_tag_known_only_here_is_offered_by_its_digest() -> None:
     here = {name: answer.digest for name, answer in THERE.items()}
     found = chosen("rollback", answers("down"), here=here)
     assert isinstance(found, Problem)
@@ -275,7 +275,7 @@ def image(identity: str, *names: str, tags: tuple[str, ...] = (), created: int =
     return {"Id": identity, "RepoDigests": list(names), "RepoTags": list(tags), "Created": created}
 
 
-def test_what_is_removed() -> None:
+def test_old_images_are_removed() -> None:
     images = [
         image("running", f"{HUB}/backend@{digest('1')}"),
         image("needed", f"{HUB}/backend@{digest('2')}"),
@@ -316,7 +316,7 @@ def test_the_previous_good_release_is_kept_whatever_the_count() -> None:
 
 
 @given(st.lists(st.sampled_from("abcdef"), unique=True), st.lists(st.sampled_from("abcdef"), unique=True))
-def test_what_runs_or_is_needed_stays(kept: list[str], used: list[str]) -> None:
+def test_running_and_needed_images_stay(kept: list[str], used: list[str]) -> None:
     images = [image(letter, f"{HUB}/backend@{digest(letter)}") for letter in "abcdef"]
     found = removable(images, IMAGES.values(), map(digest, kept), used, set(map(digest, "abcdef")))
     assert {identity for identity, _ in found} == set("abcdef") - set(kept) - set(used)

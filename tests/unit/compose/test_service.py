@@ -201,7 +201,7 @@ def test_an_invalid_file_is_refused_without_its_secrets(folder: Path) -> None:
     assert "hunter2" not in raised.value.text
 
 
-def test_what_a_container_is_given_is_a_secret_too(folder: Path) -> None:
+def test_secrets_in_a_containers_environment_are_masked(folder: Path) -> None:
     assert service(folder).redact("it said hunter2-the-secret") == "it said ********"
 
 
@@ -347,7 +347,7 @@ CONTAINERS: dict[str, tuple[Container, Reference | None, float | None, str]] = {
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_what_is_wrong_with_a_container(name: str) -> None:
+def test_faults_of_a_container_are_named(name: str) -> None:
     found, wanted, seconds_up, expected = CONTAINERS[name]
     problem = problem_of(found, wanted, seconds_up, 3.0)
     assert expected in problem

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether images passed on staging is told by the ledger there, and by digests alone."""
+"""Images count as passed on staging by the ledger there, and by digests alone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def record(number: int, procedure: str, source: Any, target: Any, outcome: str =
 
 
 def seen(*records: dict[str, Any], problems: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What operation_history_info returns on staging."""
+    """The result of operation_history_info on staging."""
     return history.picture(Ledger(records=records, problems=problems), None, "free", None)
 
 
@@ -63,7 +63,7 @@ UNPROVEN = {
     ),
     "only a part of them": (
         seen(record(1, "deploy", None, {**NEW, "images": {"backend": NEW["images"]["backend"]}})),
-        ("by the name 1.0: worker was no image there",),
+        ("by the name 1.0: worker had no image there",),
     ),
     "no operation": (seen(), ("no operation on staging1",)),
     "a service of commits": (seen(record(1, "deploy", None, {"id": "f" * 40, "name": "v1"})), ("no operation",)),
@@ -88,7 +88,7 @@ def test_neither_the_tag_nor_the_names_of_services_matter() -> None:
 
 
 @pytest.mark.parametrize(("found", "texts"), UNPROVEN.values(), ids=UNPROVEN)
-def test_what_is_not_proven_is_said_and_refused_where_it_is_required(
+def test_an_unproven_image_is_named_and_refused_if_staging_is_required(
     found: dict[str, Any] | None, texts: tuple[str, ...]
 ) -> None:
     lines, warnings, fact = judge(Staging("staging1", found), NEW)

@@ -1,4 +1,4 @@
-"""What going back types on the host: what ran is brought up, only what did not is stopped, and orphans are left."""
+"""Commands of the way back: services that ran are brought up, others are stopped, and orphans are left."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def done(step: Step, record: dict[str, Was] | None, here: tuple[str, ...] = ()) 
     ],
     ids=["all ran", "one had done its work", "one was stopped", "one is new"],
 )
-def test_what_is_typed(record: dict[str, Was], stop: list[list[str]], up: list[list[str]]) -> None:
+def test_the_commands_of_the_way_back(record: dict[str, Was], stop: list[list[str]], up: list[list[str]]) -> None:
     assert done(Step("stop", ""), record) == stop
     assert done(BACK, record) == up
 
@@ -135,7 +135,7 @@ class Database:
 def undone(
     monkeypatch: pytest.MonkeyPatch, database: Database, begun: list[str], migrations: str = "run", step: Step = UNDO
 ) -> tuple[object, list[list[str]]]:
-    """What undoing the migrations returned, or why it stopped, and what was typed besides."""
+    """The result of undoing the migrations, or its error, and the other commands."""
     for name in ("settle", "ask", "count", "migrate"):
         monkeypatch.setattr(alembic_probe, name, getattr(database, name))
     host = Host()
@@ -215,9 +215,7 @@ def test_a_migration_of_the_plan_is_not_taken_for_the_images(monkeypatch: pytest
     ],
     ids=["they ran none", "they ran one", "the database does not answer"],
 )
-def test_what_the_images_of_a_good_release_ran_is_noted(
-    monkeypatch: pytest.MonkeyPatch, answer: Answer, note: object
-) -> None:
+def test_the_release_of_good_images_is_noted(monkeypatch: pytest.MonkeyPatch, answer: Answer, note: object) -> None:
     monkeypatch.setattr(alembic_probe, "ask", lambda *_args, **_options: answer)
     host, step = Host(), Step("schema", "", data={"image": UNDO.data["image"], "heads": ["a"]})
     steps = ComposeSteps(host, SimpleNamespace(), {"project": "shop"}, host)  # type: ignore[arg-type]
@@ -240,13 +238,13 @@ def test_the_files_are_put_back_only_once_no_migration_is_at_work(monkeypatch: p
     assert order == ["settled", "put back"]
 
 
-def test_where_rows_would_be_lost_the_new_release_stays_and_the_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_of_rows_keeps_the_new_release_and_names_the_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     told, typed = undone(monkeypatch, Database(rows="3 rows"), ["images", "migrate", "up"])
     assert "table plans (3 rows)" in str(told) and "interrupted=undo migrations=down" in str(told)
     assert typed == []
 
 
-def test_where_the_downgrade_fails_the_new_release_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_downgrade_starts_the_new_release_again(monkeypatch: pytest.MonkeyPatch) -> None:
     told, typed = undone(monkeypatch, Database(fails=True), ["images", "migrate", "up"])
     assert str(told).startswith("alembic downgrade ended with 1. Of b the database has b now")
     assert typed == [STOP, START]

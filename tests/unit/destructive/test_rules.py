@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which commands destroy data, and through what they are still seen."""
+"""Commands that destroy data, and the wrappers through which they are still seen."""
 
 from __future__ import annotations
 

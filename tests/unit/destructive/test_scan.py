@@ -322,7 +322,7 @@ def test_composer_events_reach_through_references() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"'])
-def test_what_is_no_composer_json_is_an_error(text: str) -> None:
+def test_an_invalid_composer_json_is_an_error(text: str) -> None:
     with pytest.raises(DestructiveScanError):
         scan_composer_scripts(text)
 
@@ -438,7 +438,7 @@ def test_a_checkout_is_scanned_whole_and_nothing_else(tmp_path: Path) -> None:
     assert not scan.clean and not scan.unread
 
 
-def test_what_cannot_be_read_is_not_called_clean(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_not_called_clean(tmp_path: Path) -> None:
     write(tmp_path, "composer.json", "{ broken")
     write(tmp_path, "big.sh", "ls\n" * 400_000)
     scan = scan_checkout(str(tmp_path))

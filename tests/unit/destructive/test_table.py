@@ -193,7 +193,7 @@ def test_the_files_of_the_common_platforms_are_read(path: str) -> None:
     assert kind_of(path, "" if "." in path.rpartition("/")[2] else "#!/bin/sh\n") in KINDS
 
 
-def test_what_was_not_read_is_counted_by_its_ending(tmp_path: Path) -> None:
+def test_unread_files_are_counted_by_their_ending(tmp_path: Path) -> None:
     for name in ("deploy.sh", "a.md", "b.md", "c.png", "docs/x.rst", "LICENSE", "docker-compose.test.yml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("php artisan migrate --force\n")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked of a Docker engine over its socket, and what its answers mean."""
+"""Requests to a Docker engine over its socket, and the meaning of its answers."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("kind", "words"), [(kind, words) for kind, every in WORDS.items() for words in every])
-def test_what_the_words_about_a_registry_mean(kind: str, words: str) -> None:
+def test_errors_about_a_registry_have_their_kind(kind: str, words: str) -> None:
     assert registry_problem("r", 500, words).kind == kind
 
 
@@ -189,7 +189,7 @@ def test_nobody_is_logged_in(config: Path) -> None:
     assert auth_of("ghcr.io") is None
 
 
-def test_what_is_stored_for_a_registry(config: Path) -> None:
+def test_the_stored_login_of_a_registry_is_read(config: Path) -> None:
     config.write_text(
         json.dumps({"auths": {"ghcr.io": basic("u", "p:q"), "https://index.docker.io/v1/": basic("h", "x")}})
     )
@@ -221,7 +221,7 @@ def test_a_helper_that_knows_nothing_leaves_what_is_stored(config: Path) -> None
     assert auth_of("ghcr.io")["username"] == "u"
 
 
-def test_where_the_engine_is(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_of_the_engine_is_found(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_host() == "unix:///var/run/docker.sock"
     docker = config.parent / "docker"
     docker.write_text("#!/bin/sh\necho unix:///run/user/1000/docker.sock\n")

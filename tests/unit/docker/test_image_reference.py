@@ -53,7 +53,7 @@ def test_parse(text: str) -> None:
         "https://example.com/name",
     ],
 )
-def test_what_is_no_reference(text: str) -> None:
+def test_an_invalid_reference_is_refused(text: str) -> None:
     with pytest.raises(BadReference):
         parse(text)
 
@@ -70,7 +70,7 @@ def test_what_is_no_reference(text: str) -> None:
         ("registry:5000/shop", "registry:5000", "registry:5000/shop"),
     ],
 )
-def test_whose_it_is(text: str, registry: str, canonical: str) -> None:
+def test_the_registry_of_an_image_is_found(text: str, registry: str, canonical: str) -> None:
     assert (parse(text).registry, parse(text).canonical) == (registry, canonical)
 
 
@@ -92,7 +92,7 @@ def test_tags(text: str, tag: bool) -> None:
 
 
 @given(st.text(alphabet="ab0./:@-_", max_size=30))
-def test_what_is_read_is_written_again(text: str) -> None:
+def test_a_parsed_reference_is_written_unchanged(text: str) -> None:
     try:
         found = parse(text)
     except BadReference:

@@ -1,4 +1,4 @@
-"""Whether images are in their registry, asked of a small one on a real socket that wants a login."""
+"""Images are looked for in their registry: a small one on a real socket that wants a login."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_login_goes_to_no_realm_without_encryption(server: Any) -> None:
     assert PASSWORD not in repr(asked)
 
 
-def test_what_is_no_reference_is_refused() -> None:
+def test_an_invalid_image_reference_is_refused() -> None:
     with pytest.raises(BadReference):
         registry().look("not an image")
 
@@ -280,7 +280,7 @@ def test_each_of_two_registries_gets_its_own_login(two: list[Any], mode: str) ->
 
 
 def test_a_realm_of_another_host_is_asked_without_the_login(two: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The registry sends for a token to a host that is not its own: what it says is no proof that it may have it."""
+    """The registry sends for a token to another host: that does not prove that the host may have the login."""
     one, other = two
     elsewhere = f"localhost:{other.server_address[1]}"
 

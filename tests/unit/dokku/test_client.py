@@ -136,7 +136,7 @@ def test_a_good_end_is_no_error_whatever_was_printed() -> None:
     assert answer.problems == ("App web has not been deployed",)
 
 
-def test_what_a_build_said_before_it_failed_is_quoted_apart() -> None:
+def test_the_output_of_a_failed_build_is_quoted_apart() -> None:
     out = "Step 2/3 : RUN false\nThe command returned a non-zero code: 1\n !     App build failed\n"
     assert ending(out) == "Step 2/3 : RUN false | The command returned a non-zero code: 1"
 
@@ -144,7 +144,7 @@ def test_what_a_build_said_before_it_failed_is_quoted_apart() -> None:
 REPORTS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     "ps": ("ps", {"running": "true", "ps-running": "true"}, {"running": "true"}),
     "apps, whose prefix is app": ("apps", {"dir": "/d", "app-dir": "/d"}, {"dir": "/d"}),
-    "domains, whose app-vhosts is no prefix": (
+    "domains, whose app-vhosts is not a prefix": (
         "domains",
         {"app-vhosts": "a b", "domains-app-vhosts": "a b", "global-vhosts": "c"},
         {"app-vhosts": "a b", "global-vhosts": "c"},
@@ -189,7 +189,7 @@ def dokku(stand_in: Path) -> Dokku:
     return Dokku(str(stand_in), me(), redact=Redactor(["hunter2222"]))
 
 
-def test_what_is_given_on_stdin_arrives_and_is_on_no_command_line(dokku: Dokku) -> None:
+def test_input_arrives_and_is_on_no_command_line(dokku: Dokku) -> None:
     assert dokku.run("cat", stdin="line\nhunter2222").out == "line\nhunter2222"
     assert dokku.run("cat").out == ""
 
@@ -259,7 +259,7 @@ LEAKS = [
 
 
 @pytest.mark.parametrize("args", LEAKS, ids=" ".join)
-def test_what_shows_a_secret_or_destroys_data_is_not_started(dokku: Dokku, args: tuple[str, ...]) -> None:
+def test_a_command_that_shows_a_secret_or_destroys_data_is_not_started(dokku: Dokku, args: tuple[str, ...]) -> None:
     with pytest.raises(DokkuError, match="Instead: "):
         dokku.run(*args)
 
@@ -268,8 +268,8 @@ def test_one_flag_makes_info_safe(dokku: Dokku) -> None:
     assert dokku.run("mysql:info", "restant-db", "--status").rc == 0
 
 
-def test_what_does_not_end_in_time_goes_on(dokku: Dokku, tmp_path: Path) -> None:
-    with pytest.raises(StillRuns, match="did not end within 0.2 s, and goes on"):
+def test_a_command_beyond_its_time_keeps_running(dokku: Dokku, tmp_path: Path) -> None:
+    with pytest.raises(StillRuns, match="did not end within 0.2 s, and keeps running"):
         dokku.run("sleep", "1", str(tmp_path / "end"), timeout=0.2)
     end, deadline = tmp_path / "end", time.monotonic() + 60
     # A file is there before its text.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the database of a Dokku app stands before a rollback, and what can't be told."""
+"""The database of a Dokku app before a rollback, and what is not known of it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def record(identity: str, known: list[str], outcome: str = "succeeded") -> dict[
     return {"to": {"id": identity}, "outcome": outcome, "notes": {"migrations": {"known": known, "pending": []}}}
 
 
-def test_what_a_release_knows_stands_in_its_newest_good_record() -> None:
+def test_the_newest_good_record_has_the_migrations_of_a_release() -> None:
     records = [record("a", [ONE]), record("b", [ONE, TWO]), record("a", [ONE, TWO]), record("a", [], "failed")]
     assert known_by(records, "a") == (ONE, TWO)
     assert known_by([*records, {"to": {"id": "c"}, "outcome": "succeeded"}], "c") is None
@@ -81,10 +81,10 @@ def test_the_newest_is_named_first() -> None:
     assert migration_plan.record(judged)["ahead"] == [THREE, TWO]
 
 
-def test_what_nobody_looked_at_is_not_called_the_same() -> None:
+def test_an_unchecked_schema_is_not_called_the_same() -> None:
     assert skipped("keep", "an emergency", "release 2", "2")["verdict"] == "unknown"
 
 
-def test_what_waits_is_said_after_a_deploy() -> None:
+def test_pending_migrations_are_named_after_a_deploy() -> None:
     assert note(Status((ONE,), ()), "restant-main") == {"known": [ONE], "pending": []}
     assert TWO in note(Status((ONE, TWO), (TWO,)), "restant-main")["left_to_do"][0]

@@ -1,4 +1,4 @@
-"""What nginx refuses of the whole host is told with the app, the file and nginx's own words."""
+"""An error of nginx about the whole host names the app, the file and nginx's own words."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ANSWERS: dict[str, tuple[int, str, str, Broken | None]] = {
 
 
 @pytest.mark.parametrize("case", ANSWERS.values(), ids=ANSWERS)
-def test_what_nginx_refuses(case: tuple[int, str, str, Broken | None]) -> None:
+def test_an_error_of_nginx_names_app_and_file(case: tuple[int, str, str, Broken | None]) -> None:
     rc, out, err, broken = case
     assert nginx_check.judge(Answer(("nginx:validate-config",), rc, out, err)) == broken
 

@@ -95,7 +95,7 @@ CASES: dict[str, tuple[int, str, str, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_what_is_quoted_holds_the_cause(case: tuple[int, str, str, str, tuple[str, ...]]) -> None:
+def test_an_excerpt_holds_the_cause(case: tuple[int, str, str, str, tuple[str, ...]]) -> None:
     rc, out, err, first, more = case
     found = output.quoted(rc, out, err)
     assert found.startswith(first), found
@@ -112,7 +112,7 @@ def test_a_missing_image_is_named_with_what_fetches_it() -> None:
 
 
 def test_a_kind_of_error_is_told_by_dokku_s_own_lines() -> None:
-    """What an app prints may be the words of an error of Dokku."""
+    """An app may print the words of an error of Dokku."""
     err = "nginx says: app x is not a dokku command\n !     App build failed\n"
     assert type(error_of(Answer(("git:sync", "web"), 1, "", err))) is DokkuError
 

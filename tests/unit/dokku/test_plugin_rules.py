@@ -68,6 +68,6 @@ def test_a_release_is_recorded_with_the_commit_of_its_code(
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not here")
-def test_what_dokku_does_not_tell_is_no_error() -> None:
+def test_a_fact_that_dokku_does_not_report_is_not_an_error() -> None:
     named = {"source": "restart", "rollback": None, "now": {"config": None, "git": None}}
     assert asked("revision($source; $rollback; $now)", {"records": []}, **named) == ""

@@ -161,7 +161,7 @@ def test_an_image_is_deployed_once(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("image", ["acme/app:broken", "acme/app:fails"])
-def test_what_is_not_well_goes_back_and_no_secret_is_told(stand: Stand, image: str) -> None:
+def test_an_unhealthy_release_goes_back_and_no_secret_is_shown(stand: Stand, image: str) -> None:
     stand.run("deploy", to="acme/app:1")
     result = stand.run("deploy", to=image)
     found = stand.get()
@@ -174,7 +174,7 @@ def test_a_first_deploy_that_fails_stops_what_never_ran(stand: Stand) -> None:
     assert outcome(result) == "reverted" and "ps:stop web" in stand.get()["calls"]
 
 
-def test_what_dokku_was_given_last_is_rebuilt(stand: Stand) -> None:
+def test_the_last_source_of_dokku_is_rebuilt(stand: Stand) -> None:
     """A killed deploy leaves its image as the newest, and the same one again is answered: No changes detected."""
     stand.run("deploy", to="acme/app:1")
     stand.set(latest="acme/app:2", branch="acme/app:2")
@@ -238,7 +238,7 @@ def test_an_emergency_does_not_compare_what_stays_as_it_is(stand: Stand) -> None
 
 
 @pytest.mark.parametrize("emergency", [False, True])
-def test_what_goes_on_refuses_and_in_an_emergency_dokku_s_own_lock_decides(stand: Stand, emergency: bool) -> None:
+def test_a_running_deploy_refuses_and_in_an_emergency_dokku_s_own_lock_decides(stand: Stand, emergency: bool) -> None:
     for image in ("acme/app:1", "acme/app:2"):
         stand.run("deploy", to=image)
     stand.set(previous=1, under_way="git-hook since 2026-11-21T03:15:02Z")
@@ -383,7 +383,7 @@ def test_an_image_that_is_live_by_its_name_may_have_been_moved_since(stand: Stan
     assert planned["steps"] == [] and any("was moved" in line for line in planned["warnings"])
 
 
-def test_what_a_first_deploy_leaves_is_said(stand: Stand) -> None:
+def test_the_leftovers_of_a_first_deploy_are_named(stand: Stand) -> None:
     planned = stand.plan("deploy", to="acme/app:broken")
     result = stand.apply(planned)
     told = report.trouble_lines(
@@ -392,7 +392,7 @@ def test_what_a_first_deploy_leaves_is_said(stand: Stand) -> None:
     assert "web is stopped" in told[1] and "as it was before" not in "".join(told), told
 
 
-def test_what_was_not_asked_is_not_called_verified(stand: Stand) -> None:
+def test_an_endpoint_that_was_not_asked_is_not_called_verified(stand: Stand) -> None:
     stand.run("deploy", to="acme/app:1")
     planned = stand.plan("deploy", to="acme/app:broken")
     result = stand.apply(planned)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which release of a Dokku app is meant, what is live, and what stands in the way."""
+"""The chosen release of a Dokku app, the live one, and obstacles to a rollback."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ REFUSED: dict[str, tuple[str, Situation, str, list[str]]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
-def test_what_can_t_be_had_is_refused_with_what_can(case: tuple[str, Situation, str, list[str]]) -> None:
+def test_an_unavailable_release_is_refused_with_the_available_ones(case: tuple[str, Situation, str, list[str]]) -> None:
     to, found, code, ways = case
     refusal = choose(to, found)
     assert isinstance(refusal, Problem)
@@ -131,7 +131,7 @@ STATES = st.lists(st.sampled_from(["held", "gone", "pinned", "unheld"]), min_siz
 
 
 @given(STATES, st.integers(0, 12))
-def test_what_is_chosen_can_be_had_and_what_is_offered_too(states: list[str], number: int) -> None:
+def test_chosen_and_offered_releases_are_available(states: list[str], number: int) -> None:
     releases = [listed(place + 1, state) for place, state in enumerate(states)]
     releases.append(listed(len(releases) + 1, "live"))
     found = situation(*reversed(releases))
@@ -179,7 +179,7 @@ REPORTED: dict[str, tuple[dict[str, Any] | None, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", REPORTED.values(), ids=REPORTED)
-def test_what_endpoints_must_report(case: tuple[dict[str, Any] | None, tuple[str, ...]]) -> None:
+def test_endpoints_must_report_the_release(case: tuple[dict[str, Any] | None, tuple[str, ...]]) -> None:
     release, ids = case
     assert health.reported(release) == ids
 
@@ -199,7 +199,7 @@ SETTLED: dict[str, tuple[Situation, bool]] = {
 
 
 @pytest.mark.parametrize("case", SETTLED.values(), ids=SETTLED)
-def test_whether_a_deploy_left_nothing_behind(case: tuple[Situation, bool]) -> None:
+def test_a_deploy_without_leftovers_is_recognised(case: tuple[Situation, bool]) -> None:
     found, settled = case
     assert found.settled is settled
 
@@ -236,7 +236,7 @@ PROCESSES: dict[str, tuple[dict[str, str], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", PROCESSES.values(), ids=PROCESSES)
-def test_what_of_the_processes_does_not_run(case: tuple[dict[str, str], list[str]]) -> None:
+def test_processes_that_do_not_run_are_named(case: tuple[dict[str, str], list[str]]) -> None:
     report, problems = case
     assert dokku_release.process_problems(report) == problems
 
@@ -270,7 +270,7 @@ LATEST = {
 
 
 @pytest.mark.parametrize("case", LATEST.values(), ids=LATEST)
-def test_what_a_restart_would_start_is_told_as_it_is(case: tuple[dict[str, str], str]) -> None:
+def test_the_release_that_a_restart_would_start_is_named(case: tuple[dict[str, str], str]) -> None:
     report, text = case
     release = parse([{"number": 1, "state": "held"}])[0]
     (line,) = rollback._situation_warnings(release, Situation("x", report=report))
@@ -319,7 +319,7 @@ IS_THERE: dict[str, tuple[int, Situation, bool]] = {
 
 
 @pytest.mark.parametrize("case", IS_THERE.values(), ids=IS_THERE)
-def test_what_is_there_needs_no_rollback(case: tuple[int, Situation, bool]) -> None:
+def test_the_live_release_needs_no_rollback(case: tuple[int, Situation, bool]) -> None:
     number, found, there = case
     release = found.find(number)
     assert release is not None and rollback.is_there(release, found) is there

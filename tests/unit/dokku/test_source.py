@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a deploy of a Dokku app is asked for, and which commit that is; with a real repository."""
+"""The source of a deploy of a Dokku app, and its commit; with a real repository."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_tag_of_an_image_may_be_another_image_tomorrow_and_a_digest_not() -> N
         ("acme/App:1", "", "bad_reference"),
     ],
 )
-def test_what_names_nothing_is_refused(to: str, repository: str, code: str) -> None:
+def test_a_name_without_a_commit_is_refused(to: str, repository: str, code: str) -> None:
     found = source_of(to, repository)
     assert isinstance(found, Problem) and found.code == code
 
@@ -74,7 +74,7 @@ RESOLVED: dict[str, tuple[str, str, str]] = {
     "a branch": ("main", B, "main"),
     "an annotated tag is its commit": ("v1", A, "v1"),
     "the beginning of a tip": (C[:8], C, ""),
-    "a commit that is no tip": ("d" * 40, "d" * 40, ""),
+    "a commit that is not a tip": ("d" * 40, "d" * 40, ""),
 }
 
 

@@ -69,7 +69,7 @@ OLD_RECORDS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", OLD_RECORDS)
-def test_what_an_older_record_failed_for(name: str) -> None:
+def test_the_cause_of_an_older_record_is_found(name: str) -> None:
     record, about = OLD_RECORDS[name]
     assert blame.of_record(record) == about
 

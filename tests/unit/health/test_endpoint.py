@@ -42,7 +42,7 @@ def test_a_check_needs_only_its_url() -> None:
     assert parse_check({"url": URL}) == Check(name="api.example.com/up", url=URL)
 
 
-def test_what_is_not_given_comes_from_the_defaults() -> None:
+def test_missing_options_come_from_the_defaults() -> None:
     check = parse_check({"url": URL, "timeout": None, "status": "204"}, {"timeout": 9, "status": [200]})
     assert (check.timeout, check.status) == (9.0, (204,))
 

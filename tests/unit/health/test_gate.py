@@ -223,7 +223,7 @@ def test_head_needs_no_body(port: int) -> None:
     assert ask(port, "/up", method="HEAD").ok
 
 
-# --- servers that are no servers ------------------------------------------------------------------------
+# --- servers that are not HTTP servers ------------------------------------------------------------------
 
 
 Script = Callable[[socket.socket], None]
@@ -299,7 +299,7 @@ RAW: dict[str, tuple[Script, str]] = {
     ),
     "closes": (lambda client: None, "the connection"),
     "breaks off": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort"), "breaks off after 5 bytes"),
-    "is no HTTP": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not HTTP"),
+    "is not HTTP": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not HTTP"),
 }
 
 

@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.vendor_store i
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was done, in order: `sync <folder>`, and `name <target>` for each rename."""
+    """The calls in order: `sync <folder>`, and `name <target>` for each rename."""
     found: list[str] = []
     rename = os.rename
 
@@ -90,7 +90,7 @@ def opened(tmp_path: Path) -> tuple[Guard, journal.Progress]:
     return guard, progress
 
 
-def test_what_a_step_wrote_is_on_the_disk_before_the_step_is_done(tmp_path: Path, told: list[str]) -> None:
+def test_files_of_a_step_are_on_the_disk_before_the_step_is_done(tmp_path: Path, told: list[str]) -> None:
     guard, progress = opened(tmp_path)
 
     def at_work(_step: journal.Step) -> None:

@@ -147,7 +147,7 @@ def test_the_proof_is_said(origin: Origin) -> None:
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_what_is_new_on_the_remote_is_fetched(origin: Origin, fresh: bool) -> None:
+def test_new_commits_of_the_remote_are_fetched(origin: Origin, fresh: bool) -> None:
     v3 = origin.commit("v3", app="three")
     assert origin.checkout.resolve("v3", fresh).commit == v3
     v4 = origin.commit("", app="four")
@@ -181,7 +181,7 @@ def test_an_unknown_name_is_refused_with_what_to_do(origin: Origin, fresh: bool)
     "wanted",
     ["", "-x", "--upload-pack=x", "v1..v2", "v1^", "v1~1", "HEAD@{1}", "a b", ":/fix", "v1\n", "v1\nv2", "a:b"],
 )
-def test_what_is_no_name_never_reaches_git(tmp_path: Path, wanted: str, fresh: bool) -> None:
+def test_an_invalid_name_never_reaches_git(tmp_path: Path, wanted: str, fresh: bool) -> None:
     nowhere = Checkout(Commands(str(tmp_path)), git=("/nowhere/git",))
     assert problem_of(nowhere, wanted, fresh).code == "bad_release_name"
 
@@ -390,7 +390,7 @@ def volume(origin: Origin, tmp_path: Path) -> Path:
     return volume
 
 
-def test_what_lies_behind_a_link_is_no_change_and_stays(origin: Origin, volume: Path) -> None:
+def test_files_behind_a_link_do_not_count_as_changes_and_stay(origin: Origin, volume: Path) -> None:
     """`git reset --hard` put an empty folder in the place of the link."""
     link = origin.clone / "data"
     assert origin.checkout.changes() == []
@@ -582,7 +582,7 @@ def test_a_lock_of_a_dead_git_does_not_stop_the_keeping(origin: Origin) -> None:
 
 
 def by_hand(origin: Origin) -> dict[str, bytes]:
-    """Changes that are no text."""
+    """Changes that are not text."""
     (origin.work / "picture").write_bytes(bytes(range(256)))
     origin.commit("v3", latin="x")
     git(origin.clone, "pull", "--quiet")
@@ -700,7 +700,7 @@ def test_an_option_or_an_expression_of_git_is_not_a_release(origin: Origin, name
 
 
 def by_ssh(tmp_path: Path, said: str) -> str:
-    """A stand-in for ssh that says this, and ends as ssh does; git adds its own words to them."""
+    """A fake of ssh that says this, and ends as ssh does; git adds its own words to them."""
     program = tmp_path / "ssh-says"
     program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 255\n")
     program.chmod(0o755)

@@ -53,5 +53,5 @@ MEANT = {
 
 
 @pytest.mark.parametrize(("wanted", "names"), MEANT.values(), ids=MEANT)
-def test_what_was_meant(wanted: str, names: list[str]) -> None:
+def test_similar_names_are_suggested(wanted: str, names: list[str]) -> None:
     assert meant(wanted, "origin", ["main", "v1.2.0", "release/9"]) == names

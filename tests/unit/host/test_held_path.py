@@ -57,7 +57,7 @@ BAD_SHARED: dict[str, tuple[list[object], str]] = {
 
 
 @pytest.mark.parametrize(("shared", "why"), BAD_SHARED.values(), ids=BAD_SHARED)
-def test_what_can_not_be_shared_is_named(shared: list[object], why: str) -> None:
+def test_a_path_that_can_not_be_shared_is_named(shared: list[object], why: str) -> None:
     assert why in held_path.shared_problem(shared)
 
 
@@ -71,12 +71,12 @@ def test_what_can_not_be_shared_is_named(shared: list[object], why: str) -> None
         ["vendors", ".github"],
     ],
 )
-def test_what_can_be_shared_is_no_problem(shared: list[object]) -> None:
+def test_a_path_that_can_be_shared_passes(shared: list[object]) -> None:
     assert held_path.shared_problem(shared) == ""
 
 
 @given(st.lists(st.text(alphabet="ab./ -[]'", max_size=12), max_size=4))
-def test_what_is_accepted_lies_below_the_folder_and_apart(shared: list[str]) -> None:
+def test_accepted_paths_are_below_the_folder_and_apart(shared: list[str]) -> None:
     if held_path.shared_problem(shared):
         return
     places = [os.path.normpath(os.path.join("/srv/release", path)) for path in shared]
@@ -122,7 +122,7 @@ def test_a_path_of_the_inventory_that_leads_out_is_named(variables: dict[str, An
 
 
 @pytest.mark.parametrize("path", ["../out", "a/../../out", "link/x", ".", "", "..", "a/.."])
-def test_what_lies_elsewhere_is_not_removed(tmp_path: Path, path: str) -> None:
+def test_a_file_outside_the_folder_is_not_removed(tmp_path: Path, path: str) -> None:
     root, out = tmp_path / "root", tmp_path / "out"
     for folder in (root / "a", out / "x"):
         folder.mkdir(parents=True)
@@ -143,7 +143,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["{out}", "../../out", "../{other}", "storage/../../../out"])
 def test_a_deploy_removes_nothing_outside_of_its_release(tmp_path: Path, path: str) -> None:
-    """What `laravel_shared: [/srv/uploads]` did: it removed /srv/uploads, and left a link to itself."""
+    """`laravel_shared: [/srv/uploads]` once removed /srv/uploads, and left a link to itself."""
     store = ReleaseStore(str(tmp_path / "app"))
     out, other = tmp_path / "app" / "out", Path(store.folder("b" * 40))
     for folder in (out, other, Path(store.folder("a" * 40))):

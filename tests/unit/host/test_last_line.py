@@ -163,7 +163,7 @@ def program(folder: Path, script: str) -> Path:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_is_written_into_a_file_is_told_too(tmp_path: Path, last_line: LastLine, name: str) -> None:
+def test_output_written_into_a_file_is_shown_too(tmp_path: Path, last_line: LastLine, name: str) -> None:
     go, found = tmp_path / "go", []
 
     def watch() -> None:
@@ -273,7 +273,7 @@ ANSWERS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_is_seen_of_a_host(name: str) -> None:
+def test_the_last_line_of_a_host_is_read(name: str) -> None:
     answer, expected = ANSWERS[name]
     assert seen(answer, PLAN).within(200) == expected
 

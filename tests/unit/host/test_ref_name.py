@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What git takes for a name is taken here, and nothing else: git itself is asked."""
+"""Names that git takes are taken here, and no others: git itself is asked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PIECES = [
 
 
 def git_takes(name: str) -> bool:
-    """Whether git takes it; a tag whose name begins like an option is refused by `git tag` itself."""
+    """True if git takes it; a tag whose name begins like an option is refused by `git tag` itself."""
     asked = subprocess.run(["git", "check-ref-format", f"refs/tags/{name}"], check=False)
     return asked.returncode == 0 and not name.startswith("-")
 
@@ -52,5 +52,5 @@ def test_git_says_the_same_of_every_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["\0", "a\0b", "\ud800"])
-def test_what_can_not_be_given_to_git_is_not_a_name(name: str) -> None:
+def test_a_text_that_git_refuses_is_not_a_name(name: str) -> None:
     assert not is_ref_name(name)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operation makes can be read by whoever reads what is served now, and is not more open than that."""
+"""Files of an operation can be read by every reader of the served files, and are not more open than those."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_only_a_unit_that_is_up_has_no_problem(active: str, sub: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "*", "a/b", "x;y", ".service"])
-def test_what_is_no_unit_name_is_refused(name: str) -> None:
+def test_an_invalid_unit_name_is_refused(name: str) -> None:
     with pytest.raises(SystemdError):
         unit_name(name)
 

@@ -39,7 +39,7 @@ CASES: dict[str, tuple[Process, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_what_changes_a_service_is_told(case: tuple[Process, str]) -> None:
+def test_a_command_that_changes_a_service_is_found(case: tuple[Process, str]) -> None:
     process, command = case
     assert under_way([Process(("sshd",), "/"), process], "/srv/shop", ALL) == command
 

@@ -59,7 +59,7 @@ def test_a_procedure_names_its_role_and_how_it_is_called(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROCEDURES)
 def test_every_input_that_a_playbook_shows_is_known(name: str) -> None:
-    """What stands after -e in a header is an input, or a variable of the inventory."""
+    """A name after -e in a header is an input, or a variable of the inventory."""
     procedure = PROCEDURES[name]
     typed = re.findall(r"-e \"?(\w+)=", "\n".join(procedure.examples))
     assert {one for one in typed if procedure.input(one) is None and "_" not in one} == set()
@@ -163,7 +163,7 @@ def test_a_word_chooses_of_the_list() -> None:
     assert chosen == {name for name in PROCEDURES if name.startswith("dokku_")}
 
 
-def test_what_only_looks_has_a_name_that_says_so() -> None:
+def test_a_reading_procedure_has_a_name_that_says_so() -> None:
     """The first verb of a title tells whether a procedure changes something; the pages list them by it."""
     looking = ("audit", "check", "diagnose", "features", "history", "status", "verify")
     assert {name for name, one in PROCEDURES.items() if not one.changes} == {
@@ -172,7 +172,7 @@ def test_what_only_looks_has_a_name_that_says_so() -> None:
 
 
 @pytest.mark.parametrize("name", PROCEDURES)
-def test_what_describe_prints_can_be_typed_by_everybody(name: str) -> None:
+def test_a_printed_description_can_be_typed_by_everybody(name: str) -> None:
     shown = cli("describe", name).stdout
     assert "playbooks/" not in shown
     assert f"ops-runbook plan {name}" in shown and f"ansible-playbook ops.runbook.{name}" in shown
@@ -267,7 +267,7 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], int, Ending]] = {
     "a host that was never reached": ([NAMED, LOST, decided(refused=True)], 2, Ending.UNREACHABLE),
     "a single host that was never reached": ([NAMED, LOST], 4, Ending.UNREACHABLE),
     "a wrong input": (
-        [event("failed", "open", "ops.runbook.operation_begin", {"msg": "'too' is no input"})],
+        [event("failed", "open", "ops.runbook.operation_begin", {"msg": "'too' is not an input"})],
         2,
         Ending.USAGE,
     ),
@@ -446,7 +446,7 @@ def test_a_kill_leaves_no_secret_in_what_is_kept(tmp_path: Path, monkeypatch: py
         assert not [path for path in tmp_path.rglob("*") if path.is_fifo()]
 
 
-def test_what_a_killed_run_was_given_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_run_takes_the_inputs_of_a_killed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -508,7 +508,7 @@ def test_a_procedure_that_contacts_nobody_runs_to_its_end(tmp_path: Path, monkey
 WRONG_CALLS = {
     "a path that is not absolute": (("data_safety_check", "path=relative"), "must be the absolute path"),
     "a target without hosts": (("deploy_verify", "repository=example/shop", "target=nope"), "target is 'nope'"),
-    "a variable that is none": (("laravel_status", "-e", "traget=laravel1"), "did you mean 'target'?"),
+    "a variable that is not one": (("laravel_status", "-e", "traget=laravel1"), "did you mean 'target'?"),
 }
 
 
@@ -573,7 +573,7 @@ def test_no_variable_is_an_argument_of_a_process(tmp_path: Path, typed: str, mea
 
 
 @pytest.mark.parametrize("typed", ["@secrets.yml", "", "{broken: [", "a='x"])
-def test_what_is_a_file_or_is_wrong_is_left_to_ansible(tmp_path: Path, typed: str) -> None:
+def test_a_file_or_an_invalid_inventory_is_left_to_ansible(tmp_path: Path, typed: str) -> None:
     assert out_of_sight(typed, tmp_path) == typed
     assert not list(tmp_path.iterdir())
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the doctor looks at, on this machine and on a host, and that each fault has a remedy that can be typed."""
+"""The doctor's checks, on this machine and on a host; each fault has a remedy that can be typed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_version_is_read(tmp_path: Path, name: str) -> None:
     assert prerequisites.version([script(tmp_path, "tool", text), "--version"]) == expected
 
 
-def test_what_is_not_installed_has_no_version(tmp_path: Path) -> None:
+def test_a_missing_tool_has_no_version(tmp_path: Path) -> None:
     assert prerequisites.version([str(tmp_path / "none"), "--version"]) is None
 
 

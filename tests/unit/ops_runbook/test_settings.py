@@ -62,6 +62,6 @@ OWN = {
 
 
 @pytest.mark.parametrize(("config", "environment", "name"), OWN.values(), ids=OWN)
-def test_what_a_person_has_set_stays(tmp_path: Path, config: str, environment: dict[str, str], name: str) -> None:
+def test_settings_of_a_person_stay(tmp_path: Path, config: str, environment: dict[str, str], name: str) -> None:
     given = found(tmp_path, config, **environment)
     assert name not in given and len(given) == len(SETTINGS) - 1

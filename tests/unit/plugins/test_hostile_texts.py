@@ -61,7 +61,7 @@ def obeyed(text: str) -> list[str]:
 
 
 def decides(path: tuple[Any, ...]) -> bool:
-    """Whether the word says which event it is; the rest of an event is text of a host."""
+    """True if the word says which event it is; the rest of an event is text of a host."""
     return path[-1] in ("on", "task", "action", "path")
 
 

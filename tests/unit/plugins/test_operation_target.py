@@ -27,7 +27,7 @@ def test_a_target_without_hosts_is_refused_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("option", ["syntax", "listtasks", "listtags", "listhosts"])
-def test_what_contacts_nobody_needs_no_hosts(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+def test_a_procedure_of_the_controller_needs_no_hosts(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     monkeypatch.setattr(context, "CLIARGS", ImmutableDict({option: True}))
     assert operation_target([], "laravel9") == ["100%"]
 

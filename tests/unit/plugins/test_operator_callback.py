@@ -108,7 +108,7 @@ HIDDEN = {"censored": "the output has been hidden", "_ansible_no_log": True, "ch
 
 
 def test_an_operation_whose_tasks_hide_their_output_is_shown(run: Run) -> None:
-    """What a hidden task found is shown by the task after it."""
+    """The task after a hidden one shows its result."""
     actor = {"user": "anna", "controller": "bastion"}
     run.result("open", "ops.runbook.operation_begin", {"operation": ID, "actor": actor})
     run.result("plan", ROTATION, HIDDEN)
@@ -158,9 +158,9 @@ def test_a_cause_that_a_status_screen_has_is_not_said_again(run: Run) -> None:
 
 
 def test_a_wrong_input_is_said(run: Run) -> None:
-    wrong = {"msg": "Task failed: 'too' is no input of a procedure", "failed": True}
+    wrong = {"msg": "Task failed: 'too' is not an input of a procedure", "failed": True}
     run.result("open", "ops.runbook.operation_begin", wrong, "failed")
-    assert run.shown.text.count("'too' is no input") == 1
+    assert run.shown.text.count("'too' is not an input") == 1
 
 
 def test_a_check_says_that_it_was_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +191,7 @@ def test_a_look_that_refuses_names_its_host(run: Run) -> None:
     assert "REFUSED on web1: path is ''" in run.shown.lines and "FAILED on web1: bad" in run.shown.lines
 
 
-def test_what_a_task_hides_is_not_shown(run: Run) -> None:
+def test_hidden_output_of_a_task_is_not_shown(run: Run) -> None:
     run.result(
         "status",
         "ops.runbook.health_check",
@@ -250,7 +250,7 @@ def test_with_v_the_tasks_are_shown(tmp_path: Path) -> None:
     assert "TASK [" in said and "PLAY RECAP" in said
 
 
-def test_what_is_not_of_the_collection_looks_as_always(tmp_path: Path) -> None:
+def test_a_foreign_task_looks_as_always(tmp_path: Path) -> None:
     (tmp_path / "own.yml").write_text(
         "- name: Mine\n  hosts: localhost\n  connection: local\n  gather_facts: false\n"
         "  tasks:\n    - name: Say it\n      ansible.builtin.debug: {msg: hello}\n"

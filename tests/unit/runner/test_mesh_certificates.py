@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The certificates of a mesh: they have an end, and are renewed before it without new keys.
 
-A stand-in for receptor takes its options, and makes with openssl what they ask for. molecule/mesh has the real one.
+A fake of receptor takes its options, and makes with openssl what they ask for. molecule/mesh has the real one.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def test_a_renewal_that_fails_leaves_the_certificates_that_were_there(tmp_path: 
     ],
     ids=["nothing", "no folder", "no date", "a day that is over", "another option"],
 )
-def test_what_it_does_not_take_is_refused(
+def test_an_invalid_certificate_is_refused(
     tmp_path: Path, bin_with_receptor: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     refused = run(bin_with_receptor, *(str(tmp_path / word) if word == "x" else word for word in arguments))

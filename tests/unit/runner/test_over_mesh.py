@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What over-mesh writes for the execution node; the mesh itself stands behind two stand-ins."""
+"""Files that over-mesh writes for the execution node; two fakes replace the mesh itself."""
 
 from __future__ import annotations
 

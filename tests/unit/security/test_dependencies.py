@@ -108,7 +108,7 @@ HOLE = {"id": "PYSEC-1", "fix_versions": ["2.1"], "aliases": ["GHSA-2", "CVE-202
         (PIP, PIP_LOCK, 0, pip(), "", "unknown", "it looked up 0 of 2 packages"),
     ],
 )
-def test_what_a_tool_says_is_judged(
+def test_the_output_of_a_tool_is_judged(
     tool: Any, locked: str, code: int, report: Any, errors: str, state: str, why: str
 ) -> None:
     found = judged(tool, locked, code, "" if report is None else json.dumps(report), errors)
@@ -116,7 +116,7 @@ def test_what_a_tool_says_is_judged(
 
 
 def test_npm_is_never_asked_offline() -> None:
-    """What it writes then can't be told from a clean report, so no setting may bring it there."""
+    """Its output then looks like a clean report, so no setting may lead there."""
     assert {"--offline=false", "--prefer-offline=false", "--include=dev"} <= {*NPM.arguments}
     assert COMPOSER.environment["COMPOSER_DISABLE_NETWORK"] == "0"
 
@@ -220,7 +220,7 @@ LOW = {"package": "p", "identifier": "CVE-1", "severity": "low", "title": "t", "
         ({"advisories": {"advisories": [{**LOW, "severity": "unknown"}]}}, "critical", "1 advisories"),
     ],
 )
-def test_what_the_weekly_look_fails_for(found: dict[str, Any], lowest: str, failing: str) -> None:
+def test_the_findings_that_fail_the_weekly_look(found: dict[str, Any], lowest: str, failing: str) -> None:
     said = security_report.verdict(found, lowest)["failing"]
     assert bool(said) is bool(failing) and failing in "; ".join(said)
     assert security_report.lines(found)

@@ -42,7 +42,7 @@ def as_before(world: World, told: object) -> None:
 
 
 def go_on(world: World, way: str, told: object) -> str:
-    """What a person types after what the next run says. Returns the way that was taken."""
+    """Type the command that the next run names. Returns the way that was taken."""
     inputs: dict[str, str] = {}
     for _try in range(4):
         result = world.rotate(**inputs)

@@ -56,7 +56,7 @@ SAID = {
 
 
 @pytest.mark.parametrize(("said", "outcome"), SAID.values(), ids=SAID)
-def test_what_ssh_says_is_judged(said: str, outcome: str) -> None:
+def test_the_words_of_ssh_are_judged(said: str, outcome: str) -> None:
     assert login_probe.judge(said).outcome == outcome
 
 
@@ -138,7 +138,7 @@ def test_a_session_that_sshd_does_not_open_is_no_login(tmp_path: Path) -> None:
 
 @needs_sshd
 @pytest.mark.parametrize("forwarding", ["yes", "no"])
-def test_where_another_command_would_run_the_session_answers_and_nothing_runs(tmp_path: Path, forwarding: str) -> None:
+def test_the_session_answers_without_running_a_forced_command(tmp_path: Path, forwarding: str) -> None:
     with real_sshd.running(
         tmp_path, f"AllowTcpForwarding {forwarding}", f"ForceCommand touch {tmp_path}/ran"
     ) as server:

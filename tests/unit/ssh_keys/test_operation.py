@@ -1,4 +1,4 @@
-"""What becomes of a rotation where something fails, lies or was done by hand."""
+"""A rotation in which something fails, lies or was done by hand."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_another_runs_nonce_proves_nothing(world: World) -> None:
     held(world, world.rotate(), "for this run's nonce")
 
 
-def test_what_still_lets_the_old_key_in_has_it_put_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_key_that_still_logs_in_is_put_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = world.hosts.values()
     lets_in = type(first).lets_in
     monkeypatch.setattr(
@@ -231,7 +231,7 @@ def test_a_new_key_that_is_refused_as_its_turn_comes_costs_no_old_one(
 
 
 @pytest.mark.parametrize("way", ["put back", "taken back"])
-def test_what_somebody_wrote_since_our_edit_stays_when_it_is_undone(
+def test_a_later_foreign_edit_stays_when_ours_is_undone(
     world: World, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """The old line is put back after its removal, or the new one taken out again, and not a whole file over theirs."""
@@ -395,7 +395,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("spoil", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_can_be_known_before_is_refused(world: World, spoil: Any, code: str) -> None:
+def test_a_known_obstacle_is_refused_before_anything(world: World, spoil: Any, code: str) -> None:
     spoil(world)
     before = {name: host.keys.read_bytes() for name, host in world.hosts.items()}
     result = world.rotate()

@@ -72,7 +72,9 @@ def test_the_age_of_a_key(comment: str, rotations: dict[str, str], expected: tup
         ("anna", 'expiry-time="20270101Z" ', True),
     ],
 )
-def test_what_is_old_or_of_unknown_age_is_overdue_unless_it_expired(comment: str, options: str, overdue: bool) -> None:
+def test_an_old_key_or_one_of_unknown_age_is_overdue_unless_it_expired(
+    comment: str, options: str, overdue: bool
+) -> None:
     said = ssh_key_audit.judge(key(1, comment, options), [], Policy(NOW))
     assert said["overdue"] is overdue
     assert bool(said["unusable"]) is ("2026" in options)
@@ -168,13 +170,13 @@ def test_the_keys_of_the_file_that_sshd_reads_are_listed(tmp_path: Path) -> None
 
 
 @needs_sshd
-def test_what_else_lets_people_in_is_said(tmp_path: Path) -> None:
+def test_other_ways_to_log_in_are_named(tmp_path: Path) -> None:
     found = audit(tmp_path, line(1), "AuthorizedKeysCommand /bin/true\nAuthorizedKeysCommandUser nobody\n")
     assert any("AuthorizedKeysCommand" in note for note in found["notes"])
 
 
 @needs_sshd
-def test_what_is_no_file_is_not_called_clean(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_not_called_clean(tmp_path: Path) -> None:
     real_sshd.make_key(tmp_path / "host_key")
     os.mkfifo(tmp_path / "keys")
     config = tmp_path / "sshd_config"
@@ -227,7 +229,9 @@ def test_a_key_twice_in_an_account_is_told_from_one_on_two_hosts() -> None:
         ({"a": {}}, [], ["unread"]),
     ],
 )
-def test_what_an_audit_fails_for(outcomes: dict[str, Any], fail_on: list[str], failing: list[str]) -> None:
+def test_an_audit_fails_for_the_named_findings(
+    outcomes: dict[str, Any], fail_on: list[str], failing: list[str]
+) -> None:
     assert report.verdict(outcomes, fail_on)["failing"] == failing
 
 

@@ -202,7 +202,7 @@ def test_a_record_that_no_run_can_have_written_is_refused(events: list[Event]) -
         rotation.fold(HOSTS, events)
 
 
-def test_what_is_being_undone_is_not_resumed() -> None:
+def test_a_rotation_that_is_being_undone_is_not_resumed() -> None:
     events = [*reached("generate", "keep", "authorise"), Event(BEGUN, Step("remove_new", "a"))]
     with pytest.raises(OutOfOrder, match="being undone"):
         rotation.following(rotation.fold(HOSTS, events))

@@ -56,7 +56,7 @@ def test_without_a_password_it_is_not_begun(tmp_path: Path) -> None:
         Vault(str(tmp_path), lambda content: content, lambda content: content, False).ready()
 
 
-def test_what_can_not_be_read_back_is_not_kept(tmp_path: Path) -> None:
+def test_a_key_that_can_not_be_read_back_is_not_kept(tmp_path: Path) -> None:
     keep = Vault(str(tmp_path), lambda content: content[:-1], lambda content: content, True)
     with pytest.raises(NotKept, match="did not return it"):
         keep.ready()

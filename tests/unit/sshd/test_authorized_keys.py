@@ -74,7 +74,7 @@ REFUSED = {
     "no value": ("command ", "option command has no value"),
     "a value where none belongs": ('restrict="yes" ', "option restrict"),
     "twice": ('from="a",from="b" ', "option from twice"),
-    "an expiry that is no time": ('expiry-time="next week" ', "not a time that sshd knows"),
+    "an expiry that is not a time": ('expiry-time="next week" ', "not a time that sshd knows"),
 }
 
 
@@ -98,7 +98,7 @@ NO_KEY = {
 
 
 @pytest.mark.parametrize(("text", "why"), NO_KEY.values(), ids=NO_KEY)
-def test_what_is_no_key_is_said_without_its_text(text: str, why: str) -> None:
+def test_a_line_that_is_not_a_key_is_reported_without_its_text(text: str, why: str) -> None:
     [line] = authorized_keys.parse(text.encode())
     assert line.key is None
     assert any(one in line.problem for one in why.split("|"))
@@ -208,7 +208,7 @@ def test_a_key_is_added(before: bytes, after: str) -> None:
         ("", f"{A} a\rb", "control character"),
     ],
 )
-def test_what_can_t_be_added_is_refused(before: str, line: str, why: str) -> None:
+def test_a_line_that_can_t_be_added_is_refused(before: str, line: str, why: str) -> None:
     with pytest.raises(NotEdited, match=why) as caught:
         authorized_keys.add(before.encode(), line.encode())
     assert A.split()[1] not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Which authorized_keys sshd reads is asked of sshd, and what StrictModes refuses is said."""
+"""The authorized_keys that sshd reads, by its own answer, and refusals of StrictModes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ STRICT = {
 
 
 @pytest.mark.parametrize(("walk", "said"), STRICT.values(), ids=STRICT)
-def test_what_strictmodes_refuses_is_said(walk: list[tuple[str, int, int]], said: list[str]) -> None:
+def test_a_refusal_of_strictmodes_is_named(walk: list[tuple[str, int, int]], said: list[str]) -> None:
     found = files.strict_problems([Fact(*one) for one in walk], DEPLOY, debian=False)
     assert len(found) == len(said)
     assert all(part in text for part, text in zip(said, found, strict=True))
@@ -98,7 +98,7 @@ def failing(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess([], 1, "", "/etc/ssh/sshd_config.d/50.conf: Permission denied\n")
 
 
-def test_where_sshd_does_not_answer_its_defaults_are_taken_and_that_is_said() -> None:
+def test_without_an_answer_of_sshd_its_defaults_are_taken_with_a_doubt() -> None:
     read = files.ask("deploy", FROM, sshd="/usr/sbin/sshd", run=failing)
     assert not read.known and read.files == files.DEFAULT_FILES
     assert "is not known" in read.doubts[0]
@@ -158,7 +158,7 @@ ROOTS = {"no": (False, False), "forced-commands-only": (False, True), "without-p
 
 
 @pytest.mark.parametrize(("setting", "taken"), ROOTS.items(), ids=ROOTS)
-def test_what_permitrootlogin_refuses_is_told_of_roots_keys_alone(setting: str, taken: tuple[bool, bool]) -> None:
+def test_a_refusal_of_permitrootlogin_concerns_roots_keys_alone(setting: str, taken: tuple[bool, bool]) -> None:
     read = files.parse(f"authorizedkeysfile .ssh/a\npermitrootlogin {setting}\n", "OpenSSH_10.0p2")
     text = f'{key_lines.ed25519("1")}\ncommand="" {key_lines.ed25519("2")}\n'
     keys = [key for _, key in authorized_keys.keys(text.encode())]
@@ -176,7 +176,7 @@ def test_what_permitrootlogin_refuses_is_told_of_roots_keys_alone(setting: str, 
         ("denygroups ci\n", "DenyGroups ci"),
     ],
 )
-def test_what_decides_beside_the_key_is_said(dump: str, said: str) -> None:
+def test_further_conditions_of_a_login_are_named(dump: str, said: str) -> None:
     found = " ".join(files.parse(f"authorizedkeysfile .ssh/a\n{dump}").besides)
     assert said in found and bool(found) is bool(said)
 

@@ -61,7 +61,7 @@ def test_an_edit_by_somebody_else_is_not_lost(
     assert os.listdir(tmp_path) == ["keys"]
 
 
-def test_who_never_stops_writing_is_left_alone(tmp_path: Path) -> None:
+def test_a_writer_that_never_stops_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_bytes(b"a\n")
 

@@ -1,4 +1,4 @@
-"""What is said of a line of authorized_keys is what a real sshd does with it, in both directions."""
+"""The reader's answer about a line of authorized_keys is that of a real sshd, in both directions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is quoted of a command that failed holds the cause, wherever the command printed it."""
+"""An excerpt of a failed command holds the cause, wherever the command printed it."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_short_output_is_quoted_whole_and_each_line_once() -> None:
     assert excerpt("one\n\n  two \r\none\n\x1b[31mthree\x1b[0m\n") == "one | two | three"
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_left_out_lines_are_counted() -> None:
     text = "".join(f"line {n}\n" for n in range(100))
     assert excerpt(text, first=2, last=1) == "line 0 | line 1 | … (97 lines are left out) | line 99"
 

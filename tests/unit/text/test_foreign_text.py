@@ -172,7 +172,7 @@ SHELL = ("$(", "$((", '"$(', "a=$(", "{{", "{{ a", "${", "`", "'", '"', "<<E\n",
 
 
 def test_a_script_is_read_in_a_time_that_grows_with_its_length() -> None:
-    """What is opened and never closed, once a letter: 1 MiB is the longest file that is read."""
+    """Marks that are opened and never closed, once a letter: 1 MiB is the longest file that is read."""
     program = (
         "import resource; resource.setrlimit(resource.RLIMIT_CPU, (40, 40))\n"
         "from ansible_collections.ops.runbook.plugins.module_utils.destructive.shell import ShellReader\n"

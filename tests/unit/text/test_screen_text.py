@@ -47,7 +47,7 @@ def test_a_report_has_as_many_lines_as_it_was_given(lines: list[str]) -> None:
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "S"))))
-def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
+def test_printable_text_stays_unchanged(text: str) -> None:
     if text.isprintable():
         assert shown(text) == paragraph(text) == text
 

@@ -1,4 +1,4 @@
-"""What `make test` reads out of what its parts print."""
+"""Results that `make test` reads from the output of its parts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run() -> ModuleType:
     return module
 
 
-def test_what_failed_is_found_also_where_the_box_has_folded_it(run: ModuleType) -> None:
+def test_a_failed_test_is_found_also_in_a_folded_line(run: ModuleType) -> None:
     text = run.plain(PRINTED.encode())
     long, short = run.FAILURE.findall(text)
     assert "".join(long.split()) == f"FAILEDtests/test_terminal.py::{NAME}p"

@@ -1,4 +1,4 @@
-"""What counts as lost and as wrong: the load tests stand on this judgement."""
+"""Lost and wrong answers: the load tests rely on this judgement."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def pin(text: str, references: Mapping[str, str]) -> str:
     edits: dict[Node, str] = {}
     for service, reference in references.items():
         if not _REFERENCE.fullmatch(reference):
-            raise CannotPin("bad_reference", f"{reference!r} is no image reference", ())
+            raise CannotPin("bad_reference", f"{reference!r} is not an image reference", ())
         image = compose.must_be_editable(service)
         compose.must_be_its_own(service, image, references)
         if image.node.value != reference:
@@ -118,7 +118,7 @@ def override(references: Mapping[str, str]) -> str:
     lines = ["services:\n" if references else "services: {}\n"]
     for service, reference in sorted(references.items()):
         if not _REFERENCE.fullmatch(reference):
-            raise CannotPin("bad_reference", f"{reference!r} is no image reference", ())
+            raise CannotPin("bad_reference", f"{reference!r} is not an image reference", ())
         lines += [f'  "{service}":\n', f"    image: {_plain(reference)}\n"]
     return "".join(lines)
 

@@ -46,7 +46,7 @@ def test_a_database_that_moved_is_noted(before: list[str], now: list[str], note:
     assert moved(KNOWN, before, now) == note
 
 
-def test_what_has_no_way_back_is_not_undone() -> None:
+def test_a_migration_without_a_way_back_is_not_undone() -> None:
     result = found(["a"], ["a", "x"])
     assert (result.names, result.targets) == (("x",), ())
     assert "can't be undone" in result.why_not
@@ -80,7 +80,7 @@ ROWS, NONE = {"column orders.note": "3 rows"}, {"column orders.note": "0 rows"}
         (STUCK, {}, "entry.sh", False, "down", "hold"),
     ],
 )
-def test_what_going_back_does(
+def test_going_back_undoes_the_migrations(
     migrations: New, counts: dict[str, str], itself: str, shared: bool, mode: str, kind: str
 ) -> None:
     decision = decide(migrations, counts, itself, shared, mode)

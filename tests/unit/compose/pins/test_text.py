@@ -146,7 +146,7 @@ EDITED = {
 
 
 def without_images(documents: list[Any], names: set[str]) -> list[Any]:
-    """What must not change. What a template gives to a named service is where its image stands."""
+    """The parts that must not change. A service that takes its image from a template counts with the template."""
     for document in documents:
         for name, service in (document.get("services") or {}).items():
             if name in names and isinstance(service, dict):
@@ -306,14 +306,19 @@ REFUSED = {
     "a carriage return alone": (BACKEND.replace("\n", "\r"), {"backend": NEW}, "pin_shape", "the character '\\r'"),
     "quotes never closed": ("services:\n  backend:\n    image: 'a\n", {"backend": NEW}, "pin_shape", "line 3"),
     "brackets never closed": ("services: {backend: {image: a\n", {"backend": NEW}, "pin_shape", "never closed"),
-    "no reference": (BACKEND, {"backend": "a b"}, "bad_reference", "'a b' is no image reference"),
-    "a reference that is a variable": (BACKEND, {"backend": "a/b:${TAG}"}, "bad_reference", "is no image reference"),
-    "an empty reference": (BACKEND, {"backend": ""}, "bad_reference", "is no image reference"),
+    "no reference": (BACKEND, {"backend": "a b"}, "bad_reference", "'a b' is not an image reference"),
+    "a reference that is a variable": (
+        BACKEND,
+        {"backend": "a/b:${TAG}"},
+        "bad_reference",
+        "is not an image reference",
+    ),
+    "an empty reference": (BACKEND, {"backend": ""}, "bad_reference", "is not an image reference"),
 }
 
 
 @pytest.mark.parametrize(("text", "references", "code", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_is_not_sure_is_refused(text: str, references: dict[str, str], code: str, said: str) -> None:
+def test_an_ambiguous_text_is_refused(text: str, references: dict[str, str], code: str, said: str) -> None:
     with pytest.raises(compose_pin.CannotPin, match=re.escape(said)) as caught:
         compose_pin.pin(text, references)
     assert caught.value.code == code
@@ -474,7 +479,7 @@ def cut(text: str, images: dict[str, str]) -> str:
     return text
 
 
-#: Bits of YAML, thrown together: most is no YAML, and what is must be read as others read it.
+#: Bits of YAML, thrown together: most are not YAML, and the rest must be read as others read it.
 bits = st.lists(
     st.sampled_from(
         [
@@ -525,7 +530,7 @@ bits = st.lists(
 
 
 def shape(text: str, node: yaml_spans.Node) -> Any:
-    """What the reader understood, comparable with PyYAML's nodes."""
+    """The tree of the reader, comparable with PyYAML's nodes."""
     if node.kind == "alias":
         assert node.target is not None
         return shape(text, node.target)
@@ -561,7 +566,7 @@ def same_shape(mine: Any, theirs: yaml.Node) -> bool:
 @example("a: |\n\n  b\n c: d\n")
 @example("- &x\n  a: b\n- *x\n")
 @example("a:\n- b\n- c: d\n  e:\n  - f\ng: h\n")
-def test_what_is_read_is_read_as_others_read_it(text: str) -> None:
+def test_the_reader_agrees_with_pyyaml(text: str) -> None:
     try:
         mine = [shape(text, node) for node in yaml_spans.documents(text) if node.style != "empty"]
     except yaml_spans.NotRead:

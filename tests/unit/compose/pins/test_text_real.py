@@ -207,7 +207,7 @@ ODD_IMAGES = {
 }
 
 
-def test_what_compose_reads_is_refused_for_its_true_reason() -> None:
+def test_a_file_that_compose_reads_is_refused_for_its_true_reason() -> None:
     texts = {name: (odd + SERVICE, said) for name, (odd, said) in ODD.items()}
     texts.update({name: ("services:\n  api:\n    " + odd, said) for name, (odd, said) in ODD_IMAGES.items()})
     answers = ask([folder(text) for text, _said in texts.values()])
@@ -364,7 +364,7 @@ REASONS: dict[str, Callable[[str, Answer, str], bool]] = {
 
 
 def by_yaml(text: str, images: dict[str, str] | None = None) -> dict[str, Any] | None:
-    """What PyYAML reads, later documents over earlier ones, with other images in it; None for what it can't read."""
+    """The documents as PyYAML reads them, later over earlier ones, with other images; None for what it can't read."""
     merged: dict[str, Any] = {}
     try:
         documents = read_by_pyyaml(text.removeprefix("\ufeff"))

@@ -1,4 +1,4 @@
-"""What a plan of a Compose service offers about migrations was tried before it is named."""
+"""A plan of a Compose service names only those ways about migrations that were tried."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ DEPLOYS: dict[str, tuple[tuple[str, ...] | None, str, bool, bool]] = {
 
 
 @pytest.mark.parametrize("name", DEPLOYS)
-def test_where_nobody_is_to_migrate_it_is_looked_at_afterwards(name: str) -> None:
+def test_without_a_migration_the_schema_is_checked_afterwards(name: str) -> None:
     heads, mode, here, looked = DEPLOYS[name]
     wish = Wish("deploy", "2", mode, migrate_here=here)
     service = Description("shop", "/srv/shop", {"api": IMAGE.repository}, migration_service="api")

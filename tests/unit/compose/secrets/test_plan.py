@@ -127,7 +127,7 @@ def test_a_link_is_followed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["write_env", "restore_env"])
-def test_what_somebody_else_changed_is_left_alone(folder: Path, step: str) -> None:
+def test_a_foreign_change_is_left_alone(folder: Path, step: str) -> None:
     do(folder, "keep_env")
     changed = OLD.replace("OTHER=1", "OTHER=2")
     (folder / ".env").write_bytes(changed.encode())
@@ -173,7 +173,7 @@ def test_old_and_new_values_are_hidden(folder: Path) -> None:
         ("SECRET_KEY", "generated (hex:32)", {}, "where CI has a copy"),
     ],
 )
-def test_what_is_left_for_a_person(key: str, origin: str, declared: dict[str, Any], said: str) -> None:
+def test_remaining_work_for_a_person_is_listed(key: str, origin: str, declared: dict[str, Any], said: str) -> None:
     wish = compose_secrets.SecretsWish(keys=(key,), origins={key: origin}, declared=declared)
     assert said in compose_secrets.reminders(wish)[0]
 

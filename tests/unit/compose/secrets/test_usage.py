@@ -1,4 +1,4 @@
-"""Which services use a key is read from what Compose fills in, and a database's own password is recognised."""
+"""Services that use a key are found by Compose's own values, and a database's own password is recognised."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_use_is_found(before: dict[str, Any], marked: dict[str, Any], expected
     assert found(before, marked) == expected
 
 
-def test_what_compose_does_not_see_is_told_to_it() -> None:
+def test_variables_that_compose_does_not_see_are_passed_to_it() -> None:
     assert [Use("a", place).by_hand for place in ("mounted", "secret", "env_file", "environment.X")] == [
         True,
         True,
@@ -92,7 +92,7 @@ def test_what_compose_does_not_see_is_told_to_it() -> None:
         ("SECRET_KEY", "{}", False),
     ],
 )
-def test_what_a_database_keeps_too_is_recognised(name: str, value: str, kept: bool) -> None:
+def test_a_password_that_a_database_keeps_is_recognised(name: str, value: str, kept: bool) -> None:
     before = config(a={"environment": {name: value.format("secret")}})
     marked = config(a={"environment": {name: value.format(MARKS["PW"])}})
     uses = found(before, marked)["PW"]

@@ -39,7 +39,7 @@ def test_a_recipe_that_is_none_is_refused(recipe: str) -> None:
         ("OPENAI_API_KEY", "hex:32", "hex:32"),
     ],
 )
-def test_what_somebody_outside_issues_is_not_made_up(key: str, declared: str, recipe: str) -> None:
+def test_a_value_that_an_outside_service_issues_is_not_generated(key: str, declared: str, recipe: str) -> None:
     assert secret_value.recipe_for(key, declared) == recipe
 
 

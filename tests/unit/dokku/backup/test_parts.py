@@ -1,4 +1,4 @@
-"""What a backup says of the app that it was made of."""
+"""Facts of an app in its backup."""
 
 from __future__ import annotations
 
@@ -27,5 +27,7 @@ GIT = {"sha": "b" * 40, "source-image": "shop:4"}
         ({}, [], {}),
     ],
 )
-def test_what_runs(git: dict[str, Any], records: list[dict[str, Any]], found: dict[str, str]) -> None:
+def test_the_running_release_is_in_the_backup(
+    git: dict[str, Any], records: list[dict[str, Any]], found: dict[str, str]
+) -> None:
     assert released(git, records) == found

@@ -1,4 +1,4 @@
-"""What a new host is told, so that an app is what it was."""
+"""Commands for a new host, so that an app is as it was."""
 
 from __future__ import annotations
 

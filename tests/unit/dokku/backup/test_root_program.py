@@ -66,7 +66,7 @@ class Host:
         return code, said
 
     def beyond(self) -> list[str]:
-        """What lies outside the storage that was not there before."""
+        """New files outside the storage."""
         return sorted(path.name for path in self.outside.iterdir() if path.name != "secret")
 
 
@@ -272,7 +272,7 @@ def test_no_read_has_anything_from_outside_while_the_app_swaps_its_files(host: H
         swapping.join()
 
 
-def test_what_goes_while_it_is_read_is_left_out(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_vanishes_while_it_is_read_is_left_out(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     app = host.storage / "app"
     app.mkdir()
     for name in ("a", "b"):

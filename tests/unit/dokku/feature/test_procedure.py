@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which app may be made or destroyed as a feature, whose data it may share, and what goes back."""
+"""Apps that may be made or destroyed as a feature, data that one may share, and the way back."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def test_a_domain_of_production_is_not_given_to_a_feature() -> None:
         (Service("redis", "common"), ["restant-feature-abc"], ("common",), "restant-feature-abc"),
     ],
 )
-def test_whose_data_a_feature_shares(service: Service, linked: list[str], share: tuple[str, ...], whose: str) -> None:
+def test_the_owner_of_shared_data_is_named(
+    service: Service, linked: list[str], share: tuple[str, ...], whose: str
+) -> None:
     assert must_be_shareable(replace(WISH, share=share), service, linked) == whose
 
 
@@ -186,12 +188,12 @@ def test_limits_may_be_of_all_processes_or_of_one() -> None:
     ("hsts", "certificate", "said"),
     [("true", True, "HSTS, for 600"), ("true", False, "once the app has a certificate"), ("false", True, "is off")],
 )
-def test_what_is_on_already(hsts: str, certificate: bool, said: str) -> None:
+def test_a_setting_that_is_on_already_is_seen(hsts: str, certificate: bool, said: str) -> None:
     lines = tune.already({"hsts": hsts, "hsts-max-age": "600"}, certificate)
     assert said in lines[1] and "gzip" in lines[0]
 
 
-def test_what_is_true_of_caches_and_of_opcache() -> None:
+def test_settings_of_caches_and_of_opcache_are_read() -> None:
     assert "could not be seen" in tune.about_caches(Seen())[0]
     assert tune.about_caches(Seen(caches=()))[0].endswith("none")
     assert "config:cache" in tune.about_caches(Seen(caches=("config:cache",)))[0]

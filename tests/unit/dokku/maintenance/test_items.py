@@ -38,7 +38,7 @@ def test_a_month_is_also_a_week_and_a_quarter_is_a_review_of_its_own() -> None:
     assert not set(of["quarterly"]) & set(of["monthly"])
 
 
-def test_what_a_cleanup_might_take_is_held_before_it() -> None:
+def test_images_that_a_cleanup_might_take_are_held_before_it() -> None:
     order = [item.id for item in items.items_of("weekly")]
     assert order.index("holds") < order.index("cleanup")
 
@@ -59,7 +59,7 @@ def test_what_a_cleanup_might_take_is_held_before_it() -> None:
         ("logs", "", "done", False, False),
     ],
 )
-def test_what_was_done_in_its_period_is_not_due(
+def test_an_operation_done_in_its_period_is_not_due(
     name: str, finished: str, status: str, again: bool, settled: bool
 ) -> None:
     found = items.settled([record(name, finished, status, again)], WEDNESDAY)
@@ -74,7 +74,7 @@ def test_a_later_failure_makes_it_due_again() -> None:
     assert "logs" in items.settled(records[::-1], WEDNESDAY)
 
 
-def test_what_was_skipped_under_other_settings_is_due() -> None:
+def test_an_operation_skipped_under_other_settings_is_due() -> None:
     records = [record("schedule", "2026-11-17T09:00:00.000Z", "skipped"), record("logs", "2026-11-17T09:00:00.000Z")]
     assert set(items.settled(records, WEDNESDAY, "other")) == {"logs"}
 
@@ -177,7 +177,7 @@ TCP6 = """\
 
 
 @pytest.mark.skipif(__import__("sys").byteorder != "little", reason="the kernel prints words as it has them in memory")
-def test_what_listens_to_the_outside() -> None:
+def test_ports_open_to_the_outside_are_found() -> None:
     sockets = safety_review.listening(TCP, 4) + safety_review.listening(TCP6, 6)
     assert ("127.0.0.1", 3306) in sockets
     assert ("::1", 8080) in sockets
@@ -194,7 +194,7 @@ toor:x:0:0::/root:/bin/sh
 GROUP = "root:x:0:\nsudo:x:27:admin\ndocker:x:999:dokku,deploy\ndeploy:x:1000:\n"
 
 
-def test_who_may_log_in_and_who_is_as_good_as_root() -> None:
+def test_accounts_that_log_in_and_those_as_good_as_root_are_found() -> None:
     assert safety_review.logins(PASSWD) == ["deploy", "dokku", "root", "toor"]
     assert safety_review.as_good_as_root(PASSWD, GROUP) == {
         "root": ["toor"],
@@ -256,7 +256,7 @@ def test_a_run_of_which_nothing_is_known_is_not_green() -> None:
     assert {entry["status"] for entry in report["items"]} == {"planned"}
 
 
-def test_what_was_done_before_says_when() -> None:
+def test_an_earlier_run_is_shown_with_its_date() -> None:
     before = {"logs": {"status": "done", "text": "2 logs", "when": "2026-11-16T09:00:00.000Z", "operation": "op1"}}
     verified = {"items": items.entries("weekly", before, {})}
     report = dokku_maintenance_report.document("dokku1", "a", planned(before=before), applied(verified=verified))
