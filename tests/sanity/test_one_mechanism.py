@@ -156,6 +156,18 @@ def test_no_file_has_a_masker_of_its_own(path: Path) -> None:
     assert found == [], "redact.py masks; a new form of a secret belongs into secrets/text.py"
 
 
+def own_redactors(source: str) -> list[str]:
+    """The classes that have the name of the one that masks."""
+    classes = (node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
+    return [name for name in classes if "redact" in name.lower()]
+
+
+@pytest.mark.parametrize("path", FILES, ids=called)
+def test_one_class_is_the_redactor(path: Path) -> None:
+    """Another part hands its values to that one, and a reader has one to know."""
+    assert own_redactors(path.read_text()) == (["Redactor"] if called(path) == "secrets/redact.py" else [])
+
+
 @pytest.mark.parametrize("path", FILES, ids=called)
 def test_no_file_puts_a_mask_into_a_text_by_itself(path: Path) -> None:
     if called(path) in (*MASKERS, *WHOLE):
@@ -180,6 +192,7 @@ def test_a_masker_and_a_reader_are_seen() -> None:
     assert [text for text in expressions("re.compile(r'token=\\S+')") if _SPEAKS_OF_SECRETS.search(text)]
     assert own_masks("text.replace(value, MASK)") and own_masks("x = '***'") and own_masks("re.sub(p, MASK, t)")
     assert not own_masks("redact.Redactor(values)(text)")
+    assert own_redactors("class _Redactor(Base):\n    pass") == ["_Redactor"] and own_redactors("Redactor(x)") == []
     assert own_addresses("parts.netloc.rpartition('@')[2]") and not own_addresses("name.partition('@')")
     own = "class Refused(Exception):\n    def __init__(self, code, ways=()):\n        self.code, self.ways = code, ways"
     assert own_problems(own) == ["Refused"] and own_problems("class NoImage(PinError):\n    code = 'no_image'")

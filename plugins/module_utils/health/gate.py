@@ -36,7 +36,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.fetch import (
     Unreachable,
     fetch,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
+from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor, without_login
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -98,7 +98,7 @@ def probe(check: Check, expected_release: Expected = None, extra_headers: Mappin
             ok=False,
             status=error.status,
             seconds=round(deadline.elapsed(), 3),
-            reason=Redactor(check, headers).clean(str(error), 1000),
+            reason=cleaned(str(error), redactor_of(check, headers), 1000),
             about=error.about,
         )
     return evaluate(check, answer, expected_release, headers)
@@ -107,23 +107,22 @@ def probe(check: Check, expected_release: Expected = None, extra_headers: Mappin
 # --- judging an answer -----------------------------------------------------------------------------
 
 
-class Redactor:
+def redactor_of(check: Check, headers: Mapping[str, str]) -> Redactor:
     """Takes what the request held out of what is reported: a debugging server echoes its request."""
+    secrets: set[str] = set()
+    for name, value in headers.items():
+        if name.lower() not in _PUBLIC_HEADERS:
+            secrets.update([value, *value.split()[1:], *re.findall(r"=\s*([^;,\s]+)", value)])
+            secrets.update(_basic_credentials(value))
+    secrets.update(_leaves(check.body))
+    secrets.update(value for _key, value in parse_qsl(urlsplit(check.url).query))
+    return Redactor(secrets, SECRET_LENGTH, "***")
 
-    def __init__(self, check: Check, headers: Mapping[str, str]) -> None:
-        secrets: set[str] = set()
-        for name, value in headers.items():
-            if name.lower() not in _PUBLIC_HEADERS:
-                secrets.update([value, *value.split()[1:], *re.findall(r"=\s*([^;,\s]+)", value)])
-                secrets.update(_basic_credentials(value))
-        secrets.update(_leaves(check.body))
-        secrets.update(value for _key, value in parse_qsl(urlsplit(check.url).query))
-        self._redact = redact.Redactor(secrets, SECRET_LENGTH, "***")
 
-    def clean(self, text: str, limit: int = EXCERPT) -> str:
-        text = self._redact(text)
-        text = " ".join(shown(text).split())
-        return text if len(text) <= limit else text[: limit - 3] + "..."
+def cleaned(text: str, redactor: Redactor, limit: int = EXCERPT) -> str:
+    """A text of the other side in one line, without secrets, cut to so many letters."""
+    text = " ".join(shown(redactor(text)).split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _basic_credentials(value: str) -> Iterator[str]:
@@ -158,7 +157,7 @@ def evaluate(
     headers: Mapping[str, str] | None = None,
 ) -> Result:
     """Hold an answer against its check. Pure."""
-    redactor = Redactor(check, headers if headers is not None else check.headers)
+    redactor = redactor_of(check, headers if headers is not None else check.headers)
     document, json_problem = _document(answer)
     release = _reported_release(check, answer, document)
     about, warnings = "", []
@@ -182,8 +181,8 @@ def evaluate(
         ok=not problems,
         status=answer.status,
         seconds=round(answer.seconds, 3),
-        request_id=redactor.clean(request_id, 128) if request_id else None,
-        release=redactor.clean(release, 128) if release else None,
+        request_id=cleaned(request_id, redactor, 128) if request_id else None,
+        release=cleaned(release, redactor, 128) if release else None,
         reason="; ".join(problems),
         tls_days=answer.tls_days,
         about=about,
@@ -258,17 +257,17 @@ def _status_problem(check: Check, answer: Answer, redactor: Redactor) -> str:
     if answer.status in _REDIRECTS and location is not None:
         place = _location(check.url, location)
         if _LOGIN.search(place):
-            return f"answers {answer.status} to {redactor.clean(place)}: a login page, not the health endpoint"
+            return f"answers {answer.status} to {cleaned(place, redactor)}: a login page, not the health endpoint"
         secure = check.url.startswith("http:") and place.startswith("https:")
         hint = "; write the url with https" if secure else "; redirects are not followed"
-        return f"answers {answer.status} to {redactor.clean(place)}: a redirect, expected {wanted}{hint}"
+        return f"answers {answer.status} to {cleaned(place, redactor)}: a redirect, expected {wanted}{hint}"
     return f"expected status {wanted}, got {answer.status}{_excerpt(answer, redactor)}"
 
 
 def _location(url: str, location: str) -> str:
     """The target of a redirect, without its query, which may hold a token."""
     try:
-        own, there = urlsplit(url), urlsplit(redact.without_login(location))
+        own, there = urlsplit(url), urlsplit(without_login(location))
     except ValueError:
         return "an address that cannot be read"
     there = there._replace(query="", fragment="")
@@ -289,7 +288,7 @@ def _content_problems(
                 excerpt = _excerpt(answer, redactor)
                 yield f"JSON {path}: expected {_json(wanted)}, but the answer has no such field{excerpt}"
             elif not same_value(found, wanted):
-                yield f"JSON {path}: expected {_json(wanted)}, got {redactor.clean(_json(found))}"
+                yield f"JSON {path}: expected {_json(wanted)}, got {cleaned(_json(found), redactor)}"
     if check.contains is not None and check.contains not in _decoded(answer):
         yield f"the body does not contain {check.contains!r}{_excerpt(answer, redactor)}"
 
@@ -302,7 +301,7 @@ def _release_problems(check: Check, release: str | None, wanted: Expected, redac
     if release is None:
         yield f"reports no release at {check.release}, expected {expected[:12]}"
     elif not any(same_release(release, name) for name in names):
-        shown = redactor.clean(release, 64)
+        shown = cleaned(release, redactor, 64)
         length = 12 if shown[:12].lower() != expected[:12].lower() else 64
         hint = "is old code still served?"
         yield f"wrong release: expected {expected[:length]}, reports {shown[:length]} ({hint})"
@@ -377,7 +376,7 @@ def _excerpt(answer: Answer, redactor: Redactor) -> str:
     if "html" in kind:
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         text = html.unescape(title.group(1)) if title else re.sub(r"<[^<>]*>", " ", text[:20000])
-    text = redactor.clean(text)
+    text = cleaned(text, redactor)
     return f": {text}" if text else ""
 
 
