@@ -89,6 +89,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
@@ -111,13 +112,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        result = dokku_module.settle(module.params, wanted, module.check_mode, described)
-    except dokku_module.ERRORS as error:
-        module.fail_json(**dokku_module.failure(error, module.params))
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    run(module, lambda: dokku_module.settle(module.params, wanted, module.check_mode, described))
 
 
 if __name__ == "__main__":

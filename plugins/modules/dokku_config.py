@@ -97,6 +97,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigPresent, ConfigState, texts
@@ -126,13 +127,7 @@ def main() -> None:
     # No value is in a result in any case. A short one ("1", "set") would blot itself out of every name.
     module.no_log_values = {value for value in module.no_log_values if len(value) >= endpoint.SECRET_LENGTH}
     invocation = {"module_args": {**module.params, "values": dict.fromkeys(module.params["values"], MASK)}}
-    try:
-        result = dokku_module.settle(module.params, wanted, module.check_mode, described)
-    except dokku_module.ERRORS as error:
-        module.fail_json(invocation=invocation, **dokku_module.failure(error, module.params))
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(invocation=invocation, **result)
+    run(module, lambda: dokku_module.settle(module.params, wanted, module.check_mode, described), invocation=invocation)
 
 
 if __name__ == "__main__":

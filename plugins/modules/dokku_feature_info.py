@@ -92,9 +92,11 @@ features:
 """
 
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
@@ -116,13 +118,14 @@ def main() -> None:
         module.fail_json(
             msg="prefix is empty: every app of the host would be a feature app (dokku_feature_prefix)", code="bad_input"
         )
-    try:
-        found = features.find(
-            dokku_module.caller(params), params["prefix"], params["production"], time.time(), params["old_days"]
-        )
-    except dokku_module.ERRORS as error:
-        module.fail_json(**dokku_module.failure(error, {"app": params["prefix"]}))
-    module.exit_json(changed=False, features=[one.to_dict() for one in found])
+
+    def found() -> dict[str, Any]:
+        dokku, prefix = dokku_module.caller(params), params["prefix"]
+        with dokku_module.problems(prefix):
+            listed = features.find(dokku, prefix, params["production"], time.time(), params["old_days"])
+        return {"changed": False, "features": [one.to_dict() for one in listed]}
+
+    run(module, found)
 
 
 if __name__ == "__main__":

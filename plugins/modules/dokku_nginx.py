@@ -74,6 +74,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module as dokku_module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import CALL
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxPresent, NginxState, texts
@@ -92,13 +93,7 @@ def main() -> None:
     def described(present: NginxPresent) -> dict[str, Any]:
         return {"properties": {key: present.effective[key] for key in module.params["properties"]}}
 
-    try:
-        result = dokku_module.settle(module.params, wanted, module.check_mode, described)
-    except dokku_module.ERRORS as error:
-        module.fail_json(**dokku_module.failure(error, module.params))
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    run(module, lambda: dokku_module.settle(module.params, wanted, module.check_mode, described))
 
 
 if __name__ == "__main__":

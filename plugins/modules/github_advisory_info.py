@@ -51,23 +51,24 @@ ways:
 """
 
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
-from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.security import advisories
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={**github_module.REPOSITORY}, supports_check_mode=True)
-    try:
+
+    def found() -> dict[str, Any]:
         github = github_module.connect(module.params, open_url, os.environ)
-        found = advisories.read(github, module.params["repository"])
-    except GitHubError as error:
-        module.fail_json(**github_module.failure(error))
-    module.exit_json(changed=False, advisories=found)
+        return {"changed": False, "advisories": advisories.read(github, module.params["repository"])}
+
+    run(module, found)
 
 
 if __name__ == "__main__":

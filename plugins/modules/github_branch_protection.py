@@ -148,10 +148,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github import options
 from ansible_collections.ops.runbook.plugins.module_utils.github.branch_protection import ProtectionPresent
-from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 
 
 def described(present: ProtectionPresent) -> dict[str, Any]:
@@ -163,21 +163,12 @@ def main() -> None:
         argument_spec={**github_module.CHANGE, **options.BRANCH_PROTECTION},
         supports_check_mode=True,
     )
-    try:
-        result = github_module.settle(
-            module.params,
-            "branch_protection",
-            options.protection,
-            module.check_mode,
-            open_url,
-            os.environ,
-            described,
-        )
-    except GitHubError as error:
-        module.fail_json(**github_module.failure(error))
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    run(
+        module,
+        lambda: github_module.settle(
+            module.params, "branch_protection", options.protection, module.check_mode, open_url, os.environ, described
+        ),
+    )
 
 
 if __name__ == "__main__":

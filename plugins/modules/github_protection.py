@@ -122,9 +122,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github import options, protection, record
-from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.protection import SecretName, Setting
 from ansible_collections.ops.runbook.plugins.module_utils.github.state import State
@@ -197,19 +197,17 @@ def main() -> None:
             "changed": found.differs,
             "rows": rows,
             "counts": protection.counted(rows),
-            "requests": [f"{write.method} {write.path}" for plan in plans for write in plan.writes],
-            "diff": github_state.diff([one for plan in plans for one in plan.changes], params["repository"]),
+            "requests": [write.line() for plan in plans for write in plan.acts],
+            "diff": desired_state.diff([one for plan in plans for one in plan.changes], params["repository"]),
         }
         if not module.check_mode:
             protection.refuse(params["repository"], found)
-            todo = [
-                f"{one.state.what}: {change.line()}" for one, plan in found.settings if plan for change in plan.changes
-            ]
+            todo = [line for one, plan in found.settings if plan for line in one.state.told(plan.lines())]
             if todo:
                 keep = record.keeper(params, os.environ, github, params["repository"], "protect")
                 result["requests"], warnings = keep(todo, lambda: protection.bring(github, found))
     except GitHubError as error:
-        failed = {**github_module.failure(error), "changed": error.touched}
+        failed = {**error.to_failure(), "changed": error.touched}
     for warning in warnings:
         module.warn(warning)
     if failed:

@@ -146,9 +146,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github import options
-from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.ruleset import RulesetPresent, record
 
 
@@ -163,15 +163,12 @@ def main() -> None:
         argument_spec={**github_module.CHANGE, **options.RULESET},
         supports_check_mode=True,
     )
-    try:
-        result = github_module.settle(
+    run(
+        module,
+        lambda: github_module.settle(
             module.params, "ruleset", options.ruleset, module.check_mode, open_url, os.environ, described
-        )
-    except GitHubError as error:
-        module.fail_json(**github_module.failure(error))
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -120,6 +120,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.module import run
 from ansible_collections.ops.runbook.plugins.module_utils.github import module as github_module
 from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_run, workflow_verdict
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHubError
@@ -175,18 +176,19 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    try:
+
+    def found() -> dict[str, Any]:
         wanted = demands(params)
         github = github_module.connect(params, open_url, os.environ)
         # One deadline for all: a workflow that another one starts comes after it.
         ends = time.monotonic() + params["wait_timeout"]
-        found = [
+        runs = [
             workflow_verdict.look(github, params["repository"], demand, ends=ends, interval=params["interval"])
             for demand in wanted
         ]
-    except GitHubError as error:
-        module.fail_json(**github_module.failure(error))
-    module.exit_json(changed=False, green=all(one.ok for one in found), runs=[one.record() for one in found])
+        return {"changed": False, "green": all(one.ok for one in runs), "runs": [one.record() for one in runs]}
+
+    run(module, found)
 
 
 if __name__ == "__main__":

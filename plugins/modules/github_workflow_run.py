@@ -307,7 +307,7 @@ def main() -> None:
     try:
         worker.carry_out(github_module.connect(module.params, open_url, os.environ))
     except GitHubError as error:
-        failed = github_module.failure(error)
+        failed = error.to_failure()
     for warning in worker.warnings:
         module.warn(warning)
     if failed:

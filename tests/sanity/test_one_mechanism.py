@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, ops.runbook contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One class of refusals, one masker, one reader of JSON of others, one way from a step to what does it."""
+"""One class of refusals, one masker, one reader of JSON of others, one way to a state and from a step to its act."""
 
 from __future__ import annotations
 
@@ -201,6 +201,68 @@ def test_a_masker_and_a_reader_are_seen() -> None:
         own_problems("class GitHubError(Problem):\n    def __init__(self, status):\n        self.status = status") == []
     )
     assert json_readers("json.loads(x)") == [1] and json_readers("foreign_json.loads(x)") == []
+
+
+# -- desired state -------------------------------------------------------------------------------
+
+#: Modules that tell on failure too what they know by then, and why.
+TELL_MORE = {
+    "modules/github_protection.py": "the table of a repository whose change was refused",
+    "modules/github_workflow_run.py": "the run that was started, and how far it came",
+}
+
+
+def own_states(source: str) -> list[str]:
+    """The functions that carry out a plan and compare what they read back, and the classes that hold the result."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            called_of: dict[str, set[str]] = {}
+            for one in ast.walk(node):
+                if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute):
+                    called_of.setdefault(ast.unparse(one.func.value), set()).add(one.func.attr)
+            if any({"read", "left"} <= names and names & {"apply", "carry_out"} for names in called_of.values()):
+                found.append(node.name)
+        if isinstance(node, ast.ClassDef):
+            fields = {ast.unparse(one.target) for one in node.body if isinstance(one, ast.AnnAssign)}
+            if fields == {"subject", "before", "after"} or {"plan", "before", "after"} <= fields:
+                found.append(node.name)
+    return found
+
+
+def own_ends(source: str) -> list[str]:
+    """The calls by which a module shows warnings, or makes its end of a problem, by itself."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("warn", "to_failure", "failure")
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=called)
+def test_a_thing_is_brought_to_its_state_in_one_way(path: Path) -> None:
+    if called(path) != "desired_state/state.py":
+        assert own_states(path.read_text()) == [], "desired_state/state.py plans, carries out, reads back and tells it"
+
+
+@pytest.mark.parametrize("path", [path for path in PLUGINS if called(path).startswith("modules/")], ids=called)
+def test_a_module_that_settles_something_ends_in_one_way(path: Path) -> None:
+    found = own_ends(path.read_text())
+    assert bool(found) is (called(path) in TELL_MORE), f"desired_state.module.run ends a module: {found}"
+
+
+def test_a_second_mechanism_and_a_second_end_are_seen() -> None:
+    assert own_states((ROOT / "plugins/module_utils/desired_state/state.py").read_text()) == [
+        "Change",
+        "Brought",
+        "_proven",
+    ]
+    assert own_states("def f(s, h):\n    s.apply(h, p)\n    after = s.read(h)\n    return s.left(after)") == ["f"]
+    assert not own_states("def f(state, host):\n    return state.left(state.read(host))")
+    assert own_ends("for text in found.pop('warnings'):\n    module.warn(text)")
+    assert own_ends("module.fail_json(**problem.to_failure())") and not own_ends("run(module, settled)")
 
 
 # -- steps ---------------------------------------------------------------------------------------

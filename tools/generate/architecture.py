@@ -22,6 +22,7 @@ CORE = {
     "host": "a process on a machine: commands, files that survive a power cut, folders of others, git, systemd, time",
     "health": "asks an endpoint, judges the answer, waits for it; what a failure is about; rows of a status",
     "docker": "references of images, the engine's socket, a registry and its logins",
+    "desired_state": "what a thing is to be, the acts that make it so, read back; the end of the modules that do this",
     "guard": "lease, journal, ledger, refusals; opens, plans and carries out an operation; finds the previous release",
     "migrations": "which migrations a database has beyond the code or lacks, and what going back may do about them",
     "hotfix": "the merges that are due for a hotfix that went live from its own branch",

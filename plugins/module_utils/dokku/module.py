@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules of one part of a Dokku app share: how dokku is called, and how a result or an error is told."""
+"""What the modules of one part of a Dokku app share: how dokku is called, and what its errors mean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Present
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     AppMissing,
     CannotCall,
@@ -16,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
     DokkuError,
     NotACommand,
 )
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part, ps
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import ps
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import State
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
@@ -26,8 +29,6 @@ REDEPLOY: dict[str, Any] = {
     "redeploy": {"type": "bool", "default": False},
     "deadline": {"type": "float", "default": 60},
 }
-
-ERRORS = (Problem, DokkuError)
 
 
 def caller(params: Mapping[str, Any], disposable: bool = False) -> Dokku:
@@ -43,11 +44,11 @@ def caller(params: Mapping[str, Any], disposable: bool = False) -> Dokku:
 
 def settle(
     params: Mapping[str, Any],
-    make: Callable[[Mapping[str, Any]], State[Any]],
+    make: Callable[[Mapping[str, Any]], State[Present]],
     check_mode: bool,
-    describe: Callable[[Any], Mapping[str, Any]] = lambda _present: {},
+    describe: Callable[[Present], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Bring the part of the app to its state, and say what came of it. Raises one of ERRORS.
+    """Bring the part of the app to its state, and say what came of it. Raises Problem.
 
     describe: what the result has of the state as it is in the end.
     """
@@ -58,30 +59,31 @@ def settle(
         # What must not be restarted is told while nothing is changed.
         return params.get("redeploy") and ps.may_restart(dokku, params["app"])
 
-    brought = part.bring(dokku, state, check_mode, beforehand)
-    found = part.result(brought, f"{params['app']} on this host")
-    if "redeploy" in params:
-        restarted = False
-        if brought.changed and params["redeploy"] and not check_mode:
-            restarted = ps.restart(dokku, params["app"], params["deadline"])
-        found["restarted"] = restarted
-        found["restart_needed"] = brought.changed and not params["redeploy"]
+    with problems(params["app"]):
+        brought = desired_state.bring(dokku, state, check_mode, beforehand)
+        found = desired_state.result(brought, f"{params['app']} on this host", "commands")
+        if "redeploy" in params:
+            restarted = False
+            if brought.changed and params["redeploy"] and not check_mode:
+                restarted = ps.restart(dokku, params["app"], params["deadline"])
+            found["restarted"] = restarted
+            found["restart_needed"] = brought.changed and not params["redeploy"]
     return {**found, **describe(brought.after)}
 
 
-def failure(error: Exception, params: Mapping[str, Any]) -> dict[str, Any]:
-    """An error as the module ends with it."""
-    if isinstance(error, Problem):
-        problem = error
-    elif isinstance(error, AppMissing):
-        problem = Problem(
+@contextmanager
+def problems(app: str) -> Iterator[None]:
+    """What dokku itself reports, as a Problem."""
+    try:
+        yield
+    except AppMissing as error:
+        raise Problem(
             "app_missing",
-            f"there is no app {params['app']} on this host",
+            f"there is no app {app} on this host",
             [("dokku apps:list", "shows the apps"), ("ops.runbook.dokku_app", "makes one")],
-        )
-    elif isinstance(error, CannotCall):
-        problem = Problem("cannot_call", str(error), [error.way])
-    else:
+        ) from error
+    except CannotCall as error:
+        raise Problem("cannot_call", str(error), [error.way]) from error
+    except DokkuError as error:
         missing = isinstance(error, NotACommand)
-        problem = Problem("not_a_command" if missing else "failed", str(error), touched=not missing)
-    return problem.to_failure()
+        raise Problem("not_a_command" if missing else "failed", str(error), touched=not missing) from error

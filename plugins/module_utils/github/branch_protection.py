@@ -13,16 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, part
 from ansible_collections.ops.runbook.plugins.module_utils.github.module import repository_path
-from ansible_collections.ops.runbook.plugins.module_utils.github.state import (
-    Change,
-    Plan,
-    State,
-    Write,
-    compared,
-    shown,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.github.state import Plan, State, Write, compared, shown
 
 #: Options that are a yes or a no in GitHub's body under the same name.
 SWITCHES = (

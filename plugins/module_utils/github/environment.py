@@ -14,16 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, part
 from ansible_collections.ops.runbook.plugins.module_utils.github.module import repository_path
-from ansible_collections.ops.runbook.plugins.module_utils.github.state import (
-    Change,
-    Plan,
-    State,
-    Write,
-    compared,
-    shown,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.github.state import Plan, State, Write, compared, shown
 
 #: GitHub's limits.
 MOST_REVIEWERS = 6
@@ -251,8 +245,8 @@ class Environment(State[EnvironmentPresent]):
     def plan(self, present: EnvironmentPresent) -> Plan:
         return plan(self.wanted, present)
 
-    def apply(self, github: GitHub, plan: Plan) -> None:
-        for write in plan.writes:
+    def apply(self, github: GitHub, plan: Plan, present: EnvironmentPresent) -> None:
+        for write in plan.acts:
             try:
                 github.send(write.method, write.path, write.body)
             except GitHubError as error:

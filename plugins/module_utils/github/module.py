@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shared parts of the modules of GitHub: its address, the owner of a repository, and the form of an error."""
+"""Shared parts of the modules of GitHub: its address, the owner of a repository, how a setting is settled."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Present
 from ansible_collections.ops.runbook.plugins.module_utils.github import record
-from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, Open, part
-from ansible_collections.ops.runbook.plugins.module_utils.github.state import Present, State
+from ansible_collections.ops.runbook.plugins.module_utils.github.state import State
 
 #: The variables of the environment that a token is taken from.
 TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -89,7 +90,7 @@ def settle(
     check_mode: bool,
     open_url: Open,
     environ: Mapping[str, str],
-    describe: Callable[[Present], Mapping[str, Any]] = lambda _present: {},
+    describe: Callable[[Present], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Bring a setting to its state, and say what came of it. Raises GitHubError.
 
@@ -99,10 +100,5 @@ def settle(
     github = connect(params, open_url, environ)
     owner = params.get("organization") or params["repository"]
     keep = record.keeper(params, environ, github, owner, procedure)
-    brought = github_state.bring(github, state, check_mode, keep)
-    return {**github_state.result(brought, state.what), **describe(brought.after)}
-
-
-def failure(error: GitHubError) -> dict[str, Any]:
-    """An error as a module ends with it."""
-    return error.to_failure()
+    brought = desired_state.bring(github, state, check_mode, keep=lambda lines, change: keep(state.told(lines), change))
+    return {**desired_state.result(brought, state.what, "requests"), **describe(brought.after)}

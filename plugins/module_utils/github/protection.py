@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.github.secret import Secret, SecretPresent, Wanted
 from ansible_collections.ops.runbook.plugins.module_utils.github.state import Plan, State
@@ -156,10 +156,10 @@ def bring(github: GitHub, found: Survey) -> tuple[list[str], list[str]]:
     todo = [setting for setting, plan in found.settings if plan and plan.changes]
     for number, setting in enumerate(todo):
         try:
-            brought = github_state.bring(github, setting.state)
+            brought = desired_state.bring(github, setting.state)
         except GitHubError as error:
             raise _stopped(error, setting, todo[:number], todo[number + 1 :]) from None
-        requests += github_state.result(brought, setting.state.what)["requests"]
+        requests += [write.line() for write in brought.plan.acts]
         warnings += [text for text in brought.warnings if text not in brought.plan.warnings]
     return requests, warnings
 

@@ -18,8 +18,9 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Came, Keep, unrecorded
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed, Untouched
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Step
@@ -40,14 +41,6 @@ RECORD: dict[str, Any] = {
 #: Seconds that somebody else's change of the same repository is waited for.
 WAIT = 60.0
 STEP = "write"
-
-Came = TypeVar("Came")
-#: Does a change and records it: what differs, and what makes it so.
-Keep = Callable[[Sequence[str], Callable[[], Came]], Came]
-
-
-def unrecorded(_changes: Sequence[str], change: Callable[[], Came]) -> Came:
-    return change()
 
 
 def keeper(

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, part
 from ansible_collections.ops.runbook.plugins.module_utils.github.module import repository_path
-from ansible_collections.ops.runbook.plugins.module_utils.github.state import Change, Plan, State, Write
+from ansible_collections.ops.runbook.plugins.module_utils.github.state import Plan, State, Write
 from ansible_collections.ops.runbook.plugins.module_utils.host.ref_name import is_ref_name
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
@@ -165,9 +166,9 @@ class ReleaseTag(State[TagPresent]):
     def plan(self, present: TagPresent) -> Plan:
         return plan(self.wanted, present)
 
-    def apply(self, github: GitHub, plan: Plan) -> None:
+    def apply(self, github: GitHub, plan: Plan, present: TagPresent) -> None:
         wanted = self.wanted
-        (write,) = plan.writes
+        (write,) = plan.acts
         body = dict(write.body)
         if wanted.message:
             # An object that nothing leads to yet; alone it is seen by nobody.

@@ -16,17 +16,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError, part
 from ansible_collections.ops.runbook.plugins.module_utils.github.module import repository_path
 from ansible_collections.ops.runbook.plugins.module_utils.github.seal import seal
-from ansible_collections.ops.runbook.plugins.module_utils.github.state import (
-    Change,
-    Plan,
-    State,
-    Write,
-    compared,
-    shown,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.github.state import Plan, State, Write, compared, shown
 
 #: GitHub's limit of a value, in bytes.
 LARGEST = 48 * 1024

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.ops.runbook.plugins.module_utils.github import state as github_state
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
 from ansible_collections.ops.runbook.plugins.module_utils.github import workflow as github_workflow
 from ansible_collections.ops.runbook.plugins.module_utils.github import workflow_log, workflow_run
 from ansible_collections.ops.runbook.plugins.module_utils.github.client import GitHub, GitHubError
@@ -194,14 +194,14 @@ def put(github: GitHub, place: Place, private: str, sleep: Callable[[float], Non
     """
     state = Secret(place.wanted(private))
     try:
-        return github_state.bring(github, state).after.updated
+        return desired_state.bring(github, state).after.updated
     except GitHubError as error:
         if not error.touched:
             raise
     # GitHub's times are whole seconds: two writings within one second look the same.
     (sleep or time.sleep)(1.1)
     try:
-        return github_state.bring(github, state).after.updated
+        return desired_state.bring(github, state).after.updated
     except GitHubError as error:
         # The first may have been carried out, whatever became of the second.
         error.touched = True

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -46,7 +47,7 @@ class Problem(Exception):
             "details": [shown(detail) for detail in self.details],
         }
 
-    def to_failure(self) -> dict[str, object]:
+    def to_failure(self) -> dict[str, Any]:
         """The problem as a module ends with it: msg, code and ways."""
         return {"msg": shown(self.paragraph()), "code": self.code, "ways": self._shown_ways()}
 

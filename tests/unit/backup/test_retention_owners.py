@@ -114,15 +114,15 @@ def of_kept_settings(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
     context: Any = SimpleNamespace(
         guard=fake(folder, mine), service=SimpleNamespace(app="web", hide=lambda _values: None, dokku=None)
     )
-    bring, read = dokku_parts.dokku_state.bring, dokku_parts.ConfigState.read
+    bring, read = dokku_parts.desired_state.bring, dokku_parts.ConfigState.read
     nothing: Any = SimpleNamespace(changed=False)
     try:
-        dokku_parts.dokku_state.bring = lambda *_: nothing
+        dokku_parts.desired_state.bring = lambda *_: nothing
         dokku_parts.ConfigState.read = lambda *_: present  # type: ignore[method-assign, assignment]
         plan = {"saved_as": mine.operations[-1], "undo": []}
         dokku_parts.write_config(context, plan, Step("config", "", data={"keys": ["KEY"]}), values)
     finally:
-        dokku_parts.dokku_state.bring, dokku_parts.ConfigState.read = bring, read  # type: ignore[method-assign]
+        dokku_parts.desired_state.bring, dokku_parts.ConfigState.read = bring, read  # type: ignore[method-assign]
     return os.listdir(folder)
 
 

@@ -157,7 +157,7 @@ def some(draw: st.DrawFn) -> dict[str, Any]:
 @given(VALUES)
 def test_an_unnamed_setting_is_not_a_change(values: dict[str, Any]) -> None:
     found = plan(Wanted("a/b", "main"), ProtectionPresent(True, values))
-    assert found.changes == () and found.writes == ()
+    assert found.changes == () and found.acts == ()
 
 
 @given(VALUES, some())

@@ -169,7 +169,7 @@ WANTED = st.builds(
 @given(presents())
 def test_an_unnamed_setting_is_not_a_change(present: EnvironmentPresent) -> None:
     found = plan(Wanted("a/b", "e"), present)
-    assert found.changes == () and found.writes == ()
+    assert found.changes == () and found.acts == ()
 
 
 @given(presents(), WANTED)
@@ -187,7 +187,7 @@ def test_a_plan_leads_to_what_is_wanted_and_then_to_nothing(present: Environment
         tuple((one, number) for number, one in enumerate(target.patterns)),
     )
     assert plan(wanted, then).changes == ()
-    assert (record(present) == record(target)) is (plan(wanted, present).writes == ())
+    assert (record(present) == record(target)) is (plan(wanted, present).acts == ())
     body = body_of(target, dict(ALL_IDS))
     assert len(body["reviewers"]) == len(target.reviewers)
 

@@ -190,13 +190,13 @@ WANTED = st.builds(
 
 @given(PRESENT)
 def test_an_unnamed_setting_is_not_a_change(present: RulesetPresent) -> None:
-    assert plan(Wanted("a/b", "r"), present).writes == ()
+    assert plan(Wanted("a/b", "r"), present).acts == ()
 
 
 @given(PRESENT, WANTED)
 def test_a_plan_leads_to_what_is_wanted_and_then_to_nothing(present: RulesetPresent, wanted: Wanted) -> None:
     target = merged(wanted, present)
     assert plan(wanted, target).changes == ()
-    assert bool(plan(wanted, present).writes) is (target != present)
+    assert bool(plan(wanted, present).acts) is (target != present)
     # Through GitHub's form of an answer it stays what it is.
     assert present_of({"id": 7, **body_of(wanted, target)}) == target

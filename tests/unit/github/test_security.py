@@ -89,8 +89,8 @@ def test_a_plan_leads_to_what_is_wanted_and_to_what_can_be(present: dict[str, bo
     found = plan(ask, SecurityPresent(present))
     then = {**present, **{change.subject: change.after == "yes" for change in found.changes}}
     assert {**then, **wanted} == then and sensible(then)
-    assert plan(ask, SecurityPresent(then)).writes == ()
-    assert bool(found.writes) is (then != present)
+    assert plan(ask, SecurityPresent(then)).acts == ()
+    assert bool(found.acts) is (then != present)
 
 
 def test_a_hidden_setting_is_refused() -> None:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, NotDeployed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import steps as dokku_parts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigPresent, ConfigState
@@ -408,14 +408,14 @@ def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], ob
         return dokku_parts.act(context, one)
 
     def create(_step: Step) -> object:
-        return _changed(dokku_state.bring(dokku, AppState(app)))
+        return _changed(desired_state.bring(dokku, AppState(app)))
 
     def destroy(_step: Step) -> object:
         # The name was given twice before this was planned, or this operation itself has made the app.
         present = AppState(app).read(dokku)
         if present.exists and plan["to"]["id"] == "present" and not _made_here(plan):
             raise Problem("not_ours", f"{app} was there before this operation, and is not destroyed by it")
-        return _changed(dokku_state.bring(_destroyer(context), AppState(app, "absent", app)))
+        return _changed(desired_state.bring(_destroyer(context), AppState(app, "absent", app)))
 
     def branch(one: Step) -> object:
         dokku.run("git:set", app, "deploy-branch", one.data["branch"])
@@ -453,7 +453,7 @@ def _made_here(plan: DokkuPlan) -> bool:
     return any(one["id"] == "create" for one in plan["steps"])
 
 
-def _changed(brought: dokku_state.Brought[Any]) -> object:
+def _changed(brought: desired_state.Brought[Any, Any]) -> object:
     return {"changed": brought.plan.lines()} if brought.changed else None
 
 

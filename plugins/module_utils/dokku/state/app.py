@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, text_of
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Command, Plan, State, text_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: As Dokku has it. Longer than a label of a host name, the app could not have its own default domain.
@@ -98,7 +99,7 @@ class AppState(State[AppPresent]):
             there = self.read(dokku).exists
             raise Problem(
                 "failed",
-                f"{plan.commands[0].arguments[0]} failed, and {self.app} {'exists' if there else 'does not exist'}: "
+                f"{plan.acts[0].arguments[0]} failed, and {self.app} {'exists' if there else 'does not exist'}: "
                 f"{error}",
                 [
                     ("dokku nginx:validate-config", "shows whether the nginx configuration of some app is refused"),

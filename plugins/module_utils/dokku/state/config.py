@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, listed
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Command, Plan, State, listed
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 

@@ -10,15 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    Plan,
-    State,
-    listed,
-    text_of,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Command, Plan, State, listed, text_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"

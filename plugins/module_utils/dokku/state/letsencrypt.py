@@ -10,16 +10,10 @@ import re
 import time
 from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import output
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError, NotACommand
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    Plan,
-    State,
-    listed,
-    text_of,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Command, Plan, State, listed, text_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
@@ -122,7 +116,7 @@ class LetsencryptState(State[LetsencryptPresent]):
         return Plan(tuple(changes), tuple(commands), tuple(warnings))
 
     def apply(self, dokku: Dokku, plan: Plan, present: LetsencryptPresent) -> None:
-        for command in plan.commands:
+        for command in plan.acts:
             try:
                 dokku.run(*command.arguments, timeout=command.timeout)
             except DokkuError as error:

@@ -14,10 +14,11 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.output import plain
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import host_name, service_of
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, listed
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Command, Plan, State, listed
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 #: The variable of a first link.
@@ -142,7 +143,7 @@ class LinkState(State[LinkPresent]):
         return Plan((Change(subject, before, f"linked as {variable or self._default(present)}"),), tuple(commands))
 
     def apply(self, dokku: Dokku, plan: Plan, present: LinkPresent) -> None:
-        for command in plan.commands:
+        for command in plan.acts:
             # If the variable is missing, unlink removes the app from the list and then ends with 1.
             tolerant = command.arguments[0].endswith(":unlink") and not present.variables
             dokku.run(*command.arguments, check=not tolerant)

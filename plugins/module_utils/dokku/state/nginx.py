@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import nginx_check
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Command, Plan, State, text_of
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Command, Plan, State, text_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -12,16 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change, bring
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku, DokkuError
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import (
-    Change,
-    Command,
-    Plan,
-    State,
-    bring,
-    listed,
-    text_of,
-)
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Command, Plan, State, listed, text_of
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _PROCESS = re.compile(r"[A-Za-z0-9_-]+")
@@ -149,7 +142,7 @@ class PsState(State[PsPresent]):
             if time.monotonic() >= deadline:
                 raise Problem(
                     "not_settled",
-                    f"{plan.commands[-1].arguments[0]} {self.app} ended with 0, and after {self.deadline:g} s "
+                    f"{plan.acts[-1].arguments[0]} {self.app} ended with 0, and after {self.deadline:g} s "
                     f"{listed(after.troubled()) or f'its processes are {_state(after)}'}",
                     [(f"dokku logs {self.app} -n 100 -q", "shows what its processes say")],
                     touched=True,
@@ -157,7 +150,7 @@ class PsState(State[PsPresent]):
             self.sleep(1.0)
             after = self.read(dokku)
 
-    def left(self, after: PsPresent) -> Sequence[Change]:
+    def left(self, before: PsPresent, after: PsPresent) -> Sequence[Change]:
         """A restart is never "done": only the state afterwards counts."""
         return () if self.settled(after) else (Change("processes", _state(after), self.wanted or "as scaled"),)
 

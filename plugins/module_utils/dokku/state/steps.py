@@ -15,15 +15,15 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.context import Context
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part as dokku_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import ConfigPresent, ConfigState, texts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.domains import DomainsPresent, DomainsState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencrypt import LetsencryptState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import NginxPresent, NginxState
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Plan, State
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Plan, State, listed
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import ResourcePresent, ResourceState
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
@@ -73,7 +73,7 @@ def told(acts: Mapping[str, Callable[[Step], object]]) -> dict[str, Callable[[St
 def act(context: Context, one: Step) -> object:
     """Do such a step; it looks first, so that it may be done again. Returns what differed."""
     state = state_of(context.service.app, one.data["part"], one.data["wanted"])
-    brought = dokku_state.bring(context.service.dokku, state)
+    brought = desired_state.bring(context.service.dokku, state)
     return {"changed": brought.plan.lines()} if brought.changed else None
 
 
@@ -118,7 +118,8 @@ def differences(dokku: Dokku, app: str, steps: Iterable[Step]) -> list[str]:
             continue
         try:
             state = state_of(app, one.data["part"], one.data["wanted"])
-            found += [change.line() for change in state.left(state.read(dokku))]
+            present = state.read(dokku)
+            found += [change.line() for change in state.left(present, present)]
         except Problem as error:
             found.append(str(error))
         except AppMissing:
@@ -143,7 +144,7 @@ def config_steps(present: ConfigPresent, plan: Plan) -> tuple[list[Step], list[S
     if not names:
         return [], []
     added = [name for name in names if name not in present.values]
-    title = f"set {dokku_state.listed(names)}"
+    title = f"set {listed(names)}"
     return (
         [Step("config", title, data={"keys": names})],
         [Step("config_back", f"{title} as before", data={"keys": names, "added": added, "after": "config"})],
@@ -157,7 +158,7 @@ def write_config(context: Context, plan: DokkuPlan, one: Step, values: Mapping[s
     if missing:
         raise Problem(
             "value_missing",
-            f"the plan sets {dokku_state.listed(missing)}, and the inventory has no value for it any more",
+            f"the plan sets {listed(missing)}, and the inventory has no value for it any more",
             [("interrupted=undo", "goes back")],
         )
     state = ConfigState(context.service.app, {key: values[key] for key in keys})
@@ -175,7 +176,7 @@ def write_config(context: Context, plan: DokkuPlan, one: Step, values: Mapping[s
     if any(step["id"] == "config_back" for step in plan["undo"]) and not os.path.exists(kept):
         former = {key: present.values[key] for key in keys if key in present.values}
         durable_file.replace(kept, json.dumps(former).encode())
-    brought = dokku_state.bring(context.service.dokku, state)
+    brought = desired_state.bring(context.service.dokku, state)
     return {"changed": [change.subject for change in brought.plan.changes]} if brought.changed else None
 
 
@@ -188,7 +189,7 @@ def put_config_back(context: Context, plan: DokkuPlan, one: Step) -> object:
     former = foreign_json.loads(content)
     context.service.hide(former.values())
     gone = tuple(key for key in one.data["keys"] if key not in former)
-    brought = dokku_state.bring(context.service.dokku, ConfigState(context.service.app, former, gone))
+    brought = desired_state.bring(context.service.dokku, ConfigState(context.service.app, former, gone))
     durable_file.remove(_kept(context, plan))
     return {"changed": [change.subject for change in brought.plan.changes]} if brought.changed else None
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state.state import Change
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.module import failure
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import part
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.module import problems
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.app import AppPresent, AppState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.config import (
     ConfigPresent,
@@ -36,7 +37,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.letsencryp
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.link import LinkPresent, LinkState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import PROPERTIES, NginxPresent, NginxState
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.nginx import texts as nginx_texts
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Change, Plan, State
+from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.part import Plan, State
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.ps import PsPresent, PsState, counts
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state.resource import (
     ResourcePresent,
@@ -53,7 +54,7 @@ CACHE = "redis://:S3cretS3cret@dokku-redis-restant-cache:6379"
 
 
 def commands(plan: Plan) -> list[str]:
-    return [" ".join(command.arguments) for command in plan.commands]
+    return [" ".join(command.arguments) for command in plan.acts]
 
 
 def refusal(make: Any) -> Problem:
@@ -121,7 +122,7 @@ def config(**how: Any) -> Plan:
 def test_commands_for_a_configuration(how: dict[str, Any], expected: list[str], stdin: dict[str, str] | None) -> None:
     plan = config(**how)
     assert commands(plan) == expected
-    assert [json.loads(command.stdin) for command in plan.commands if command.stdin] == ([stdin] if stdin else [])
+    assert [json.loads(command.stdin) for command in plan.acts if command.stdin] == ([stdin] if stdin else [])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs"
 def carried_out(plan: Plan, before: Mapping[str, str]) -> dict[str, str]:
     """The configuration that dokku makes of the commands, as it was recorded: import merges, unset removes."""
     after = dict(before)
-    for command in plan.commands:
+    for command in plan.acts:
         if command.arguments[0] == "config:import":
             document = json.loads(command.stdin or "")
             assert document and all(isinstance(value, str) for value in document.values())
@@ -208,7 +209,7 @@ def test_a_configuration_is_brought_to_what_is_wanted_and_nothing_else_moves(
     for key, value in before.items():
         if is_own(key) or service_of(value) or (not purge and key not in values and key not in absent):
             assert after[key] == value
-    shown = repr(plan) + json.dumps(part.diff(plan.changes, "shop"))
+    shown = repr(plan) + json.dumps(desired_state.diff(plan.changes, "shop"))
     assert not [value for value in (*before.values(), *values.values()) if len(value) > 8 and value in shown]
 
 
@@ -282,13 +283,13 @@ def test_domains_are_brought_to_what_is_wanted(now: set[str], wanted: set[str], 
         assert error.code == "last_domain" and how == "absent" and now <= wanted
         return
     after = set(now)
-    for command in plan.commands:
+    for command in plan.acts:
         names = {*command.arguments[2:]}
         after = {"domains:add": after | names, "domains:remove": after - names, "domains:set": names}[
             command.arguments[0]
         ]
     assert after == {"present": now | wanted, "absent": now - wanted, "exactly": wanted}[how]
-    assert len(plan.commands) <= 1
+    assert len(plan.acts) <= 1
 
 
 # -- links ---------------------------------------------------------------------------------------
@@ -528,7 +529,7 @@ def test_limits_are_brought_to_what_is_wanted(wanted: dict[str, str], now: dict[
     state = ResourceState("shop", wanted)
     plan = state.plan(ResourcePresent({"_default_": now}, cpus=1024))
     after = dict(now)
-    for command in plan.commands:
+    for command in plan.acts:
         flags = command.arguments[1:-1]
         for flag, value in zip(flags[::2], flags[1::2]):
             after.pop(flag[2:], None)
@@ -700,19 +701,15 @@ class Deaf(State[int]):
 
 def test_that_dokku_said_0_is_no_proof() -> None:
     with pytest.raises(Problem) as found:
-        part.bring(Dokku(), Deaf())
+        desired_state.bring(Dokku(), Deaf())
     assert found.value.code == "not_taken" and "answer: 0 -> 42" in str(found.value)
     assert "Nothing was changed" not in found.value.paragraph()
-    assert part.bring(Dokku(), Deaf(), check_mode=True).changed
-
-
-def test_a_difference_has_only_what_is_there() -> None:
-    found = part.diff([Change("a", "", "x"), Change("b", "y", "")], "shop")
-    assert found == {"before": "b: y\n", "after": "a: x\n", "before_header": "shop", "after_header": "shop"}
 
 
 def test_an_error_says_what_to_type() -> None:
-    told = failure(AppMissing("dokku ps:report nope ended with 20: App nope does not exist"), {"app": "nope"})
+    with pytest.raises(Problem) as found, problems("nope"):
+        raise AppMissing("dokku ps:report nope ended with 20: App nope does not exist")
+    told: dict[str, Any] = found.value.to_failure()
     assert told["code"] == "app_missing" and "dokku apps:list" in told["msg"] and "Nothing was changed" in told["msg"]
 
 

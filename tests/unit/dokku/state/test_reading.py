@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.desired_state import state as desired_state
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import module
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import AppMissing, Dokku, DokkuError
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.feature import features
@@ -124,7 +125,7 @@ def test_a_configuration_goes_over_standard_input(host: Host, tmp_path: Path) ->
     )
     assert state.read(dokku).values == {"KEY": "old", "QUOTE": "quote'single", "LINES": "line1\nline2"}
     with pytest.raises(Problem) as failed:
-        part.bring(dokku, state)
+        desired_state.bring(dokku, state)
     assert failed.value.touched and "canary" not in failed.value.paragraph()
     assert "Y2FuYXJ5" not in failed.value.paragraph()
     assert '"KEY": "canary-value"' in (tmp_path / "calls.stdin").read_text()
@@ -207,7 +208,7 @@ def test_processes_that_do_not_come_up_are_named(host: Host) -> None:
         }
     )
     with pytest.raises(Problem) as failed:
-        part.bring(dokku, PsState("web", "restarted", deadline=0.0))
+        desired_state.bring(dokku, PsState("web", "restarted", deadline=0.0))
     assert failed.value.code == "not_settled" and "web.2 is exited" in str(failed.value)
 
 
@@ -227,7 +228,7 @@ def test_nginx_that_refuses_has_what_was_set_before_again(host: Host, tmp_path: 
         }
     )
     with pytest.raises(Problem) as failed:
-        part.bring(dokku, NginxState("store", {"access-log-format": "nosuch", "hsts": "false"}))
+        desired_state.bring(dokku, NginxState("store", {"access-log-format": "nosuch", "hsts": "false"}))
     assert failed.value.code == "nginx_refuses" and "unknown log format" in str(failed.value)
     assert asked(tmp_path)[-4:] == [
         "nginx:set store access-log-format",
@@ -245,7 +246,7 @@ def test_nginx_that_refuses_already_is_left_alone(host: Host, tmp_path: Path) ->
         }
     )
     with pytest.raises(Problem) as failed:
-        part.bring(dokku, NginxState("store", {"hsts": "false"}))
+        desired_state.bring(dokku, NginxState("store", {"hsts": "false"}))
     assert failed.value.code == "nginx_broken" and not failed.value.touched
     assert asked(tmp_path)[-1] == "nginx:validate-config"
 
@@ -258,14 +259,14 @@ def test_an_app_that_exists_although_its_creation_failed(host: Host) -> None:
         }
     )
     with pytest.raises(Problem) as failed:
-        part.bring(dokku, AppState("blog"))
+        desired_state.bring(dokku, AppState("blog"))
     assert failed.value.touched and "blog does not exist" in str(failed.value)
 
 
 def test_nothing_is_destroyed_by_a_client_that_may_not(host: Host, tmp_path: Path) -> None:
     dokku = host({"apps:report blog --format json": '{"locked":"false"}'})
     with pytest.raises((Problem, DokkuError)):
-        part.bring(dokku, AppState("blog", "absent", "blog"))
+        desired_state.bring(dokku, AppState("blog", "absent", "blog"))
     assert not [call for call in asked(tmp_path) if "destroy" in call]
 
 
@@ -299,7 +300,7 @@ CALL = {"app": "web", "user": getpass.getuser(), "timeout": 60.0, "deadline": 0.
 
 def settled(dokku: Dokku, check_mode: bool = False) -> dict[str, object]:
     params = {**CALL, "command": dokku.command}
-    return module.settle(params, lambda _params: ConfigState("web", {"A": "1"}), check_mode)
+    return module.settle(params, lambda _params: ConfigState("web", {"A": "1"}), check_mode, lambda _present: {})
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
