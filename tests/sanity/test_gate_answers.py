@@ -54,6 +54,8 @@ def test_the_decision_what_a_record_condemns_is_made_once() -> None:
         "guard/ledger.py",
         "guard/journal.py",
         "console/report.py",
+        # It declares the key.
+        "guard/contract.py",
     }
 
 
