@@ -4,9 +4,9 @@
 
 """Calling `dokku` on its host: the only place that starts it.
 
-As the user dokku it is called directly, as anybody else through sudo. A secret is given over stdin, and what would show
-one is not started. A command that was begun goes on where this process is killed: its output goes to a file in memory,
-so that no broken pipe ends a deploy half-way, and it keeps the guard's kernel lock.
+As the user dokku it is called directly, as anybody else through sudo. A secret is given over stdin, and a command that
+would show one is not started. A running command survives this process: its output goes to a file in memory, so that
+no broken pipe ends a deploy half-way, and it keeps the guard's kernel lock.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class NotDeployed(DokkuError):
 
 
 class StillRuns(DokkuError):
-    """The command did not end in time. It goes on: a deploy that is cut off half-way is worse than a slow one."""
+    """The command did not end in time. It keeps running: a deploy that is cut off half-way is worse than a slow one."""
 
 
 class CannotCall(DokkuError):
@@ -82,7 +82,7 @@ class CannotCall(DokkuError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call printed, and how it ended. From a build record on, Dokku prints errors on stdout too."""
+    """The output of a call, and how it ended. From a build record on, Dokku prints errors on stdout too."""
 
     args: tuple[str, ...]
     rc: int
@@ -96,7 +96,7 @@ class Answer:
 
     @property
     def said(self) -> str:
-        """What to quote of a failed call, with its cause, whoever said it."""
+        """The lines to quote of a failed call, with its cause, whichever program printed it."""
         return output.quoted(self.rc, self.out, self.err)
 
 
@@ -138,8 +138,8 @@ def short_keys(report: dict[str, Any], plugin: str) -> dict[str, Any]:
 class Dokku:
     """Calls of one host's dokku.
 
-    inherited: descriptors of the guard's kernel lock. redact: applied to whatever is said of a call. timeout: seconds,
-    None for no limit. disposable: whether the data of the app may be lost. last_line: where a call's last line is told.
+    inherited: descriptors of the guard's kernel lock. redact: applied to all texts about a call. timeout: seconds, None
+    for no limit. disposable: the data of the app may be lost. last_line: receives a call's last line.
     """
 
     def __init__(
@@ -171,10 +171,10 @@ class Dokku:
         stdout: IO[bytes] | None = None,
         tell: bool = False,
     ) -> Answer:
-        """Call dokku and wait for its end. Raises a DokkuError; with check=False only where there is no answer.
+        """Call dokku and wait for its end. Raises a DokkuError; with check=False only without an answer.
 
         stdin: a text, which may be secret, or an open file. stdout: an open file that takes the output instead. tell:
-        whether it may take long, and its last line is told meanwhile.
+        it may take long, so its last line is shown meanwhile.
         """
         self._must_be_safe(args)
         limit = timeout if timeout is not None else self.timeout
@@ -183,7 +183,7 @@ class Dokku:
             try:
                 child = self._start(args, given or _opened(stdin), stdout or out, err)
                 try:
-                    # What another file takes is a dump, or an export of settings: it is not looked into.
+                    # A file that takes the output gets a dump, or an export of settings: it is not looked into.
                     told = [err] if stdout else [out, err]
                     await_end(child, limit, told, self.last_line if tell else None)
                 except subprocess.TimeoutExpired as late:
@@ -201,7 +201,7 @@ class Dokku:
         return answer
 
     def json(self, *args: str, timeout: float | None = None) -> Any:
-        """What a call with --format json answers. Raises DokkuError, also where it is no JSON."""
+        """The answer of a call with --format json. Raises DokkuError, also if it is not JSON."""
         answer = self.run(*args, "--format", "json", timeout=timeout)
         # Two flags that exclude each other print nothing and end with 0.
         try:
@@ -240,13 +240,13 @@ class Dokku:
         try:
             return subprocess.Popen(
                 [*_HOLDER, *self.argv(args)],
-                # What cannot be entered by the user dokku would be an error of git.
+                # A folder that the user dokku cannot enter would be an error of git.
                 cwd="/",
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
                 stdout=stdout,
                 stderr=stderr,
                 pass_fds=self.inherited,
-                # A signal to the group of the connection must not reach a deploy that goes on.
+                # A signal to the group of the connection must not reach a running deploy.
                 start_new_session=True,
             )
         except OSError as error:
@@ -294,7 +294,7 @@ def _filled(content: str | bytes) -> IO[bytes]:
 
 
 def _read(handle: IO[bytes]) -> str:
-    """What dokku printed; of what nobody could parse the beginning and the end."""
+    """The output of dokku; of one that nobody could parse the beginning and the end."""
     size = handle.seek(0, os.SEEK_END)
     handle.seek(0)
     if size <= bounded.PARSED:

@@ -107,7 +107,7 @@ def _source(to: str, repository: str) -> Source:
 
 
 def _is_well(situation: Situation) -> bool:
-    """Whether what is live would still be after a restart or a rebuild; else the same release is deployed again."""
+    """True if what is live would still be after a restart or a rebuild; else the same release is deployed again."""
     return situation.settled and not release.process_problems(situation.ps) and not situation.pending_rollback
 
 
@@ -125,7 +125,7 @@ def _unchanged(present: Mapping[str, Any], chosen: str, source: Source) -> Dokku
 
 
 def _left_over(app: str) -> str:
-    """What stays of a first deploy that went back. The app ran nothing before, and is not as it was before."""
+    """Leftovers of a first deploy that went back. The app ran nothing before, and differs from then."""
     return (
         f"{app} is stopped; it ran nothing before. What this deploy built, set and recorded is still there: "
         f"dokku releases {app} lists it, and dokku ps:start {app} would start it."
@@ -151,7 +151,7 @@ def deploy_step(source: Source, repository: str, situation: Situation) -> Step:
 
 
 def situation_warnings(situation: Situation) -> list[str]:
-    """What a person should know before a deploy."""
+    """Warnings before a deploy."""
     lines = []
     disabled = str(situation.checks.get("disabled-list") or "none")
     if disabled != "none":
@@ -170,7 +170,7 @@ def situation_warnings(situation: Situation) -> list[str]:
 
 
 class StagingWish:
-    """Whether the same release has to be well on staging. seen: what dokku_release_info found there."""
+    """True if the same release has to be healthy on staging. seen: the result of dokku_release_info there."""
 
     def __init__(self, app: str, seen: Any, required: bool, hotfix: bool) -> None:
         self.app = app
@@ -246,7 +246,7 @@ class DeploySteps(release_steps.Change):
             else:
                 self._from_image(str(step.data["ref"]))
         except DokkuError as error:
-            # The marked lines say that the build failed; why stands before them.
+            # The marked lines say that the build failed; the cause is before them.
             answer = error.answer
             said = self.service.redact(ending(answer.out)) if answer and answer.problems else ""
             raise CommandFailed(f"{error}. Before that: {said}" if said else str(error)) from error
@@ -310,7 +310,7 @@ def resolved(found: Situation, live: Release) -> dict[str, Any]:
 
 
 def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
-    """What does each step."""
+    """The function of each step."""
     change = DeploySteps(context, plan)
     return {
         "record": change.record,
@@ -323,7 +323,7 @@ def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], ob
 
 
 def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
-    """Whether the wanted release is live and well."""
+    """Checks that the wanted release is live and healthy."""
     back = direction == "back"
     wanted = plan["from"] if back else plan["to"]
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether an app of Dokku is well: its processes, what is live, the answers of its endpoints, and its queue."""
+"""Health of an app of Dokku: its processes, its live release, the answers of its endpoints, and its queue."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 NO_CHECKS = "no health check is defined (dokku_health): the answers of the app were not verified"
 
 
-#: Parts that the plugin `releases` tells in one call, and among them, with what goes on now, whether a build does.
+#: Parts that the plugin `releases` reads in one call; with the present work, also whether a build runs.
 _IN_ONE_CALL = ("releases", "report", "ps", "builds")
 
 
 def situation(service: DokkuService, *parts: str) -> Situation:
-    """What is read of the app, at once. parts: releases, report, ps, git, checks, builds, nginx. Raises
+    """Facts of the app, read at once. parts: releases, report, ps, git, checks, builds, nginx. Raises
     DokkuError, AppMissing among them."""
     app, dokku = service.app, service.dokku
     reads: dict[str, Callable[[], Any]] = {
@@ -103,7 +103,7 @@ def _settled(
     interval: float,
     stopped: bool,
 ) -> tuple[list[str], dict[str, str], str]:
-    """The problems of processes and release once there are none or the deadline is over; the states; what is live."""
+    """Problems of processes and release, once there are none or the deadline is over; the states; the live release."""
     parts = ("ps", "releases", "report") if wrong is not None else ("ps",)
     settle = 0.0 if stopped else service.description.settle
     while True:
@@ -155,7 +155,7 @@ def _queue_problems(service: DokkuService) -> list[str]:
 
 
 def reported(release: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """What the endpoints must report, where they report a release; of an image Dokku's own commit says nothing.
+    """The releases that endpoints must report, if they report one; for an image Dokku's own commit says nothing.
 
     Of an annotated tag Dokku gives the app the tag's own id as GIT_REV, and builds the commit: both name the release.
     """
@@ -167,7 +167,7 @@ def reported(release: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def live_problems(plan: DokkuPlan, direction: str) -> Callable[[Situation], list[str]]:
-    """What is wrong in what is live, after going in a direction of a plan that moves between two releases."""
+    """Faults of the live release, after going in a direction of a plan that moves between two releases."""
     wanted = plan["from"] if direction == "back" else plan["to"]
 
     def wrong(found: Situation) -> list[str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the images of an app's releases are held, by what the plugin `releases` lists and reports. Pure."""
+"""Holds on the images of an app's releases, by the lists and reports of the plugin `releases`. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Holds:
     """expected: releases whose images have to be there, the newest first. missing: those of them that nothing holds.
 
     pinned: those that are kept whatever comes. gone: expected, and their image is no longer on the host.
-    doubtful: live or pinned ones, of which the list does not show whether they are held; named where the number of
-    holds is smaller than it has to be. images: the images of `expected` that are on the host.
+    doubtful: live or pinned ones that the list does not show as held; named if the number of holds is too small.
+    images: the images of `expected` that are on the host.
     """
 
     app: str
@@ -30,7 +30,7 @@ class Holds:
 
 
 def judge(app: str, releases: Sequence[Mapping[str, Any]], report: Mapping[str, str]) -> Holds:
-    """What is held of the releases that the plugin keeps: the newest images, pinned releases, and what is live."""
+    """Holds on the releases that the plugin keeps: the newest images, pinned releases, and the live one."""
     keep = int(report["keep-images"]) if report.get("keep-images", "").isdigit() else 5
     pinned = tuple(int(number) for number in report.get("pinned", "").split() if number.isdigit())
     newest = sorted(releases, key=lambda release: -int(release["number"]))
@@ -38,7 +38,7 @@ def judge(app: str, releases: Sequence[Mapping[str, Any]], report: Mapping[str, 
     live = report.get("live-image", "")
     if not releases:
         return Holds(app)
-    # Of several releases of one image the newest stands for all: they share the hold.
+    # Of several releases of one image the newest represents all: they share the hold.
     expected: dict[str, Mapping[str, Any]] = {}
     for release in newest:
         image = str(release["image_id"])

@@ -20,9 +20,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.hotfix.merges import H
 
 
 def planned(source: Source, repository: str, into: Sequence[str], known: Sequence[Hotfix] = ()) -> dict[str, Any]:
-    """What a hotfix adds to the plan: facts, also and warnings. known: the earlier hotfixes of the ledger."""
+    """Additions of a hotfix to the plan: facts, also and warnings. known: the earlier hotfixes of the ledger."""
     if source.kind != "git":
-        text = f"which commit {source.ref} was built from is not known here, so which merges are due can't be told"
+        text = f"which commit {source.ref} was built from is not known here, so the due merges are not known"
         facts = {**merges.facts("", "", [], known), "merges_unknown": text}
         return {"facts": facts, "also": [], "warnings": [text]}
     proven = source.code is not None and re.fullmatch(r"[0-9a-f]{40}", source.ref)
@@ -38,6 +38,6 @@ def planned(source: Source, repository: str, into: Sequence[str], known: Sequenc
 
 
 def standings(repository: str, into: Sequence[str], history: Mapping[str, Any]) -> tuple[Standing, ...]:
-    """How the branches of the source repository stand to the hotfixes of the ledger."""
+    """Relations of the source repository's branches to the hotfixes of the ledger."""
     found = merges.deployed(history.get("records") or (), merges.condemned(history))
     return hotfix_source.standings(repository, found, into) if found and into else ()

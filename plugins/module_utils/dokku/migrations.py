@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the database of an app stands, as far as Dokku lets one see it. Pure.
+"""The migrations of an app's database, as far as Dokku shows them. Pure.
 
-The app's own command (`php artisan migrate:status`) tells what the database has and the code that runs brings. What an
-earlier release brings can only be told by its own code, which does not run: so each deploy writes down what its release
-knows, and a rollback to a release that wrote nothing down has the verdict `unknown`.
+The app's own command (`php artisan migrate:status`) lists the migrations of the database and of the code that runs.
+Only the code of an earlier release knows that release's migrations, and it does not run. So each deploy writes down
+those of its release, and a rollback to a release without such a note has the verdict `unknown`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NOT_UNDONE = "a rollback of Dokku runs none; dokku run APP php artisan migrate:
 
 @dataclass(frozen=True)
 class Status:
-    """What the command listed: migrations that the running code brings, in order, and those that the database lacks."""
+    """The command's list: migrations of the running code, in order, and those that the database lacks."""
 
     known: tuple[str, ...]
     pending: tuple[str, ...]
@@ -44,7 +44,7 @@ class Status:
 
 
 def parse(text: str) -> Status | None:
-    """The list of a command's output; None where it is none that is known."""
+    """The list of a command's output; None if its form is not known."""
     known: dict[str, bool] = {}
     for line in text.splitlines():
         new, old = _NEW.match(line), _OLD.match(line)
@@ -58,7 +58,7 @@ def parse(text: str) -> Status | None:
 
 
 def note(status: Status, app: str) -> dict[str, Any]:
-    """What the ledger keeps of a release, and what is left to do."""
+    """The ledger's note of a release, and the work left to do."""
     left = [f"{app} has migrations that the database lacks: {', '.join(status.pending)}"] if status.pending else []
     return {"known": list(status.known), "pending": list(status.pending), **({"left_to_do": left} if left else {})}
 
@@ -76,7 +76,7 @@ def known_by(records: Iterable[Mapping[str, Any]], identity: str) -> tuple[str, 
 def judge(
     status: Status | None, error: str, known: Sequence[str] | None, target: str, typed: str, mode: str
 ) -> Migrations:
-    """What a rollback has to know. status: None where the command did not tell; error: why. known: by the target."""
+    """Migrations of a rollback. status: None if the command did not tell; error: why. known: by the target."""
     if status is None:
         comparison = Comparison("unknown", error=error)
     elif known is None:
@@ -85,7 +85,7 @@ def judge(
         )
     else:
         found = verdict.compare(Position(status.ran, status.known, known))
-        # What the target brings and the database lacks was pending before, too.
+        # A migration that the target brings and the database lacks was pending before, too.
         comparison = Comparison("ahead" if found.ahead else "same", found.ahead, foreign=found.foreign)
     irreversible = dict.fromkeys(comparison.ahead, _NOT_UNDONE)
     undoing = Undoing(comparison.ahead, irreversible, {}, ())

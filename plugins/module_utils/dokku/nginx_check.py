@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether nginx takes the configuration of the whole Dokku host.
+"""Checks that nginx takes the configuration of the whole Dokku host.
 
 Dokku asks that at the end of each deploy, restart and rollback of any app. One file of another app makes them all fail
 there, after the new containers were started, and makes the way back fail in the same way.
@@ -58,7 +58,7 @@ def cause(answer: Answer) -> str:
 
 
 def judge(answer: Answer) -> Broken | None:
-    """What `nginx:validate-config` answered; None where nginx takes it, or there is no nginx to ask. Pure."""
+    """The answer of `nginx:validate-config`; None if nginx takes it, or there is no nginx to ask. Pure."""
     line = cause(answer) if answer.rc != 0 else ""
     if not line:
         return None
@@ -79,7 +79,7 @@ def ask(dokku: Dokku) -> Broken | None:
 
 
 def ways(broken: Broken) -> tuple[tuple[str, str], ...]:
-    """What mends it, on the host."""
+    """Remedies, on the host."""
     found = [(f"dokku {_COMMAND}", "on the host, shows it again")]
     for app in broken.apps:
         if f"/{app}/nginx.conf.d/" in broken.path:
@@ -102,14 +102,14 @@ def refusal(broken: Broken, app: str, more: tuple[tuple[str, str], ...] = ()) ->
 
 
 def proxied(report: Mapping[str, Any]) -> bool:
-    """Whether nginx stands before an app, by `proxy:report`: what needs no nginx does not fail for it."""
+    """True if nginx is before an app, by `proxy:report`: an app without nginx does not fail for it."""
     kind = str(report.get("computed-type") or report.get("type") or "nginx")
     disabled = "true" in (str(report.get("computed-disabled") or ""), str(report.get("disabled") or ""))
     return kind == "nginx" and not disabled and str(report.get("enabled") or "true") != "false"
 
 
 def look(dokku: Dokku, app: str) -> Broken | None:
-    """What nginx refuses, where that would stop this app."""
+    """The error of nginx, if it would stop this app."""
     broken = ask(dokku)
     if broken is None:
         return None

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Dokku, and the programs that it starts, say of a failure. Pure.
+"""Messages of Dokku, and of the programs that it starts, about a failure. Pure.
 
 Dokku marks its errors and its mere notices in the same way, and passes on the words of Docker and nginx without a mark,
-before or after its own. So a line counts by where it stands, too.
+before or after its own. So a line's place counts, too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import CONTROL
 
-#: What Dokku puts before the lines of an error.
+#: Dokku's marks before the lines of an error.
 _MARK = re.compile(r"\s?!\s+")
 #: Lines that follow Dokku's last one, and lines of an error of another program before it.
 _AFTER, _BEFORE = 6, 4
@@ -50,9 +50,9 @@ def ending(text: str, lines: int = 6) -> str:
 
 
 def quoted(rc: int, out: str, err: str, redact: Callable[[str], str] = str) -> str:
-    """What to quote of a failed call: the marked lines, what follows them, and what another program said before them.
+    """The lines to quote of a failed call: the marked ones, those after them, and another program's before them.
 
-    Of an exit code of docker's own docker's lines come first: what Dokku marked may be a mere notice then. redact:
+    For an exit code of docker's own, docker's lines come first: Dokku's marked lines may be mere notices then. redact:
     takes the secrets out of a whole line.
     """
     lines = _of_docker(rc, out, err)
@@ -73,7 +73,7 @@ def missing_image(rc: int, out: str, err: str) -> str:
 
 
 def is_dockers(rc: int, out: str, err: str) -> bool:
-    """Whether docker itself failed: it did not start a container, or could not start the command in it."""
+    """True if docker itself failed: it did not start a container, or could not start the command in it."""
     return bool(_of_docker(rc, out, err))
 
 

@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-#: A commit, the beginning of one, or an image. A name whose commit nobody knows yet is none of them.
+#: A commit, the beginning of one, or an image. A name whose commit nobody knows yet is neither.
 Code = NewType("Code", str)
 _FROM_IMAGE = ("git:from-image", "git:load-image")
 
@@ -30,8 +30,8 @@ _FROM_IMAGE = ("git:from-image", "git:load-image")
 class Release:
     """A recorded release. state: live, held, pinned, unheld (its image may go at any time) or gone.
 
-    left: a rollback went away from it. rollback_to: the release whose code a rollback brought back. git_rev: what
-    the app was told as its revision: the commit, or the id of an annotated tag of it.
+    left: a rollback went away from it. rollback_to: the release whose code a rollback brought back. git_rev: the
+    revision in the app's environment: the commit, or the id of an annotated tag of it.
     """
 
     number: int
@@ -52,7 +52,7 @@ class Release:
 
 
 def parse(listed: Iterable[Mapping[str, Any]]) -> tuple[Release, ...]:
-    """What `dokku releases APP --format json` lists, the newest first."""
+    """The list of `dokku releases APP --format json`, the newest first."""
     found = [
         Release(
             number=int(entry["number"]),
@@ -74,7 +74,7 @@ def parse(listed: Iterable[Mapping[str, Any]]) -> tuple[Release, ...]:
 
 @dataclass(frozen=True)
 class Situation:
-    """What was read of an app. report: of the plugin `releases`; ps, git, checks: of Dokku. builds: newest first.
+    """Facts of an app. report: of the plugin `releases`; ps, git, checks: of Dokku. builds: newest first.
 
     nginx: why nginx refuses the configuration of the host, where this app needs nginx.
     """
@@ -93,18 +93,18 @@ class Situation:
 
     @property
     def deployed(self) -> bool:
-        """Whether anything ever ran; a failed first build leaves an image, and no container."""
+        """True if anything ever ran; a failed first build leaves an image, and no container."""
         return bool(self.report.get("live-image")) or self.ps.get("deployed") == "true"
 
     @property
     def live(self) -> Release | None:
-        """What runs; None where that was never recorded, or nothing runs."""
+        """The running release; None if it was never recorded, or nothing runs."""
         number = str(self.report.get("live") or "")
         return self.find(int(number)) if number.isdigit() and self.deployed else None
 
     @property
     def restart_is_safe(self) -> bool:
-        """Whether a mere restart runs the same code: after a failed deploy dokku/APP:latest is the failed image."""
+        """True if a mere restart runs the same code: after a failed deploy dokku/APP:latest is the failed image."""
         return self.report.get("latest-is-live") != "false"
 
     @property
@@ -114,7 +114,7 @@ class Situation:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing but what is live is left of any deploy: image, configuration, and the deploy branch."""
+        """True if nothing but what is live is left of any deploy: image, configuration, and the deploy branch."""
         live = self.live
         branch = str(self.git.get("sha") or "")
         moved = bool(live and live.revision and branch not in ("", "HEAD") and branch != live.revision)
@@ -127,7 +127,7 @@ class Situation:
 
     @property
     def under_way(self) -> str:
-        """A deploy, restart or rollback that goes on now, and since when; an older plugin did not tell it."""
+        """A running deploy, restart or rollback, and since when; an older plugin did not report it."""
         return str(self.report.get("under-way") or "")
 
     @property
@@ -137,7 +137,7 @@ class Situation:
 
 
 def state_of(app: str, told: Mapping[str, Any]) -> Situation:
-    """What `dokku releases:state APP --format json` tells: releases, report and processes."""
+    """The answer of `dokku releases:state APP --format json`: releases, report and processes."""
     return Situation(app, parse(told["releases"]), dict(told["report"]), dict(told["ps"]))
 
 
@@ -165,7 +165,7 @@ def record(release: Release, situation: Situation) -> dict[str, Any]:
 
 
 def present(situation: Situation) -> dict[str, Any] | None:
-    """What runs now, as plan and ledger keep it; None where nothing was ever deployed."""
+    """The running release, as plan and ledger keep it; None if nothing was ever deployed."""
     if not situation.deployed:
         return None
     live = situation.live
@@ -181,7 +181,7 @@ def code_asked(target: Mapping[str, Any]) -> Code | None:
 
 
 def is_code(identity: str, wanted: Code) -> bool:
-    """Whether the code that runs is the one that was asked for; a commit may have been given by its beginning."""
+    """True if the code that runs is the one that was asked for; a commit may have been given by its beginning."""
     return identity == wanted or bool(_COMMIT.fullmatch(wanted)) and identity.startswith(wanted)
 
 
@@ -217,7 +217,7 @@ def choose(to: str, situation: Situation) -> Choice | Problem:
             return _available(Choice(best, f"to={to}: the newest release of that commit"), situation)
     return Problem(
         "unknown_release",
-        f"to={to} is no release of {app}",
+        f"to={to} is not a release of {app}",
         (("to=previous", "names one"), ("to=<number or commit>", "names one too"), *_nearest_way(None, situation)),
         recent(situation),
     )
@@ -294,11 +294,11 @@ def recent(situation: Situation, count: int = 8) -> tuple[str, ...]:
     )
 
 
-# -- what stands in the way ------------------------------------------------------------------------
+# -- obstacles --------------------------------------------------------------------------------------
 
 
 def running_build(builds: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """A build that goes on now. A restart that ended well stays `running` in its record, and is shown as abandoned."""
+    """A running build. A restart that ended well stays `running` in its record, and is shown as abandoned."""
     return next((build for build in builds if build.get("display_status") == "running"), None)
 
 
@@ -315,7 +315,7 @@ def refuse_running(situation: Situation) -> Problem | None:
 
 
 def process_problems(ps: Mapping[str, Any]) -> list[str]:
-    """What of an app's processes does not run, by `ps:report`."""
+    """Processes of an app that do not run, by `ps:report`."""
     if ps.get("deployed") != "true":
         return ["nothing is deployed"]
     states = {key[len("status-") :]: str(value) for key, value in ps.items() if key.startswith("status-")}

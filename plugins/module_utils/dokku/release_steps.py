@@ -27,7 +27,7 @@ _REVISION = "GIT_REV"
 
 
 def record_step(situation: Situation) -> list[Step]:
-    """What is live gets a number first where it has none: only what is recorded can be gone back to."""
+    """The live release gets a number first if it has none: only a recorded release can be gone back to."""
     if situation.deployed and situation.live is None:
         return [Step("record", "record what is live, so that it can be gone back to")]
     return []
@@ -38,14 +38,14 @@ def back_step(after: str, situation: Situation) -> Step:
     app, present = situation.app, release.present(situation)
     if present is None:
         return Step("stop", f"stop {app}, which ran nothing before", data={"after": after})
-    # What was set and not yet taken over by a restart is not what this operation did.
+    # A setting that no restart has taken over is not this operation's.
     keep = [key for key in situation.config_drift if key != _REVISION]
     data = {"after": after, "number": present["number"], "keep": keep}
     return Step("back", f"dokku releases:rollback {app} to {present['name']}", data=data)
 
 
 def is_back(found: Situation, wanted: release.Release, keep: Sequence[str]) -> bool:
-    """Whether nothing is left of what was tried: a failed build moves branch, image and revision all the same."""
+    """True if nothing is left of what was tried: a failed build moves branch, image and revision all the same."""
     live = found.live
     if live is None or live.image != wanted.image or found.pending_rollback:
         return False
@@ -66,7 +66,7 @@ class Change:
         self._begun_before = tuple(progress.ever_begun) if progress else ()
 
     def was_begun(self, step: Step) -> bool:
-        """Whether an earlier process began this step: it may have been cut off where its work was done."""
+        """True if an earlier process began this step: it may have been cut off where its work was done."""
         return step.id in self._begun_before
 
     def reason(self) -> str:
@@ -118,11 +118,11 @@ class Change:
             note["removed"] = told["strays_removed"]
         if not told.get("deploy_branch_moved"):
             # An image is not in git; of code that was pushed, a rebuild would go forward again.
-            note["branch"] = "the deploy branch stands where it stood: dokku ps:rebuild would build the newer code"
+            note["branch"] = "the deploy branch was not moved: dokku ps:rebuild would build the newer code"
         return note
 
     def clear_strays(self, found: Situation) -> dict[str, Any]:
-        """Remove containers that a step has left which was cut off. What stays is told, and fails nothing."""
+        """Remove containers that an interrupted step has left. Those that stay are named, and fail nothing."""
         if not found.strays:
             return {}
         try:
@@ -146,13 +146,13 @@ class Change:
         return {"keep": int(keep), "let_go": len(pruned.get("images") or [])}
 
     def migrations(self, _step: Step) -> object:
-        """What this release knows of migrations is written down: a later rollback to it can't ask its code."""
+        """Write down the migrations that this release knows: a later rollback to it can't ask its code."""
         status, error = migration_status(self.context)
         return {"failed": error} if status is None else dokku_migrations.note(status, self.app)
 
 
 def afterwards(context: Context, situation: Situation) -> list[Step]:
-    """What follows a good verification."""
+    """Steps after a good verification."""
     description = context.service.description
     steps = []
     if description.migrations_command:
@@ -164,7 +164,7 @@ def afterwards(context: Context, situation: Situation) -> list[Step]:
 
 
 def migration_status(context: Context) -> tuple[dokku_migrations.Status | None, str]:
-    """What the app's own command lists, in a container of the code that is live; or why it lists nothing."""
+    """The list of the app's own command, in a container of the live code; or why it lists nothing."""
     service = context.service
     command = service.description.migrations_command
     try:

@@ -41,7 +41,7 @@ _SHORT_GATE = 15.0
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked for."""
+    """The operator's request."""
 
     to: str
     migrations: str = "refuse"
@@ -61,7 +61,7 @@ def wish_of(inputs: Mapping[str, Any]) -> Wish:
     keep, restore = names(inputs.get("keep")), names(inputs.get("restore"))
     wrong = next((key for key in keep if not _KEY.fullmatch(key)), "")
     if wrong:
-        raise Problem("bad_key", f"keep={wrong} is no name of a variable", (("keep=<NAME>,<NAME>", ""),))
+        raise Problem("bad_key", f"keep={wrong} is not a name of a variable", (("keep=<NAME>,<NAME>", ""),))
     unknown = next((what for what in restore if what not in _RESTORES), "")
     if unknown:
         text = f"restore={unknown} can't be put back; {' and '.join(_RESTORES)} can"
@@ -136,14 +136,14 @@ def plan(context: Context) -> DokkuPlan:
 
 
 def _ran(context: Context, wish: Wish) -> list[list[Any]]:
-    """What this plan has run of the app's own code: a person who may plan has run it, with the app's settings."""
+    """Code of the app that this plan has run: a person who may plan has run it, with the app's settings."""
     service = context.service
     command = " ".join(service.description.migrations_command)
     return [["plan ran", [f"{command} in {service.app}, with its settings"]]] if command and not wish.emergency else []
 
 
 def is_there(release: Release, situation: Situation) -> bool:
-    """Whether the code of that release is live, and a restart would not change that; else a rollback mends it."""
+    """True if the code of that release is live, and a restart would not change that; else a rollback mends it."""
     live = situation.live
     if live is None or release.number not in (live.number, live.rollback_to):
         return False
@@ -165,7 +165,7 @@ def services_down(shown: Mapping[str, Any], app: str) -> Problem | None:
 
 
 def nothing_changes(shown: Mapping[str, Any], restore: Sequence[str]) -> bool:
-    """Whether what the plugin would do is nothing: no variable, no file, and nothing of what is to be put back."""
+    """True if what the plugin would do is nothing: no variable, no file, and nothing of what is to be put back."""
     drift = [entry for entry in shown.get("drift") or [] if entry["what"] in restore]
     return not any((shown.get("config") or {}).values()) and not shown.get("files") and not drift
 
@@ -204,7 +204,7 @@ def _migrations(
 
 
 def _looked_ahead(context: Context, wish: Wish, number: int) -> dict[str, Any]:
-    """What the plugin itself would do, by names: the same code says it that does it."""
+    """The plugin's own forecast, by names: the same code says it that does it."""
     app = context.service.app
     found = context.service.dokku.json("releases:rollback", app, str(number), "--dry-run", *wish.options)
     return dict(found)
@@ -228,7 +228,7 @@ def diff_lines(shown: Mapping[str, Any]) -> list[str]:
 
 
 def drift_lines(shown: Mapping[str, Any], restore: Sequence[str]) -> list[str]:
-    """What stays as it is, though the release was recorded with something else."""
+    """Settings that stay as they are, though the release was recorded with others."""
     lines = []
     for entry in shown.get("drift") or []:
         what = str(entry["what"])
@@ -277,7 +277,7 @@ def rolled_back(found: Situation, number: int, newest: int) -> Release | None:
 
 
 def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
-    """What does each step."""
+    """The function of each step."""
     change = RollbackSteps(context, plan)
     return {
         "record": change.record,
@@ -290,7 +290,7 @@ def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], ob
 
 
 def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
-    """Whether the wanted release is live and well."""
+    """Checks that the wanted release is live and healthy."""
     gate = context.gate
     if plan.get("emergency"):
         gate = GateSettings(gate.checks, min(gate.deadline, _SHORT_GATE), gate.interval, 1)

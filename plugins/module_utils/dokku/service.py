@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import 
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import Redactor, secret_values
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
-#: What Dokku itself takes for the name of an app.
+#: Names of an app that Dokku itself takes.
 _APP = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
@@ -50,7 +50,7 @@ class DokkuService:
         self.description = description
         self._redactor: Callable[[str], str] | None = None
         self._known = False
-        #: Whether the plugin `releases` of this host tells all of an app in one call; an older one does not.
+        #: True if the plugin `releases` of this host reads all of an app in one call; an older one does not.
         self.tells_state = True
         self._hidden: list[str] = []
         self.dokku = Dokku(
@@ -71,7 +71,7 @@ class DokkuService:
     def redact(self, text: str) -> str:
         """A text without the secrets in the app's configuration; they are read only where something is to be said."""
         if self._redactor is None:
-            # What reads them may fail, and say so.
+            # Their readers may fail, and say so.
             self._redactor = Redactor(self._hidden)
             with contextlib.suppress(DokkuError):
                 self._redactor = Redactor([*secret_values(self.config()), *self._hidden])
@@ -102,7 +102,7 @@ class DokkuService:
         """Raise Problem for what can't be the name of an app."""
         if not _APP.fullmatch(self.app):
             way = ("dokku_app=<name>", "in the inventory: lower case letters, digits, dots and dashes")
-            raise Problem("bad_app_name", f"'{self.app}' is no name of an app", (way,))
+            raise Problem("bad_app_name", f"'{self.app}' is not a name of an app", (way,))
 
     def must_exist(self) -> None:
         """Raise Problem unless the app is there and this user may ask."""

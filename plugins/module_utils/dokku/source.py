@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is deployed to an app of Dokku: a commit of its repository, or an image. Pure, but for the question to git."""
+"""The source of a deploy to an app of Dokku: a commit of its repository, or an image. Pure, but for asking git."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.command import Co
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-#: What git takes for the name of a branch or tag, without what would be an option or a range.
+#: Names of a branch or tag that git takes, without those that would be an option or a range.
 _REF = re.compile(r"(?![-./])(?!.*(?:\.\.|//|@\{|\.lock$|[/.]$))[^\s~^:?*\[\\\x00-\x1f]+")
 #: The environment of git: the one who is asked must not wait for a password that nobody types.
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10"}
@@ -25,10 +25,10 @@ _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be deployed. kind: git or image. ref: as it is given to Dokku. name: as a person calls it.
+    """The source of a deploy. kind: git or image. ref: as it is given to Dokku. name: as a person calls it.
 
-    proven: how it is known to exist; empty where it is not. warnings: what a person should know of it.
-    unresolved: whether ref is a name whose commit only Dokku can find out; until it has, ref is compared with nothing.
+    proven: how it is known to exist; empty if it is not. warnings: for a person. unresolved: ref is a name whose commit
+    only Dokku can find out; until it has, ref is compared with nothing.
     branch: the branch that was named; empty for anything else.
     """
 
@@ -42,12 +42,12 @@ class Source:
 
     @property
     def code(self) -> Code | None:
-        """What may be compared with code that runs; None for a name whose commit is not known."""
+        """Code that may be compared with running code; None for a name whose commit is not known."""
         return code_asked({"id": self.ref, journal.UNRESOLVED: self.unresolved})
 
 
 def source_of(to: str, repository: str) -> Source | Problem:
-    """What `to` names, before anything is asked: an image has a colon or a digest, all else is of the repository."""
+    """The source that `to` names, before anything is asked: an image has a colon or a digest, all else is a commit."""
     if ":" in to or "@" in to or ("/" in to and not repository):
         return _image(to)
     if not repository:
@@ -60,7 +60,9 @@ def source_of(to: str, repository: str) -> Source | Problem:
             ),
         )
     if not _REF.fullmatch(to):
-        return Problem("bad_reference", f"to={to} is no commit, branch or tag", (("to=<commit, branch or tag>", ""),))
+        return Problem(
+            "bad_reference", f"to={to} is not a commit, branch or tag", (("to=<commit, branch or tag>", ""),)
+        )
     return Source("git", to, to)
 
 
@@ -100,7 +102,7 @@ def resolve(to: str, refs: Mapping[str, str], repository: str) -> Source | Probl
             names = sorted(name.partition("/")[2] for name, value in refs.items() if value == commit and "/" in name)
             return Source("git", commit, "", f"{', '.join(names[:3])} of {repository}")
         # The list has the tips only, and any commit before them can be deployed as well.
-        warning = f"{to} is no tip of a branch or tag: whether it is in {repository} shows when it is fetched"
+        warning = f"{to} is not a tip of a branch or tag: whether it is in {repository} shows when it is fetched"
         return Source("git", to, "", "", (warning,))
     near = sorted(
         name.split("/", 2)[2] for name in refs if name.startswith(("refs/heads/", "refs/tags/")) and "^" not in name
@@ -114,7 +116,7 @@ def resolve(to: str, refs: Mapping[str, str], repository: str) -> Source | Probl
 
 
 def parse_refs(text: str) -> dict[str, str]:
-    """What `git ls-remote` lists: name of a ref -> commit."""
+    """The refs of `git ls-remote`: name of a ref -> commit."""
     lines = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
     return {name.strip(): commit for commit, name in lines if re.fullmatch("[0-9a-f]{40}", commit)}
 
@@ -122,7 +124,7 @@ def parse_refs(text: str) -> dict[str, str]:
 def ask(source: Source, repository: str, shown: str) -> Source | Problem:
     """The commit that a name means now, asked as the user who operates the host; shown: the address for people.
 
-    A repository that only the user dokku may read is no reason to refuse: it is fetched by that user.
+    A repository that only the user dokku may read is not a reason to refuse: that user fetches it.
     """
     try:
         listed = Commands("/", timeout=30.0).run(["git", "ls-remote", "--", repository], env=_QUIET)

@@ -4,8 +4,8 @@
 
 """The performance section of the runbook, as far as it is true: limits, nginx and variables, and one restart for them.
 
-What the runbook says besides is answered in the plan: what is on already, what is no setting of Dokku, and what is lost
-with the container in which it is done.
+The plan answers the rest of the runbook: settings that are on already, those that Dokku does not have, and those that
+are lost with their container.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 #: A line of `php --ri "Zend OPcache"`.
 _OPCACHE = re.compile(r"^opcache\.enable => (On|Off)\b", re.M)
 
-#: What Laravel writes where its caches are made, and the command that makes it.
+#: Laravel's files for its caches, and the command that makes each.
 _CACHES = {"config.php": "config:cache", "routes-v7.php": "route:cache", "events.php": "event:cache"}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen in the container that serves. opcache: On or Off, empty where PHP did not say.
+    """Settings in the serving container. opcache: On or Off, empty if PHP did not say.
 
     caches: Laravel's caches that are there, None where that could not be seen.
     """
@@ -63,7 +63,7 @@ class _Draft:
 
 
 def plan(context: Context) -> DokkuPlan:
-    """What is to be set, and what is true of the rest. Raises Problem."""
+    """The settings to make, and the truth about the rest. Raises Problem."""
     service = context.service
     service.must_exist()
     draft = _Draft()
@@ -201,7 +201,7 @@ def _seen(context: Context) -> Seen:
 
 
 def already(effective: Mapping[str, str], certificate: bool) -> list[str]:
-    """What the runbook switches on, and is on by itself. Pure."""
+    """Settings of the runbook that are on by themselves. Pure."""
     hsts = effective.get("hsts") == "true"
     age = effective.get("hsts-max-age", "")
     lines = ["gzip and HTTP/2 are in Dokku's nginx template for every app; neither is a setting"]
@@ -215,7 +215,7 @@ def already(effective: Mapping[str, str], certificate: bool) -> list[str]:
 
 
 def about_caches(seen: Seen) -> list[str]:
-    """Where Laravel's caches belong. Pure."""
+    """The right place of Laravel's caches. Pure."""
     if seen.caches is None:
         there = "what is cached could not be seen in the container"
     else:
@@ -230,7 +230,7 @@ def about_caches(seen: Seen) -> list[str]:
 
 
 def about_opcache(seen: Seen) -> list[str]:
-    """What is true of OPcache, as PHP itself says it. Pure."""
+    """The truth about OPcache, by PHP itself. Pure."""
     variable = "a variable such as PHP_OPCACHE_ENABLE does something only in an image that reads it"
     if not seen.opcache:
         return ["PHP did not say whether it is on", variable]
@@ -243,7 +243,7 @@ def about_opcache(seen: Seen) -> list[str]:
 
 
 def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
-    """What does each step."""
+    """The function of each step."""
 
     def part(one: Step) -> object:
         return dokku_parts.act(context, one)
@@ -269,7 +269,7 @@ def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], ob
 
 
 def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
-    """Whether what was wanted holds, and the app is well where it runs."""
+    """Checks that the wanted settings hold, and that a running app is healthy."""
     service = context.service
     back = direction == BACK
     side = [Step(one["id"], one["title"], data=one["data"]) for one in plan["undo" if back else "steps"]]

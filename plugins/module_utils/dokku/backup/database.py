@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import byte_strea
 
 #: Plugins whose services can be backed up.
 SUPPORTED = ("mysql", "redis")
-#: Where the plugins of databases keep their services, one folder a plugin.
+#: Folders in which the plugins of databases keep their services, one folder a plugin.
 _SERVICES = "/var/lib/dokku/services"
 
 _SIZE = (

@@ -48,8 +48,8 @@ class Stored:
 class Facts:
     """Facts that were read on the host so far; None, or an entry that is missing, was not read (see guard/facts.py).
 
-    problems: of the parts of the backup that are needed. helper: why this user can't call what reads for
-    root; empty where they can. nginx: the configuration that it refuses; empty where it takes it. services: by title
+    problems: of the parts of the backup that are needed. helper: why this user can't call the program that reads for
+    root; empty if they can. nginx: the configuration that it refuses; empty if it takes it. services: by title
     (plugin.name). running: by app. room: of the disk, by what is made. tables: by title, what a database has now.
     live: the release, as a plan has it; release: the same as a backup has it. app_exists: on the host of a rebuild.
     plugins: whether a plugin of services answers. versions: of Dokku and its plugins. settings: of the backup.

@@ -104,7 +104,7 @@ class FactReader:
         if what == "backup":
             pieces: Iterable[Piece] = about["pieces"]
             return backup_parts.room_of(self.store, self.survey, pieces, reserve)
-        # A database takes about three times its dump while it is imported, and stands there twice.
+        # A database takes about three times its dump while it is imported, and exists twice.
         return room_in(what, 3 * about["dumps"], 1000, reserve)
 
     def _answers(self, *words: str) -> bool:

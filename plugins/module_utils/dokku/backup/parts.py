@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Making the parts of an app's backup. A restore uses it too, for what stands before it."""
+"""Making the parts of an app's backup. A restore uses it too, for the present data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, must_pass
 
 ALL_KINDS = ("database", "config", "settings", "properties", "storage", "repository")
-#: What only root can read; the others are read through `dokku`.
+#: Parts that only root can read; the others are read through `dokku`.
 OF_ROOT = ("properties", "storage", "repository", "image")
 _STORAGE = "/var/lib/dokku/data/storage/"
 _SUFFIX = {
@@ -48,7 +48,7 @@ _REPORTS = (*_NEEDED_REPORTS, "resource", "nginx", "proxy", "builder", "network"
 
 @dataclass(frozen=True)
 class Piece:
-    """One part that is to be made. name: of the service (plugin.name), the storage folder or the image."""
+    """One part to make. name: of the service (plugin.name), the storage folder or the image."""
 
     kind: str
     name: str = ""

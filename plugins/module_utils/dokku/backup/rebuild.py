@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An app as it was, on a host that has none of it: all from a backup, in an order that can be cut off anywhere."""
+"""Rebuild an app on a host that has nothing of it: all from a backup, in an order that can be cut off anywhere."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ class _Doing:
     # -- back ------------------------------------------------------------------------------------
 
     def _disposing(self) -> Dokku:
-        """For what this operation made: the plan saw that there was none of it before."""
+        """Dokku for things that this operation made: the plan saw that they did not exist before."""
         known = self.service.description
         inherited = self.context.guard.inherited
         return Dokku(known.command, known.user, inherited, self.service.redact, known.command_timeout, disposable=True)

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import differences
 
-#: What the report of a plugin has beside the settings of the app.
+#: Keys in the report of a plugin beside the settings of the app.
 _NOT_SET = ("computed-", "global-")
 #: Settings of an app that a report shows and a command sets under the same name.
 _PLAIN = {
@@ -29,7 +29,7 @@ _PLAIN = {
 }
 #: Reported of nginx, and not set by anybody.
 _NGINX_READ = {"access-log-path", "error-log-path", "last-visited-at"}
-#: Without these the app is not what it was; a failure of any other is told, and does not stop the rebuild.
+#: Without these the app is not as it was; a failure of any other is noted, and does not stop the rebuild.
 NEEDED = ("domains:", "ports:", "docker-options:", "ps:scale", "git:")
 
 

@@ -35,7 +35,7 @@ SCRATCH = ("/var/lib/dokku/services", "/var/lib/docker")
 class Wish:
     """The wish of an operator who restores data. settings: see make.settings. drill: only try the backup out.
 
-    parts: the kinds that were asked for, in a list or a text with commas.
+    parts: the requested kinds, in a list or a text with commas.
     """
 
     settings: Mapping[str, Any]
@@ -250,7 +250,7 @@ def _warnings(wish: Wish, parts: Sequence[Part], apps: Sequence[str], running: S
     if running:
         lines.append(f"{', '.join(running)} will be down while the data is imported")
     if wish.check_mode and not wish.drill:
-        lines.append(f"it goes on only with overwrite={','.join(apps)}")
+        lines.append(f"it continues only with overwrite={','.join(apps)}")
     for part in parts:
         for kind in ("routines", "events"):
             if part.facts.get(kind):

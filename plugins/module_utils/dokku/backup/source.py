@@ -105,7 +105,7 @@ def must_be_kept_readable(recipient: str, key: Key) -> None:
 def must_be_whole(manifest: Manifest, problems: Sequence[str]) -> None:
     """Raise Problem for a backup with problems."""
     if problems:
-        ways = (("backup=<another>", "goes by another one"), ("dokku_backup", "makes a new one"))
+        ways = (("backup=<another>", "uses another one"), ("dokku_backup", "makes a new one"))
         text = f"the backup {manifest.id} can't be trusted: {problems[0]}"
         raise Problem("backup_damaged", text, ways, tuple(problems))
 

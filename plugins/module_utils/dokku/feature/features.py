@@ -49,7 +49,7 @@ def age(seconds: int | None) -> str:
 
 
 def find(dokku: Dokku, prefix: str, production: Iterable[str], now: float, old_days: int) -> list[Feature]:
-    """The feature apps, the oldest first. production: apps that are none, whatever their name. Raises DokkuError."""
+    """The feature apps, the oldest first. production: apps that are not features. Raises DokkuError."""
     known = {str(app) for app in dokku.json("apps:list")}
     relied_on = [app for app in production if app in known]
     names = sorted(app for app in known if app.startswith(prefix) and app != prefix and app not in relied_on)
@@ -83,7 +83,7 @@ def _look(dokku: Dokku, app: str, theirs: set[str], now: float, old_days: int) -
 
 
 def _links(dokku: Dokku, app: str) -> list[str]:
-    """What an app is linked to, by the addresses in its configuration; of these only the names are kept."""
+    """Things that an app is linked to, by the addresses in its configuration; only their names are kept."""
     found = (service_of(str(value)) for value in dokku.json("config:export", app).values())
     return sorted({"/".join(link) for link in found if link})
 

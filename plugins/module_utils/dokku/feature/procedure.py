@@ -54,10 +54,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked for.
+    """The operator's request.
 
     production: the apps that are never touched, and databases: the services that are theirs. share: services that may
-    be shared all the same. services: with destroy, whether the feature's own services go too.
+    be shared all the same. services: with destroy, the feature's own services go too.
     """
 
     app: str
@@ -78,7 +78,7 @@ class Wish:
 
     @property
     def words(self) -> dict[str, str]:
-        """What stands for what in the inventory's texts."""
+        """Placeholders of the inventory's texts, with their values."""
         return {"name": self.name, "app": self.app, "domain": self.domains[0] if self.domains else ""}
 
 
@@ -95,7 +95,7 @@ def wish(context: Context) -> Wish:
     if not _NAME.fullmatch(name):
         raise Problem(
             "bad_name",
-            f"feature={name!r} is no name of a feature: lower-case letters, digits and hyphens",
+            f"feature={name!r} is not a name of a feature: lower-case letters, digits and hyphens",
             [("feature=login-page", "is one")],
         )
     words = {"name": name, "app": prefix + name}
@@ -140,7 +140,7 @@ def must_be_a_feature(wanted: Wish, domains: tuple[str, ...] = ()) -> None:
     if wanted.app in wanted.production or wanted.app != wanted.prefix + wanted.name:
         raise Problem(
             "production_app",
-            f"{wanted.app} is no feature app: the inventory has it as an app that people rely on",
+            f"{wanted.app} is not a feature app: the inventory has it as an app that people rely on",
             [
                 ("feature=<another name>", "is another app"),
                 ("dokku_deploy to=<commit or image>", "changes this one"),
@@ -159,7 +159,7 @@ def must_be_a_feature(wanted: Wish, domains: tuple[str, ...] = ()) -> None:
 
 
 def plan(context: Context) -> DokkuPlan:
-    """What is done to make the feature app, or to destroy it. Raises Problem."""
+    """The plan that makes the feature app, or destroys it. Raises Problem."""
     wanted = wish(context)
     must_be_a_feature(wanted, unique(context.service.description.domains))
     app = AppState(wanted.app).read(context.service.dokku)
@@ -197,7 +197,7 @@ def _create(context: Context, wanted: Wish, app: AppPresent) -> DokkuPlan:
     _plan_config(context, wanted, app, draft)
     if wanted.tls and wanted.domains and (not app.exists or _certificate_due(context, wanted)):
         how = {"wanted": "enabled", "email": wanted.email}
-        # Where the name does not lead here yet no certificate is issued, and the rest is worth keeping.
+        # If the name does not lead here yet no certificate is issued, and the rest is worth keeping.
         later = draft.afterwards if draft.steps else draft.steps
         later.append(dokku_parts.step("tls", "ask for a certificate", "letsencrypt", how))
     if any(one.id == "config_back" for one in draft.undo):
@@ -235,7 +235,7 @@ def _plan_domains(context: Context, wanted: Wish, app: AppPresent, draft: _Draft
 
 def _plan_link(context: Context, wanted: Wish, app: AppPresent, service: Service, draft: _Draft) -> None:
     dokku, label = context.service.dokku, f"{service.plugin}/{service.name}"
-    # Whether it may be shared is decided here, where it is known whose it is.
+    # The owner of the data is known here, so this decides if it may be shared.
     how = {"plugin": service.plugin, "service": service.name, "alias": service.alias, "shared": True}
     state = LinkState(wanted.app, service.plugin, service.name, alias=service.alias, shared=True)
     try:
@@ -273,7 +273,7 @@ def _plan_link(context: Context, wanted: Wish, app: AppPresent, service: Service
 
 
 def must_be_shareable(wanted: Wish, service: Service, linked: list[str]) -> str:
-    """Whose data the feature would share, empty for its own. Raises Problem where nobody has said so. Pure.
+    """The app whose data the feature would share, empty for its own. Raises Problem if nobody has said so. Pure.
 
     linked: the other apps that the service is linked to.
     """
@@ -334,7 +334,7 @@ def _certificate_due(context: Context, wanted: Wish) -> bool:
     try:
         return bool(state.plan(state.read(context.service.dokku)).changes)
     except Problem:
-        # What is in its way is said when it is asked for, and stops nothing else.
+        # An obstacle is named when it is asked for, and stops nothing else.
         return True
 
 
@@ -389,7 +389,7 @@ def _what_is_lost(dokku: Dokku, app: str, present: AppPresent) -> list[str]:
 
 
 def _proof(wanted: Wish) -> str:
-    others = f", and it is none of {listed(wanted.production)}" if wanted.production else ""
+    others = f", and it is not one of {listed(wanted.production)}" if wanted.production else ""
     return f"its name begins with {wanted.prefix}{others}"
 
 
@@ -401,7 +401,7 @@ def _end(what: str, app: str) -> dict[str, str]:
 
 
 def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
-    """What does each step."""
+    """The function of each step."""
     dokku, app = context.service.dokku, context.service.app
 
     def part(one: Step) -> object:
@@ -471,7 +471,7 @@ def _service_exists(dokku: Dokku, one: Step) -> bool:
 
 
 def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
-    """Whether the app, its parts and its services are as they were to be."""
+    """Checks that the app, its parts and its services are as wanted."""
     dokku, app = context.service.dokku, context.service.app
     back = direction == BACK
     there = AppState(app).read(dokku).exists

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the maintenance of a Dokku host consists of, what of it is due, and what is left to a person. Pure."""
+"""Items of the maintenance of a Dokku host: those that are due, and those left to a person. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ITEMS = (
 )
 _BY_ID = {item.id: item for item in ITEMS}
 
-#: What no program can judge. Each is a line of the report that somebody ticks.
+#: Items that no program can judge. Each is a line of the report that somebody ticks.
 CHECKLISTS: dict[str, tuple[str, ...]] = {
     WEEKLY: (
         "Plan a window for the security updates named above: apt upgrade, and a restart where one is required",
@@ -70,7 +70,7 @@ CHECKLISTS: dict[str, tuple[str, ...]] = {
         "Compare users, keys and open ports above with who and what should be there; remove the rest",
         "Server: is it large enough for the next quarter; is its distribution still supported",
         "Call each contact of the escalation list, and correct the list",
-        "Read the recovery plan and this runbook, and correct what is no longer so",
+        "Read the recovery plan and this runbook, and correct what has changed",
     ),
 }
 
@@ -110,7 +110,7 @@ def items_of(cadence: str) -> tuple[Item, ...]:
 
 
 def checklist(cadence: str) -> tuple[str, ...]:
-    """What needs a person."""
+    """Items that need a person."""
     return (*CHECKLISTS[WEEKLY], *CHECKLISTS[MONTHLY]) if cadence == MONTHLY else CHECKLISTS[cadence]
 
 
@@ -132,7 +132,7 @@ def keys(now: datetime) -> list[tuple[str, str]]:
 def settled(records: Iterable[Mapping[str, Any]], now: datetime, mark: str = "") -> dict[str, dict[str, Any]]:
     """The items that were done, or skipped for good, in their present period; with when, and by which operation.
 
-    mark: stands for what the inventory says. What was skipped under another one may not be skipped now.
+    mark: identifies the inventory's settings. An item skipped under another one may not be skipped now.
     """
     found: dict[str, dict[str, Any]] = {}
     for record in records:
@@ -169,7 +169,7 @@ def _moment(text: Any) -> datetime | None:
 
 
 def entries(cadence: str, before: Mapping[str, Mapping[str, Any]], notes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each item of a run with how it stands: as this run did it, as an earlier one did, or planned."""
+    """Each item of a run with its state: as this run did it, as an earlier one did, or planned."""
     found = []
     for item in items_of(cadence):
         note = notes.get(item.id) or before.get(item.id) or {"status": PLANNED, "text": ""}
@@ -178,7 +178,7 @@ def entries(cadence: str, before: Mapping[str, Mapping[str, Any]], notes: Mappin
 
 
 def verdict(found: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
-    """Whether a run is green, and what failed."""
+    """True if a run is green, and the failed items."""
     failed = [f"{entry['item']}: {entry['text']}" for entry in found if entry["status"] == FAILED]
     missing = [str(entry["item"]) for entry in found if entry["status"] == PLANNED]
     if missing:

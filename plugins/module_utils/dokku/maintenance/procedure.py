@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def plan(context: Context) -> DokkuPlan:
-    """Which items are due, and what each would do."""
+    """The due items, and the work of each."""
     inputs, service = context.inputs, context.service
     cadence = _cadence(str(inputs.get("cadence") or ""))
     service.must_exist()
@@ -71,7 +71,7 @@ def plan(context: Context) -> DokkuPlan:
         "chosen": f"cadence={cadence}: {len(steps)} of {len(items.items_of(cadence))} items are due",
         "proven": "no release is changed",
         "steps": steps,
-        # What was cleaned up, renewed or archived is not taken back; a way back ends where it stands.
+        # Cleaned, renewed or archived things are not taken back; a way back changes nothing.
         "undo": [],
         "also": also,
         "warnings": [],
@@ -83,12 +83,12 @@ def plan(context: Context) -> DokkuPlan:
 
 
 def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], object]]:
-    """What does each item. It never raises: what went wrong is the item's outcome."""
+    """The function of each item. It never raises: an error is the item's outcome."""
     return {item.id: _guarded(context, plan) for item in items.ITEMS}
 
 
 def verify(context: Context, plan: DokkuPlan, direction: str) -> dict[str, Any]:
-    """Whether every item went well, and the app is as well as it has to be."""
+    """Checks that every item went well, and that the app is as healthy as it has to be."""
     found = health.verify(context.service, context.gate)
     progress = context.guard.progress()
     entries = items.entries(plan["cadence"], plan["before"], progress.notes if progress else {})
@@ -131,7 +131,7 @@ def _of(cadence: str, before: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
 
 
 def _present(context: Context) -> dict[str, Any]:
-    """What runs; the maintenance goes on where that can't be told."""
+    """The running release; the maintenance continues if it is not known."""
     found = None
     with contextlib.suppress(DokkuError):
         found = release.present(health.situation(context.service, "releases", "report", "ps"))
@@ -142,7 +142,7 @@ def _present(context: Context) -> dict[str, Any]:
 
 
 def _preview(work: Work, due: Sequence[str], backups: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """What the items would do, as far as that is worth a look before they do it."""
+    """The work of the items, as far as it is worth a look before they do it."""
     found: list[tuple[str, list[str]]] = []
     looks: dict[str, Callable[[], list[str]]] = {
         "holds": lambda: [_holds_line(one) for one in work.all_holds()],
@@ -176,7 +176,7 @@ def _holds_line(holds: dokku_holds.Holds) -> str:
 
 # -- backups, by the procedure of their own --------------------------------------------------------
 
-#: Which parts the backup procedure makes for an item; all of them where none are named.
+#: Parts that the backup procedure makes for an item; all of them if none are named.
 _BACKUPS: dict[str, str] = {"backup": "database", "full_backup": ""}
 
 
@@ -188,7 +188,7 @@ def _backup(context: Context, item: str) -> dict[str, Any]:
     try:
         planned = make.plan(replace(context, inputs=inputs))
         if [raw["id"] for raw in planned["steps"]] == ["seal"]:
-            # A seal on nothing is no backup, whatever the procedure itself makes of it.
+            # A plan with only the "seal" step would produce an empty backup, so it counts as refused.
             return {"refused": "; ".join(["there is nothing to back up", *planned.get("warnings", ())])}
         return {"backup_plan": planned}
     except Problem as refused:

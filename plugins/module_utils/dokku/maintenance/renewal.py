@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What letsencrypt of Dokku says of certificates: the days they have, whether one is due, and why a renewal failed."""
+"""Letsencrypt's words about certificates: the days they have, those that are due, and why a renewal failed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def days_left(report: Mapping[str, Any]) -> int | str:
 
 
 def is_due(report: Mapping[str, Any]) -> bool:
-    """Whether letsencrypt would renew a certificate: so many seconds before its end it begins to."""
+    """True if letsencrypt would renew a certificate: so many seconds before its end it begins to."""
     end = look.certificate_end(str(report.get("expiration") or ""))
     grace = str(report.get("computed-graceperiod") or "2592000")
     return end is not None and end - (int(grace) if grace.isdigit() else 2592000) < time.time()
 
 
 def reasons(answer: Answer, apps: Sequence[str]) -> tuple[str, ...]:
-    """What a renewal that failed said of each app, from where its name stands."""
+    """The error of a failed renewal for each app, from the line with its name on."""
     lines = [line.strip() for line in plain(f"{answer.out}\n{answer.err}").splitlines() if line.strip()]
     found: list[str] = []
     for app in apps:
@@ -50,5 +50,5 @@ def reasons(answer: Answer, apps: Sequence[str]) -> tuple[str, ...]:
 
 
 def covered(domain: str, names: Sequence[str]) -> bool:
-    """Whether a certificate for these names is for a domain too."""
+    """True if a certificate for these names is for a domain too."""
     return domain in names or f"*.{domain.partition('.')[2]}" in names

@@ -15,7 +15,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import D
 
 @dataclass(frozen=True)
 class Settings:
-    """What the items need to know, as the journal keeps it; nothing of it is secret.
+    """Settings for the items, as the journal keeps them; none of them is secret.
 
     databases: [plugin, name] each. bucket and schedule: of the daily backup. updates: command that lists upgrades.
     """

@@ -182,7 +182,7 @@ class Work:
         return {app: report for app, report in reports.items() if report.get("active") == "true"}
 
     def certificate_lines(self) -> list[str]:
-        """What a renewal would do."""
+        """Preview of a renewal."""
         try:
             found = self._certificates()
         except NotACommand:
@@ -220,7 +220,7 @@ class Work:
         if not found:
             return Outcome(SKIPPED, "no app has a certificate of letsencrypt")
         if all(report.get("autorenew") == "true" for report in found.values()):
-            return Outcome(DONE, "stands already: once a day, by dokku's cron")
+            return Outcome(DONE, "exists already: once a day, by dokku's cron")
         self.dokku.run("letsencrypt:cron-job", "--add")
         return Outcome(DONE, "set: once a day, by dokku's cron")
 
@@ -237,7 +237,7 @@ class Work:
             )
             return Outcome(SKIPPED, text, attention=True)
         if not _CRON.fullmatch(wanted.schedule.strip()):
-            return Outcome(FAILED, f"'{wanted.schedule}' is no schedule of cron, and Dokku would write it unseen")
+            return Outcome(FAILED, f"'{wanted.schedule}' is not a schedule of cron, and Dokku would write it unseen")
         lines, failed = [], []
         for plugin, name in wanted.databases:
             try:
@@ -253,14 +253,14 @@ class Work:
         stands = self.dokku.run(f"{plugin}:backup-schedule-cat", name, check=False)
         wanted = f"{self.settings.schedule} dokku /usr/bin/dokku {plugin}:backup {name} {self.settings.bucket}"
         if stands.rc == 0 and stands.out.split() == [*wanted.split(), *iam]:
-            return "stands already"
+            return "exists already"
         self.dokku.run(f"{plugin}:backup-schedule", name, self.settings.schedule, self.settings.bucket, *iam)
         return "set anew" if stands.rc == 0 else "set"
 
     # -- logs --------------------------------------------------------------------------------------
 
     def log_lines(self) -> list[str]:
-        """What archiving would do."""
+        """Preview of the archiving."""
         day = _today()
         return [
             f"{app}: {self.settings.log_lines} lines to {os.path.join(self.archive, log_archive.name(app, day))}; "
@@ -356,7 +356,7 @@ class Work:
         return _audited("npm audit", [f"{name}: {one.get('severity')}" for name, one in sorted(found.items())])
 
     def _in_container(self, *command: str) -> Answer | Outcome:
-        """What a command says in the container that runs; `dokku run` would take an image that may have failed."""
+        """Output of a command in the running container; `dokku run` would take an image that may have failed."""
         kinds = list(dict.fromkeys(name.partition(".")[0] for name in self._running()))
         if not kinds:
             return Outcome(FAILED, f"no process of {self.app} runs")
@@ -449,7 +449,7 @@ def _audited(tool: str, lines: Sequence[str]) -> Outcome:
 
 
 def _document(text: str) -> dict[str, Any] | None:
-    """The JSON object in what a tool printed; warnings may stand before it."""
+    """The JSON object in a tool's output; warnings may precede it."""
     start = text.find("{")
     try:
         found = foreign_json.loads(text[start:]) if start >= 0 else None
@@ -470,7 +470,7 @@ def _today() -> str:
 
 
 def _free() -> int:
-    """What is free where the engine keeps its images."""
+    """Free space on the disk of the engine's images."""
     return sum(disk.free_bytes for disk in rows.disks(("/var/lib/docker",)))
 
 
