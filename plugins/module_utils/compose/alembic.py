@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a database stands in the history of two images' Alembic scripts. Pure.
+"""The place of a database in the history of two images' Alembic scripts. Pure.
 
 An image brings a graph of revisions: several branches, merges, and revisions that depend on others. The database
-holds the heads of what was applied. What was applied is everything below those heads.
+holds the heads of the applied revisions: everything at or below those heads was applied.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Graph = Mapping[str, Revision]
 
 
 def graph(raw: Iterable[Mapping[str, Any]]) -> dict[str, Revision]:
-    """The revisions as an image told them."""
+    """The revisions as an image listed them."""
     return {
         str(entry["id"]): Revision(
             str(entry["id"]),
@@ -58,7 +58,7 @@ def heads(known: Graph) -> tuple[str, ...]:
 
 
 def applied(known: Graph, at: Iterable[str]) -> list[str]:
-    """Everything at or below some revisions, each after what it stands on; where that leaves a choice, by name."""
+    """Everything at or below some revisions, each after those it depends on; equals by name."""
     found: set[str] = set()
     waiting = [name for name in at if name in known]
     while waiting:
@@ -70,7 +70,7 @@ def applied(known: Graph, at: Iterable[str]) -> list[str]:
 
 
 def ordered(known: Graph, names: Iterable[str]) -> list[str]:
-    """Names, each after what it stands on."""
+    """Names, each after those it depends on."""
     left, result = set(names), list[str]()
     while left:
         ready = sorted(name for name in left if not left & set(known[name].below))
@@ -110,11 +110,10 @@ def behind_in_order(known: Graph, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def downgrade_targets(known: Graph, at: Iterable[str], undo: Iterable[str]) -> tuple[str, ...]:
-    """What to give to `alembic downgrade`, one after the other, so that exactly these revisions are undone.
+    """Arguments for `alembic downgrade`, one after the other, so that exactly these revisions are undone.
 
     `alembic downgrade X` undoes everything applied that stands on X, on each branch; `X@base` undoes X, which has
-    nothing below it, and everything that stands on it. Raises NotExact where that would be more than what is to be
-    undone.
+    nothing below it, and everything that stands on it. Raises NotExact if that would undo more than these.
     """
     active, wanted = set(applied(known, at)), set(undo)
     lowest = [name for name in ordered(known, wanted) if not wanted & set(known[name].down)]
@@ -137,12 +136,12 @@ def downgrade_targets(known: Graph, at: Iterable[str], undo: Iterable[str]) -> t
 
 
 def _dropped(known: Graph, active: set[str], parent: str) -> set[str]:
-    """What `alembic downgrade parent` undoes: what follows it, and all that stands on that."""
+    """Revisions that `alembic downgrade parent` undoes: its successors, and all that depend on those."""
     return _standing_on(known, active, [name for name in active if parent in known[name].down])
 
 
 def _standing_on(known: Graph, active: set[str], names: Iterable[str]) -> set[str]:
-    """These of what is applied, and all that stands on them."""
+    """These applied revisions, and all that depend on them."""
     found: set[str] = set()
     waiting = [name for name in names if name in active]
     while waiting:

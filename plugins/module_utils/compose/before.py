@@ -40,12 +40,12 @@ class Was:
 
     @property
     def done(self) -> bool:
-        """Whether it had one thing to do, and had done it."""
+        """True if it had one thing to do, and had done it."""
         return self.once and not self.ran and self.state == _DONE
 
     @property
     def down(self) -> bool:
-        """Whether going back has to leave it stopped."""
+        """True if going back has to leave it stopped."""
         return not self.ran and not self.once and not self.needed
 
 
@@ -118,7 +118,7 @@ def to_stop(record: Record) -> list[str]:
 
 
 def all_run(record: Record) -> bool:
-    """Whether `up` may be given no names: it starts every service of the files."""
+    """True if `up` may be given no names: it starts every service of the files."""
     return not any(was.down for was in record.values()) and all(
         was.ran or was.needed or was.done for was in record.values()
     )
@@ -130,7 +130,7 @@ def ours(record: Record | None, containers: Sequence[Container]) -> list[Contain
 
 
 def differences(record: Record, containers: Sequence[Container], pinned: Collection[str]) -> dict[str, str]:
-    """Where the containers are not as they were, by service: what runs, and from which image.
+    """Services whose containers differ from before: what runs, and from which image.
 
     pinned: the services whose image an operation changes; another one's may have been newer on the host already.
     """
@@ -152,7 +152,7 @@ def differences(record: Record, containers: Sequence[Container], pinned: Collect
 
 
 def warnings(record: Record, verb: str) -> list[str]:
-    """What a person should know of services that do not run now. verb: what the operation is, such as deploy."""
+    """Warnings about services that do not run now. verb: the operation, such as deploy."""
     lines = []
     for name, was in record.items():
         if was.ran or was.once:

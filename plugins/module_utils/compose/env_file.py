@@ -21,7 +21,7 @@ from dataclasses import dataclass
 #: Space as Compose has it around keys and values: no line end.
 _SPACE = "\t\v\f\r \x85\xa0"
 
-#: What people mean as a comment behind a key without a value. To Compose it is the value.
+#: Text that people mean as a comment behind a key without a value. To Compose it is the value.
 _MEANT_AS_COMMENT = re.compile(r"=([ \t]+)# ")
 
 _KEY = re.compile(r"(?:export[ \t]+)?([\w.\-\[\]]+)[\t\v\f\r \x85\xa0]*([=:\n])")
@@ -45,9 +45,9 @@ class NotRead(Exception):
 class Setting:
     """One key. start, end: the span of its value with the quotes.
 
-    literal: the value; None where it is made of other variables. quote: the quote it stands in.
-    inherited: it names a variable of the caller, and has no value here. looks_empty: its value is what a person takes
-    for a comment; the span is then empty, and before it.
+    literal: the value; None if it is made of other variables. quote: its quotation mark.
+    inherited: it names a variable of the caller, and has no value here. looks_empty: a person takes its value for a
+    comment; the span is then empty, and before it.
     """
 
     key: str
@@ -73,7 +73,7 @@ def parse(text: str) -> list[Setting]:
 
 
 def _statement(text: str, position: int) -> int:
-    """Where the next setting begins: behind blank lines and comments."""
+    """The start of the next setting: behind blank lines and comments."""
     while position < len(text):
         if text[position] == "#":
             end = text.find("\n", position)
@@ -86,7 +86,7 @@ def _statement(text: str, position: int) -> int:
 
 
 def _setting(text: str, position: int) -> tuple[Setting, int]:
-    """The setting that begins here, and where reading goes on."""
+    """The setting that begins here, and the place after it."""
     line = text.count("\n", 0, position) + 1
     key = _KEY.match(text, position)
     if not key:
@@ -117,7 +117,7 @@ def _setting(text: str, position: int) -> tuple[Setting, int]:
 
 
 def _quoted(text: str, start: int, line: int) -> tuple[int, str]:
-    """Where the quoted value that begins here ends, and what stands in it; a quote behind a backslash is text."""
+    """The end of the quoted value that begins here, and its text; a quote behind a backslash is text."""
     quote, position = text[start], start + 1
     said: list[str] = []
     while position < len(text):
@@ -139,7 +139,7 @@ def _unescape(match: re.Match[str]) -> str:
     if code == "$":
         return "$$"
     if code[0] != "0":
-        # `\c` is no escape that Go knows.
+        # `\c` is not an escape that Go knows.
         return _ESCAPED.get(code, match.group())
     return chr(int(code[1:], 8)) if len(code) == 4 and "8" not in code and "9" not in code else match.group()
 
@@ -181,12 +181,12 @@ _UNSURE_BACKSLASH = r"\\(?=[\\']|\Z)"
 
 
 def _only_double(value: str) -> bool:
-    """Whether single quotes can't hold a value, be it with an escaped quote and over several lines."""
+    """True if single quotes can't hold a value, be it with an escaped quote and over several lines."""
     return bool(re.search(rf"\r|{_UNSURE_BACKSLASH}", value))
 
 
 def other_readers(value: str) -> str:
-    """What other readers of the file have instead of this value; empty where they have the same.
+    """The value that other readers of the file get instead; empty if they get the same.
 
     A container that gets its variables from Compose is not concerned: only who reads the file itself.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a Compose service is well: its containers, the images they run, the answers from outside and from inside."""
+"""Health of a Compose service: its containers, the images they run, the answers from outside and from inside."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def verify(service: ComposeService, plan: ComposePlan, direction: str, gate: Gat
 
 
 def before(service: ComposeService, plan: ComposePlan, gate: GateSettings) -> dict[str, Any]:
-    """What the gate will look at, just before the first change."""
+    """The facts that the gate will look at, just before the first change."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = pool.submit(health.look, gate.asked)
         inside = pool.submit(
@@ -148,7 +148,7 @@ def _containers(service: ComposeService, project: str) -> list[Container] | None
 def _look(
     service: ComposeService, plan: ComposePlan, wanted: Mapping[str, Any] | None, back: bool
 ) -> Callable[[], dict[str, str]]:
-    """What looks at the containers once, and tells their problems by name."""
+    """A function that looks at the containers once, and returns their problems by name."""
     before = compose_before.of_plan(plan)
     images = images_of(wanted or {})
     left_down: Collection[str] = ()
@@ -186,7 +186,7 @@ def _at_work(service: ComposeService, project: str) -> dict[str, str]:
 
 
 def _of_the_new(containers: Sequence[Container], images: Mapping[str, Reference]) -> dict[str, str]:
-    """What still runs the release that was to be left, and what does not run at all."""
+    """Services that still run the release that was to be left, and services that do not run at all."""
     found: dict[str, str] = {}
     for name, image in images.items():
         running = [one for one in containers if one.service == name and one.state == "running"]
@@ -213,7 +213,7 @@ def container_problems(
     before: compose_before.Record | None = None,
     left_down: Collection[str] = (),
 ) -> dict[str, str]:
-    """What is wrong with each container; a service without one is a problem by its own name.
+    """The fault of each container; a service without one is a problem by its own name.
 
     before: what the plan recorded; it says which services end in order, and which containers are of the compose files.
     left_down: services that need not run.
@@ -235,7 +235,7 @@ def container_problems(
 def causes(problems: Mapping[str, str], containers: Sequence[Container]) -> dict[str, str]:
     """The problems, by service, without those of services that only wait, as far as another one has its own.
 
-    A container that is not started yet, or is too new to be judged, is no cause of anything.
+    A container that is not started yet, or is too new to be judged, does not cause anything.
     """
     busy = {one.service for one in containers if not _only_waits(one, problems.get(one.service, ""))}
     own = {name: text for name, text in problems.items() if name in busy or not _has(name, containers)}
@@ -247,7 +247,7 @@ def _has(service: str, containers: Sequence[Container]) -> bool:
 
 
 def _only_waits(container: Container, problem: str) -> bool:
-    """Whether a container shows nothing wrong: it was made and waits for others, or it is new."""
+    """True if a container shows nothing wrong: it was made and waits for others, or it is new."""
     if container.state == "created":
         return container.exit_code == 0
     new = container.health == "starting" or problem.endswith(_NEW)
@@ -306,7 +306,7 @@ def _seconds_up(container: Container, now: float) -> float | None:
 
 
 def behind_the_proxy(service: ComposeService, project: str, results: Sequence[health.Result]) -> str:
-    """What the log of a proxy says of an answer such as 502, where all containers are well; empty where nothing."""
+    """The proxy's log about an answer such as 502, if all containers are healthy; empty without a sign."""
     if not any(result.status in (502, 503, 504) and not result.ok for result in results):
         return ""
     try:
@@ -334,7 +334,7 @@ def behind_the_proxy(service: ComposeService, project: str, results: Sequence[he
 
 @dataclass(frozen=True)
 class Inside:
-    """What a check from inside a container found. problem: empty where it is well."""
+    """Result of a check from inside a container. problem: empty if it is healthy."""
 
     problem: str
     body: str = ""

@@ -46,7 +46,7 @@ def planned(
     found, warnings, earlier = hotfix_source.due(repository, this, into, known)
     facts = merges.facts(commit, branch, found, earlier)
     if not commit:
-        text = "the images name no commit, so whether the hotfix was merged can't be told by their commit"
+        text = "the images name no commit, so their commit does not show whether the hotfix was merged"
         facts, warnings = {**facts, "merges_unknown": text}, [text]
     return {
         **plan,
@@ -72,6 +72,6 @@ def follows(plan: ComposePlan, newest: Iterable[Mapping[str, Any]]) -> list[str]
 
 
 def standings(history: Mapping[str, Any], repository: str, into: Sequence[str]) -> tuple[Standing, ...]:
-    """How the branches of the source repository stand to the hotfixes of the ledger; unknown where it can't be read."""
+    """Relations of the source repository's branches to the hotfixes of the ledger; unknown if it can't be read."""
     found = merges.deployed(history.get("records") or (), merges.condemned(history))
     return hotfix_source.standings(repository, found, into) if found and into else ()

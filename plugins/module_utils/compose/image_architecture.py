@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a host can run an image, by the architecture that each of them names. Pure."""
+"""Checks that a host can run an image, by the architecture that each of them names. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_MACHINE = {
 #: As an image calls it -> as QEMU does, by whose name an emulation is registered with the kernel.
 _OF_QEMU = {"amd64": "x86_64", "arm64": "aarch64", "386": "i386", "loong64": "loongarch64"}
 
-#: What the processors of the first run of the second too, some of them.
+#: Architectures that some processors of another one run too.
 _OLDER = {("amd64", "386"), ("arm64", "arm")}
 
 

@@ -32,7 +32,7 @@ _MIB = 1024 * 1024
 
 
 class ImageStore:
-    """What is asked of engine and registry about images; each answer is asked for once.
+    """Answers of engine and registry about images; each question is asked once.
 
     password: of the registry's user. logins: of other registries, as registry_login.listed takes them. Passwords are
     handed to the engine in a header, and written nowhere.
@@ -57,26 +57,26 @@ class ImageStore:
     # -- here ------------------------------------------------------------------------------------
 
     def image(self, reference: str) -> dict[str, Any] | None:
-        """What the engine knows of an image; None where it is not here."""
+        """The engine's description of an image; None if it is not here."""
         if self._images.get(reference) is None:
             self._images[reference] = self.engine.image(reference)
         return self._images[reference]
 
     def has(self, image: Reference) -> bool:
-        """Whether the image is on this host, by its digest."""
+        """True if the image is on this host, by its digest."""
         return self.image(image.by_digest) is not None
 
     def labels(self, image: Reference) -> dict[str, str]:
-        """What the image says of itself; nothing where it is not here."""
+        """Labels of the image; empty if it is not here."""
         found = (self.image(image.by_digest) or {}).get("Config") or {}
         return dict(found.get("Labels") or {})
 
     def architecture(self, image: Reference) -> str:
-        """What the image was built for; empty where it is not here, or does not say."""
+        """Architecture of the image; empty if it is not here, or does not name one."""
         return str((self.image(image.by_digest) or {}).get("Architecture") or "")
 
     def digest_of_tag(self, repository: str, tag: str) -> str:
-        """The digest of what this host calls by that tag; empty where there is none."""
+        """The digest that this host knows by that tag; empty without one."""
         found = self.image(Reference(repository, tag).text)
         return digest_in((found or {}).get("RepoDigests") or (), repository)
 
@@ -221,7 +221,7 @@ def emulations(folder: str = "/proc/sys/fs/binfmt_misc") -> list[str]:
 
 
 def digest_in(digests: Iterable[str], repository: str) -> str:
-    """The digest of a repository among an image's `repository@digest` names; empty where there is none."""
+    """The digest of a repository among an image's `repository@digest` names; empty without one."""
     for name in digests:
         known, _, digest = name.partition("@")
         with contextlib.suppress(image_reference.BadReference):

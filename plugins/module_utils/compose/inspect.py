@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which service is who, by what the engine says of its containers (`docker inspect`). Pure."""
+"""Roles of the services, by the engine's description of their containers (`docker inspect`). Pure."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def signs_since(container: Raw, broken: Sequence[Raw], now: float, window: float
 def answerer(url: str, ports: Mapping[int, str]) -> tuple[str, int]:
     """The service that answers at an address that is asked from the host, and the port. ports: see published.
 
-    Where only one service has ports of the host, it stands behind whatever else has the address.
+    If only one service has ports of the host, it is behind any other program that has the address.
     """
     port, services = _port(url), set(ports.values())
     return ports.get(port) or (next(iter(services)) if len(services) == 1 else ""), port

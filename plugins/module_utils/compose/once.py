@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which services of a Compose project have one thing to do, and end. Pure.
+"""Finds the services of a Compose project that have one thing to do, and end. Pure.
 
-The plan, the gate and the diagnosis take a container that ended with 0 for well only where this says so: a database
-without `restart:` that was stopped ends with 0 too.
+The plan, the gate and the diagnosis call a container that ended with 0 healthy only if this names its service: a
+database without `restart:` that was stopped ends with 0 too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def one_shots(
 
 
 def dependencies(body: Mapping[str, Any]) -> dict[str, str]:
-    """What a service depends on: name -> condition."""
+    """Dependencies of a service: name -> condition."""
     found = body.get("depends_on") or {}
     if not isinstance(found, Mapping):
         return {str(name): "service_started" for name in found}
@@ -64,7 +64,7 @@ def needed_by(services: Mapping[str, Mapping[str, Any]], names: Collection[str])
 
 
 def _may_end(body: Mapping[str, Any], pinned: bool) -> bool:
-    """Whether nothing says that a service is to stay. Without `restart:` a worker looks like a job, so that a pinned
+    """True if nothing says that a service is to stay. Without `restart:` a worker looks like a job, so that a pinned
     one counts as a job only where its restart policy is written down."""
     restart = str(body.get("restart") or "")
     policy = str((((body.get("deploy") or {}).get("restart_policy")) or {}).get("condition") or "")

@@ -26,7 +26,7 @@ class Present:
     """The state of a service now. release: None where nothing can be told by digest. images: by service.
 
     before: each service as it is, for the way back. idle: why each service of the release that should run does not.
-    warnings: what does not fit together.
+    warnings: contradictions.
     """
 
     release: dict[str, Any] | None

@@ -99,7 +99,7 @@ class Recorded:
         return next(iter(recorded_releases(self._book.of([(kind, name)])).values()), None)
 
     def has_image(self, digest: str) -> bool:
-        """Whether one of them has this image."""
+        """True if one of them has this image."""
         return self._book.place(ledger_keys.BROUGHT_IMAGE, digest) is not None
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -131,7 +131,7 @@ def recorded_releases(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[st
 
 @dataclass(frozen=True)
 class Wanted:
-    """What `to` says. kind: previous, recorded, digests or tags.
+    """The meaning of `to`. kind: previous, recorded, digests or tags.
 
     value: the beginning of a release's id. digests: images by repository, as the inventory writes it.
     tags: in the order in which they are tried.
@@ -149,14 +149,14 @@ def branch_tag(branch: str) -> str:
 
 
 def names_branch(to: str, images: Mapping[str, str]) -> bool:
-    """Whether `to` of a hotfix is a branch: it has a slash, and is no image of the service."""
+    """True if `to` of a hotfix is a branch: it has a slash, and is not an image of the service."""
     if "/" not in to or any(letter in to for letter in "@:,"):
         return False
     return not any(image_reference.same_repository(known, to) for known in images.values())
 
 
 def wanted(to: str, images: Mapping[str, str], prefix: str, hotfix: bool = False) -> Wanted:
-    """What `to` means. images: service -> repository. prefix: of tags that name a commit. Raises Problem.
+    """The meaning of `to`. images: service -> repository. prefix: of tags that name a commit. Raises Problem.
 
     hotfix: `to` may be a branch, whose images are published by its name.
     """
@@ -206,7 +206,7 @@ def _named(to: str, images: Mapping[str, str]) -> Wanted:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a registry said of one reference: its digest, or why not (missing, denied, down, other)."""
+    """A registry's answer about one reference: its digest, or why not (missing, denied, down, other)."""
 
     digest: str = ""
     kind: str = ""
@@ -258,7 +258,7 @@ def choose_tag(
             problem.kind
         ]
         warning = (
-            f"the registry {problem.registry} {reason}, so it can't be told whether {tag} was moved: {problem.text}"
+            f"the registry {problem.registry} {reason}, so it is not known whether {tag} was moved: {problem.text}"
         )
         return Choice(
             known, f"by digest on this host, as operation {(recorded or {}).get('operation')} left it", (warning,)
@@ -349,9 +349,9 @@ REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.imag
 def one_build(
     images: Mapping[str, Reference], labels: Mapping[str, Mapping[str, str]], source: str
 ) -> tuple[str, list[str]] | Problem:
-    """Whether images are of one build, and of this service. labels: by service. source: the present image's label.
+    """Proof that images are of one build, and of this service. labels: by service. source: the present image's label.
 
-    Returns the revision and what can't be proven, or the refusal.
+    Returns the revision and the unproven parts, or the refusal.
     """
     by_repository: dict[str, dict[str, list[str]]] = {}
     for service, reference in images.items():

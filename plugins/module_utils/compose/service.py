@@ -31,7 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 #: `up --wait-timeout` came with 2.17, and nothing before it is still maintained.
 OLDEST_COMPOSE = (2, 17)
 
-#: What Compose itself looks for, in its order; an override beside it is read too.
+#: Files that Compose itself looks for, in its order; an override beside one is read too.
 _FOUND = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
@@ -99,7 +99,7 @@ class ComposeService:
         return os.path.join(self.description.project_dir, name)
 
     def settings(self) -> dict[str, str]:
-        """What the .env file sets; empty where there is none that can be read."""
+        """Settings of the .env file; empty without a readable one."""
         try:
             text = durable_file.read_bytes(self.path(self.description.env_file)).decode("utf-8", "replace")
         except OSError:
@@ -138,7 +138,7 @@ class ComposeService:
         return [self.path(name) for name in names]
 
     def hashes(self) -> dict[str, str]:
-        """What the ledger keeps of the service's files: their names and SHA-256."""
+        """The ledger's hashes of the service's files: their names and SHA-256."""
         found: dict[str, str] = {}
         for path in [*self.all_files(), self.path(self.description.env_file)]:
             with contextlib.suppress(OSError):
@@ -191,7 +191,7 @@ class ComposeService:
     def redact(self, text: str) -> str:
         """A text without the secrets of the service: those in .env, and those that are given to containers."""
         if self._redactor is None:
-            # What is read next may fail, and its error is to be redacted too.
+            # The next file to read may fail, and its error is to be redacted too.
             self._redactor = Redactor([*secret_values(self.settings()), *self._hidden])
             with contextlib.suppress(CommandFailed, ValueError):
                 self._forget_secrets_of(self.config())

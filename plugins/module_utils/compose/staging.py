@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the images that are to run in production passed on the staging host, by that host's own ledger. Pure."""
+"""Checks that the images for production passed on the staging host, by that host's own ledger. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Release = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Staging:
-    """What is known of staging. host: its name in the inventory; empty where there is none.
+    """Staging, as far as it is known. host: its name in the inventory; empty without one.
 
-    seen: what operation_history_info returned there, or why it did not; None where nobody asked.
+    seen: the result of operation_history_info there, or its error; None if nobody asked.
     required: images without a proof are refused.
     """
 
@@ -40,7 +40,7 @@ class Proof:
 
 
 def prove(staging: Staging, goal: Release) -> Proof:
-    """Whether staging ran the digests of a release, verified, and did not leave them as bad.
+    """Proof that staging ran the digests of a release, verified, and did not leave them as bad.
 
     Services may be named otherwise there, and it may run more of them.
     """
@@ -48,7 +48,7 @@ def prove(staging: Staging, goal: Release) -> Proof:
     if "releases" not in seen:
         why = " ".join(str(told(seen.get("msg")) or "it was not read").split())
         return Proof(
-            "", f"{host} could not be asked, so it can't be told whether these images passed there: {why}", "unasked"
+            "", f"{host} could not be asked, so it is not known whether these images passed there: {why}", "unasked"
         )
     if not seen["chain"]["ok"]:
         why = "; ".join(seen["chain"]["problems"])
@@ -106,7 +106,7 @@ def _ways(staging: Staging, proof: Proof, goal: Release) -> list[tuple[str, str]
         ways.append((f"compose_deploy with target={staging.host} to={to}", "first; then the same command again"))
     elif proof.code == "condemned":
         ways.append(("to=<another release>", f"that was good on {staging.host}"))
-    ways.append(("compose_staging_required=false", "goes on without it; the ledger says so"))
+    ways.append(("compose_staging_required=false", "continues without it; the ledger says so"))
     return ways
 
 
@@ -115,7 +115,7 @@ def _digests(release: Release) -> set[str]:
 
 
 def _differences(there: Release, here: Release) -> Sequence[str]:
-    """Services of which another image ran there. Named alike or not, a digest that ran there is none."""
+    """Services of which another image ran there. Whatever its name, a digest that ran there is not one."""
     ran = _digests(there)
     lines = []
     for service, image in here["images"].items():

@@ -66,13 +66,13 @@ class ComposeSteps:
 
     @property
     def _kept(self) -> str:
-        """Where the files of this operation are kept as they were; a continued one finds them by its first id."""
+        """The folder of this operation's old files; a continued one finds them by its first id."""
         return os.path.join(self.guard.state_dir, "files", str(self.plan["saved_as"]))
 
     # -- images ----------------------------------------------------------------------------------
 
     def bring_images(self, step: Step) -> object:
-        """What the plan has downloaded may have been removed since."""
+        """Download the images again if they were removed since the plan."""
         again = []
         for text in dict.fromkeys(step.data["images"].values()):
             image = image_reference.parse(text)
@@ -116,7 +116,7 @@ class ComposeSteps:
         progress = self.guard.progress()
         begun = set(progress.ever_begun) if progress is not None else set()
         data = step.data
-        # What the plan did not foresee, only the images can have run, when they started.
+        # A migration outside the plan can only have been run by the images, when they started.
         foreseen = bool(data["itself"] or data.get("planned", True))
         if not begun & ({"migrate", "up"} if foreseen else {"up"}):
             return None
@@ -134,7 +134,7 @@ class ComposeSteps:
         except ProbeFailed as error:
             if data["itself"] and "migrate" in begun and self.migrations != "keep":
                 raise CommandFailed(
-                    f"which migrations the database has can't be told ({error}), and the release before would not "
+                    f"the migrations of the database are not known ({error}), and the release before would not "
                     "start on newer ones. interrupted=undo once the database answers; interrupted=undo migrations=keep "
                     "goes back without a look at it"
                 ) from error
@@ -160,7 +160,7 @@ class ComposeSteps:
         return {"undone": list(found.names)}
 
     def _migrate(self, step: Step, *commands: Sequence[str]) -> Answer:
-        # What a killed module began may still be at work in its container.
+        # The container of a killed module may still be at work.
         alembic_probe.settle(self.service, str(self.plan["project"]))
         try:
             answer = alembic_probe.migrate(self.service, image_reference.parse(step.data["image"]), *commands)
@@ -174,7 +174,7 @@ class ComposeSteps:
 
     @staticmethod
     def _standing(step: Step, answer: Answer) -> str:
-        """What a failed run of migrations left, as far as it can be told."""
+        """Leftovers of a failed run of migrations, as far as they are known."""
         if answer.heads is None:
             return f"The database can't be read: {answer.database_error}"
         concerned = step.data.get("migrations") or step.data.get("undo") or []
@@ -192,7 +192,7 @@ class ComposeSteps:
 
     def put_pins_back(self, step: Step) -> object:
         if self.service.description.migration_service:
-            # What was killed with its module may still change the database of what comes up next.
+            # A migration killed with its module may still change the database of the next containers.
             alembic_probe.settle(self.service, str(self.plan["project"]))
         files.put_back(self.service, step.data["files"], self._kept)
         return None
@@ -211,7 +211,7 @@ class ComposeSteps:
         return self._up(names, back)
 
     def _up(self, names: Sequence[str], back: bool) -> object:
-        """names: the services to bring up; all of the files where there are none."""
+        """names: the services to bring up; all of the files without any."""
         wait = self.service.description.wait_timeout
         arguments = ["up", "-d", "--wait", "--wait-timeout", str(wait), "--pull", "never", "--no-build"]
         deadline = time.monotonic() + wait
@@ -239,7 +239,7 @@ class ComposeSteps:
         return compose_before.of_plan(self.plan)
 
     def _never_left(self) -> bool:
-        """Whether the containers still run what they ran before, and well; files alone were changed and put back.
+        """True if the containers still run what they ran before, and well; files alone were changed and put back.
 
         A run may have been cut off between a new pin and its `up`, and a person have typed `docker compose up` since.
         """
@@ -263,7 +263,7 @@ class ComposeSteps:
         return self._logs(health.causes(self._unwell(False), containers))
 
     def _unwell(self, back: bool) -> dict[str, str]:
-        """What is wrong, by service; with no container of it known, nothing can be said to be well."""
+        """Faults by service; with no container known, nothing counts as healthy."""
         before = self._before
         down = compose_before.to_stop(before) if back and before is not None else []
         containers = compose_before.ours(before, self.service.containers(str(self.plan["project"])))
@@ -275,7 +275,7 @@ class ComposeSteps:
         return {**found, **{name: f"{name} has no container" for name in missing}}
 
     def _logs(self, troubled: Mapping[str, str]) -> list[str]:
-        """What is wrong, each with the last lines of its log."""
+        """Faults, each with the last lines of its log."""
         lines = []
         for service, problem in troubled.items():
             logs = self.service.compose(

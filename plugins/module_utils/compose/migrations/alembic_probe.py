@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.command import Co
 from ansible_collections.ops.runbook.plugins.module_utils.migrations.verdict import Loss
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 
-#: Which containers are ours, and what they do: one that outlived its module is found by it.
+#: Marks of our containers, and of their work: a container that outlived its module is found by them.
 LABEL = "ops.runbook.once"
 
 #: A migration may take as long as it takes; stopped halfway it would leave the most work.
@@ -204,11 +204,11 @@ class ProbeFailed(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an image says. heads: of the database; None where it was not asked or can't be read.
+    """The answer of an image. heads: of the database; None if it was not asked or can't be read.
 
     downs and ups: by revision, as migrations/verdict.py wants them, and the SQL of what an upgrade would run.
-    failed: the command that did not end with 0, and what it said. counts: of what was to be counted; None where that
-    failed, and 10001 for more than can be told quickly. entry: of the words that were given, the files of the image
+    failed: the command that did not end with 0, and its output. counts: rows of the asked tables; None if that failed,
+    and 10001 for more than can be counted quickly. entry: of the words that were given, the files of the image
     that name Alembic.
     """
 
@@ -224,7 +224,7 @@ class Answer:
 
     @property
     def applied(self) -> list[str]:
-        """What the database has of this image's revisions."""
+        """Applied revisions that this image brings."""
         return applied(self.graph, self.heads or ())
 
 
@@ -238,7 +238,7 @@ def ask(
 ) -> Answer:
     """Ask an image about its migrations, in one container. Raises ProbeFailed.
 
-    database: also where the database stands. known: the revisions of the target, to be told how those that are
+    database: the database's heads too. known: the revisions of the target, to be told how those that are
     applied and not among them would be undone. ups: the SQL of what is not applied. entry: words of the command that
     the image is started with, to be told which of them are files that name Alembic.
     """
@@ -348,7 +348,7 @@ def run(
                 tell=purpose == "migration",
             )
         except CommandFailed:
-            # What was stopped for its time goes on in its container.
+            # The timeout killed the docker client, not the container, which keeps running.
             if purpose == "probe":
                 _remove(service, title)
             raise

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What going back from a deploy does about the migrations that it ran, or that its images ran when they started. Pure.
+"""Migrations that going back from a deploy undoes: those that it ran, or that its images ran when they started. Pure.
 
 They are minutes old. Those that can be undone exactly and without a loss are undone, from the newer image. Others are
 left, unless the release before would not start on them: then the way back holds until a person has decided.
@@ -73,10 +73,10 @@ def moved(known: alembic.Graph, before: Sequence[str], heads: Sequence[str]) -> 
 
 
 def by_itself(found: New, planned: Sequence[str] | None, itself: str) -> str:
-    """What says that the images migrate when they start; empty where nothing does.
+    """The sign that the images migrate when they start; empty without one.
 
-    planned: the migrations that the deploy itself was to run, None where its plan does not say. itself: what the plan
-    found in their entrypoint. What nobody planned is in the database all the same: the new images ran it.
+    planned: the migrations that the deploy itself was to run, None where its plan does not say. itself: the sign that
+    the plan found in their entrypoint. The new images ran a migration of the database that nobody planned.
     """
     if itself or planned is None:
         return itself
@@ -93,9 +93,9 @@ class Decision:
 
 
 def decide(found: New, counts: Mapping[str, str], itself: str, shared: bool, mode: str) -> Decision:
-    """What going back does. counts: rows of each loss, by its text; one that was not counted may hold anything.
+    """The decision of going back. counts: rows of each loss, by its text; one that was not counted may hold anything.
 
-    itself: what says that the images migrate when they start. shared: other hosts use the database. mode: the
+    itself: the sign that the images migrate when they start. shared: other hosts use the database. mode: the
     operator's input `migrations`: down undoes whatever is lost, keep leaves them.
     """
     if not found.names:

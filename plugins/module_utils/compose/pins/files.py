@@ -32,7 +32,7 @@ _OVERRIDE = ("compose_pin=override", "leaves the compose file as it is, and pins
 
 @dataclass(frozen=True)
 class File:
-    """A file that is written. name: relative to the service's folder. before: empty where there was none."""
+    """A file that is written. name: relative to the service's folder. before: empty without an earlier one."""
 
     name: str
     before: str
@@ -45,7 +45,7 @@ class File:
 
 @dataclass(frozen=True)
 class Pins:
-    """What is written, and what a person should know of it."""
+    """Files to write, and warnings for a person."""
 
     files: tuple[File, ...]
     warnings: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ def edited(service: ComposeService, images: Mapping[str, str]) -> list[File]:
 
 
 def _where_it_is(service: ComposeService, error: compose_pin.CannotPin) -> str:
-    """Which of the included files has a service, where it can be told."""
+    """The included file that has a service, if that is known."""
     if not isinstance(error, compose_pin.ServiceIncluded):
         return ""
     having = []
@@ -104,7 +104,7 @@ def _where_it_is(service: ComposeService, error: compose_pin.CannotPin) -> str:
 
 
 def place_of(service: ComposeService, name: str) -> str:
-    """Where the image of a service is written, for people: file and line, as far as it can be told."""
+    """The place of a service's image, for people: file and line, as far as they are known."""
     for file in reversed(service.files()):
         with contextlib.suppress(compose_pin.CannotPin, OSError):
             line = compose_pin.line_of_image(read(service.path(file)), name)
@@ -114,7 +114,7 @@ def place_of(service: ComposeService, name: str) -> str:
 
 
 def prepare(service: ComposeService, config: Mapping[str, Any], images: Mapping[str, Reference]) -> Pins:
-    """What will be written, proven: only the images of these services come out otherwise. Raises Problem."""
+    """The files to write, proven: only the images of these services change by them. Raises Problem."""
     references = {name: image.text for name, image in images.items()}
     files = edited(service, references)
     try:
@@ -144,7 +144,7 @@ def _without_images(config: Mapping[str, Any], references: Mapping[str, str]) ->
 
 
 def _by_hand(service: ComposeService) -> list[str]:
-    """Whether a person who types `docker compose` gets the pins too."""
+    """Warnings if a person who types `docker compose` does not get the pins."""
     if service.description.pin != "override":
         return []
     listed = service.settings().get("COMPOSE_FILE", "")

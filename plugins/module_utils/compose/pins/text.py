@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import yaml_spans
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.yaml_spans import Node, line_of
 
-#: What an image reference is made of; none of it means anything to YAML, or to Compose's variables.
+#: Letters of an image reference; none of them means anything to YAML, or to Compose's variables.
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*")
 
 #: A text that no YAML reads as a number, a time or a truth value, and so needs no quotes.
@@ -48,7 +48,7 @@ class ServiceIncluded(CannotPin):
 
 @dataclass(frozen=True)
 class _Image:
-    """Where the image of a service is written. aliases: those on the way to it, by which others share it."""
+    """The place of a service's image. aliases: those on the way to it, by which others share it."""
 
     node: Node
     aliases: tuple[Node, ...] = ()
@@ -152,7 +152,7 @@ class _Compose:
         return list(dict.fromkeys(name for table in self._tables for name in table))
 
     def included(self) -> tuple[int, list[str]]:
-        """The files that `include:` names, as they are written, and the line of it; 0 and none where there is none."""
+        """The files that `include:` names, as they are written, and its line; 0 and none without it."""
         for document in self.documents:
             found = self._lookup(document, "include") if _aim(document).kind == "mapping" else None
             if found is not None and _aim(found.node).kind == "sequence":
@@ -163,7 +163,7 @@ class _Compose:
         return 0, []
 
     def _paths(self, item: Node) -> list[str]:
-        """What one entry of `include:` names: a file, or files below `path`."""
+        """The files that one entry of `include:` names: a file, or files below `path`."""
         if item.kind == "mapping":
             own = self._own(item)
             return self._paths(_aim(own["path"])) if "path" in own else []
@@ -202,7 +202,7 @@ class _Compose:
         return target
 
     def _merged(self, own: Mapping[str, Node]) -> list[Node]:
-        """What the merge key brings in, the strongest first."""
+        """Nodes that the merge key brings in, the strongest first."""
         merge = own.get("<<")
         if merge is None:
             return []
@@ -229,7 +229,7 @@ class _Compose:
         return None
 
     def image(self, service: str) -> _Image | None:
-        """Where the image of a service is written: in the last document that names it."""
+        """The place of a service's image: in the last document that names it."""
         for table in reversed(self._tables):
             found = self._image_in(table, service, ())
             if found is not None:
@@ -257,7 +257,7 @@ class _Compose:
         return _aim(named["service"]).value if "service" in named and "file" not in named else None
 
     def must_be_editable(self, service: str) -> _Image:
-        """Where the image of a service is written, if it can be replaced there."""
+        """The place of a service's image, if it can be replaced there."""
         tables = [table for table in self._tables if service in table]
         line, paths = self.included()
         if not tables and paths:
@@ -326,7 +326,7 @@ class _Compose:
 
 
 def _odd(node: Node) -> str:
-    """Why the text of an image is not replaced where it stands; empty where it can be."""
+    """Why the text of an image is not replaced in its place; empty if it can be."""
     if node.kind != "scalar":
         return "is not a text"
     if node.tag not in ("", "!", "!!str"):
@@ -339,5 +339,5 @@ def _odd(node: Node) -> str:
 
 
 def _aim(node: Node) -> Node:
-    """What stands at a node, or what its alias stands for."""
+    """The node itself, or the target of its alias."""
     return node.target if node.target is not None else node

@@ -49,7 +49,7 @@ def named(present: Present, recorded: Recorded) -> Present:
 
 
 def _named(release: dict[str, Any], recorded: Recorded) -> dict[str, Any]:
-    """The release with the name that the ledger has for it, where it has none of its own."""
+    """The release with the name that the ledger has for it, if it has none of its own."""
     found = recorded.get(str(release["id"]))
     if found and not release["name"]:
         return {**release, "name": found.get("name") or "", "images": found["images"]}

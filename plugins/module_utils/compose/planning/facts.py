@@ -83,7 +83,7 @@ class Facts:
 
     services: of the compose files, as `docker compose config` has them. containers: of the project, name -> service.
     By reference: held (the engine has it), called (the digest that this host has for a tag), registry (its answer),
-    brought (it is here, after a download where that was needed), images (what it says of itself), known_graph (its
+    brought (it is here, after a download where that was needed), images (its description of itself), known_graph (its
     revisions were asked for before), graphs (its revisions).
     machine: the architecture of the host; emulations: what its kernel emulates. standing: of the database. rows: how
     many each loss concerns. ran: images whose own code the plan has run. hashes: of the files of the service. pins:

@@ -29,8 +29,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 class Schema:
     """The database, as far as the plan knows it.
 
-    heads: what it holds; None where that is not known. itself: what says that the images migrate at their own start;
-    empty where nothing does. downs: the targets of `alembic downgrade`, one after the other.
+    heads: its revisions; None if they are not known. itself: the sign that the images migrate at their own start; empty
+    without one. downs: the targets of `alembic downgrade`, one after the other.
     """
 
     migrations: Migrations | None = None
@@ -72,7 +72,7 @@ def schema(
         in_image = "in the inventory, name Python and alembic.ini in the image"
         ways = (
             ("compose_python, compose_alembic_config", in_image),
-            (f"migrations={'keep' if back else 'skip'}", "goes on without a look at them"),
+            (f"migrations={'keep' if back else 'skip'}", "continues without a look at them"),
         )
         raise Problem("alembic_failed", f"the migrations can't be read: {error}", ways) from error
 
@@ -112,10 +112,10 @@ def _answer(wish: Wish, facts: Facts, image: Reference, **about: Any) -> Answer:
         raise ProbeFailed(standing.failed)
     if standing.answer.database_error and wish.migrations not in ("keep", "skip"):
         way = "keep" if wish.procedure == "rollback" else "skip"
-        text = f"the database can't be read, so where it stands can't be told: {standing.answer.database_error}"
+        text = f"the database can't be read, so its migrations are not known: {standing.answer.database_error}"
         ways = (
             ("docker compose ps && docker compose logs db", "on the host, show why"),
-            (f"migrations={way}", "goes on without a look at the database"),
+            (f"migrations={way}", "continues without a look at the database"),
         )
         raise Problem("database_down", text, ways)
     return standing.answer
@@ -222,7 +222,7 @@ def _way_back(wish: Wish, found: Schema, answer: Answer) -> list[str]:
         )
     stuck = [name for name in runs if (answer.ups.get(name) or {}).get("down") in ("missing", "empty")]
     if found.heads is None:
-        lines.append("where the database stands is not known, so going back undoes no migration")
+        lines.append("the database's migrations are not known, so going back undoes none")
     elif wish.database_shared:
         lines.append("other hosts share the database, so going back by itself undoes no migration")
     elif stuck:

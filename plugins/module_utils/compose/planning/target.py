@@ -96,7 +96,7 @@ def _from_ledger(situation: Situation, recorded: Mapping[str, Any], facts: Facts
         if answer.digest and answer.digest != images[name].digest:
             moved[name] = answer.digest
         elif not answer.digest and not warnings:
-            warnings.append(f"whether {images[name].by_tag} was moved can't be told: {answer.registry}: {answer.text}")
+            warnings.append(f"whether {images[name].by_tag} was moved is not known: {answer.registry}: {answer.text}")
     if moved:
         raise release.tag_moved(recorded, moved)
     for name, answer in ((name, asked[text]) for name, text in absent.items()):

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 #: The step whose note in the ledger has the fingerprints of the new values.
 WRITE = "write_env"
 
-#: Where a value is revoked that somebody outside issued, by how its key begins.
+#: Places to revoke a value that an outside service issued, by the beginning of its key.
 _ISSUERS = {
     "OPENAI": "OpenAI: platform.openai.com, API keys",
     "ANTHROPIC": "Anthropic: console, API keys",
@@ -62,11 +62,11 @@ _KEYS = ("rotate=SECRET_KEY,OPENAI_API_KEY", "names the keys")
 
 @dataclass(frozen=True)
 class SecretsWish:
-    """What the operator asked for.
+    """The operator's request.
 
     values: the new ones; they are compared with the present ones, and kept nowhere. origins: where each comes from,
-    in words. declared: what the inventory says of keys: revoke (text), max_age_days.
-    role_password: whether the operator says that the database has the new password already.
+    in words. declared: the inventory's facts of keys: revoke (text), max_age_days.
+    role_password: the operator says that the database has the new password already.
     """
 
     keys: tuple[str, ...]
@@ -126,7 +126,7 @@ class SecretsPlanner:
         up = f"recreate {', '.join(still)}, and wait until they are healthy" if still else "recreate nothing"
         places = {(use.service, use.name, key) for key, some in found.items() for use in some if use.name}
         seen = [list(place) for place in sorted(places) if place[0] in still]
-        # What runs need not be known by its digests to get a new secret.
+        # The running images need no known digests to get a new secret.
         release = present.release or {"id": "unrecorded", "name": "", "images": {}, "revision": ""}
         return {
             "procedure": "rotate_secrets",
@@ -220,7 +220,7 @@ class SecretsPlanner:
     ) -> tuple[dict[str, list[Use]], Mapping[str, Any], dict[str, str]]:
         marks = usage.marks(keys, f"ops{secrets.token_hex(6)}")
         try:
-            # What the caller's environment sets comes before .env, so nothing has to be written to see the effect.
+            # The caller's environment comes before .env, so the effect is seen without writing anything.
             answer = self.service.compose("config", "--format", "json", env=marks, timeout=60.0)
             marked: dict[str, Any] = foreign_json.loads(answer.stdout)
         except (CommandFailed, ValueError) as error:
@@ -325,7 +325,7 @@ def ages(
 def read_otherwise(
     path: str, values: Mapping[str, str], settings: Sequence[Setting], found: Mapping[str, Sequence[Use]]
 ) -> list[str]:
-    """Where a person, or a program that opens the file itself, reads something else than Compose does.
+    """Readers that see another value than Compose does: a person, or a program that opens the file itself.
 
     values: the new ones, by key. found: where each key is used.
     """
@@ -355,7 +355,7 @@ def _key_lines(wish: SecretsWish, found: Mapping[str, Sequence[Use]]) -> list[st
 
 
 def reminders(wish: SecretsWish) -> list[str]:
-    """What a person still has to do outside, key by key."""
+    """Work that a person still has to do outside, key by key."""
     lines: list[str] = []
     for key in wish.keys:
         declared = str((wish.declared.get(key) or {}).get("revoke") or "")

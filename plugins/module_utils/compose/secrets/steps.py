@@ -164,7 +164,7 @@ class SecretsSteps(ComposeSteps):
         return None
 
     def verify_inside(self, step: Step) -> object:
-        """What the processes have, read from inside and compared by hash."""
+        """The values of the processes, read from inside and compared by hash."""
         config = self.service.config()
         containers = self.service.containers(str(self.plan["project"]))
         text = read(self.path)
@@ -194,7 +194,7 @@ class SecretsSteps(ComposeSteps):
         return self.service.commands.run(argv, timeout=30.0, most=bounded.SHOWN).stdout
 
     def _variable(self, container: Container, name: str) -> str:
-        """What the first process has; what it was given, where that can't be read or was wiped, as nginx does."""
+        """The environment of the first process; its configured one if it can't be read or was wiped, as by nginx."""
         argv = [*self.service.description.docker, "exec", container.id, "cat", "/proc/1/environ"]
         found = self.service.commands.run(argv, check=False, timeout=30.0, most=bounded.SHOWN)
         entries = found.stdout.split("\0") if found.code == 0 else []
@@ -219,7 +219,7 @@ class SecretsSteps(ComposeSteps):
 
 
 def _sources(config: Mapping[str, Any], service: str, path: str) -> list[str]:
-    """What the secret at a path of a container is made of."""
+    """The parts of the secret at a path of a container."""
     found = []
     for used in (config["services"].get(service) or {}).get("secrets") or ():
         target = str(used.get("target") or used.get("source"))

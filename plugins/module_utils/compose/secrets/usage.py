@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which services use a key of .env, and where, read from the resolved configuration.
+"""Services that use a key of .env, and their places, read from the resolved configuration.
 
-Compose is asked twice: as things are, and with a mark in the place of each key. Where the second answer differs, the
-key is filled in. What comes by `env_file:` does not differ; it stands there under the key's own name.
+Compose is asked twice: as things are, and with a mark in the place of each key. The key is filled
+in where the second answer differs. A value from `env_file:` does not differ; it is there under the key's own name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: What a database's image reads only when it makes its volume: afterwards the password is in the database.
+#: Variables that a database's image reads only when it makes its volume: afterwards the password is in the database.
 _INITIAL = frozenset(
     "POSTGRES_PASSWORD MYSQL_PASSWORD MYSQL_ROOT_PASSWORD MARIADB_PASSWORD MARIADB_ROOT_PASSWORD "
     "MONGO_INITDB_ROOT_PASSWORD RABBITMQ_DEFAULT_PASS".split()
@@ -42,12 +42,12 @@ class Use:
 
     @property
     def by_hand(self) -> bool:
-        """Whether Compose does not see that this changed, and has to be told to make the container anew."""
+        """True if Compose does not see that this changed, and needs an order to make the container anew."""
         return self.place in (MOUNTED, "secret")
 
 
 def marks(keys: Sequence[str], token: str) -> dict[str, str]:
-    """A value for each key that stands for it, and for nothing else. token: letters that occur nowhere."""
+    """A unique value in the place of each key. token: letters that occur nowhere."""
     return {key: f"{token}x{number}x" for number, key in enumerate(keys)}
 
 
@@ -63,7 +63,7 @@ def uses(
     values: Mapping[str, str],
     env_path: str,
 ) -> dict[str, list[Use]]:
-    """Where each key is used. values: the present ones. env_path: the full path of the .env file."""
+    """Places of each key. values: the present ones. env_path: the full path of the .env file."""
     found: dict[str, list[Use]] = {key: [] for key in marks_of}
     for name, service in (before.get("services") or {}).items():
         other = (marked.get("services") or {}).get(name) or {}

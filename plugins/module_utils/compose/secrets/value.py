@@ -59,14 +59,14 @@ def generate(recipe: str) -> str:
 
 
 def fingerprint(value: str, salt: str = "") -> str:
-    """What the ledger keeps of a value: a salted hash that is slow to guess at."""
+    """The ledger's fingerprint of a value: a salted hash that is slow to guess at."""
     salt = salt or secrets.token_hex(16)
     found = hashlib.pbkdf2_hmac("sha256", value.encode(), bytes.fromhex(salt), _ROUNDS)
     return f"pbkdf2-sha256:{_ROUNDS}:{salt}:{found.hex()}"
 
 
 def matches(value: str, known: str) -> bool:
-    """Whether this is the value of that fingerprint."""
+    """True if this is the value of that fingerprint."""
     try:
         kind, rounds, salt, digest = known.split(":")
         if not rounds.isascii() or not rounds.isdigit() or len(rounds) > 7 or not 0 < int(rounds) <= _MOST_ROUNDS:
