@@ -94,7 +94,7 @@ def test_an_answer_that_was_lost_is_no_failure_where_the_state_is_right() -> Non
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_what_would_follow_is_refused_before_anything_is_changed(check_mode: bool) -> None:
+def test_a_following_step_is_refused_before_anything_is_changed(check_mode: bool) -> None:
     dial = Dial()
     with pytest.raises(Problem, match="not today"):
         desired_state.bring(dial, Setting(7), check_mode, refuse)
