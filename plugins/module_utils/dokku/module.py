@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules of one part of a Dokku app share: how dokku is called, and what its errors mean."""
+"""The common parts of the modules for an app of Dokku: the call of dokku, and its errors as problems."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def settle(
 
 @contextmanager
 def problems(app: str) -> Iterator[None]:
-    """What dokku itself reports, as a Problem."""
+    """An error of dokku as a Problem."""
     try:
         yield
     except AppMissing as error:
