@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
 from ansible_collections.ops.runbook.plugins.module_utils.text import screen_text
 from ansible_collections.ops.runbook.plugins.module_utils.text.bounded import cut_line, lines_of
-
-#: Colours, which programs write into a log too, and what would move the cursor of whoever reads it.
+from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 
 #: A level that the line states itself counts, whatever words follow.
 _LEVELS = (
@@ -70,18 +69,27 @@ def search(text: str, clean: Callable[[str], str], shown: int = 3) -> Found:
     clean: takes known secrets out; a secret beside its name is masked in any case.
     """
     lines = [line for line in (screen_text.shown(raw).rstrip() for raw in lines_of(text)) if line]
+    kinds = ((kind(line), line) for line in lines)
+    counts, last = tally(
+        ((of, shorten(clean(line)) if of in ("error", "5xx") else "") for of, line in kinds if of), shown
+    )
+    return Found(len(lines), counts, last)
+
+
+def tally(errors: Iterable[tuple[str, str]], shown: int = 3) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The errors of a log by kind, and so many of the last distinct messages, newest last.
+
+    errors: kind and message of each, oldest first; one with an empty message is only counted.
+    """
     counts: dict[str, int] = {}
     messages: dict[str, int] = {}
-    for line in lines:
-        what = kind(line)
-        if what:
-            counts[what] = counts.get(what, 0) + 1
-        if what in ("error", "5xx"):
+    for kind_of, message in errors:
+        counts[kind_of] = counts.get(kind_of, 0) + 1
+        if message:
             # Taken out and put back, so that the newest is last.
-            said = shorten(clean(line))
-            messages[said] = messages.pop(said, 0) + 1
+            messages[message] = messages.pop(message, 0) + 1
     last = list(messages.items())[-shown:] if shown else []
-    return Found(len(lines), counts, tuple(f"{said} ({times} times)" if times > 1 else said for said, times in last))
+    return counts, tuple(f"{said} ({times} times)" if times > 1 else said for said, times in last)
 
 
 def without_data(line: str) -> str:
@@ -93,8 +101,7 @@ def without_data(line: str) -> str:
 
 def shorten(line: str) -> str:
     """A line without context, without the values of a query, and without what is named a secret."""
-    said = mask_named(without_data(line)).strip() or "(no text)"
-    return said if len(said) <= _WIDTH else said[: _WIDTH - 1] + "…"
+    return cut(mask_named(without_data(line)).strip(), _WIDTH) or "(no text)"
 
 
 def masked(text: str, clean: Callable[[str], str]) -> Iterable[str]:

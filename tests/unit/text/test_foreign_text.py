@@ -115,7 +115,6 @@ READERS: dict[str, Callable[[str], object]] = {
     "kind": log_errors.kind,
     "shorten": log_errors.shorten,
     "search": lambda text: log_errors.search(text, redact.mask_named),
-    "a message of Laravel": laravel_log.clean_message,
     "a log of Laravel": lambda text: list(laravel_log.parse_log(f"[2026-11-29 00:00:00] a.ERROR: {text}", 0.0)),
 }
 UNITS = [

@@ -14,10 +14,8 @@ from datetime import datetime
 
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Log
-from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 from ansible_collections.ops.runbook.plugins.module_utils.text.bounded import lines_of
-from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
-from ansible_collections.ops.runbook.plugins.module_utils.text.log_errors import without_data
+from ansible_collections.ops.runbook.plugins.module_utils.text.log_errors import shorten, tally
 
 #: The newest log files that are read; with daily files one for each day.
 _LOG_FILES = 5
@@ -96,27 +94,14 @@ def summarise(
     silent: float,
 ) -> Log:
     """Count the errors among entries, and keep the last messages."""
-    counts: dict[str, int] = {}
-    messages: dict[str, int] = {}
-    for _, level, message in sorted(entries, key=lambda entry: -entry[0]):
-        if level in _ERRORS:
-            counts[level] = counts.get(level, 0) + 1
-            said = f"{level}: {clean_message(message)}"
-            # Taken out and put back, so that the newest is last.
-            messages[said] = messages.pop(said, 0) + 1
-    last = list(messages.items())[-3:]
+    oldest_first = sorted(entries, key=lambda entry: -entry[0])
+    counts, last = tally((level, f"{level}: {shorten(text)}") for _, level, text in oldest_first if level in _ERRORS)
     oldest = max((age for age, _, _ in entries), default=0.0)
     return Log(
         files=files,
         counts=counts,
-        last=tuple(f"{said} ({count} times)" if count > 1 else said for said, count in last),
+        last=last,
         minutes=float(minutes) if complete else round(oldest / 60, 1),
         complete=complete,
         silent_minutes=round(silent, 1),
     )
-
-
-def clean_message(message: str) -> str:
-    """A log message without context, without the values of a query, and without what is named a secret."""
-    plain = redact.mask_named(without_data(message)).strip()
-    return cut(plain, 160) or "(no text)"

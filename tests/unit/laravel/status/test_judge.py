@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import judge
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status import log as laravel_log
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.status.reading import Log, Reading, Release
+from ansible_collections.ops.runbook.plugins.module_utils.text import log_errors
 
 HEAD, OTHER = "a" * 40, "b" * 40
 LIMITS = Limits()
@@ -235,7 +236,7 @@ def test_maintenance_names_who_asked_for_it() -> None:
     ],
 )
 def test_a_message_is_shown_without_data(message: str, shown: str) -> None:
-    assert laravel_log.clean_message(message) == shown
+    assert log_errors.shorten(message) == shown
 
 
 LOG = """\
