@@ -95,7 +95,11 @@ def bare(document: Any, known: set[str]) -> list[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_inputs_are_read_by_their_lookup_alone(path: Path) -> None:
     """`{{ reason | default('') }}` runs what stands in the reason; `lookup('ops.runbook.input', 'reason')` doesn't."""
-    assert [name for document in yaml.safe_load_all(path.read_text()) for name in bare(document, inputs())] == []
+    documents = list(yaml.safe_load_all(path.read_text()))
+    if path.name == "system.yml":
+        # AWX puts the fields of a credential into these templates; Ansible never does.
+        documents = [{**document, "credential_types": []} for document in documents]
+    assert [name for document in documents for name in bare(document, inputs())] == []
 
 
 @pytest.mark.parametrize(
