@@ -938,3 +938,20 @@ def test_a_kept_file_goes_at_a_good_end_and_stays_for_a_person_at_a_bad_one(
     guard.leave()
     end, _record = guard.close("op-1")
     assert (end.outcome, kept.exists()) == ("succeeded" if well else "failed", stays)
+
+
+def test_a_kept_key_is_a_text_and_names_no_file_of_the_state_folder(tmp_path: Path) -> None:
+    """The plan of a key's rotation says in `kept` where the new key lies; each letter of it was taken for a file."""
+    guard = Guard(str(tmp_path))
+    guard.open(Request("op-1", "ssh_key", "rotate"))
+    (tmp_path / "k").write_text("")
+    step = {"id": "authorise", "title": "authorise"}
+    plan = {"from": {"id": "a"}, "to": {"id": "b"}, "steps": [step], "undo": [], "saved_as": "op-1", "kept": "/k"}
+    guard.write({"event": "plan", "plan": plan})
+    guard.write({"event": "phase_end", "phase": "plan"})
+    guard.write({"event": "begin", "step": "authorise"})
+    guard.write({"event": "done", "step": "authorise"})
+    guard.write({"event": "verified", "result": {"ok": True, "reason": ""}})
+    guard.leave()
+    end, _record = guard.close("op-1")
+    assert (end.outcome, (tmp_path / "k").exists()) == ("succeeded", True)
