@@ -36,7 +36,7 @@ start_engine() {
     if [ -d /run/systemd/system ]; then
         systemctl start docker.service
     elif ! pidof dockerd >/dev/null; then
-        setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &
+        setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null 9>&- &
     fi
     local _
     for _ in $(seq 60); do
@@ -66,5 +66,11 @@ get_base() {
     mmdebstrap --quiet --variant=minbase trixie - "$mirror" | docker import - "$base" >/dev/null
 }
 
+has_base() { docker image inspect "$base" >/dev/null 2>&1; }
+
+if reachable && has_base; then exit 0; fi
+# Two that start on a new machine would disturb each other's installation.
+exec 9>>"${TMPDIR:-/tmp}/ops-runbook-engine.$(id -u).lock"
+flock 9
 reachable || start_engine
-docker image inspect "$base" >/dev/null 2>&1 || get_base
+has_base || get_base
