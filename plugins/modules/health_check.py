@@ -25,7 +25,8 @@ options:
   deadline:
     description:
       - Seconds in which all endpoints must become healthy. They are asked together, round after round.
-      - V(0) asks once. No round starts after the deadline; the last may exceed it by its own timeout.
+      - V(0) asks once. No round starts after the deadline, unless the last one was good. Then the rounds go on until
+        one is bad, or O(successes) were good. The last round may exceed the deadline by its own timeout.
     type: float
     default: 0
   interval:

@@ -25,7 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, Patience
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
@@ -59,23 +59,22 @@ def verify(service: ComposeService, plan: ComposePlan, direction: str, gate: Gat
     wanted = plan["from"] if back else plan["to"]
     before = compose_before.of_plan(plan)
     started = time.monotonic()
-    patience, so_far = gate.patience, plan.get("just_before") or {}
-    deadline = started + patience
+    patience, so_far = gate.patience(), plan.get("just_before") or {}
     look = _look(service, plan, wanted, back)
     if back and before is not None and not compose_before.to_start(before):
-        states = _settled(look, deadline, gate.interval)
+        states = _settled(look, patience, gate.interval)
         problems = blame.so_before(states, so_far.get("containers") or {})
         found = _result(service, problems, [], states, {}, "", started)
         return {**found, "note": "nothing of it ran before, so no address was asked"}
     with ThreadPoolExecutor(max_workers=3) as pool:
-        settled = pool.submit(_settled, look, deadline, gate.interval)
-        inside = pool.submit(_asked_inside, service, deadline, gate)
+        settled = pool.submit(_settled, look, patience, gate.interval)
+        inside = pool.submit(_asked_inside, service, patience, gate)
         results: list[health.Result] = []
         note = "no health check is defined (compose_health): the answers of the site were not verified"
         if gate.checks:
             expected = str((wanted or {}).get("revision") or "")
             results = health.gate(
-                gate.asked, patience, gate.interval, gate.successes, expected or None, before=so_far.get("health")
+                gate.checks, patience, gate.interval, gate.successes, expected or None, before=so_far.get("health")
             )
             note = ""
         states, answers = settled.result(), inside.result()
@@ -197,11 +196,11 @@ def _of_the_new(containers: Sequence[Container], images: Mapping[str, Reference]
     return found
 
 
-def _settled(look: Callable[[], dict[str, str]], deadline: float, interval: float) -> dict[str, str]:
-    """The problems of the containers, by name, once there are none or the deadline is over."""
+def _settled(look: Callable[[], dict[str, str]], patience: Patience, interval: float) -> dict[str, str]:
+    """The problems of the containers, by name, once there are none or the patience of the gate is over."""
     while True:
         found = look()
-        if not any(found.values()) or time.monotonic() >= deadline:
+        if not any(found.values()) or patience.over():
             return found
         time.sleep(max(interval, 0.1))
 
@@ -254,6 +253,8 @@ def _only_waits(container: Container, problem: str) -> bool:
     return container.state == "running" and new and not container.restarts
 
 
+#: How the problem of a container ends that runs, and whose health check is not satisfied.
+UNWELL = (" is unhealthy", " is starting")
 #: How the problem of a container ends that is too new to be judged, and shows nothing wrong.
 _NEW = " s only, with 0 restarts"
 
@@ -360,13 +361,13 @@ def _inside_name(check: InsideHealth) -> str:
     return f"inside {check.service} {endpoint.display_url(check.url)}"
 
 
-def _asked_inside(service: ComposeService, deadline: float, gate: GateSettings) -> dict[str, str]:
+def _asked_inside(service: ComposeService, patience: Patience, gate: GateSettings) -> dict[str, str]:
     found: dict[str, str] = {}
     for check in service.description.inside_health:
         name = _inside_name(check)
         while True:
             found[name] = ask_inside(service, check).problem
-            if not found[name] or time.monotonic() >= deadline:
+            if not found[name] or patience.over():
                 break
             time.sleep(max(gate.interval, 0.1))
     return found

@@ -23,6 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker import image_re
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.host import owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
@@ -31,6 +32,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 if TYPE_CHECKING:
     from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
     from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import Record
+
+
+def _may_be_slow(troubled: Mapping[str, str]) -> bool:
+    """Tell if a busy machine alone may cause these problems: health checks that came too early, or had no time."""
+    return endpoint.busy() > 1 and all(text.endswith(health.UNWELL) for text in troubled.values())
 
 
 class ComposeSteps:
@@ -222,17 +228,27 @@ class ComposeSteps:
         said = excerpt(found.stderr, found.stdout, first=1, last=3, redact=self.service.redact)
         # To --wait a service that has one thing to do and ends is a failure; what it waited for may not be up yet.
         ended = "exited (0)" in said
-        # To --wait the first "unhealthy" is the end, and on a busy host a good release says it once. A new release is
-        # given up at once for it; where there is nothing better to go to, the time is worth waiting for.
-        patient = back or self.plan["procedure"] == "rollback" or ended
-        troubled = self._unwell(back)
-        while troubled and patient and time.monotonic() < deadline:
-            time.sleep(0.5)
-            troubled = self._unwell(back)
-        if not troubled and patient:
+        # To --wait the first "unhealthy" is the end, and on a busy host a good release says it once. Where there is
+        # nothing better to go to, the time is worth waiting for; a new release has it while it may only be slow.
+        last = back or self.plan["procedure"] == "rollback" or ended
+        came_up, troubled = self._settled(lambda: self._unwell(back), deadline, last)
+        if came_up:
             return {"said": said}
         causes = health.causes(troubled, self.service.containers(str(self.plan["project"])))
         raise CommandFailed("; ".join([*self._logs(causes), f"docker compose up ended with {found.code}: {said}"]))
+
+    def _settled(
+        self, unwell: Callable[[], dict[str, str]], deadline: float, last: bool
+    ) -> tuple[bool, dict[str, str]]:
+        """Wait, after an `up` that gave up, for what may come up all the same. Returns True if it did, and the faults.
+
+        last: there is nothing better to go to.
+        """
+        troubled = unwell()
+        while troubled and (last or _may_be_slow(troubled)) and time.monotonic() < deadline:
+            time.sleep(0.5)
+            troubled = unwell()
+        return not troubled and (last or _may_be_slow(troubled)), troubled
 
     @property
     def _before(self) -> compose_before.Record | None:

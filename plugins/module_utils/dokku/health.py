@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import D
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import Fault
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, Patience
 
 if TYPE_CHECKING:
     from ansible_collections.ops.runbook.plugins.module_utils.dokku.contract import DokkuPlan
@@ -74,14 +74,13 @@ def verify(
     release that the endpoints must report, where they report one. stopped: the app is to be down, so only that is
     looked at. before: what look answered just before the change.
     """
-    started, patience = time.monotonic(), gate.patience
-    deadline = started + patience
+    started, patience = time.monotonic(), gate.patience()
     results: list[health.Result] = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        settled = pool.submit(_settled, service, wrong, deadline, gate.interval, stopped)
+        settled = pool.submit(_settled, service, wrong, patience, gate.interval, stopped)
         if gate.checks and not stopped:
             known = (before or {}).get("health")
-            results = health.gate(gate.asked, patience, gate.interval, gate.successes, revision or None, before=known)
+            results = health.gate(gate.checks, patience, gate.interval, gate.successes, revision or None, before=known)
         wrongs, processes, live = settled.result()
     problems = [Fault(text) for text in wrongs] + health.problems(results)
     if probe_queue and not any(problem.red for problem in problems):
@@ -99,11 +98,11 @@ def verify(
 def _settled(
     service: DokkuService,
     wrong: Callable[[Situation], Sequence[str]] | None,
-    deadline: float,
+    patience: Patience,
     interval: float,
     stopped: bool,
 ) -> tuple[list[str], dict[str, str], str]:
-    """Problems of processes and release, once there are none or the deadline is over; the states; the live release."""
+    """Problems of processes and release, once there are none or the patience is over; the states; the live release."""
     parts = ("ps", "releases", "report") if wrong is not None else ("ps",)
     settle = 0.0 if stopped else service.description.settle
     while True:
@@ -112,7 +111,7 @@ def _settled(
             # Dokku's own checks come before; what crashes after them is seen here.
             time.sleep(settle)
             problems, processes, _ = _look(service, ("ps",), None, stopped)
-        if not problems or time.monotonic() >= deadline:
+        if not problems or patience.over():
             return problems, processes, live
         time.sleep(min(max(interval, 0.1), 1.0))
 

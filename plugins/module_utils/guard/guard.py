@@ -59,18 +59,22 @@ class Untouched(Exception):
 
 
 class Guard:
-    """The state folder of one service on this host, as one operation uses it."""
+    """The state folder of one service on this host, as one operation uses it.
+
+    clock: of leases and records. sleep and timer: of what is waited for; the timer gives seconds, as time.monotonic.
+    """
 
     def __init__(
         self,
         state_dir: str,
         clock: Callable[[], moment.Now] = moment.now,
         sleep: Callable[[float], None] = time.sleep,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state_dir = state_dir
         self._clock = clock
-        self._sleep = sleep
-        self.running = RunningLock(self.path("running.lock"), sleep)
+        self._sleep, self._timer = sleep, timer
+        self.running = RunningLock(self.path("running.lock"), sleep, timer)
         self._book: Book | None = None
 
     def path(self, name: str) -> str:
@@ -170,7 +174,7 @@ class Guard:
             return self._open(request, accept_damaged_ledger)
 
     def _open(self, request: Request, accept_damaged_ledger: bool) -> Opening:
-        deadline = time.monotonic() + request.lock_wait
+        deadline = self._timer() + request.lock_wait
         taken = False
         while True:
             try:
@@ -180,7 +184,7 @@ class Guard:
                     return opening
                 taken = True
                 # The former owner stops before its next step; the step it is in may take a while.
-                deadline = max(deadline, time.monotonic() + max(request.lock_wait, 60.0))
+                deadline = max(deadline, self._timer() + max(request.lock_wait, 60.0))
                 if not self.running.wait(deadline):
                     self._give_back(request.operation)
                     raise Problem(
@@ -192,7 +196,7 @@ class Guard:
                         ),
                     )
             except Problem as refused:
-                if refused.code != "lease_held" or time.monotonic() >= deadline:
+                if refused.code != "lease_held" or self._timer() >= deadline:
                     raise
                 self._sleep(0.5)
 
@@ -213,7 +217,7 @@ class Guard:
             self._write_lease(request)
             return None
         # Waited for a moment: somebody may just be looking at the lock.
-        if not self.running.wait(time.monotonic() + 0.3):
+        if not self.running.wait(self._timer() + 0.3):
             # The kernel lock was taken between two looks; the next turn sees its owner.
             raise Problem("lease_held", "another process has just begun to work here")
         self.ledger().keep()
@@ -335,7 +339,7 @@ class Guard:
             raise Problem("not_open", f"operation {operation} is not open: {self.state_dir} is missing")
         self.must_own(operation)
         # A command that outlived its killed module is waited for: two must not work on one checkout.
-        if not self.running.wait(time.monotonic() + 60.0):
+        if not self.running.wait(self._timer() + 60.0):
             raise Problem("still_running", f"a process of operation {operation} is still at work on this host")
         try:
             # Somebody may have taken the lease over, and left again, while this one waited.
@@ -387,7 +391,7 @@ class Guard:
             self.must_own(progress.operation)
             if step.id != progress.begun:
                 self.write({"event": "begin", "step": step.id})
-            started = time.monotonic()
+            started = self._timer()
             try:
                 note = execute(step)
                 durable_tree.sync(*trees)
@@ -395,7 +399,7 @@ class Guard:
                 event = {"event": "failed", "step": step.id, "error": str(error), "about": blame.of_error(str(error))}
                 self.write({**event, "untouched": True} if isinstance(error, Untouched) else event)
                 raise StepFailed(step.id, str(error)) from error
-            seconds[step.id] = round(time.monotonic() - started, 3)
+            seconds[step.id] = round(self._timer() - started, 3)
             self.write({"event": "done", "step": step.id, "seconds": seconds[step.id], "note": note})
         return seconds
 
@@ -404,12 +408,12 @@ class Guard:
         for step in progress.afterwards:
             self.must_own(progress.operation)
             self.write({"event": "after_begin", "step": step.id})
-            started = time.monotonic()
+            started = self._timer()
             try:
                 note = execute(step)
             except Exception as error:
                 note = {"failed": str(error)}
-            seconds = round(time.monotonic() - started, 3)
+            seconds = round(self._timer() - started, 3)
             self.write({"event": "after_done", "step": step.id, "seconds": seconds, "note": note})
 
     # -- closing ---------------------------------------------------------------------------------
@@ -438,7 +442,7 @@ class Guard:
             return journal.Ending(record["outcome"], True, None, record["error"]), record
         self._open_progress(operation)
         # A command that outlived its killed module is waited for: the journal ends only with the work.
-        if not self.running.wait(time.monotonic() + 60.0):
+        if not self.running.wait(self._timer() + 60.0):
             raise Problem("still_running", f"a process of operation {operation} is still at work on this host")
         try:
             progress = self._open_progress(operation)

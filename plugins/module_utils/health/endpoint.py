@@ -8,6 +8,7 @@ from __future__ import annotations
 import json as jsonlib
 import os
 import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -350,6 +351,32 @@ def encoded_body(body: Any) -> tuple[bytes | None, str]:
     return jsonlib.dumps(body).encode("utf-8"), "application/json"
 
 
+class Patience:
+    """The time that a gate waits, counted from now, as this machine needs it.
+
+    With more work than processors everything takes longer. The load of a minute rises late, so each look asks for it
+    again; what a busy moment granted is not taken back.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        factor: Callable[[], float] = lambda: busy(),
+    ) -> None:
+        self._clock, self._ask, self._factor = clock, factor, factor()
+        self.seconds, self._started = seconds, clock()
+
+    def over(self, ahead: float = 0.0) -> bool:
+        """Tell if the time is over, now or in so many seconds."""
+        self._factor = max(self._factor, self._ask())
+        return self._clock() + ahead >= self._started + self.seconds * self._factor
+
+    def asked(self, check: Check) -> Check:
+        """A check with the time for one answer that this machine needs now."""
+        return replace(check, timeout=check.timeout * self._factor)
+
+
 @dataclass(frozen=True)
 class GateSettings:
     """How the health gate asks. deadline and interval: seconds; successes: rounds in a row that must be good."""
@@ -359,10 +386,9 @@ class GateSettings:
     interval: float
     successes: int
 
-    @property
-    def patience(self) -> float:
-        """The deadline as this machine needs it now: with more work than processors everything takes longer."""
-        return self.deadline * busy()
+    def patience(self) -> Patience:
+        """The time of this gate, counted from now."""
+        return Patience(self.deadline)
 
     @property
     def asked(self) -> tuple[Check, ...]:

@@ -25,6 +25,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import
     SECRET_LENGTH,
     Check,
     HealthCheckError,
+    Patience,
     display_url,
     parse_headers,
     require_rounds,
@@ -389,7 +390,7 @@ def _json(value: Any) -> str:
 
 def gate(
     checks: Sequence[Check],
-    deadline: float,
+    deadline: float | Patience,
     interval: float,
     successes: int,
     expected_release: Expected = None,
@@ -401,42 +402,32 @@ def gate(
 ) -> list[Result]:
     """Ask all checks together, round after round, until all succeeded C(successes) rounds in a row.
 
-    One round is always asked. No round starts after the deadline; the last may overrun it by its own timeout.
-    Returns the last round. Each result is C(ok) only if the whole gate may pass for that check: a check that
-    answers now but did not hold long enough is not ok, and says so. before: the answers just before a change, from
+    deadline: seconds, or the patience of a gate that has begun. One round is always asked. After the deadline no round
+    starts, but for one: where the last round was good, it goes on until one is bad or enough were good. A machine that
+    was slow to bring a good service up does not condemn it. The last round may overrun by its own timeout.
+    Returns the last round. before: the answers just before a change, from
     look; None where there was no change or nobody looked.
     """
     known = {str(answer.get("name")): answer for answer in before or []}
     if not checks:
         raise HealthCheckError("no health check is given: nothing would be verified")
-    if successes < 1 or deadline < 0 or interval < 0:
-        require_rounds(deadline, interval, successes)
+    if not isinstance(deadline, Patience):
+        deadline = Patience(deadline, clock, lambda: 1.0)
+    if successes < 1 or deadline.seconds < 0 or interval < 0:
+        require_rounds(deadline.seconds, interval, successes)
     parse_headers(extra_headers or {}, "extra_headers")
-    end = clock() + deadline
-    attempts = 0
-    in_a_row = 0
-    last_failure = ""
+    attempts = in_a_row = 0
     with ThreadPoolExecutor(max_workers=min(len(checks), 16)) as pool:
         while True:
             attempts += 1
-            futures = [pool.submit(prober, check, expected_release, extra_headers) for check in checks]
+            asked = [deadline.asked(check) for check in checks]
+            futures = [pool.submit(prober, check, expected_release, extra_headers) for check in asked]
             answers = [against(future.result(), known.get(check.name)) for check, future in zip(checks, futures)]
             results = [replace(answer, attempts=attempts) for answer in answers]
-            failed = [result for result in results if not result.ok]
-            in_a_row = 0 if failed else in_a_row + 1
-            if failed:
-                last_failure = f"{failed[0].name}: {failed[0].reason}"
-            if in_a_row >= successes:
+            in_a_row = in_a_row + 1 if healthy(results) else 0
+            if in_a_row >= successes or (not in_a_row and deadline.over(interval)):
                 return results
-            if clock() + interval >= end:
-                break
             sleep(interval)
-    if failed:
-        return results
-    reason = f"answers now, but only {in_a_row} of {successes} times in a row within {deadline:g} s"
-    if last_failure:
-        reason += f"; last failure: {last_failure}"
-    return [replace(result, ok=False, reason=reason, about=RELEASE) for result in results]
 
 
 def healthy(results: Sequence[Result]) -> bool:

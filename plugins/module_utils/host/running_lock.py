@@ -17,9 +17,14 @@ from ansible_collections.ops.runbook.plugins.module_utils.host import owned_fold
 class RunningLock:
     """The lock on one file, for one process. The kernel lets go of it when the last process that has it dies."""
 
-    def __init__(self, path: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        path: str,
+        sleep: Callable[[float], None] = time.sleep,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
-        self._sleep = sleep
+        self._sleep, self._timer = sleep, timer
         self._descriptor: int | None = None
 
     @property
@@ -61,9 +66,9 @@ class RunningLock:
         return True
 
     def wait(self, deadline: float) -> bool:
-        """Take it, waiting for another process until a moment of time.monotonic()."""
+        """Take it, waiting for another process until a moment of the timer."""
         while not self.take():
-            if time.monotonic() >= deadline:
+            if self._timer() >= deadline:
                 return False
             self._sleep(0.1)
         return True

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
-from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings
+from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, Patience
 from ansible_collections.ops.runbook.plugins.module_utils.host import systemd_units
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
@@ -109,13 +109,11 @@ def _look(service: LaravelService, plan: LaravelPlan, direction: str, gate: Gate
         head = str(error)
     down = is_down(service, str(plan.get("maintenance_driver") or ""))
     told = any("queue:restart" in step["data"].get("commands", []) for step in plan.get("steps") or [])
-    patience = gate.patience
+    patience = gate.patience()
     with ThreadPoolExecutor(max_workers=3) as pool:
         migrations = pool.submit(_migrations, service, str(plan.get("procedure")))
         planted = pool.submit(scheduler_problem, service)
-        settled = pool.submit(
-            _settled_units, service, started + patience, gate.interval, told, (before or {}).get("units")
-        )
+        settled = pool.submit(_settled_units, service, patience, gate.interval, told, (before or {}).get("units"))
         results, note = _answers(service, gate, patience, expected, down, before)
         return Looked(
             head,
@@ -161,14 +159,14 @@ def stopped(service: LaravelService) -> dict[str, str]:
 def _answers(
     service: LaravelService,
     gate: GateSettings,
-    patience: float,
+    patience: Patience,
     expected: str,
     down: bool,
     before: Mapping[str, Any] | None,
 ) -> tuple[list[health.Result], str]:
     if not gate.checks:
         return [], "no health check is defined (laravel_health): the answers of the site were not verified"
-    checks, headers, note = gate.asked, None, ""
+    checks, headers, note = gate.checks, None, ""
     if down:
         cookie = bypass_cookie(service)
         if cookie:
@@ -183,9 +181,9 @@ def _answers(
 
 
 def _settled_units(
-    service: LaravelService, deadline: float, interval: float, told: bool, stood: Mapping[str, str] | None = None
+    service: LaravelService, patience: Patience, interval: float, told: bool, stood: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The problems of the units, once they settled or the deadline is over.
+    """The problems of the units, once they settled or the patience of the gate is over.
 
     stood: units that did not run before the change; they are not waited for.
     told: the worker was told to restart. It then ends by itself, with success, when its job is done, and systemd
@@ -195,7 +193,7 @@ def _settled_units(
     while True:
         found = _unit_problems(names, service.description.queue_unit if told else "")
         waits = any(text for name, text in found.items() if name not in (stood or {}))
-        if not waits or time.monotonic() >= deadline:
+        if not waits or patience.over():
             return found
         time.sleep(max(interval, 0.1))
 

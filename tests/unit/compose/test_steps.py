@@ -16,9 +16,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.before import 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.compose.pins import files
+from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
 from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
 
 RAN, DOWN = Was(True, ("sha256:old",)), Was(False, ("sha256:old",), "exited, exit code 0")
@@ -263,3 +266,60 @@ def test_no_container_of_another_file_is_ever_removed() -> None:
         # Advice of the rule against `down -v`, not a call.
         'rules.py: "docker compose down, or up -d --remove-orphans; volumes stay",',
     }
+
+
+# -- `up --wait` that calls a service unhealthy ---------------------------------------------------------
+
+UNHEALTHY, CRASHED = {"health": "unhealthy"}, {"state": "exited", "exit_code": 1, "health": ""}
+
+
+@dataclass
+class Slow(Host):
+    """A host whose `up --wait` gives up. looks: the state of the service at each look; the last one stays."""
+
+    looks: list[dict[str, Any]] = field(default_factory=list)
+
+    def compose(self, *arguments: str, **options: Any) -> Output:
+        if arguments[0] != "up":
+            return Output(0, "", "")
+        if options.get("check", True):
+            raise CommandFailed("docker compose up ended with 1: container shop-api-1 is unhealthy")
+        return Output(1, "", "container shop-api-1 is unhealthy")
+
+    def containers(self, _project: str) -> list[Any]:
+        changed = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        known = Container("1", "shop-api-1", "api", "running", "healthy", 0, 0, False, "", "", "shop/api", ())
+        return [replace(known, **changed), replace(known, name="shop-jobs-1", service="jobs")]
+
+    def redact(self, text: str) -> str:
+        return text
+
+
+@pytest.mark.parametrize(
+    ("busy", "looks", "passes"),
+    [
+        (1.0, [UNHEALTHY, UNHEALTHY, {}], False),
+        (2.0, [UNHEALTHY, {"health": "starting"}, {}], True),
+        (2.0, [CRASHED, {}, {}], False),
+        (2.0, [UNHEALTHY, CRASHED, {}], False),
+    ],
+    ids=["an idle host", "a busy host", "a busy host, a crash", "a busy host, a crash after it"],
+)
+@pytest.mark.parametrize("act", ["up", "recreate"])
+def test_a_new_release_that_may_only_be_slow_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, act: str, busy: float, looks: list[dict[str, Any]], passes: bool
+) -> None:
+    """On a busy host `up --wait` calls a good release unhealthy: its first health checks came too early."""
+    monkeypatch.setattr(endpoint, "busy", lambda: busy)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    host = Slow(looks=list(looks))
+    plan: dict[str, Any] = {"procedure": "deploy", "project": "shop", "from": None, "saved_as": "op-1"}
+    step = Step(act, "", data={"services": ["api"], "by_hand": []} if act == "recreate" else {})
+    steps = SecretsSteps.__new__(SecretsSteps) if act == "recreate" else ComposeSteps.__new__(ComposeSteps)
+    ComposeSteps.__init__(steps, host, SimpleNamespace(), plan, host)  # type: ignore[arg-type]
+    do = getattr(steps, {"recreate": "recreate", "up": "bring_up"}[act])
+    if passes:
+        do(step)
+    else:
+        with pytest.raises(CommandFailed, match="docker compose up ended with 1"):
+            do(step)

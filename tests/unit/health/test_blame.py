@@ -296,9 +296,11 @@ def test_a_busy_machine_has_longer_for_the_same(load: float, factor: float) -> N
 def test_the_gate_waits_as_long_as_the_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "busy", lambda: 3.0)
     settings = GateSettings((Check("site", "http://127.0.0.1/", timeout=2.0),), 15.0, 1.0, 1)
-    assert settings.patience == 45.0
+    patience = settings.patience()
+    assert not patience.over(44.0) and patience.over(46.0)
     assert [check.timeout for check in settings.asked] == [6.0]
-    assert GateSettings((), 0.0, 1.0, 1).patience == 0.0
+    assert patience.asked(settings.checks[0]).timeout == 6.0
+    assert GateSettings((), 0.0, 1.0, 1).patience().over()
 
 
 def test_an_answer_in_one_sentence_and_one_beside_another() -> None:

@@ -14,7 +14,9 @@ import hashlib
 import hmac
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
@@ -157,11 +159,17 @@ class SecretsSteps(ComposeSteps):
         for more, names in ([], seen), (["--force-recreate"], by_hand):
             if not names:
                 continue
+            deadline = time.monotonic() + wait
             try:
                 self.service.compose(*common, *more, *names, timeout=wait + self.service.description.command_timeout)
             except CommandFailed as error:
+                if self._settled(partial(self._unwell_of, names), deadline, step.id == "recreate_back")[0]:
+                    continue
                 raise CommandFailed("; ".join([*self._troubled(), str(error)])) from error
         return None
+
+    def _unwell_of(self, names: Sequence[str]) -> dict[str, str]:
+        return {name: text for name, text in self._unwell(False).items() if name in names}
 
     def verify_inside(self, step: Step) -> object:
         """The values of the processes, read from inside and compared by hash."""
