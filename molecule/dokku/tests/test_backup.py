@@ -14,7 +14,7 @@ from lab import HOSTS
 @pytest.fixture(scope="module")
 def host() -> Backed:
     host = Backed(HOSTS[0])
-    host.root("lab-reset apps")
+    host.reset("apps")
     host.equip()
     host.seed()
     return host

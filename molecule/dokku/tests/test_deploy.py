@@ -16,7 +16,7 @@ SOON = {"dokku_health_deadline": 20}
 @pytest.fixture(autouse=True)
 def deployed(lab: DokkuLab) -> Iterator[None]:
     """restant-main runs v2, with v1 before it; restant-staging runs the image of v2."""
-    lab.root("lab-reset apps", check=True)
+    lab.reset("apps")
     yield
 
 

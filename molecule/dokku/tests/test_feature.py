@@ -21,7 +21,7 @@ OWN_CACHE = {"plugin": "redis", "name": "{app}-cache", "create": True}
 @pytest.fixture(scope="module")
 def host() -> Apps:
     found = Apps(HOSTS[0])
-    found.root("lab-reset apps")
+    found.reset("apps")
     found.load_services()
     return found
 

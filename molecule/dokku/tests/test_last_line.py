@@ -11,7 +11,7 @@ SAID = r"(----->|=====>|remote:|[A-Z#])"
 
 
 def test_a_terminal_has_the_last_line_of_a_deploy_and_of_a_rollback(lab: DokkuLab) -> None:
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     key = lab.ok("config:get", "restant-main", "APP_KEY").text.strip()
     with terminal(lab, "dokku_deploy", 200, to="v3", hotfix="true", reason="INC-9") as deploy:
         assert deploy.ends() == 0, deploy.seen

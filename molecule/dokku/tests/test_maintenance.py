@@ -16,7 +16,7 @@ from lab import HOSTS, Run
 @pytest.fixture(scope="module")
 def kept() -> Cared:
     found = Cared(HOSTS[0])
-    found.root("lab-reset apps")
+    found.reset("apps")
     return found
 
 

@@ -13,7 +13,7 @@ from lab import HOSTS
 @pytest.fixture(scope="module")
 def host() -> Backed:
     host = Backed(HOSTS[0])
-    host.root("lab-reset apps")
+    host.reset("apps")
     host.equip()
     host.seed()
     return host
@@ -29,7 +29,8 @@ def test_a_host_is_lost_and_made_anew(host: Backed, tmp_path: Path) -> None:
     assert "(app_exists)" in refused.text, refused.text
     before = host.data()
     sha = host.report(APP, "git")["sha"]
-    host.root(f"lab-reset; rm -rf {STATE}")
+    host.reset()
+    host.root(f"rm -rf {STATE}")
     host.equip()
     killed = host.killed("dokku_rebuild_host", "import:mysql.restant-db", backup_from=str(backup), backup_key_file=key)
     assert not killed.green, killed.text
@@ -50,7 +51,8 @@ def test_an_undone_rebuild_removes_what_it_made(host: Backed, tmp_path: Path) ->
     made = host.play("dokku_backup", fetch_to=str(tmp_path))
     assert made.green, made.text
     (backup,) = (tmp_path / host.name / APP).iterdir()
-    host.root(f"lab-reset; rm -rf {STATE}")
+    host.reset()
+    host.root(f"rm -rf {STATE}")
     host.equip()
     assert not host.killed("dokku_rebuild_host", "config", backup_from=str(backup)).green
     undone = host.play("dokku_rebuild_host", interrupted="undo")

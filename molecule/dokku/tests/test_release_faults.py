@@ -34,7 +34,7 @@ def fingerprint(lab: DokkuLab) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def deployed(lab: DokkuLab) -> DokkuLab:
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     return lab
 
 
@@ -85,7 +85,7 @@ def test_an_impossible_request_is_refused_and_nothing_changes(
 
 
 def test_an_image_that_is_gone_is_refused_with_the_nearest_that_can_be_had(lab: DokkuLab) -> None:
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     assert lab.push(MAIN, "v3").rc == 0
     lab.root(f"docker container rm $(docker container ls -aq --filter label=com.dokku.releases.app={MAIN})")
     lab.ok("cleanup", MAIN)
@@ -180,7 +180,7 @@ def verified(lab: DokkuLab, driver: DokkuDriver, version: str, told: object) -> 
 @pytest.mark.parametrize("moment", ["after begin", "before done"])
 def test_kill_at_the_step(lab: DokkuLab, driver: DokkuDriver, name: str, way: str, moment: str) -> None:
     story = STORIES[name]
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     operation = driver.new_operation()
     planned = driver.plan(story, operation)
     steps = [step["id"] for step in planned["plan"]["steps"]]
@@ -198,7 +198,7 @@ def test_kill_at_the_step(lab: DokkuLab, driver: DokkuDriver, name: str, way: st
 
 
 def test_a_lease_that_is_held_is_not_worked_beside(lab: DokkuLab, driver: DokkuDriver) -> None:
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     operation = driver.new_operation()
     assert driver.plan(STORIES["deploy"], operation)["plan"]
     told = driver.run(STORIES["rollback"])
@@ -207,7 +207,7 @@ def test_a_lease_that_is_held_is_not_worked_beside(lab: DokkuLab, driver: DokkuD
 
 
 def test_a_deploy_of_somebody_else_is_not_worked_beside(lab: DokkuLab, driver: DokkuDriver) -> None:
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     # dokku's own lock, and a record of a build whose process lives.
     lab.root("lab-images v3")
     lab.root(
@@ -223,7 +223,7 @@ def test_a_deploy_of_somebody_else_is_not_worked_beside(lab: DokkuLab, driver: D
 
 def test_a_module_that_is_killed_in_a_deploy_does_not_cut_it(lab: DokkuLab) -> None:
     """dokku goes on to its end and keeps the guard's lock; the run waits for it, and then goes back."""
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     with Controller(lab.name, "dokku_deploy", to="v3", hotfix=True) as run:
         began = f'grep -q \'"event":"begin","step":"deploy"\' {STATE}/journal.jsonl'
         lab.root(f"for i in $(seq 600); do {began} 2>/dev/null && exit 0; sleep 0.1; done; exit 1")

@@ -14,7 +14,7 @@ KEEP = f"{STATE}/backups"
 @pytest.fixture(scope="module")
 def host() -> Backed:
     host = Backed(HOSTS[0])
-    host.root("lab-reset apps")
+    host.reset("apps")
     host.equip()
     return host
 

@@ -15,7 +15,7 @@ MAIN = "restant-main"
 @pytest.fixture(autouse=True)
 def deployed(lab: DokkuLab) -> None:
     """restant-main runs v2, with v1 before it."""
-    lab.root("lab-reset apps")
+    lab.reset("apps")
 
 
 def test_previous_goes_further_back_each_time_and_never_in_a_circle(lab: DokkuLab) -> None:

@@ -83,7 +83,7 @@ class Parts(Backed):
 @pytest.fixture(scope="module")
 def host() -> Parts:
     host = Parts(HOSTS[0])
-    host.root("lab-reset apps")
+    host.reset("apps")
     host.equip()
     return host
 

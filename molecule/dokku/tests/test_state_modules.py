@@ -22,7 +22,7 @@ FEATURE = "restant-feature-state"
 @pytest.fixture(scope="module")
 def host() -> Apps:
     found = Apps(HOSTS[0])
-    found.root("lab-reset apps")
+    found.reset("apps")
     found.load_services()
     return found
 

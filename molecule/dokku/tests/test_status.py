@@ -15,7 +15,7 @@ from lab import HOSTS
 @pytest.fixture(scope="module")
 def host() -> Cared:
     found = Cared(HOSTS[0])
-    found.root("lab-reset apps")
+    found.reset("apps")
     return found
 
 

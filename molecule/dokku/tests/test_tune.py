@@ -21,14 +21,14 @@ WANTED = {
 @pytest.fixture(scope="module")
 def kept() -> Apps:
     found = Apps(HOSTS[0])
-    found.root("lab-reset apps")
+    found.reset("apps")
     return found
 
 
 @pytest.fixture
 def host(kept: Apps) -> Apps:
     """As it was made: what was tuned before is forgotten."""
-    kept.root("lab-reset apps")
+    kept.reset("apps")
     return kept
 
 

@@ -15,7 +15,7 @@ BAD = f"/home/dokku/{OTHER}/nginx.conf.d/bad.conf"
 @pytest.fixture(scope="module")
 def broken(lab: DokkuLab) -> Iterator[DokkuLab]:
     """Another app has a file that nginx refuses."""
-    lab.root("lab-reset apps")
+    lab.reset("apps")
     lab.app(OTHER)
     lab.at(OTHER, "v1")
     lab.root(

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from lab import Host
+from lab import Host, counted_reset
 
 PROJECT = "/srv/shop"
 COMPOSE = f"{PROJECT}/docker-compose.prod.yml"
@@ -133,9 +133,11 @@ class ComposeLab(Host):
     def keep(self, name: str) -> None:
         self.root(f"lab-keep {name}")
 
+    @counted_reset()
     def restore(self, name: str) -> None:
         self.root(f"lab-restore {name}")
 
+    @counted_reset()
     def at(self, *names: str) -> None:
         """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
         kept = "-".join(names)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dokku_state_lab import Apps
-from lab import Run
+from lab import Run, counted_reset
 
 APP, STAGING = "restant-main", "restant-staging"
 STATE = f"/var/lib/ops-runbook/{APP}"
@@ -46,12 +46,14 @@ class Backed(Apps):
 
     # -- making ----------------------------------------------------------------------------------
 
+    @counted_reset()
     def equip(self) -> None:
         """Database servers in the engine, and what a backup needs root for."""
         self.load_services()
         done = self.play("dokku_backup_setup", ansible_user="admin")
         assert done.green, done.text
 
+    @counted_reset()
     def seed(self) -> None:
         """The app as it is backed up, whatever it was."""
         for plugin, name in (("mysql", "restant-db"), ("redis", "restant-cache")):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lab import HOSTS, INVENTORIES, ROOT, Host
+from lab import HOSTS, INVENTORIES, ROOT, Host, counted_reset
 
 STATE = "/var/lib/ops-runbook/restant-main"
 RECORDS = "/var/lib/dokku/data/releases"
@@ -114,6 +114,7 @@ class DokkuLab(Host):
 
     # -- states ----------------------------------------------------------------------------------
 
+    @counted_reset()
     def app(self, name: str) -> str:
         """An app that is there and was never deployed."""
         if self.run("apps:exists", name).rc == 0:
@@ -128,6 +129,7 @@ class DokkuLab(Host):
         self.root(f"lab-images {release}")
         return self.run("git:from-image", app, f"local/restant:{release}")
 
+    @counted_reset()
     def at(self, app: str, *releases: str) -> None:
         for release in releases:
             answer = self.deploy_image(app, release)

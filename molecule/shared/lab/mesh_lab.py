@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import wait_for
-from lab import ROOT, Lab, Run
+from lab import ROOT, Lab, Run, counted_reset
 
 REASON = "INC-421"
 RUNNER = "/home/deploy/runner"
@@ -91,6 +91,7 @@ class Mesh:
         self.control, self.hop, self.execution = (Node(f"mesh-{name}") for name in ("control", "hop", "execution"))
         self.app = Lab("mesh-app")
 
+    @counted_reset()
     def bring(self) -> None:
         """Bring `runner/` of this checkout to the control node, as a copy that stands alone."""
         with tempfile.TemporaryDirectory() as folder:
@@ -118,6 +119,7 @@ class Mesh:
             one["NodeID"] == "execution" and one["Service"] == "control" for one in known.get("Advertisements") or []
         )
 
+    @counted_reset()
     def wait_joined(self) -> None:
         wait_for("the mesh is whole", self.joined)
 
@@ -133,6 +135,7 @@ class Mesh:
         found: dict[str, Any] = json.loads(self.control.read(f"receptorctl --socket {SOCKET} work list"))
         return found
 
+    @counted_reset()
     def forget(self) -> None:
         for unit in self.units():
             self.control.run(f"receptorctl --socket {SOCKET} work release --force {unit}")

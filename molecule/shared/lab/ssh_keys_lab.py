@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lab import HOSTS, INVENTORIES, ROOT, Host, Run, play
+from lab import HOSTS, INVENTORIES, ROOT, Host, Run, counted_reset, play
 
 sys.path.insert(0, str(ROOT / "tests/doubles"))
 import github_fake  # noqa: E402
@@ -51,10 +51,11 @@ class KeysHost(Host):
         self.port = int(known[name]["lab_ssh_port"])
         self.keys = (folder / "../../.lab").resolve()
 
-    def reset(self) -> None:
+    @counted_reset()
+    def reset(self, state: str = "") -> None:
         # A run that was cut off may have left one. Resetting a host takes the file away, and sshd still has read it.
         left = self.root(f"test -e {CONFIGURATION} && echo yes", check=False)
-        super().reset()
+        super().reset(state)
         if left:
             self.sshd("")
 
@@ -139,6 +140,7 @@ class World:
         hub.commits["main"] = "a" * 40
         hub.on_dispatch = self.runs
 
+    @counted_reset()
     def reset(self) -> None:
         for host in self.hosts:
             host.reset()

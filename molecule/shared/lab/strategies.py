@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab import Run
+from lab import Run, counted_reset
 
 STRATEGIES = ("in_place", "releases")
 
@@ -14,6 +14,7 @@ def inputs(strategy: str) -> dict[str, object]:
     return {} if strategy == "in_place" else {"laravel_strategy": strategy}
 
 
+@counted_reset()
 def bring(play: Callable[..., Run], strategy: str, *tags: str) -> None:
     """From the initial state, with the first release: adopt it, convert the hosts, deploy the other releases."""
     runs = [play("laravel_adopt")]

@@ -67,14 +67,6 @@ return new class extends Migration {{
 WORK = "/tmp/strange-releases"
 
 
-class Stranger(Lab):
-    """The host, with patience: what resets it asks for an answer once, which a busy machine may not give in time."""
-
-    def reset(self) -> None:
-        self.root("lab-reset", check=False)
-        self.root("curl -sf --retry 20 --retry-all-errors -m 30 -o /dev/null http://127.0.0.1/api/v1/health")
-
-
 def put(lab: Lab, path: str, text: str) -> None:
     lab.deploy(f"mkdir -p $(dirname {path})")
     command = ["docker", "exec", "-i", "-u", "deploy", lab.name, "tee", path]
@@ -121,7 +113,7 @@ def locked(lab: Lab, parent: str, version: str, provider: bool) -> dict[str, str
 @pytest.fixture(scope="module")
 def made() -> Iterator[Lab]:
     """The host with all releases in its repository: modules, then more of them, a package, another version of it."""
-    lab = Stranger(OWN)
+    lab = Lab(OWN)
     lab.reset()
     lab.root(f"rm -rf /srv/lab/state-* {WORK}")
     lab.deploy(f"git clone -q /srv/git/vertex-laravel-api.git {WORK}")
@@ -173,7 +165,7 @@ def pending(lab: Lab) -> str:
 @pytest.mark.parametrize("strategy", ["in_place", "releases"])
 def test_migrations_of_sub_folders_and_modules_are_those_that_the_migrator_finds(made: Lab, strategy: str) -> None:
     """A folder that the migrator does not look into is not run and refuses nothing; those that it does are all run."""
-    lab = Stranger(made.name, strategy)
+    lab = Lab(made.name, strategy)
     lab.at("v1.0.0", "r1")
     # The plan of r1 ran what is in the module, which only its own provider names, and not the folder of the tenants.
     assert MODULE in lab.migrations()
