@@ -81,8 +81,9 @@ def shown_variable(typed: str) -> str:
         return typed
     if text.startswith(("{", "[")):
         try:
-            # JSON, or a mapping of YAML.
-            return json.dumps(_masked(yaml.safe_load(text)))
+            # JSON, or a mapping of YAML. Without a secret it is shown in its own words: 1.10 is not the number 1.1.
+            found = yaml.safe_load(text)
+            return typed if _masked(found) == found else json.dumps(_masked(found))
         except (yaml.YAMLError, RecursionError, TypeError):
             return MASK
     try:

@@ -21,6 +21,8 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets import value as secret_value
+from ansible_collections.ops.runbook.plugins.module_utils.console import written
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from ansible_collections.ops.runbook.plugins.plugin_utils.refused import Refused
 
 #: The variable of an inventory that holds new values, as a rule in a file of ansible-vault.
@@ -69,7 +71,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if key in from_file:
                 values[key], origins[key] = from_file[key], f"from {os.path.basename(path)}"
             elif key in held:
-                values[key], origins[key] = str(held[key]), f"from the variable {_VARIABLE}"
+                values[key], origins[key] = _text(held[key], key, _VARIABLE), f"from the variable {_VARIABLE}"
             elif recipe and several:
                 raise Refused(
                     f"a value that is made for {key} would be another one on each host. Nothing was contacted. "
@@ -105,7 +107,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise Refused(f"values_file {path} has neither KEY=value lines nor YAML. Nothing was contacted.") from error
         if not isinstance(found, Mapping):
             raise Refused(f"values_file {path} is not a dictionary of keys and values. Nothing was contacted.")
-        return {str(key): str(value) for key, value in found.items()}
+        as_typed = written.as_written(found, written.read(content, plain_yaml.load_texts))
+        return {str(key): _text(value, str(key), f"values_file {path}") for key, value in as_typed.items()}
 
     @staticmethod
     def _is_vault(path: str) -> bool:
@@ -117,6 +120,13 @@ def _looks_like_yaml(content: str) -> bool:
     """`KEY: value` means the same in both, but only YAML has values on further lines."""
     first = next((line for line in content.splitlines() if line.strip() and not line.startswith("#")), "")
     return first.startswith(("---", "{")) or bool(re.match(r"[\w.-]+:(\s|$)", first))
+
+
+def _text(value: Any, key: str, where: str) -> str:
+    """A value that is a text. YAML makes the number 42798 of the digits 0123456, and another secret of either."""
+    if not written.is_text(value) or isinstance(value, (Mapping, list)):
+        raise Refused(f"{where}: {key} is not a text to YAML: put quotes around its value. Nothing was contacted.")
+    return str(value)
 
 
 def _why(error: Exception) -> str:

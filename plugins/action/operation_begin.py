@@ -122,8 +122,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         problems = problems or list(unresolved.values())
         values = {name: value for name, value in given.items() if name not in missing}
         wrong = {
-            name: operator_inputs.value_problem(inputs.get(name, name), value, options[name])
-            for name, value in values.items()
+            name: _value_problem(name, inputs.get(name, ""), value, options[name]) for name, value in values.items()
         }
         problems += [text for text in wrong.values() if text]
         values = {name: value for name, value in values.items() if not wrong[name]}
@@ -146,6 +145,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             except AnsibleTemplateError as error:
                 unresolved[name] = f"{name} can't be resolved: {error.message}"
         return given, unresolved
+
+
+def _value_problem(name: str, input_name: str, value: Any, option: Mapping[str, Any]) -> str:
+    """Why an option can't have a value. input_name: the input that sets it, which the inventory may have; or empty."""
+    number = operator_inputs.number_problem(input_name, value, option) if input_name else ""
+    return number or operator_inputs.value_problem(input_name or name, value, option)
 
 
 def _validated(options: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -17,7 +17,9 @@ description:
     rollback would run commands on the controller by C({{ lookup('pipe', '…') }}), in check mode too, and a reason that
     quotes C({{ $user->name }}) would stop the run. So the playbooks and roles of this collection read inputs by this
     lookup alone, and never by their name in an expression.
-  - Lists, mappings, numbers and booleans stay what they are; the texts in them are not evaluated either.
+  - A number, a date or a boolean in a file of variables is the text that is written there, such as V(1.10), V(0123456)
+    and V(on), as C(-e name=value) gives it; null is an empty text. Lists and mappings stay what they are, with texts in
+    them, which are not evaluated either.
   - A value that was encrypted with Ansible Vault is decrypted.
 options:
   _terms:
@@ -29,7 +31,8 @@ options:
     default: ""
 notes:
   - The value is that of the variable with this name, wherever it was set. A variable of the inventory that has the
-    name of an input is text as well.
+    name of an input is not evaluated either; a number there stays the number that YAML makes of it, so put quotes
+    around it.
 seealso:
   - module: ops.runbook.operation_begin
 """
@@ -58,6 +61,8 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.ops.runbook.plugins.plugin_utils import typed
+
 
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Reads one variable without templating it."""
@@ -66,5 +71,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         if len(terms) != 1 or not isinstance(terms[0], str):
             raise AnsibleLookupError(f"the name of one input is needed, not {list(terms)!r}")
         given = variables or {}
+        if terms[0] not in given:
+            return [kwargs.get("default", "")]
         # The mapping holds what was typed. Only an expression that names a variable evaluates its value.
-        return [wrap_var(given[terms[0]]) if terms[0] in given else kwargs.get("default", "")]
+        return [wrap_var(typed.value(self._loader, terms[0], given[terms[0]]))]

@@ -67,6 +67,7 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import call, inputs, own_procedures, procedures
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
+from ansible_collections.ops.runbook.plugins.plugin_utils import typed as typed_texts
 
 #: The exit code of Ansible for options that it can't take.
 WRONG_OPTIONS = 5
@@ -94,7 +95,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         return hosts
 
     def _problems(self, name: str, pattern: Any, wrong: Sequence[str], hosts: Sequence[str]) -> list[str]:
-        typed = load_extra_vars(self._loader)
+        typed = typed_texts.extra(self._loader)
         of_hosts = _OfHosts(self._loader, hosts)
         taken = own_procedures.taken(name, plain_yaml.load)
         return (

@@ -38,6 +38,7 @@ OWN_JSON = {
     "text/foreign_json.py": "the mechanism",
     "compose/migrations/alembic_probe.py": "a program in the container, and the first line of its answer",
     "console/fleet.py": "an input of the operator",
+    "console/written.py": "a file of inputs, which Ansible has read as JSON before",
     "ops_runbook/doctor.py": "the answer of ansible-inventory",
     "ops_runbook/run.py": "the command that this program wrote itself",
 }

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console.procedures imp
     Taken,
     plain,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.console.written import is_number
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import is_secret_value
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 from ansible_collections.ops.runbook.plugins.module_utils.text.ways import given
@@ -190,12 +191,25 @@ def value_refusals(typed: Mapping[str, Any], taken: Taken) -> list[str]:
         if one is None and isinstance(value, str) and "{{" in value:
             continue
         if one is not None or spec:
-            found.append(value_problem(name, value, spec or _spec_of(one)))
+            spec = spec or _spec_of(one)
+            number = number_problem(name, value, spec) if one is not None else ""
+            found.append(number or value_problem(name, value, spec))
     return [text for text in found if text]
 
 
 def _spec_of(one: Input | None) -> dict[str, Any]:
     return {} if one is None else {"type": one.type, "choices": one.choices, "no_log": one.secret}
+
+
+def number_problem(name: str, value: Any, spec: Mapping[str, Any]) -> str:
+    """Why a fraction or a date is refused where a text belongs, as a sentence; empty if it is not one.
+
+    It comes from an inventory: the number 1.1 may be written there as 1.10, which is another release. A whole number is
+    nearly always written in its digits, such as that of an incident.
+    """
+    if spec.get("type", "str") not in ("str", "path") or isinstance(value, int) or not is_number(value):
+        return ""
+    return f"{_called(name, value, spec)} to YAML, and may be written in another way; put quotes around the text"
 
 
 def value_problem(name: str, value: Any, spec: Mapping[str, Any]) -> str:

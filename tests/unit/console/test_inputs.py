@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -214,6 +215,12 @@ def test_a_value_that_can_not_be_is_named_with_what_it_may_be(name: str) -> None
 )
 def test_a_value_that_an_input_takes_passes(procedure: str, typed: dict[str, Any]) -> None:
     assert inputs.value_refusals(typed, TAKEN[procedure]) == []
+
+
+@pytest.mark.parametrize("value", [1.1, datetime.date(2026, 1, 1)])
+def test_a_fraction_is_not_taken_for_the_name_of_a_release(value: object) -> None:
+    (said,) = inputs.value_refusals({"to": value}, ROLLBACK)
+    assert said == f"to is '{value}' to YAML, and may be written in another way; put quotes around the text"
 
 
 def test_the_value_of_a_secret_is_not_shown() -> None:
