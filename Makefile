@@ -8,11 +8,11 @@ PYTHON ?= python3
 VENV ?= .venv
 # What `make matrix` looks for: the oldest and the newest that are supported, and what lies between.
 PYTHONS ?= 3.11 3.12 3.13
-# What `make molecule` runs, on hosts that are made once.
-SCENARIOS ?= laravel releases fleet load faults
-# `command` and `strangers` use these hosts too. A scenario with an inventory of its name has hosts of its own. All of them
-# take hours more, so they are asked for: make molecule SCENARIOS="compose dokku"
-OWN_HOSTS := $(filter $(notdir $(wildcard molecule/*)),$(notdir $(wildcard inventories/*)))
+# `make molecule` runs the core of every scenario. One whole scenario: make molecule SCENARIOS=dokku TESTS=all
+export SCENARIOS ?=
+export TESTS ?= core
+# Where tests/run.py wants the results of a target's tests.
+JUNIT = $(if $(RESULTS),--junitxml=$(RESULTS)/$@.xml)
 BIN := $(abspath $(VENV))/bin
 # A world-writable checkout or an exported collections path would switch ansible.cfg off.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -48,6 +48,10 @@ venv: $(VENV)/.installed ## Install what development and tests need
 engine:
 	@molecule/shared/hosts/engine.sh
 
+.PHONY: images
+images: venv ## Build the images of the lab's hosts
+	@ansible-playbook molecule/shared/hosts/images.yml
+
 .PHONY: demo
 demo: venv engine ## Show the whole story on a real host in a container
 	@$(BIN)/python tools/demo/demo.py
@@ -57,8 +61,12 @@ demo-down: venv ## Remove the demo's host
 	@$(BIN)/python tools/demo/demo.py --down
 
 .PHONY: test
-test: venv ## Run every check: lint, types, unit, packaging, molecule
+test: venv ## Run every check: lint, types, unit, packaging, and the core of every system on real hosts
 	@$(BIN)/python tests/run.py
+
+.PHONY: test-all
+test-all: venv ## Run every test of every scenario too, and go on where it was cut off: hours
+	@$(BIN)/python tests/run.py --all
 
 .PHONY: lint
 lint: venv ## ruff, imports, yamllint, ansible-lint, shellcheck, changelog, documentation of plugins and roles
@@ -75,27 +83,27 @@ types: venv ## mypy --strict on plugins/
 
 .PHONY: unit
 unit: venv ## Unit tests of the rules, and the documentation of every plugin
-	@pytest -q -n 2 tests/unit tests/sanity
+	@pytest -q -n 2 $(JUNIT) tests/unit tests/sanity
 
 .PHONY: simulator
 simulator: venv engine ## Hold the Dokku simulator against what a real one answered
-	@pytest -q -n 2 --dist loadfile tests/dokku_simulator/test_facts.py tests/dokku_simulator/test_quirks.py
+	@pytest -q -n 2 --dist loadfile $(JUNIT) tests/dokku_simulator/test_facts.py tests/dokku_simulator/test_quirks.py
 
 .PHONY: plugin
 plugin: venv engine ## Try the plugin releases on the Dokku simulator: its commands, its faults, what is cut off
-	@pytest -q tests/dokku_simulator/test_releases.py tests/dokku_simulator/test_faults.py tests/dokku_simulator/test_strays.py
+	@pytest -q $(JUNIT) tests/dokku_simulator/test_releases.py tests/dokku_simulator/test_faults.py tests/dokku_simulator/test_strays.py
 
 .PHONY: replay
 replay: venv engine ## Replay recorded sessions of a real Dokku against the simulator, where DOKKU_TRANSCRIPTS has them
-	@pytest -q tests/dokku_simulator/test_replay.py
+	@pytest -q $(JUNIT) tests/dokku_simulator/test_replay.py
 
 .PHONY: contract
 contract: venv ## Hold every request to GitHub against its own description; fetches it and Prism with npm
-	@pytest -q -rs tests/contract
+	@pytest -q -rs $(JUNIT) tests/contract
 
 .PHONY: packaging
 packaging: venv ## Build the wheel and the Galaxy tarball, install both, run a procedure from each
-	@pytest -q tests/packaging
+	@pytest -q $(JUNIT) tests/packaging
 
 .PHONY: sanity
 sanity: venv ## ansible-test sanity; modules are also imported under Python 3.9, where it is installed
@@ -106,9 +114,8 @@ importer: venv ## Galaxy's own importer on the built collection
 	@python tests/packaging/importer.py
 
 .PHONY: molecule
-molecule: venv engine ## Procedures on real hosts
-	@$(if $(filter-out $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s laravel >/dev/null 2>&1 || true; molecule test $(patsubst %,-s %,$(filter-out $(OWN_HOSTS),$(SCENARIOS))))
-	@$(foreach scenario,$(filter $(OWN_HOSTS),$(SCENARIOS)),molecule destroy -s $(scenario) >/dev/null 2>&1 || true; molecule test -s $(scenario);)
+molecule: venv ## Procedures on real hosts: the cores, or SCENARIOS="…" with TESTS=all
+	@$(BIN)/python tests/run.py molecule
 
 .PHONY: screens
 screens: venv engine ## Record the screens of docs/reference/ops-runbook.md anew, on the demo's host

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
+
 # The tests look at the results of tasks; the screen that ansible.cfg has instead has tests of its own.
 os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
 # YAML folds long lines.

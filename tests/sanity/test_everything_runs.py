@@ -6,14 +6,16 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
+from suite import scenarios
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 #: A recipe's call of pytest, to the end of its line.
 CALL = re.compile(r"^\t.*\bpytest (-.*)$", re.MULTILINE)
-#: The variable that names scenarios of Molecule.
-SCENARIOS = re.compile(r"^SCENARIOS \?=(.*)$", re.MULTILINE)
-#: The scenarios that the Makefile's comment says to ask for by name.
-ASKED_FOR = re.compile(r"`(\w+)`(?= and `\w+` use)|(?<= and )`(\w+)`(?= use)")
+#: Plugins and options that run a test again after it failed.
+AGAIN = re.compile(r"rerunfailures|^\s+reruns\b|--reruns\b|--only-rerun|mark\.flaky|-raR\b", re.MULTILINE)
 
 
 def files_of_tests(*folders: str) -> list[Path]:
@@ -43,11 +45,29 @@ def test_a_file_that_no_target_names_is_seen() -> None:
     assert left_out("unit:\n\t@pytest -q tests/unit/test_a.py\n", files) == [str(path) for path in files[1:]]
 
 
-def test_the_makefile_names_every_scenario_with_tests() -> None:
-    named = {word for line in SCENARIOS.findall(MAKEFILE) for word in line.split()}
-    named |= {word for pair in ASKED_FOR.findall(MAKEFILE) for word in pair if word}
-    # Those have hosts of their own.
-    named |= {path.name for path in (ROOT / "inventories").iterdir()}
-    scenarios = {path.parts[1] for path in files_of_tests("molecule")}
-    assert scenarios - named == set()
-    assert "OWN_HOSTS := $(filter $(notdir $(wildcard molecule/*)),$(notdir $(wildcard inventories/*)))" in MAKEFILE
+def test_every_scenario_with_tests_is_found() -> None:
+    found = {scenario.name for scenario in scenarios.everything(ROOT)}
+    assert found == {path.parts[1] for path in files_of_tests("molecule")}
+    in_lanes = [scenario.name for lane in scenarios.lanes(scenarios.everything(ROOT)) for scenario in lane]
+    assert sorted(in_lanes) == sorted(found)
+
+
+def test_results_of_every_target_can_be_read() -> None:
+    """tests/run.py asks each target that calls pytest for its results."""
+    assert [call for call in CALL.findall(MAKEFILE) if "$(JUNIT)" not in call] == []
+
+
+def test_nothing_is_run_twice() -> None:
+    """A test that needs a second try is a defect, of the test or of the product."""
+    settings = [ROOT / name for name in ("Makefile", ".ci/run", "pyproject.toml", ".config/molecule/config.yml")]
+    tests = [ROOT / path for path in files_of_tests("tests", "molecule") if ROOT / path != Path(__file__)]
+    paths = [*settings, *tests, *ROOT.glob("molecule/*/molecule.yml"), *ROOT.glob("molecule/**/conftest.py")]
+    assert [str(path) for path in paths if AGAIN.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pytest-rerunfailures>=15", '    reruns: "1"', "pytest --reruns 2", "pytest.mark.flaky(reruns=3)", '"-raR"'],
+)
+def test_a_second_try_is_seen(text: str) -> None:
+    assert AGAIN.search(text)

@@ -72,6 +72,7 @@ def way_on(refused: Ran, lab: Lab) -> list[str]:
 
 @pytest.mark.parametrize("send", ["TERM", "KILL"])
 @pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.core("rollback", "resume", only="planned-KILL")
 def test_a_rollback_is_killed(lab: Lab, tmp_path: Path, name: str, send: str) -> None:
     lab.at("v1.0.0", "v1.1.0")
     command, moment = Command(lab, tmp_path), MOMENTS[name]
@@ -105,6 +106,7 @@ def test_a_rollback_is_killed(lab: Lab, tmp_path: Path, name: str, send: str) ->
 
 
 @pytest.mark.parametrize("send", ["TERM", "KILL"])
+@pytest.mark.core("canary", only="KILL")
 def test_a_job_that_is_killed_leaves_no_secret_behind(lab: Lab, tmp_path: Path, send: str) -> None:
     lab.at("v1.0.0")
     Command(lab, tmp_path)("run", "laravel_maintenance", "state=down", "secret=canary-5d1c", at=DECIDE, send=send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from lab import APP, STATE, Lab
 from terminal import terminal
 
@@ -10,6 +11,7 @@ SLOW = "/usr/local/bin/lab-slow"
 HELD = "for turn in $(seq 1200); do [ -e /tmp/lab-held ] || break; sleep 0.1; done"
 
 
+@pytest.mark.core("deploy", "screen", "canary")
 def test_a_terminal_has_the_last_line_of_a_long_step(lab: Lab) -> None:
     """The key of the application is printed by the step, and is nowhere on the screen."""
     lab.at("v1.0.0")

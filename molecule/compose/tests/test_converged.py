@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from compose_lab import ComposeLab
 
 
+@pytest.mark.core("deploy")
 def test_release_is_deployed_and_recorded_once(lab: ComposeLab) -> None:
     assert lab.version() == "0.2.0"
     assert lab.runs("good2")

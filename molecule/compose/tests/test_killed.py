@@ -67,6 +67,7 @@ def test_kill_at_every_journalled_step(lab: ComposeLab, driver: ComposeDriver, n
             print(f"{name}, {step}, {when} {event}: {found.outcome}", flush=True)
 
 
+@pytest.mark.core("resume")
 def test_kill_between_the_verification_and_the_record(lab: ComposeLab, driver: ComposeDriver) -> None:
     story = STORIES["deploy"]
     lab.at(*story.start)
@@ -78,6 +79,7 @@ def test_kill_between_the_verification_and_the_record(lab: ComposeLab, driver: C
     ways(driver, story, fault, ("resume",), verified, "only its record is missing")
 
 
+@pytest.mark.core("undo")
 def test_services_started_by_hand_meanwhile_are_undone_too(lab: ComposeLab, driver: ComposeDriver) -> None:
     """A new pin without its `up`: the next `docker compose up` of anybody brings the new release."""
     story = STORIES["deploy"]

@@ -146,6 +146,7 @@ def _placed(lab: ComposeLab) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.core("refusal", only="a tag that is not in the registry")
 def test_bad_input_is_refused_and_changes_nothing(lab: ComposeLab, _placed: None, name: str) -> None:
     case = CASES[name]
     before, records = lab.fingerprint(), lab.ledger()

@@ -110,6 +110,7 @@ def test_the_same_again_changes_nothing(lab: ComposeLab) -> None:
         ("compose_rollback", {"to": "sha-c0ffee1"}),
     ],
 )
+@pytest.mark.core("plan", only="compose_deploy-inputs0")
 def test_check_mode_shows_the_plan_and_changes_nothing(lab: ComposeLab, procedure: str, inputs: dict[str, str]) -> None:
     lab.at("good", "good2")
     before = lab.fingerprint(), lab.root("cd /var/lib/ops-runbook && find . -type f -exec sha256sum {} + | sort")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import re
 
+import pytest
 from compose_lab import PROJECT, ComposeLab, tag
 from watch import leaks, watched
 
@@ -20,6 +21,7 @@ def secrets(lab: ComposeLab) -> list[str]:
     return [password, login, *values]
 
 
+@pytest.mark.core("deploy", "rollback", "canary")
 def test_no_secret_on_any_surface(lab: ComposeLab) -> None:
     lab.at("good")
     needles = secrets(lab)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from dokku_lab import DokkuLab
 
 
+@pytest.mark.core("deploy")
 def test_apps_are_deployed_and_recorded(lab: DokkuLab) -> None:
     assert (lab.serves("restant-main"), lab.serves("restant-staging")) == ("2", "2")
     assert [release["revision"] for release in lab.releases("restant-main")] == [

@@ -57,6 +57,7 @@ def test_a_release_goes_to_staging_and_then_to_production(lab: DokkuLab) -> None
     assert record["to"]["name"] == "v3"  # type: ignore[index]
 
 
+@pytest.mark.core("deploy")
 def test_a_hotfix_goes_by_staging_and_says_so(lab: DokkuLab) -> None:
     done = lab.play("dokku_deploy", to="v3", hotfix=True)
     assert done.green and "hotfix=true: restant-staging was not asked" in done.text
@@ -74,6 +75,7 @@ def test_a_hotfix_goes_by_staging_and_says_so(lab: DokkuLab) -> None:
         ("queue-bad", "the queue:"),
     ],
 )
+@pytest.mark.core("alone", only="unhealthy-503")
 def test_a_broken_release_goes_back_and_leaves_nothing(lab: DokkuLab, to: str, why: str) -> None:
     run = lab.play("dokku_deploy", to=to, hotfix=True, **SOON)
     assert not run.green and "reverted" in run.text and why in run.text, run.text

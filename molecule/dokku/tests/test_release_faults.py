@@ -72,6 +72,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+@pytest.mark.core("refusal", only="a number that is not recorded")
 def test_an_impossible_request_is_refused_and_nothing_changes(
     deployed: DokkuLab, case: tuple[str, dict[str, Any], str, str]
 ) -> None:
@@ -178,6 +179,7 @@ def verified(lab: DokkuLab, driver: DokkuDriver, version: str, told: object) -> 
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("way", ["resume", "undo"])
 @pytest.mark.parametrize("moment", ["after begin", "before done"])
+@pytest.mark.core("resume", "undo", only=("after begin-undo-rollback", "before done-resume-deploy"))
 def test_kill_at_the_step(lab: DokkuLab, driver: DokkuDriver, name: str, way: str, moment: str) -> None:
     story = STORIES[name]
     lab.reset("apps")

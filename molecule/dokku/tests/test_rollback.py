@@ -73,6 +73,7 @@ def test_a_rollback_mends_what_a_failed_deploy_left(lab: DokkuLab) -> None:
     assert run.green and lab.latest(MAIN) == lab.live(MAIN) and lab.serves(MAIN) == "2", run.text
 
 
+@pytest.mark.core("plan", "rollback", "canary")
 def test_configuration_moves_back_with_the_code_and_no_value_is_seen(lab: DokkuLab) -> None:
     canaries = {name: f"canary{secrets.token_hex(8)}" for name in ("OLD_TOKEN", "NEW_TOKEN", "DB_PASSWORD")}
     rotated = f"canary{secrets.token_hex(8)}"

@@ -17,6 +17,8 @@ from reliability import Row, write
 from stories import IN_PLACE
 
 ROWS: list[Row] = []
+#: Tests of this scenario that were left out, by a choice or since they passed before.
+LEFT_OUT: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -79,8 +81,6 @@ def driver(lab: Lab, _installed: None) -> Iterator[Driver]:
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Adds a row to the table. It is written only if every test of the scenario was green."""
     place = request.session.items.index(request.node)
-    # A test that is run again has told its rows once already, perhaps not all of them.
-    ROWS[:] = [found for found in ROWS if found.order[0] != place]
 
     def add(section: str, **cells: str) -> None:
         ROWS.append(Row(section=section, order=(place, len(ROWS)), **cells))
@@ -100,13 +100,19 @@ def _is_whole(config: pytest.Config) -> bool:
     given = {Path(argument) for argument in config.args}
     chosen = {path.name for path in given} >= {path.name for path in here.glob("test_*.py")}
     everything = chosen or any((config.invocation_params.dir / path).resolve() == here for path in given)
-    return everything and not options.keyword and not options.markexpr and not getattr(options, "lf", False)
+    return everything and not LEFT_OUT and not getattr(options, "lf", False)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    LEFT_OUT.update(item.nodeid for item in items)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """On the controller of the workers: what one of them saw."""
-    for raw in getattr(node, "workeroutput", {}).get("rows", []):
+    told = getattr(node, "workeroutput", {})
+    LEFT_OUT.update(told.get("left_out", []))
+    for raw in told.get("rows", []):
         ROWS.append(Row(**{**raw, "order": tuple(raw["order"])}))
 
 
@@ -114,5 +120,6 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["rows"] = [found.to_dict() for found in ROWS]
+        session.config.workeroutput["left_out"] = sorted(LEFT_OUT)
     elif exitstatus == 0 and ROWS and _is_whole(session.config):
         write(ROOT / "docs/proof/reliability.md", ROWS)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 
-from lab import APP, DATABASE, STATE, Lab, Run
+from interrupted import code, typed
+from lab import APP, DATABASE, STATE, Lab
 from stories import GREETER
 
-CODE = re.compile(r"REFUSED on \S+ \((\w+)\)")
-WAY = re.compile(r"^ +((?:-e [a-z_]+=\S+ ?)+)", re.MULTILINE)
+__all__ = ["chained", "code", "left", "settled", "start", "typed"]
 
 
 def start(lab: Lab, *tags: str) -> None:
@@ -24,22 +23,6 @@ def start(lab: Lab, *tags: str) -> None:
         f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
         "systemctl start php8.4-fpm nginx vertex-queue; systemctl reload php8.4-fpm"
     )
-
-
-def code(run: Run) -> str:
-    """The code of the refusal that a run ended with."""
-    found = CODE.search(run.text)
-    assert not run.green
-    assert found is not None, run.text
-    return found[1]
-
-
-def typed(run: Run, part: str) -> dict[str, str]:
-    """The inputs of the way forward that has this part, as the refusal prints them."""
-    for way in WAY.findall(run.text):
-        if part in way:
-            return dict(word.split("=", 1) for word in way.split() if word != "-e")
-    raise AssertionError(f"no way with {part}: {run.text}")
 
 
 def chained(lab: Lab) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from lab import APP, STATE, Lab, Run, command, operator_environment, plain, play
 
 OLD, NEW = "v1.1.0", "v1.7.0"
@@ -53,6 +54,7 @@ def sick(host: Lab, version: str) -> Iterator[None]:
         host.root(f"rm {ini}; systemctl reload php8.4-fpm")
 
 
+@pytest.mark.core("deploy", "rollback")
 def test_healthy_deploy_and_rollback_are_recorded_on_each_host(fleet: list[Lab]) -> None:
     run = deploy(fleet)
     assert run.green, run.text
@@ -84,6 +86,7 @@ def test_failing_canary_goes_back_and_the_rest_is_untouched(fleet: list[Lab]) ->
     assert no_lease(fleet)
 
 
+@pytest.mark.core("plan")
 def test_later_failure_takes_the_others_back(fleet: list[Lab]) -> None:
     with sick(fleet[2], "1.7.0"):
         run = deploy(fleet)
@@ -127,6 +130,7 @@ def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab
         assert versions(fleet) == [version] * 3
 
 
+@pytest.mark.core("undo")
 def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
     dying, alive = fleet[1], [fleet[0], fleet[2]]
     dying.deploy("rm -f /tmp/at-work; touch /tmp/hang")
@@ -205,6 +209,7 @@ def test_one_host_migrates_for_all(fleet: list[Lab]) -> None:
     assert ["migrate" in names for names in steps] == [True, False, False]
 
 
+@pytest.mark.core("refusal")
 def test_refusal_on_one_host_gives_back_every_lease(fleet: list[Lab]) -> None:
     fleet[1].deploy(f"echo '# edited at night' >> {APP}/routes/api.php")
     run = play("laravel_rollback", target=on(*fleet))

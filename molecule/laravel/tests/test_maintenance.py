@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from lab import APP, STATE, Lab
 
 SECRET = "canary-5c0ffee5e7"
 
 
+@pytest.mark.core("canary", "deploy", "rollback")
 def test_down_is_remembered_kept_and_left(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
     down = lab.play(

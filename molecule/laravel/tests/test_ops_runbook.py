@@ -22,6 +22,7 @@ def command(lab: Lab, tmp_path: Path) -> Command:
     return Command(lab, tmp_path)
 
 
+@pytest.mark.core("plan")
 def test_a_plan_changes_nothing(lab: Lab, command: Command) -> None:
     before = lab.fingerprint()
     ran = command("plan", "laravel_deploy", f"to={GOOD}")
@@ -30,6 +31,7 @@ def test_a_plan_changes_nothing(lab: Lab, command: Command) -> None:
     assert lab.fingerprint() == before
 
 
+@pytest.mark.core("deploy")
 def test_a_run_is_verified(lab: Lab, command: Command, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     ran = command("run", "laravel_deploy", f"to={GOOD}", "reason=INC-421 login loop", "--junit", str(report))

@@ -88,6 +88,7 @@ def test_no_op_is_not_green_over_a_site_that_is_down(lab: Lab) -> None:
         lab.root("systemctl start nginx")
 
 
+@pytest.mark.core("alone")
 def test_broken_deploy_goes_back_by_itself(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
     run = lab.play("laravel_deploy", to="v1.4.0")

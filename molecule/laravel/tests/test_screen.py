@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from lab import OPERATOR, Lab, Run
+from lab import Lab
+from screens import seen
 
 LOOKS = ("laravel_status", "health_check", "operation_history")
 
 
-def seen(lab: Lab, procedure: str, *options: str, **inputs: object) -> Run:
-    run = lab.play(procedure, *options, screen=OPERATOR, **inputs)
-    for unwanted in ("TASK [", "PLAY", "[ERROR]", "\\n", "Traceback", "censored"):
-        assert unwanted not in run.text, run.text
-    return run
-
-
+@pytest.mark.core("plan", "rollback", "screen")
 def test_a_rollback_from_its_plan_to_its_end(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
     plan = seen(lab, "laravel_rollback", "--check")
@@ -28,6 +23,7 @@ def test_a_rollback_from_its_plan_to_its_end(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("check", [(), ("--check",)])
+@pytest.mark.core("refusal", "screen")
 def test_a_refusal(lab: Lab, check: tuple[str, ...]) -> None:
     lab.at("v1.0.0")
     run = seen(lab, "laravel_rollback", *check)

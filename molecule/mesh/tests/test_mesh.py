@@ -23,6 +23,7 @@ def held(gate: Gate, options: str = BACK) -> str:
     return f"{options} -e {json.dumps(json.dumps(gate.inputs))}"
 
 
+@pytest.mark.core("rollback")
 def test_a_rollback_goes_over_the_hop_and_its_results_come_back(mesh: Mesh) -> None:
     # No other way leads there: the control node does not even know the host's name.
     assert not mesh.control.run("getent hosts mesh-app || getent hosts execution.example.com").green
@@ -45,6 +46,7 @@ def test_a_rollback_goes_over_the_hop_and_its_results_come_back(mesh: Mesh) -> N
         assert node.read("find /tmp -mindepth 1 -maxdepth 1 -user deploy -name 'tmp*'") == ""
 
 
+@pytest.mark.core("refusal")
 def test_a_run_that_is_refused_ends_red_at_the_control_node(mesh: Mesh) -> None:
     ran = mesh.run("laravel_rollback", "-e to=v9.9.9")
     assert ran.code == 2, ran.text
@@ -85,6 +87,7 @@ def test_a_person_who_goes_away_can_fetch_the_results_later(mesh: Mesh) -> None:
     assert mesh.app.version() == "1.0.0"
 
 
+@pytest.mark.core("resume")
 def test_a_worker_that_is_killed_is_told_and_the_next_run_goes_on(mesh: Mesh) -> None:
     with Gate(mesh.app, "php") as gate, mesh.start("laravel_rollback", held(gate)) as unit:
         gate.reached()
@@ -128,6 +131,7 @@ def test_work_that_could_not_begin_in_time_never_begins(mesh: Mesh) -> None:
         pytest.param("--signwork", "", id="without a certificate"),
     ],
 )
+@pytest.mark.core("alone")
 def test_work_that_is_not_vouched_for_is_refused(mesh: Mesh, options: str, expect: str) -> None:
     line = (
         f"receptorctl --socket {SOCKET} work submit ansible-runner --node execution --ttl 30s {options} -l x --follow"

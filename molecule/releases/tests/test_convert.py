@@ -22,6 +22,7 @@ def outside(lab: Lab) -> str:
     return lab.root(f"find {OUTSIDE} -type f -exec sha256sum {{}} + | sort | sha256sum")
 
 
+@pytest.mark.core("deploy", "rollback")
 def test_converts_without_touching_anything_outside(before: Lab) -> None:
     etc, rows = outside(before), before.sql("select count(*) from orders")
     before.deploy(f"echo 'a line from before' >> {APP}/storage/logs/laravel.log; echo kept > {APP}/storage/app/upload")

@@ -20,6 +20,7 @@ def steps(lab: Lab) -> list[str]:
     return [step["step"] for step in lab.ledger()[-1]["steps"]]
 
 
+@pytest.mark.core("rollback", "refusal")
 def test_rollback_is_a_switch_and_the_next_goes_further_back(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0", "v1.7.0")
     first = lab.play("laravel_rollback", reason="INC-1 totals are wrong")
@@ -180,6 +181,7 @@ def test_edited_release_is_left_as_it_is_and_named(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("procedure", ["laravel_deploy", "laravel_rollback"])
+@pytest.mark.core("plan")
 def test_check_changes_no_byte(lab: Lab, procedure: str) -> None:
     lab.at("v1.0.0", "v1.1.0")
     before = lab.fingerprint()
@@ -209,6 +211,7 @@ def test_link_that_somebody_moved_is_refused(lab: Lab) -> None:
     assert "not_converted" in run.text
 
 
+@pytest.mark.core("canary")
 def test_secrets_of_a_release_stay_secret(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
     canary = "canary-4f1d9a7be2"

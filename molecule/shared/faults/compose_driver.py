@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compose_lab import PROJECT, REGISTRY, STATE, ComposeLab, tag
+from lab import counted_reset
 from module_driver import ModuleDriver
 
 
@@ -81,5 +82,6 @@ class ComposeDriver(ModuleDriver):
     def keep(self, snapshot: str) -> None:
         self.shell(f"lab-keep {os.path.basename(snapshot)}")
 
+    @counted_reset()
     def restore(self, snapshot: str) -> None:
         self.shell(f"lab-restore {os.path.basename(snapshot)}")

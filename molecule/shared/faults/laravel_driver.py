@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lab import counted_reset
 from module_driver import ModuleDriver
 from stories import Service
 
@@ -12,6 +13,7 @@ from stories import Service
 class Driver(ModuleDriver):
     service: Service
 
+    @counted_reset()
     def restore(self, snapshot: str) -> None:
         copies = "; ".join(f"restore {snapshot}/{name} {path}" for name, path in self.service.kept.items())
         # The queue worker exits by itself when the restart timestamp in the cache changes.

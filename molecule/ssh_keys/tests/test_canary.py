@@ -31,6 +31,7 @@ def files(*folders: Path) -> str:
     return "\n".join(found)
 
 
+@pytest.mark.core("canary")
 def test_no_secret_on_any_surface(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scratch, home = tmp_path / "tmp", tmp_path / "ansible"
     for folder in (scratch, home):

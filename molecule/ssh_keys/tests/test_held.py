@@ -74,6 +74,7 @@ def test_a_host_that_lets_nobody_in_any_more(world: World, spoil: Any) -> None:
     world.as_before()
 
 
+@pytest.mark.core("rollback")
 def test_a_secret_that_may_not_be_written(world: World) -> None:
     world.hub.denied["PUT"] = "secrets=write"
     run = world.rotate()

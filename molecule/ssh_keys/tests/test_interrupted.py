@@ -13,6 +13,7 @@ from ways import go_on
 
 
 @pytest.mark.parametrize("moment", ["before the secret", "while CI is asked", "as CI answers"])
+@pytest.mark.core("resume", only="while CI is asked")
 def test_the_controller_is_killed(world: World, moment: str) -> None:
     runs: list[Controller] = []
     ordinary: Callable[[dict[str, Any]], None] = world.hub.on_dispatch
@@ -36,6 +37,7 @@ def test_the_controller_is_killed(world: World, moment: str) -> None:
     world.rotated()
 
 
+@pytest.mark.core("undo")
 def test_killed_before_the_secret_it_can_be_undone(world: World) -> None:
     with Controller(
         "all",

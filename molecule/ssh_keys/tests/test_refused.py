@@ -58,6 +58,7 @@ def test_a_key_that_is_not_let_in_from_here(world: World) -> None:
     )
 
 
+@pytest.mark.core("refusal")
 def test_another_host_key(world: World, tmp_path: Path) -> None:
     """known_hosts has another key for one of the hosts than it answers with."""
     lines = Path(world.hosts[0].login().known_hosts).read_text().splitlines(keepends=True)

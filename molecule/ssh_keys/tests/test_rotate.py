@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from lab import INVENTORIES, OPERATOR, ROOT, operator_environment
 from ssh_keys_lab import KEYS, OTHERS, World
 
@@ -49,6 +50,7 @@ def test_a_key_is_rotated_on_both_hosts_and_the_next_audit_knows_it(world: World
     assert len(world.kept()) == 2
 
 
+@pytest.mark.core("plan", "deploy", "screen")
 def test_the_screen_of_a_person_shows_the_plan_and_the_end(world: World) -> None:
     """Tasks of a rotation hide their output, and the screen knows the operation all the same."""
     plan = world.rotate("--check", screen=OPERATOR)
