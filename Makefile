@@ -5,7 +5,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-VENV ?= .venv
+# The ansible-core to install, such as 2.20, into a venv of its own; without it, the newest that PYTHON takes. Each of
+# CORES is supported.
+CORE ?=
+CORES ?= 2.19 2.20 2.21
+VENV ?= .venv$(if $(CORE),-core-$(CORE))
 # What `make matrix` looks for: the oldest and the newest that are supported, and what lies between.
 PYTHONS ?= 3.11 3.12 3.13
 # `make molecule` runs the core of every scenario. One whole scenario: make molecule SCENARIOS=dokku TESTS=all
@@ -13,6 +17,7 @@ export SCENARIOS ?=
 export TESTS ?= core
 # Where tests/run.py wants the results of a target's tests.
 JUNIT = $(if $(RESULTS),--junitxml=$(RESULTS)/$@.xml)
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
 BIN := $(abspath $(VENV))/bin
 # A world-writable checkout or an exported collections path would switch ansible.cfg off.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -32,8 +37,9 @@ $(VENV)/.installed: pyproject.toml
 	@if command -v uv >/dev/null; then test -x $(BIN)/python || uv venv --quiet --seed --python $(PYTHON) $(VENV); \
 	  else test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); fi
 	@# Not the project itself: an installed copy would stand beside the checkout's own files.
-	@$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	  print(*p["dependencies"], *p["optional-dependencies"]["dev"], sep="\n")' > $(VENV)/requirements.txt
+	@$(BIN)/python -c 'import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*p["dependencies"], *p["optional-dependencies"]["dev"], *sys.argv[1:], sep="\n")' \
+	  $(if $(CORE),"ansible-core==$(CORE).*") > $(VENV)/requirements.txt
 	@# uv does not read pip's settings, where a company's package index often stands.
 	@if command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python -r $(VENV)/requirements.txt; then :; else \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/requirements.txt; fi
@@ -69,13 +75,17 @@ test-all: venv ## Run every test of every scenario too, and go on where it was c
 	@$(BIN)/python tests/run.py --all
 
 .PHONY: lint
-lint: venv ## ruff, imports, yamllint, ansible-lint, shellcheck, changelog, documentation of plugins and roles
+lint: venv ## ruff, imports, yamllint, ansible-lint, shellcheck, workflows of CI, changelog, documentation of plugins and roles
 	@ruff check --quiet . && ruff format --quiet --check . && yamllint --strict . && ansible-lint -q
 	@$(BIN)/python tools/floors.py > $(abspath $(VENV))/imports.log || { cat $(abspath $(VENV))/imports.log; exit 1; }
 	@antsibull-changelog lint
 	@antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .
 	@if command -v shellcheck >/dev/null; then git grep -lzE '^#!(/usr/bin/env bash|/bin/bash|/bin/sh)$$' -- ':!*.py' ':!*.md' | xargs -0 shellcheck -x; \
 	  else echo "shellcheck is not installed: the shell scripts were not checked"; fi
+	@check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@zizmor --offline --quiet --no-progress $(WORKFLOWS)
+	@# It checks expressions too, but registries have only an old one, or one that downloads itself.
+	@if command -v actionlint >/dev/null; then actionlint $(WORKFLOWS); fi
 
 .PHONY: types
 types: venv ## mypy --strict on plugins/
@@ -116,6 +126,11 @@ importer: venv ## Galaxy's own importer on the built collection
 .PHONY: molecule
 molecule: venv ## Procedures on real hosts: the cores, or SCENARIOS="…" with TESTS=all
 	@$(BIN)/python tests/run.py molecule
+
+.PHONY: scenarios
+scenarios: ## The scenarios of `make molecule` as JSON, for a job each in CI
+	@$(PYTHON) -c 'import json, pathlib; print(json.dumps(sorted(path.parent.name \
+	  for path in pathlib.Path("molecule").glob("*/molecule.yml") if path.parent.name != "default")))'
 
 .PHONY: screens
 screens: venv engine ## Record the screens of docs/reference/ops-runbook.md anew, on the demo's host
