@@ -107,6 +107,11 @@ plugin: venv engine ## Try the plugin releases on the Dokku simulator: its comma
 replay: venv engine ## Replay recorded sessions of a real Dokku against the simulator, where DOKKU_TRANSCRIPTS has them
 	@pytest -q $(JUNIT) tests/dokku_simulator/test_replay.py
 
+.PHONY: histories
+histories: venv engine ## Play N random histories of SYSTEM from SEED on its hosts; REPLAY='<line>', DEFECT=<name>
+	@$(BIN)/python molecule/shared/histories/main.py --system $(or $(SYSTEM),laravel) -n $(or $(N),10) --seed $(or $(SEED),1) \
+	  $(if $(REPLAY),--replay '$(REPLAY)') $(if $(DEFECT),--defect $(DEFECT)) $(if $(WRITE),--write)
+
 .PHONY: contract
 contract: venv ## Hold every request to GitHub against its own description; fetches it and Prism with npm
 	@pytest -q -rs $(JUNIT) tests/contract

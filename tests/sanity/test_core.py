@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from suite import scenarios
-from suite.scenarios import ALONE, KINDS, Scenario
+from suite.scenarios import ALONE, HISTORIES, KINDS, Scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = {scenario.name: scenario for scenario in scenarios.everything(ROOT)}
@@ -60,7 +60,7 @@ def test_a_core_has_a_test_of_each_kind(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_each_marker_names_kinds(name: str) -> None:
-    assert SCENARIOS[name].kinds <= {*KINDS, ALONE}
+    assert SCENARIOS[name].kinds <= {*KINDS, ALONE, HISTORIES}
 
 
 def test_an_exception_is_one() -> None:

@@ -13,6 +13,8 @@ import yaml
 KINDS = ("plan", "deploy", "rollback", "refusal", "resume", "undo", "screen", "canary")
 #: A test of a core with another purpose: it alone proves something.
 ALONE = "alone"
+#: Random histories with fixed seeds, which a system has once it has a description of its acts and faults.
+HISTORIES = "histories"
 #: The scenario that owns the hosts of those without hosts of their own.
 OWNER = "default"
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from histories import results
+
 SECTIONS = {
     "module": "The module is killed",
     "controller": "The controller dies, or the connection",
@@ -83,7 +85,12 @@ def render(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def page(rows: list[Row]) -> str:
+    """The rows, and behind them the results of all runs of histories."""
+    return results.into_page(render(rows), results.read(results.PATH))
+
+
 def write(path: Path, rows: list[Row]) -> None:
-    content = render(rows)
+    content = page(rows)
     if not path.exists() or path.read_text() != content:
         path.write_text(content)

@@ -50,7 +50,7 @@ def install(host: Host) -> None:
     for source, target in (
         (library / "ansible/module_utils", f"{PLACE}/ansible/"),
         (ROOT / "plugins", f"{plugins}/"),
-        (Path(__file__).parent / "on_host/driver.py", f"{PLACE}/"),
+        *((Path(__file__).parent / f"on_host/{name}.py", f"{PLACE}/") for name in ("driver", "fault")),
     ):
         subprocess.run(["docker", "cp", str(source), f"{host.name}:{target}"], check=True, capture_output=True)
     # An empty package, as in what Ansible sends to a host.

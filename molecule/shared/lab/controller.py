@@ -25,10 +25,20 @@ def wait_for(what: str, true: Callable[[], object], deadline: float = DEADLINE) 
 
 
 class Controller:
-    """A run that goes on in the background, with SSH connections of its own."""
+    """A run that goes on in the background, with SSH connections of its own.
+
+    begin: starts it; without it, and for a run that dies at a task, it is a process of its own.
+    """
 
     def __init__(
-        self, hosts: str, procedure: str, *options: str, die_at: str = "", nth: int = 1, **inputs: Any
+        self,
+        hosts: str,
+        procedure: str,
+        *options: str,
+        die_at: str = "",
+        nth: int = 1,
+        begin: Callable[..., Any] | None = None,
+        **inputs: Any,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
         environment = {**operator_environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": self._folder.name}
@@ -39,9 +49,14 @@ class Controller:
                 "LAB_DIE_AT": die_at,
                 "LAB_DIE_AT_NTH": str(nth),
             }
+        self._process: Any = None
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        words = command(procedure, "-l", hosts, *options, **inputs)
+        if begin is not None and not die_at:
+            self._process = begin(words, str(ROOT), environment, self._output, self._folder.name)
+            return
         self._process = subprocess.Popen(
-            command(procedure, "-l", hosts, *options, **inputs),
+            words,
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -64,9 +79,13 @@ class Controller:
 
     def wait(self) -> Run:
         """To its end, also when that is a kill."""
+        return Run(*self.raw())
+
+    def raw(self) -> tuple[int, str]:
+        """Its exit code and output, as they are."""
         code = self._process.wait(DEADLINE * 2)
         self._output.seek(0)
-        return Run(code, self._output.read())
+        return code, self._output.read()
 
     def kill(self) -> None:
         """SIGKILL of the run, its workers, its ssh clients and the connections that it shares."""

@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import pwd
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,94 +18,12 @@ import time
 import traceback
 from typing import Any
 
+from fault import Fault
+
 PLUGINS = "ansible_collections.ops.runbook.plugins"
 durable_file: Any = importlib.import_module(f"{PLUGINS}.module_utils.host.durable_file")
 basic: Any = importlib.import_module("ansible.module_utils.basic")
 MODULES: dict[str, Any] = {name: importlib.import_module(f"{PLUGINS}.modules.{name}") for name in sys.argv[1:]}
-
-#: What fills the disk, beside the state folders.
-FILLER = "/var/lib/ops-runbook/filler"
-
-
-def name_of(path: str, line: bytes) -> str:
-    """The name of a write of the state in an order: `begin:code`, `phase:apply`, `verified`, `record`, `lease`."""
-    name = os.path.basename(path)
-    if name == "journal.jsonl":
-        event = json.loads(line.strip().splitlines()[0])
-        detail = event.get("step") or event.get("phase")
-        return f"{event['event']}:{detail}" if detail else str(event["event"])
-    return {"ledger.jsonl": "record", "lease.json": "lease"}.get(name, name)
-
-
-class Fault:
-    """One fault at one write. when: before, half or after it. what: kill, full or denied. nth: of those so called."""
-
-    def __init__(self, what: str, when: str, write: str, nth: int = 1) -> None:
-        self.what, self.when, self.write, self.left = what, when, write, nth
-
-    def plant(self, state: str) -> None:
-        append, replace, remove = durable_file.append_line, durable_file.replace, durable_file.remove
-
-        def appended(path: str, line: bytes) -> None:
-            if not self._meets(name_of(path, line)):
-                append(path, line)
-                return
-            self._strike("before", state)
-            if self.when == "half":
-                descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-                os.write(descriptor, line[: len(line) // 2])
-                self._strike("half", state)
-            append(path, line)
-            self._strike("after", state)
-
-        def replaced(path: str, content: bytes) -> None:
-            met = self._meets(name_of(path, content))
-            if met:
-                self._strike("before", state)
-            replace(path, content)
-            if met:
-                self._strike("after", state)
-
-        def removed(path: str) -> None:
-            met = self._meets(f"remove:{os.path.basename(path)}")
-            if met:
-                self._strike("before", state)
-            remove(path)
-            if met:
-                self._strike("after", state)
-
-        durable_file.append_line, durable_file.replace, durable_file.remove = appended, replaced, removed
-
-    def _meets(self, name: str) -> bool:
-        if name == self.write:
-            self.left -= 1
-            return self.left == 0
-        return False
-
-    def _strike(self, when: str, state: str) -> None:
-        if when != self.when:
-            return
-        if self.what == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif self.what == "full":
-            fill()
-        elif self.what == "denied":
-            for name in os.listdir(state):
-                if not os.path.isdir(f"{state}/{name}"):
-                    os.chmod(f"{state}/{name}", 0o400)
-            os.chmod(state, 0o500)
-
-
-def fill() -> None:
-    """Leave no block free on the file system of the state."""
-    descriptor = os.open(FILLER, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for size in (1 << 16, 1 << 12, 1):
-        try:
-            while os.write(descriptor, b"x" * size):
-                pass
-        except OSError:
-            continue
-    os.close(descriptor)
 
 
 def become_module(order: dict[str, Any]) -> None:
@@ -119,7 +36,7 @@ def become_module(order: dict[str, Any]) -> None:
     os.environ.update(HOME=user.pw_dir, USER=user.pw_name)
     arguments = order["arguments"]
     if order.get("fault"):
-        Fault(**order["fault"]).plant(arguments["state_dir"])
+        Fault(**order["fault"]).plant(durable_file, arguments["state_dir"])
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
     basic._ANSIBLE_PROFILE = "legacy"
     while time.monotonic() < order.get("not_before", 0.0):

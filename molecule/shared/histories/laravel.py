@@ -1,0 +1,240 @@
+"""Histories of a Laravel service: its operations, faults, changes by hand, and what a person types."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+from lab import APP, STATE, Lab
+
+from histories import faults
+from histories.draw import Kinds
+
+_ANY = ("before.#", "after.#")
+KINDS = Kinds(
+    system="laravel",
+    starts=("in_place,v1.0.0", "in_place,v1.0.0,v1.2.0", "releases,v1.0.0,v1.1.0"),
+    operations={
+        "deploy": (
+            "good=v1.0.0",
+            "good=v1.1.0",
+            "good=v1.2.0",
+            "good=v1.3.0",
+            "good=v1.7.0",
+            "unhealthy=v1.4.0",
+            "failing=v1.5.0",
+            "one_way=v1.6.0",
+            "refused=bad-env",
+            "refused=bad-scripts",
+        ),
+        "rollback": (
+            "previous",
+            "tag=v1.0.0",
+            "tag=v1.1.0",
+            "tag=v1.2.0",
+            "commit=v1.0.0",
+            "commit=v1.1.0",
+            "branch=main",
+        ),
+        "convert": ("releases", "in_place"),
+        "maintenance": ("down", "up"),
+        "adopt": (),
+    },
+    faults={
+        "kill_module": ("before.#", "half.#", "after.#"),
+        "kill_controller": (*_ANY, "task.plan", "task.apply", "task.close"),
+        "power_off": _ANY,
+        "reboot": _ANY,
+        "cut_session": _ANY,
+        "cut_connection": _ANY,
+        "cut_way": _ANY,
+        "state_full": _ANY,
+        "app_full": _ANY,
+        "read_only": (),
+        "clock_back": _ANY,
+        "clock_forward": _ANY,
+        "second_operator": _ANY,
+        "health_flaps": (),
+        "reload_refused": ("times.1", "times.1000"),
+    },
+    changes=(
+        "checkout",
+        "env_edited",
+        "file_edited",
+        "vendor_removed",
+        "ledger_torn",
+        "ledger_edited",
+        "php_stopped",
+        "nginx_stopped",
+        "worker_stopped",
+        "git_locked",
+    ),
+)
+SERVICES = "ssh nginx php8.4-fpm vertex-queue"
+#: A release that is whole and that every database of the lab's releases can serve.
+GOOD = ("v1.0.0", "v1.1.0", "v1.2.0")
+#: Changes after which the service can't be well before somebody mends them.
+TROUBLE = ("php_stopped", "nginx_stopped", "vendor_removed")
+TASKS = {
+    "plan": "plan | Take the lease and plan the {procedure}",
+    "apply": "apply | Do the steps, verify the result, go back if it is not good",
+    "close": "close | Close the operations that a host could not close itself",
+}
+_UNIT, _RELOAD = "/etc/systemd/system/php8.4-fpm.service.d/lab.conf", "/usr/local/bin/lab-reload"
+_FLAP = r"""<?php
+$count = fopen('/tmp/lab-flap', 'c+');
+flock($count, LOCK_EX);
+$asked = (int) stream_get_contents($count) + 1;
+rewind($count);
+fwrite($count, (string) $asked);
+http_response_code($asked % 2 === 1 ? 200 : 500);
+header('Content-Type: application/json');
+echo '{"status":"ok"}';
+"""
+
+
+class Laravel:
+    """A host with the service `vertex`."""
+
+    kinds = KINDS
+    name = "laravel"
+    folder, services = "/var/lib/ops-runbook", "vertex-queue php8.4-fpm"
+    units, releases, trouble, tasks = SERVICES, GOOD, TROUBLE, TASKS
+    ends_at = "1.2.0"
+    #: Refusals of a release that is never served, so that the wish ends with them.
+    final_refusals = ("env_tracked", "destructive_scripts")
+
+    def __init__(self, host: str) -> None:
+        self.host = Lab(host)
+
+    def start(self, start: str) -> None:
+        strategy, *tags = start.split(",")
+        self.mend()
+        self.host.root(f"rm -f {faults.PACKAGES}/lab_fault.pth; systemctl reset-failed", check=False)
+        Lab(self.host.name, strategy).at(*tags)
+        # Each minute of it costs as much as a deploy, and no history needs what it does.
+        self.host.root("systemctl stop cron.service; pkill -9 -f schedule:run", check=False)
+        faults.install(self.host)
+
+    @property
+    def strategy(self) -> str:
+        """The layout that the inventory says: the one that the host has, as somebody saw it last."""
+        return self.host.root(f"test -L {APP}/current && echo releases || echo in_place")
+
+    def line(self, act: str, argument: str) -> tuple[str, list[str]]:
+        """The procedure and its inputs for an operation."""
+        kind, _, value = argument.partition("=")
+        if act == "deploy":
+            return "laravel_deploy", ["-e", f"to={value}"]
+        if act == "rollback":
+            to = {"previous": "", "commit": self.host.id(value) if kind == "commit" else ""}.get(kind, value)
+            return "laravel_rollback", ["-e", f"to={to}"] if to else []
+        if act in ("convert", "maintenance"):
+            return f"laravel_{act}", ["-e", f"state={argument}"]
+        return f"laravel_{act}", []
+
+    def given(self, procedure: str) -> list[str]:
+        """What the inventory of this host says beside the lab's."""
+        return ["-e", f"laravel_strategy={self.strategy}"] if procedure.startswith("laravel_") else []
+
+    def good(self) -> tuple[str, list[str]]:
+        """The line that brings the service to a good release, from wherever it is."""
+        return "laravel_deploy", ["-e", "to=v1.2.0"]
+
+    def closing(self) -> list[tuple[str, list[str]]]:
+        """What is typed at the end of each history: the service is well afterwards, and visitors see it."""
+        return [self.good(), ("laravel_maintenance", ["-e", "state=up"])]
+
+    def history_inputs(self) -> list[str]:
+        return []
+
+    # -- by hand -------------------------------------------------------------------------------
+
+    @property
+    def app(self) -> str:
+        return f"{APP}/current" if self.strategy == "releases" else APP
+
+    def change(self, name: str) -> None:
+        """A change by hand, without a record."""
+        app = self.app
+        root, deploy = self.host.root, self.host.deploy
+        if name == "checkout":
+            # Of what is there: a person who goes back by hand.
+            deploy(
+                f"cd {app} && git checkout -q -f v1.0.0 2>/dev/null || git -C {app} checkout -q -f HEAD~0", check=False
+            )
+        elif name == "env_edited":
+            deploy(f"echo 'LAB_EDITED={len(self.host.ledger())}' >> $(readlink -f {app}/.env)")
+        elif name == "file_edited":
+            deploy(f"echo '// by hand' >> {app}/routes/web.php")
+        elif name == "vendor_removed":
+            deploy(f"mv {app}/vendor {app}/storage/vendor-by-hand || true", check=False)
+        elif name == "ledger_torn":
+            deploy(f"tail -n 1 {STATE}/ledger.jsonl | head -c 300 > /tmp/part; cat /tmp/part >> {STATE}/ledger.jsonl")
+        elif name == "ledger_edited":
+            deploy(f"sed -i '1s/succeeded/failed/' {STATE}/ledger.jsonl")
+        elif name == "git_locked":
+            deploy(f"touch $(git -C {app} rev-parse --absolute-git-dir)/index.lock")
+        else:
+            root(
+                "systemctl stop "
+                + {"php": "php8.4-fpm", "nginx": "nginx", "worker": "vertex-queue"}[name.partition("_")[0]]
+            )
+
+    def mend(self) -> None:
+        """Do by hand what no procedure does: units are started, what was moved away is brought back."""
+        self.host.root(
+            f"rm -f {_UNIT} {_RELOAD} /etc/nginx/conf.d/flap.conf; systemctl daemon-reload; "
+            "systemctl reset-failed 2>/dev/null; "
+            f"for app in {APP} {APP}/current; do if [ -d $app/storage/vendor-by-hand ]; then "
+            "[ -d $app/vendor ] && rm -rf $app/storage/vendor-by-hand || mv $app/storage/vendor-by-hand $app/vendor; "
+            "fi; done; "
+            f"systemctl start {SERVICES}",
+            check=False,
+        )
+
+    # -- faults around a whole run ---------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def around(self, fault: str, moment: str) -> Iterator[list[str]]:
+        """What a fault needs before the run begins; the inputs that are typed because of it."""
+        with contextlib.ExitStack() as stack:
+            given: list[str] = []
+            if fault in ("state_full", "read_only"):
+                stack.enter_context(faults.small_disk(self.host, self.folder, 16, self.services))
+                given = ["-e", "laravel_disk_reserve=0"]
+                if fault == "read_only":
+                    # Before it begins: the kernel refuses it while a file is open for writing.
+                    self.host.root(f"mount -o remount,ro {self.folder}")
+            elif fault == "app_full":
+                stack.enter_context(faults.small_disk(self.host, APP, 48, self.services))
+                self.host.root("systemctl restart php8.4-fpm")
+                given = ["-e", "laravel_disk_reserve=0"]
+            elif fault == "health_flaps":
+                given = self._flap(stack)
+            elif fault == "reload_refused":
+                self._refuse_reload(int(moment.partition(".")[2] or 1))
+            yield given
+
+    def fill(self) -> None:
+        """Fill the disk of the application, as the user of the service may."""
+        self.host.deploy(f"cat /dev/zero > $(readlink -f {self.app}/storage)/app/filler", check=False)
+
+    def _flap(self, stack: contextlib.ExitStack) -> list[str]:
+        self.host.root(
+            f"install -d /srv/lab/flap; cat > /srv/lab/flap/index.php <<'END'\n{_FLAP}\nEND\n"
+            "printf '%s\\n' 'server { listen 83; location / { include fastcgi_params;"
+            " fastcgi_param SCRIPT_FILENAME /srv/lab/flap/index.php; fastcgi_pass unix:/run/php/vertex.sock; } }'"
+            " > /etc/nginx/conf.d/flap.conf; systemctl reload-or-restart nginx"
+        )
+        stack.callback(self.host.root, "rm -f /etc/nginx/conf.d/flap.conf; systemctl reload nginx", False)
+        return ["-e", json.dumps({"laravel_health": [{"name": "flap", "url": "http://127.0.0.1:83/"}]})]
+
+    def _refuse_reload(self, times: int) -> None:
+        self.host.root(
+            f"cat > {_RELOAD} <<'END'\n#!/bin/bash\n"
+            "if [ -s /run/lab-refuse ]; then sed -i 1d /run/lab-refuse; exit 1; fi\n"
+            f'kill -USR2 "$1"\nEND\nchmod 755 {_RELOAD}; seq {times} > /run/lab-refuse; '
+            f"printf '[Service]\\nExecReload=\\nExecReload={_RELOAD} $MAINPID\\n' > {_UNIT}; systemctl daemon-reload"
+        )

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Histories: the checker shares no code with what it checks, and every planted defect still fits the product."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from histories import defects, draw, systems
+
+ROOT = Path(__file__).resolve().parents[2]
+HISTORIES = ROOT / "molecule/shared/histories"
+#: What judges: it may know the standard library and itself. All that it says of the product is in the pages.
+CHECKER = ("check", "observe", "said")
+KEPT = sorted(ROOT.glob("molecule/*/tests/histories/*.yml"))
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or ".")
+    return found
+
+
+@pytest.mark.parametrize("name", CHECKER)
+def test_the_checker_imports_neither_the_product_nor_the_drivers(name: str) -> None:
+    own = {f"histories.{other}" for other in CHECKER}
+    strangers = {
+        found for found in imported(HISTORIES / f"{name}.py") if found.partition(".")[0] not in sys.stdlib_module_names
+    }
+    assert strangers <= own
+    source = (HISTORIES / f"{name}.py").read_text()
+    for word in ("ansible_collections", "importlib", "__import__", "exec(", "eval("):
+        assert word not in source.replace('"docker", "exec"', "")
+
+
+@pytest.mark.parametrize("name", sorted(defects.DEFECTS))
+def test_a_defect_fits_the_product(name: str) -> None:
+    defect = defects.DEFECTS[name]
+    text = (ROOT / defect.path).read_text()
+    changed = defect.changed(text)
+    assert changed != text
+    ast.parse(changed)
+
+
+def test_a_defect_whose_text_is_gone_is_refused() -> None:
+    defect = next(iter(defects.DEFECTS.values()))
+    with pytest.raises(defects.Stale, match=defect.name):
+        defect.changed("another text")
+
+
+def test_there_are_defects_enough() -> None:
+    assert len(defects.DEFECTS) >= 12
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+def test_a_kept_history_can_be_replayed(path: Path) -> None:
+    history = draw.parse(yaml.safe_load(path.read_text())["history"])
+    known = systems.kinds_of(history.system)
+    assert history.start in known.starts
+    for step in history.steps:
+        assert set(step.kinds) <= set(known.all()), str(step)
