@@ -337,11 +337,14 @@ def _same(one: Key, other: Key) -> bool:
 
 
 def put_back(content: bytes, before: bytes, fingerprint: str) -> bytes:
-    """The content with all lines of a key that it had before, to the letter; unchanged where it has one of them."""
+    """The content with all lines of a key that it had before, to the letter.
+
+    Unchanged where it has one of them, or had none before.
+    """
     if any(key.fingerprint == fingerprint for _number, key in keys(content)):
         return content
     lines = [line.raw for line in parse(before) if line.key is not None and line.key.fingerprint == fingerprint]
-    return _appended(content, [raw.rstrip(b"\r\n") for raw in lines])
+    return _appended(content, [raw.rstrip(b"\r\n") for raw in lines]) if lines else content
 
 
 def remove(content: bytes, wanted: str) -> bytes:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +98,31 @@ def test_now_is_now() -> None:
     first, second = clock.now(), clock.now()
     assert first.boot == second.boot != ""
     assert first.uptime <= second.uptime
+
+
+HELD = lease.Lease(
+    "op1", "deploy", "INC-1", {"user": "anna"}, "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "boot1", 3600
+)
+
+
+def test_a_lease_file_has_a_key_a_line_in_the_order_of_the_alphabet() -> None:
+    assert HELD.to_bytes().decode().splitlines() == [
+        "{",
+        ' "actor": {',
+        '  "user": "anna"',
+        " },",
+        ' "boot": "boot1",',
+        ' "expires": "2026-01-01T01:00:00Z",',
+        ' "expires_uptime": 3600,',
+        ' "operation": "op1",',
+        ' "procedure": "deploy",',
+        ' "reason": "INC-1",',
+        ' "since": "2026-01-01T00:00:00Z"',
+        "}",
+    ]
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(lease.Lease)])
+def test_a_lease_with_one_field_of_another_type_is_none(field: str) -> None:
+    assert lease.parse(HELD.to_bytes()) == HELD
+    assert lease.parse(json.dumps({**asdict(HELD), field: ["x"]}).encode()) is None

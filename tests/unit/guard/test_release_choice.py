@@ -12,7 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import History, history, kept, previous
+from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice import (
+    NEWEST,
+    Course,
+    History,
+    Release,
+    TooOld,
+    history,
+    kept,
+    passed_over,
+    previous,
+)
+from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 Record = dict[str, Any]
@@ -347,3 +358,233 @@ def test_the_current_and_the_previous_release_are_kept(
     assert service.goes_back_to in (*wanted, "nothing_before")
     assert sum(1 for name in wanted if name not in (service.current, service.goes_back_to)) <= count
     assert all(good[name] or name == service.current for name in wanted)
+
+
+# -- written down ----------------------------------------------------------------------------------
+
+
+def course(records: list[Record], known: bool = True) -> Course:
+    found = Course(lambda _release: known)
+    for record in records:
+        found.add(record)
+    return found
+
+
+def entry(number: int, good: bool = True, why: str = "") -> list[Any]:
+    """A release as it is written down, of the deploy with this number."""
+    since = f"2026-11-21T00:00:{number:02d}.000Z"
+    return [f"r{number}", f"v-r{number}", good, since, f"op-{number}", "", why, number]
+
+
+def series(count: int, failed: int = 0) -> Service:
+    service = Service()
+    for number in range(1, count + failed + 1):
+        service.deploy(f"r{number}", "succeeded" if number <= count else "reverted")
+    return service
+
+
+def not_brought_up(number: int) -> str:
+    return f"deploy op-{number} could not bring it up: step 'caches': failed"
+
+
+WRITTEN: dict[str, tuple[Service, dict[str, Any]]] = {
+    "nothing": (
+        Service(),
+        {"left": None, "number": 0, "order": [], "never": [], "older": 0, "dropped": 0, "short": False},
+    ),
+    "one, and one that failed": (
+        series(1, 1),
+        {
+            "left": "r1",
+            "number": 2,
+            "order": [entry(1)],
+            "never": [entry(2, False, not_brought_up(2))],
+            "older": 0,
+            "dropped": 0,
+            "short": False,
+        },
+    ),
+    "as many as are written down": (
+        series(NEWEST),
+        {
+            "left": f"r{NEWEST}",
+            "number": NEWEST,
+            "order": [entry(number) for number in range(1, NEWEST + 1)],
+            "never": [],
+            "older": 0,
+            "dropped": 0,
+            "short": False,
+        },
+    ),
+    "two more": (
+        series(NEWEST + 2),
+        {
+            "left": f"r{NEWEST + 2}",
+            "number": NEWEST + 2,
+            "order": [entry(number) for number in range(3, NEWEST + 3)],
+            "never": [],
+            "older": 2,
+            "dropped": 0,
+            "short": True,
+        },
+    ),
+    "two more that failed": (
+        series(1, NEWEST + 2),
+        {
+            "left": "r1",
+            "number": NEWEST + 3,
+            "order": [entry(1)],
+            "never": [entry(number, False, not_brought_up(number)) for number in range(4, NEWEST + 4)],
+            "older": 0,
+            "dropped": 3,
+            "short": True,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_newest_releases_of_a_course_are_written_down_and_read(name: str) -> None:
+    service, expected = WRITTEN[name]
+    written = course(service.records).to_dict()
+    assert written == expected
+    read = Course.from_dict(written, bool)
+    assert read.to_dict() == expected
+    past = read.history(lambda: service.past)
+    assert past.order == tuple(Release(*one) for one in expected["order"])
+    assert past.never == tuple(Release(*one) for one in expected["never"])
+    assert (past.left, past.older, past.dropped) == (expected["left"], expected["older"], expected["dropped"])
+    assert (past.whole is not None) is expected["short"]
+    assert past.arrived is bool
+
+
+def test_what_was_left_out_adds_up_over_several_readings() -> None:
+    service = series(NEWEST + 2)
+    read = Course.from_dict(course(service.records).to_dict(), lambda _release: False)
+    for number in range(3):
+        service.deploy(f"new{number}")
+        read.add(service.records[-1])
+    again = read.to_dict()
+    assert (again["older"], again["short"], again["number"], len(again["order"])) == (5, True, NEWEST + 5, NEWEST)
+    assert Course.from_dict({**again, "dropped": 7}, bool).to_dict()["dropped"] == 7
+    short = Course.from_dict({**course(series(1).records).to_dict(), "short": True}, bool)
+    assert short.to_dict()["short"] is True
+
+
+@pytest.mark.parametrize("key", ["left", "number", "order", "never", "older", "dropped", "short"])
+def test_a_course_without_one_of_its_keys_is_not_read(key: str) -> None:
+    written = course(series(1).records).to_dict()
+    del written[key]
+    with pytest.raises(KeyError):
+        Course.from_dict(written, bool)
+
+
+def test_a_record_about_a_release_that_was_left_out_needs_all_records() -> None:
+    service = series(NEWEST + 1)
+    written = course(service.records).to_dict()
+    service.rollback("r1")
+    with pytest.raises(TooOld, match="^r1$"):
+        Course.from_dict(written, lambda release: release == "r1").add(service.records[-1])
+    Course.from_dict(written, lambda _release: False).add(service.records[-1])
+    whole = {**written, "short": False}
+    Course.from_dict(whole, lambda _release: True).add(service.records[-1])
+    # The release that it comes from counts too, and a record without one does not.
+    service = series(NEWEST + 1)
+    service.current = "r1"
+    service.deploy("next")
+    with pytest.raises(TooOld, match="^r1$"):
+        Course.from_dict(written, lambda release: release == "r1").add(service.records[-1])
+    service.current = ""
+    service.deploy("other")
+    Course.from_dict(written, lambda release: not release).add(service.records[-1])
+
+
+def test_a_release_that_was_left_out_is_found_in_the_whole_history() -> None:
+    service = series(NEWEST + 1)
+    asked: list[str] = []
+
+    def whole() -> History:
+        asked.append("all")
+        return service.past
+
+    read = Course.from_dict(course(service.records).to_dict(), lambda release: release == "r1")
+    past = read.history(whole)
+    assert past.find("r2") is not None and past.find("r0") is None and not asked
+    found = past.find("r1")
+    assert found is not None and found.number == 1 and asked == ["all"]
+    assert service.past.find("r1") == found
+
+
+def test_previous_is_looked_for_in_the_whole_history() -> None:
+    service = series(NEWEST + 3)
+    for number in range(4, NEWEST + 4):
+        service.record("rollback", "r3", "failed", service.current, **{"from": {"id": f"r{number}"}})
+    service.current = f"r{NEWEST + 3}"
+    written = course(service.records).to_dict()
+    assert not any(one[2] for one in written["order"][:-1])
+    past = Course.from_dict(written, lambda _release: True).history(lambda: service.past)
+    assert previous(past, service.current) == previous(service.past, service.current)
+    assert kept(past, service.current, 3) == kept(service.past, service.current, 3)
+    chosen = previous(past, service.current)
+    assert passed_over(past, service.current, chosen) == passed_over(service.past, service.current, chosen)
+
+
+def test_each_release_that_is_passed_over_has_a_line_with_its_reason() -> None:
+    service = series(1, 2)
+    service.deploy("bad", "failed").deploy("now")
+    nameless = dict(service.records[1])
+    nameless["to"] = {"id": "0123456789abcdef"}
+    service.records[1] = nameless
+    chosen = previous(service.past, "now")
+    assert chosen.id == "r1"
+    assert passed_over(service.past, "now", chosen) == [
+        f"v-bad (bad): {not_brought_up(4)}",
+        f"v-r3 (r3): {not_brought_up(3)}",
+        f"0123456789: {not_brought_up(2)}",
+    ]
+    assert passed_over(service.past, "r3", None) == [
+        f"v-bad (bad): {not_brought_up(4)}",
+        f"0123456789: {not_brought_up(2)}",
+    ]
+
+
+def test_a_reason_that_was_not_recorded_or_is_long_is_said_shortly() -> None:
+    service = series(1)
+    service.record("deploy", "x", "failed", "x", error="", finished=None)
+    service.record("deploy", "y", "failed", "x", error="e" * 300)
+    assert [one.why for one in service.past.never] == [
+        "deploy op-2 could not bring it up: no reason was recorded",
+        f"deploy op-3 could not bring it up: {cut('e' * 300, 200)}",
+    ]
+
+
+def test_a_rollback_says_what_it_left() -> None:
+    service = series(2).rollback()
+    left = service.past.find("r2")
+    assert left is not None
+    assert (left.good, left.condemned_by, left.why) == (False, "op-3", "rollback op-3 left it")
+
+
+REFUSALS: dict[str, tuple[list[Record], str, str, str]] = {
+    "nothing recorded": ([], "r1", "no_ledger", "no release was ever recorded on this host"),
+    "another release than the last record left": (
+        series(1).records,
+        "0123456789abcdef",
+        "drift",
+        "the ledger says that this host is at r1, but it is at 0123456789: somebody changed it without a record",
+    ),
+    "the first one": (
+        series(1).records,
+        "r1",
+        "nothing_before",
+        "no good release before r1 is recorded on this host",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_why_there_is_no_previous_release(name: str) -> None:
+    records, current, code, text = REFUSALS[name]
+    with pytest.raises(Problem) as caught:
+        previous(history(records), current)
+    assert (caught.value.code, str(caught.value)) == (code, text)

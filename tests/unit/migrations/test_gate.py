@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.migrations.gate import Found, found, judge
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.gate import Found, Judged, found, judge
 
 DONE = {"database": {"applied": ["a", "b"], "files": {"a": "x", "b": "y"}}}
 PENDING = {"database": {"applied": ["a"], "files": {"a": "x", "b": "y"}}}
@@ -92,3 +92,109 @@ def test_unknown_migrations_are_not_taken_for_none() -> None:
     assert Found(None, ["a"]).pending is None
     assert Found(["a"], None).pending is None
     assert Found([], []).pending == ()
+
+
+#: With files, as a release has them whose application did not answer.
+FILES = {"applied": ["a"], "files": {"a": "x"}}
+
+READ: dict[str, tuple[dict[str, Any], Found]] = {
+    "an answer": ({"database": FILES}, Found(["a"], ["a"], "", False)),
+    "a release that does not boot": (
+        {"boot_error": "ParseError", "database": FILES},
+        Found(["a"], None, "ParseError", True),
+    ),
+    "a release that gave no answer": (
+        {"unanswered": "no answer", "database": FILES},
+        Found(["a"], None, "no answer", False),
+    ),
+    "no files": ({"database": {"applied": ["a"]}}, Found(["a"], None, "", False)),
+    "no answer at all": ({}, Found(None, None, "", False)),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_an_answer_is_read_whole(name: str) -> None:
+    answer, expected = READ[name]
+    assert found(answer) == expected
+
+
+WHOLE: dict[str, tuple[Found, dict[str, Any] | None, str, str, Judged]] = {
+    "of a release that does not boot": (
+        Found(["a"], None, "ParseError", True),
+        plan("run"),
+        "deploy",
+        "forward",
+        Judged("which migrations are pending can't be told: ParseError", (), True),
+    ),
+    "of a database that does not answer": (
+        Found(None, ["a"], "", False),
+        plan("run"),
+        "deploy",
+        "forward",
+        Judged("which migrations are pending can't be told: the application does not say", (), False),
+    ),
+    "untold, where nothing was to be changed": (Found(None, None), None, "deploy", "forward", Judged("", (), True)),
+    "known, where nothing was to be changed": (Found(["a", "c"], ["a"]), None, "deploy", "forward", Judged()),
+    "nothing unknown": (Found(["a"], ["a"]), plan("run"), "deploy", "forward", Judged()),
+    "here": (
+        Found([], ["b"]),
+        plan("run"),
+        "deploy",
+        "forward",
+        Judged("1 migrations of this release are pending, although it should have run them: b"),
+    ),
+    "another host": (
+        Found([], ["b"]),
+        plan("run", here=False),
+        "deploy",
+        "forward",
+        Judged("1 migrations of this release are pending, although another host should have run them: b"),
+    ),
+    "pending and unknown ones": (
+        Found(["c"], ["b"]),
+        plan("run"),
+        "rollback",
+        "forward",
+        Judged(
+            "1 migrations of this release are pending, and a rollback runs none: b",
+            ("the database has migrations that this release does not know: c",),
+        ),
+    ),
+    "going back, with unknown ones": (
+        Found(["c"], ["b"]),
+        plan("run"),
+        "deploy",
+        "back",
+        Judged(
+            "1 migrations are pending that were not before: b",
+            ("the database has migrations that this release does not know: c",),
+        ),
+    ),
+    "five have their names": (
+        Found([], list("abcde")),
+        plan("skip"),
+        "deploy",
+        "forward",
+        Judged("", ("5 migrations of this release are pending: a, b, c, d, e",)),
+    ),
+    "of six, one is counted": (
+        Found([], list("abcdef")),
+        plan("skip"),
+        "deploy",
+        "forward",
+        Judged("", ("6 migrations of this release are pending: a, b, c, d, e and 1 more",)),
+    ),
+    "of seven, two are counted": (
+        Found([], list("abcdefg")),
+        plan("skip"),
+        "deploy",
+        "forward",
+        Judged("", ("7 migrations of this release are pending: a, b, c, d, e and 2 more",)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_judgement_is_whole(name: str) -> None:
+    now, planned, procedure, direction, expected = WHOLE[name]
+    assert judge(now, planned, procedure, direction) == expected

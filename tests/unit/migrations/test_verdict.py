@@ -69,6 +69,11 @@ def test_a_migration_that_a_package_of_the_target_may_have_is_unknown() -> None:
     assert found.error == "package q is another one: p"
 
 
+def test_migrations_that_either_release_may_have_are_named_in_order() -> None:
+    found = compare(Position(["q", "p"], [], [], unsure=["p", "q"], unsure_here=["p", "q"]))
+    assert found.error == "it is not known which of the two releases has them: p, q"
+
+
 SAYS = (KNOWS, LACKS, UNTOLD)
 
 
@@ -167,6 +172,24 @@ SQL: dict[str, tuple[str, list[Loss]]] = {
     "a column named key, said to be one": ("alter table t drop column key", [Loss("t", "key")]),
     "a column of a table with its schema": ('alter table "public"."t" drop column "note"', [Loss("public.t", "note")]),
     "a partition has rows of the table": ("alter table `t` drop partition `p0`", T),
+    "rows of a partition": ("alter table `t` truncate partition `p0`", T),
+    "a partition, and then a column": ("alter table `t` drop partition `p0`, `p1`, drop `note`", [*T, *NOTE]),
+    "a column behind commas in parentheses": (
+        "alter table `t` add `x` decimal(5, (2)), add `y` enum('a', 'b'), drop `note`",
+        NOTE,
+    ),
+    "a word in parentheses behind a drop": ("alter table `t` drop index `i`, add check (`a` in (1, `b`, 2))", []),
+    "commas in parentheses after a dropped column": (
+        "alter table `t` drop column `note`, add constraint `c` check (f(`a`), `b`, `d`)",
+        NOTE,
+    ),
+    "a truncated table and its children, PostgreSQL": ('truncate only "t", only "u"', [Loss("t"), Loss("u")]),
+    "a delete from one table, with a list behind it": ("delete from `t`, `u`", T),
+    "a line comment before a drop": ("-- x\ndrop table `t`", T),
+    "a comment between two words": ("drop /* really */ table `t`", T),
+    "a comment between two words, on a line": ("drop -- really\ntable `t`", T),
+    "a name that ends in a dot": ("drop table a.b.", [Loss("a.b")]),
+    "a renamed table among other changes": ("alter table `t` rename to `u`, drop `note`", NOTE),
     # No data.
     "an index": ("alter table `t` drop index `t_note_index`", []),
     "an index of its own": ('drop index "t_note_index"', []),
@@ -211,6 +234,20 @@ def test_a_table_that_sqlite_makes_anew_is_not_lost() -> None:
     ]
     assert losses(rebuild) == []
     assert losses(rebuild[:3]) == T
+    # Without the word `to`; and where the table that it takes the place of was never dropped.
+    assert losses([*rebuild[:3], 'alter table "__temp__t" rename "t"']) == []
+    assert losses(['alter table "__temp__t" rename to "t"']) == []
+    assert losses(['drop table "t"', 'alter table "__temp__u" drop column "to", add "t" int']) == [
+        Loss("t"),
+        Loss("__temp__u", "to"),
+    ]
+    assert losses(['drop table "t"', 'alter table "u" rename to "t"']) == T
+
+
+def test_a_way_down_without_words_about_its_failure_is_judged() -> None:
+    judged = undoing(Comparison("ahead", ahead=("b", "a")), {"a": {"kind": "error"}, "b": {"kind": "untried"}})
+    assert judged.irreversible == {"a": "its down() fails: "}
+    assert judged.untried == {"b": ""}
 
 
 @given(st.text(alphabet="drop table`\"[](),;'-/*tx \n", max_size=60))

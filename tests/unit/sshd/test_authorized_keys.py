@@ -225,6 +225,215 @@ def test_an_invalid_fingerprint_removes_nothing(wanted: str) -> None:
         authorized_keys.remove(A.encode(), wanted)
 
 
+def point(curve: str, x: int) -> tuple[int, int]:
+    """A point of a curve whose x is at least this."""
+    _, prime, b = authorized_keys._CURVES[curve]
+    while True:
+        square = (x**3 - 3 * x + b) % prime
+        y = pow(square, (prime + 1) // 4, prime)
+        if y * y % prime == square:
+            return x, y
+        x += 1
+
+
+def ecdsa(curve: str, form: bytes, *coordinates: int, size: int = 0) -> str:
+    kind = f"ecdsa-sha2-{curve}".encode()
+    size = size or (authorized_keys._CURVES[curve][0] + 7) // 8
+    blob = form + b"".join(one.to_bytes(size, "big") for one in coordinates)
+    return f"{kind.decode()} {encoded(kind, curve.encode(), blob)}"
+
+
+def on(curve: str, x: int = 5) -> str:
+    return ecdsa(curve, b"\4", *point(curve, x))
+
+
+def dss(prime: int = 1 << 1023 | 1, kind: bytes = b"ssh-dss") -> str:
+    parts = [b"\0" + prime.to_bytes(128, "big"), b"\7", b"\5", b"\3"]
+    return f"ssh-dss {encoded(kind, *parts)}"
+
+
+X, Y = point("nistp256", 5)
+PRIME = authorized_keys._CURVES["nistp256"][1]
+POINTS = {
+    "on its curve": (on("nistp256"), 256),
+    "on a longer curve": (on("nistp384"), 384),
+    "on the longest curve": (on("nistp521"), 521),
+    "beside its curve": (ecdsa("nistp256", b"\4", X, Y + 1), None),
+    "the other root": (ecdsa("nistp256", b"\4", X, PRIME - Y), 256),
+    "of the compressed form": (ecdsa("nistp256", b"\2", X), None),
+    "said to be compressed": (ecdsa("nistp256", b"\2", X, Y), None),
+    "with a byte more": (ecdsa("nistp256", b"\4", X, Y, size=33), None),
+    "with a coordinate beyond the prime": (ecdsa("nistp256", b"\4", *[0 + PRIME, point("nistp256", 0)[1]]), None),
+    "of no curve": (ecdsa("nistp256", b"\4", X, Y).replace("nistp256", "nistp25"), None),
+    "of another curve than its type": (
+        f"ecdsa-sha2-nistp384 {encoded(b'ecdsa-sha2-nistp384', b'nistp256', b'x')}",
+        None,
+    ),
+    "DSA": (dss(), 1024),
+    "DSA whose blob is of another type": (dss(kind=b"ssh-rsa"), None),
+    "RSA of the least length": (rsa(1024), 1024),
+    "RSA of the greatest length": (rsa(16384), 16384),
+    "RSA that is longer": (rsa(16392), None),
+    "RSA with a negative modulus": (
+        f"ssh-rsa {encoded(b'ssh-rsa', bytes([1, 0, 1]), (1 << 2047 | 1).to_bytes(256, 'big'))}",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "bits"), POINTS.values(), ids=POINTS)
+def test_a_key_has_to_be_one_of_its_type(line: str, bits: int | None) -> None:
+    assert [key.bits for _, key in authorized_keys.keys(line.encode())] == ([] if bits is None else [bits])
+
+
+def test_the_fingerprint_is_that_of_the_key_as_sshd_writes_it() -> None:
+    """Zeros before an integer, and the other names of a type, are of the file and not of the key."""
+    modulus = (1 << 2047 | 1).to_bytes(256, "big")
+    exponent = bytes([1, 0, 1])
+    plain = only(f"ssh-rsa {encoded(b'ssh-rsa', exponent, b'%c' % 0 + modulus)}")
+    zeros = only(f"ssh-rsa {encoded(b'ssh-rsa', bytes(2) + exponent, bytes(9) + modulus)}")
+    newer = only(f"rsa-sha2-512 {encoded(b'rsa-sha2-256', exponent, bytes(1) + modulus)}")
+    assert (plain.bits, plain.kind) == (2048, "ssh-rsa")
+    assert plain == zeros == newer
+    high = only(f"ssh-rsa {encoded(b'ssh-rsa', b'%c' % 0 + bytes([0x80]), bytes(1) + modulus)}")
+    assert (
+        high.fingerprint
+        == only(f"ssh-rsa {encoded(b'ssh-rsa', bytes(5) + bytes([0x80]), bytes(1) + modulus)}").fingerprint
+    )
+    assert high.blob.count(b"\0\0\0\2\0\x80") == 1
+
+
+def test_the_weakness_of_dsa_is_named() -> None:
+    assert authorized_keys.weakness(only(dss())).startswith("DSA has 1024 bits")
+    assert authorized_keys.weakness(only(rsa(3064))) == "RSA of 3064 bits; 3072 are asked for"
+    assert authorized_keys.weakness(only(rsa(3072)), 4096) == "RSA of 3072 bits; 4096 are asked for"
+
+
+SHOWN = {
+    "a command without arguments": ('command="/bin/deploy" ', 'command="/bin/deploy"'),
+    "a command after blanks": ('command=" run it" ', 'command="run …"'),
+    "a variable whose value has an equals sign": ('environment="A=B=C" ', 'environment="A=…"'),
+    "an empty value": ('from="" ', 'from=""'),
+}
+
+
+@pytest.mark.parametrize(("before", "said"), SHOWN.values(), ids=SHOWN)
+def test_an_option_is_shown(before: str, said: str) -> None:
+    assert authorized_keys.shown_options(only(f"{before}{A}\n")) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("AAAA" + "a" * 15, "AAAA" + "a" * 15),
+        ("AAAA" + "aZ0+/=" * 3, "…"),
+        ("x AAAA" + "z" * 16 + " y", "x … y"),
+        ("q" * 63, "q" * 63),
+        ("aZ0+/q" * 11 + "==", "…"),
+        ("B" * 64 + "=", "…"),
+        ("b" * 64, "…"),
+    ],
+)
+def test_what_looks_like_a_key_is_not_shown(text: str, said: str) -> None:
+    assert authorized_keys.shown(text) == said
+
+
+BARE = {
+    "a key": (A.encode(), {A_PRINT}),
+    "after blanks": (b" \t" + A.encode(), {A_PRINT}),
+    "after a blank line": (b"\n" + A.encode() + b"\n", {A_PRINT}),
+    "after another control character": (b"\f" + A.encode(), set()),
+    "behind options": (b"restrict " + A.encode(), set()),
+    "with a comment in latin-1": (A.encode() + b" caf\xe9", {A_PRINT}),
+    "up to a null byte": (A.encode() + b"\0" + B.encode(), {A_PRINT}),
+    "behind a null byte": (b"\0" + A.encode(), set()),
+    "two": (f"{A}\n{B}\n".encode(), {A_PRINT, B_PRINT}),
+}
+
+
+@pytest.mark.parametrize(("content", "found"), BARE.values(), ids=BARE)
+def test_a_list_of_revoked_keys_has_no_options(content: bytes, found: set[str]) -> None:
+    assert authorized_keys.bare(content) == found
+
+
+PUT_BACK = {
+    "gone": (f"{B}\n".encode(), f"{A} a\n{B}\n".encode(), f"{B}\n{A} a\n".encode()),
+    "all of its lines, to the letter": (
+        f"{B}\n".encode(),
+        f'from="x"  {A} one \t\r\n{B}\n no-pty {A}'.encode(),
+        f'{B}\nfrom="x"  {A} one \t\n no-pty {A}\n'.encode(),
+    ),
+    "there": (f"{A} b\n".encode(), f"{A} a\n".encode(), f"{A} b\n".encode()),
+    "never there": (f"{B}".encode(), f"{B}\n# {A}\nhello\n".encode(), f"{B}".encode()),
+    "into a file with carriage returns": (f"{B}\r\n".encode(), f"{A}\n".encode(), f"{B}\r\n{A}\r\n".encode()),
+}
+
+
+@pytest.mark.parametrize(("content", "before", "after"), PUT_BACK.values(), ids=PUT_BACK)
+def test_the_lines_of_a_key_are_put_back(content: bytes, before: bytes, after: bytes) -> None:
+    assert authorized_keys.put_back(content, before, A_PRINT) == after
+
+
+SUCCESSORS = {
+    "a bare key": (A, "", f"{B} new one"),
+    "its options to the letter": (f'From="a, b",no-PTY\t{A} old', "", f'From="a, b",no-PTY {B} new one'),
+    "never its expiry": (f'expiry-time="20990101",pty,EXPIRY-time="x=y",restrict {A}', "", f"pty,restrict {B} new one"),
+    "an expiry of its own": (f"restrict {A}", "20300101", f'restrict,expiry-time="20300101" {B} new one'),
+    "an expiry alone": (f" \t{A}", "20300101", f'expiry-time="20300101" {B} new one'),
+    "an option that only ends so": (f'environment="A=expiry-time" {A}', "", f'environment="A=expiry-time" {B} new one'),
+}
+
+
+@pytest.mark.parametrize(("line", "expires", "after"), SUCCESSORS.values(), ids=SUCCESSORS)
+def test_a_successor_has_the_options_and_another_key(line: str, expires: str, after: str) -> None:
+    [read] = authorized_keys.parse(line.encode())
+    assert authorized_keys.successor(read, f" {B} ", "  new \t one\n", expires) == after.encode()
+
+
+def test_a_successor_keeps_bytes_that_are_not_text() -> None:
+    [line] = authorized_keys.parse(b'environment="A=\xe9",no-pty ' + A.encode() + b"\0no")
+    assert authorized_keys.successor(line, B, "") == b'environment="A=\xe9",no-pty ' + B.encode()
+
+
+def test_a_line_without_a_key_has_no_successor() -> None:
+    [line] = authorized_keys.parse(b"# x\n")
+    with pytest.raises(NotEdited, match="line 1 holds no key"):
+        authorized_keys.successor(line, B, "")
+
+
+@pytest.mark.parametrize(
+    ("before", "added"),
+    [
+        (f'from="a",from="b" {A}\n', f'from="a" {A}'),
+        (f"restrict {A}\n", f"no-pty {A}"),
+        (f"no-pty,restrict {A}\nno-pty {A}\n", f"pty {A}"),
+    ],
+)
+def test_a_key_is_not_added_behind_one_with_other_options(before: str, added: str) -> None:
+    with pytest.raises(NotEdited, match="is in line 1 with other options"):
+        authorized_keys.add(before.encode(), added.encode())
+
+
+def test_a_key_with_the_same_options_in_another_order_is_there() -> None:
+    content = f'no-pty,from="a",restrict {A}\n'.encode()
+    assert authorized_keys.add(content, f'restrict,no-pty,from="a" {A} x'.encode()) == content
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("ssh-ed25519 x y", "ssh-ed25519 is not followed by a key of that type"),
+        ("ssh-ed25519\tx", "ssh-ed25519 is not followed by a key of that type"),
+        ("ssh-ed25519\r", "ssh-ed25519 is not followed by a key of that type"),
+        ("restrict ssh-rsa x", "ssh-rsa is not followed by a key of that type"),
+        ("restrict ssh-rsa-cert-v01@openssh.com x", "a certificate, which sshd does not look for here"),
+        ("hello ssh ed", "no key in it that sshd knows"),
+    ],
+)
+def test_why_a_line_is_no_key(line: str, why: str) -> None:
+    assert [one.problem for one in authorized_keys.parse(line.encode())] == [why]
+
+
 # -- laws ----------------------------------------------------------------------------------------
 
 SEEDS = st.integers(min_value=1, max_value=6)
