@@ -137,6 +137,10 @@ scenarios: ## The scenarios of `make molecule` as JSON, for a job each in CI
 	@$(PYTHON) -c 'import json, pathlib; print(json.dumps(sorted(path.parent.name \
 	  for path in pathlib.Path("molecule").glob("*/molecule.yml") if path.parent.name != "default")))'
 
+.PHONY: mutations
+mutations: venv ## Change the product in small ways, and list what no test notices; FILES="guard/lease.py" for a part
+	@nice -n 19 $(BIN)/python -m tools.mutations $(FILES)
+
 .PHONY: screens
 screens: venv engine ## Record the screens of docs/reference/ops-runbook.md anew, on the demo's host
 	@$(BIN)/python tools/screens/record.py

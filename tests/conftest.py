@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 pytest_plugins = ["pytester"]
 
@@ -15,6 +15,10 @@ os.environ["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
 
 # A busy machine does not fail a law.
 settings.register_profile("default", deadline=None)
+# `make mutations` asks only if a test fails: neither for the smallest example, nor for one of an earlier run.
+settings.register_profile(
+    "mutations", deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile("default")
 
 
