@@ -108,10 +108,12 @@ def images(parts: Sequence[str]) -> Iterator[subprocess.Popen[bytes] | None]:
 
 def built(building: subprocess.Popen[bytes]) -> Result:
     """Wait for the images. seconds: those of the waiting."""
+    log = RESULTS / "images.log"
+    print(f"\n== images; what their building prints: {log}", flush=True)
     started = time.monotonic()
     code = building.wait()
     if code:
-        print((RESULTS / "images.log").read_text(errors="replace"), flush=True)
+        print(log.read_text(errors="replace"), flush=True)
     return Result("images", time.monotonic() - started, problem=f"make images ended with {code}" if code else "")
 
 
