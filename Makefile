@@ -133,9 +133,10 @@ molecule: venv ## Procedures on real hosts: the cores, or SCENARIOS="…" with T
 	@$(BIN)/python tests/run.py molecule
 
 .PHONY: scenarios
-scenarios: ## The scenarios of `make molecule` as JSON, for a job each in CI
+scenarios: ## The scenarios of `make molecule` as JSON, for a job each in CI: those with a core, or with TESTS=all every one
 	@$(PYTHON) -c 'import json, pathlib; print(json.dumps(sorted(path.parent.name \
-	  for path in pathlib.Path("molecule").glob("*/molecule.yml") if path.parent.name != "default")))'
+	  for path in pathlib.Path("molecule").glob("*/molecule.yml") \
+	  if any("$(TESTS)" == "all" or "mark.core(" in test.read_text() for test in path.parent.glob("tests/test_*.py")))))'
 
 .PHONY: mutations
 mutations: venv ## Change the product in small ways, and list what no test notices; FILES="guard/lease.py" for a part

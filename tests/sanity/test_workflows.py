@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from suite import scenarios
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^\.PHONY: (\S+)$", MAKEFILE, re.MULTILINE))
@@ -112,11 +114,16 @@ def test_other_jobs_use_a_supported_python() -> None:
 
 
 def test_each_scenario_has_a_job_of_its_own() -> None:
-    printed = subprocess.run(["make", "-s", "scenarios"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    scenarios = {path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - {"default"}
-    assert set(json.loads(printed)) == scenarios
+    known = scenarios.everything(ROOT)
+    for tests, wanted in (("all", known), ("core", scenarios.chosen(known, [], core=True))):
+        ask = ["make", "-s", "scenarios", f"TESTS={tests}"]
+        printed = subprocess.run(ask, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        assert json.loads(printed) == sorted(scenario.name for scenario in wanted)
     jobs = read("molecule.yml")["jobs"]
     assert [step["run"] for step in jobs["scenarios"]["steps"] if step.get("id") == "list"] == [
         'echo "names=$(make scenarios)" >> "$GITHUB_OUTPUT"'
     ]
     assert jobs["molecule"]["strategy"]["matrix"] == {"scenario": "${{ fromJSON(needs.scenarios.outputs.names) }}"}
+    # Each job runs what it was listed for.
+    given = [step["env"]["TESTS"] for job in jobs.values() for step in job["steps"] if "TESTS" in step.get("env", {})]
+    assert len(given) == 2 and len(set(given)) == 1

@@ -15,8 +15,6 @@ KINDS = ("plan", "deploy", "rollback", "refusal", "resume", "undo", "screen", "c
 ALONE = "alone"
 #: Random histories with fixed seeds, which a system has once it has a description of its acts and faults.
 HISTORIES = "histories"
-#: The scenario that owns the hosts of those without hosts of their own.
-OWNER = "default"
 
 
 @dataclass(frozen=True)
