@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import pytest
 from hypothesis import given
@@ -66,6 +66,18 @@ def test_a_renewed_lease_counts_from_now_and_keeps_its_beginning() -> None:
     assert lease.standing(renewed, False, False, later(START, 1500)) == "expired"
     assert (renewed.since, renewed.operation, renewed.reason) == (LEASE.since, "op-1", "INC-1")
     assert renewed.expires == later(START, 1500).text
+
+
+def test_a_lease_has_what_it_was_granted_with_and_a_renewed_one_only_another_end() -> None:
+    begin, end = START.text, later(START, 900.0)
+    assert (
+        lease.Lease("op-1", "deploy", "INC-1", {"user": "ada"}, begin, end.text, START.boot, START.uptime + 900)
+        == LEASE
+    )
+    now = Now(START.utc + 60, "boot-2", 7.0)
+    assert lease.renew(LEASE, 300.0, now) == replace(
+        LEASE, expires=later(now, 300.0).text, boot="boot-2", expires_uptime=307.0
+    )
 
 
 def test_a_lease_renewed_after_a_restart_belongs_to_the_new_boot() -> None:
