@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -22,8 +23,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures
+from ansible_collections.ops.runbook.plugins.module_utils.console.inputs import unknown
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import COLLECTION, Input, Procedure
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from ops_runbook import known
 from ops_runbook.result import MEANINGS, Ending
 
@@ -136,14 +140,21 @@ def named(name: str) -> Procedure:
     return procedures[name]
 
 
-def parsed(procedure: Procedure, given: list[str] | None) -> dict[str, str]:
-    """The inputs by name. Refuses a name that is not an input, and an invalid value."""
+def parsed(procedure: Procedure, given: list[str] | None) -> tuple[dict[str, str], list[str]]:
+    """The inputs by name, and the variables of the inventory among them, each as it is typed after -e.
+
+    A refusal names either kind as a way forward. Refuses a name that is neither, and an invalid value.
+    """
     found: dict[str, str] = {}
+    variables: list[str] = []
     for text in given or ():
         name, equals, value = text.partition("=")
         one = procedure.input(name)
         if not equals:
             usage(f"'{text}' is not an input: type name=value")
+        if one is None and takes(procedure, name):
+            variables.append(text if shlex.quote(value) == value else json.dumps({name: value}))
+            continue
         if one is None:
             close = difflib.get_close_matches(name, [one.name for one in procedure.inputs], n=1)
             there = ", ".join(one.name for one in procedure.inputs)
@@ -152,7 +163,12 @@ def parsed(procedure: Procedure, given: list[str] | None) -> dict[str, str]:
         if value and (choices := shown_choices(one)) and value not in choices:
             usage(f"{name} is '{value}'; it must be one of: {', '.join(choices)}")
         found[name] = value
-    return found
+    return found, variables
+
+
+def takes(procedure: Procedure, name: str) -> bool:
+    """True if a procedure takes a variable of the inventory with this name."""
+    return not unknown([name], own_procedures.taken(procedure.name, plain_yaml.load))
 
 
 def shown_choices(one: Input) -> list[str]:
@@ -290,8 +306,8 @@ def plan_or_run(
     from ops_runbook.run import Request
 
     asked, check = named(procedure), context.command.name == "plan"
-    given = parsed(asked, inputs)
-    request = Request(asked, given, inventory or (), limit, extra_vars or (), check, diff, verbose)
+    given, variables = parsed(asked, inputs)
+    request = Request(asked, given, inventory or (), limit, [*variables, *(extra_vars or ())], check, diff, verbose)
     _run(request, show_command, as_json, junit)
 
 
@@ -309,8 +325,8 @@ def history(
     from ops_runbook.run import Request
 
     asked = named("operation_history")
-    given = parsed(asked, inputs)
-    request = Request(asked, given, inventory or (), limit, extra_vars or (), verbosity=verbose)
+    given, variables = parsed(asked, inputs)
+    request = Request(asked, given, inventory or (), limit, [*variables, *(extra_vars or ())], verbosity=verbose)
     _run(request, show_command, as_json)
 
 

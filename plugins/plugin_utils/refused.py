@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.loader import callback_loader
 
 
 class Refused(AnsibleActionFail):  # type: ignore[misc]
@@ -17,8 +19,8 @@ class Refused(AnsibleActionFail):  # type: ignore[misc]
 
     Ansible shows a failed task twice: as an error, with an excerpt of the file that the task is from, and as its
     result, where a text of several lines is one line with the letters of `\\n` in it. Whoever reads a refusal did not
-    write that file. Here the result has no exception, so that the first is left out, and the text is a list of lines,
-    which every callback shows one below the other.
+    write that file. Here the result has no exception, so that the first is left out, and the text has a shape that
+    every callback shows one line below the other.
 
     refused: nothing was begun, for this reason. Otherwise something was done, or looked at, and is not well.
     """
@@ -27,10 +29,10 @@ class Refused(AnsibleActionFail):  # type: ignore[misc]
 
     @property
     def result_contribution(self) -> Mapping[str, Any]:
-        """The result of the task. `msg` is a list of lines."""
+        """The result of the task."""
         return {
             "failed": True,
-            "msg": str(self._original_message).splitlines(),
+            "msg": _lines(str(self._original_message)),
             "refused": self.refused,
             "_ansible_verbose_always": True,
         }
@@ -38,3 +40,15 @@ class Refused(AnsibleActionFail):  # type: ignore[misc]
     @property
     def omit_exception_key(self) -> bool:
         return True
+
+
+def _lines(text: str) -> str | list[str]:
+    """A text as the callback shows it line by line, with each command as a person can copy it.
+
+    JSON has a list of lines; YAML would put a line of a list between quotes, and double those in it, so there it is a
+    block, which a line end makes.
+    """
+    # Its options are known once it is loaded. Others that show results have the same one.
+    callback_loader.get("default", class_only=True)
+    form = constants.config.get_config_value("result_format", plugin_type="callback", plugin_name="default")
+    return f"{text}\n" if form == "yaml" else text.splitlines()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from installation import INSTALLED, Installation, bare_environment, call, fresh_python
+from installation import INSTALLED, Installation, bare_environment, call, fresh_python, installed_wheel
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +60,4 @@ def from_galaxy(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Inst
 @pytest.fixture(scope="session")
 def from_wheel(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """The wheel installed into a virtual environment."""
-    home = tmp_path_factory.mktemp("from_wheel")
-    python = fresh_python(home / "venv")
-    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
-    call(*pip, "--no-deps", "--no-index", "--disable-pip-version-check", wheel, cwd=home)
-    (galaxy,) = home.glob(f"venv/lib/python*/site-packages/{INSTALLED}/galaxy.yml")
-    return Installation(python, home, galaxy.parent, bare_environment(home))
+    return installed_wheel(wheel, tmp_path_factory.mktemp("from_wheel"))

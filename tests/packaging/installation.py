@@ -69,3 +69,22 @@ def fresh_python(folder: Path) -> Path:
     packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     (packages / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     return folder / "bin" / "python"
+
+
+def built_wheel(checkout: Path, folder: Path) -> Path:
+    """The wheel of a working tree, in a folder."""
+    call(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", folder, checkout, cwd=checkout)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def installed_wheel(wheel: Path, home: Path) -> Installation:
+    """A wheel in a new virtual environment, with the programs that pip makes where it installs Ansible too."""
+    python = fresh_python(home / "venv")
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
+    call(*pip, "--no-deps", "--no-index", "--disable-pip-version-check", wheel, cwd=home)
+    program = python.parent / "ansible-playbook"
+    program.write_text(f"#!{python}\nfrom ansible.cli.playbook import main\n\nmain()\n")
+    program.chmod(0o755)
+    (galaxy,) = home.glob(f"venv/lib/python*/site-packages/{INSTALLED}/galaxy.yml")
+    return Installation(python, home, galaxy.parent, bare_environment(home))

@@ -91,11 +91,6 @@ def test_the_screen_of_the_collection_is_one_line_away(installed: Installation, 
 def test_the_command_of_the_wheel(from_wheel: Installation, inventory: Path, suspect: Path, tmp_path: Path) -> None:
     env = {name: value for name, value in from_wheel.env.items() if not name.startswith("ANSIBLE_")}
 
-    # What pip makes where it installs Ansible too.
-    program = from_wheel.python.parent / "ansible-playbook"
-    program.write_text(f"#!{from_wheel.python}\nfrom ansible.cli.playbook import main\n\nmain()\n")
-    program.chmod(0o755)
-
     def typed(*words: str) -> subprocess.CompletedProcess[str]:
         line = [from_wheel.python, "-m", "ops_runbook", *words]
         return subprocess.run(line, cwd=tmp_path, env=env, check=False, capture_output=True, text=True)

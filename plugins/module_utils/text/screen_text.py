@@ -42,13 +42,13 @@ def joined(lines: Iterable[str]) -> str:
 
 
 def told(message: Any) -> Any:
-    """The message of a task's result as one text, where it is a list of lines; any other value as it is.
+    """The message of a task's result as one text, where it is a list of lines or a block; any other value as it is.
 
-    Screens are lists of lines, so that each callback shows one line below the other.
+    Screens are lists of lines or blocks, so that each callback shows one line below the other.
     """
     if isinstance(message, (list, tuple)) and all(isinstance(line, str) for line in message):
         return "\n".join(message)
-    return message
+    return message.rstrip("\n") if isinstance(message, str) else message
 
 
 def cleaned(value: Any) -> Any:

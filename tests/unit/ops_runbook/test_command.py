@@ -105,6 +105,24 @@ def test_wrong_usage_contacts_nobody(name: str) -> None:
     assert says in " ".join(ran.output.split()), ran.output
 
 
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        ("laravel_path=/srv/shop", "-e laravel_path=/srv/shop"),
+        ("laravel_path=/srv/my shop", """-e '{"laravel_path": "/srv/my shop"}'"""),
+        ("ansible_become=true ansible_become_user=shop", "-e ansible_become=true -e ansible_become_user=shop"),
+        ("operation_lease_ttl=60 to=v1.0.0", "-e to=v1.0.0 -e operation_lease_ttl=60"),
+    ],
+)
+def test_a_way_that_a_refusal_shows_is_taken_as_it_is_shown(way: str, expected: str) -> None:
+    """Inputs, and variables of the inventory, which plain Ansible takes by the same option."""
+    # A space belongs to a value unless a name follows.
+    words = re.split(r" (?=\w+=)", way)
+    ran = cli("run", "laravel_rollback", *words, "--show-command")
+    assert (ran.exit_code, expected in ran.stdout) == (0, True), ran.output
+    assert cli("run", "laravel_rollback", "laravel_paht=/srv/shop").exit_code == Ending.USAGE
+
+
 def test_list_and_describe_are_for_programs_too() -> None:
     listed = json.loads(cli("list", "--json").stdout)
     assert {procedure["name"] for procedure in listed} == {*PROCEDURES}
