@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from interrupted import code, typed
-from lab import APP, DATABASE, STATE, Lab
+from lab import APP, STATE, Lab
 from stories import GREETER
 
 __all__ = ["chained", "code", "left", "settled", "start", "typed"]
@@ -14,15 +14,8 @@ __all__ = ["chained", "code", "left", "settled", "start", "typed"]
 
 def start(lab: Lab, *tags: str) -> None:
     """Bring the host to a release with its ledger; the first time by adoption and deploys."""
-    kept = lab.kept(*tags)
-    if lab.root(f"test -d {kept} && echo yes", check=False) != "yes":
+    if not lab.comes_back(*tags):
         lab.at(*tags)
-        return
-    lab.root(
-        "set -e; systemctl stop vertex-queue; restore() { find $2 -mindepth 1 -delete; cp -a $1/. $2/; }; "
-        f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
-        "systemctl start php8.4-fpm nginx vertex-queue; systemctl reload php8.4-fpm"
-    )
 
 
 def chained(lab: Lab) -> bool:

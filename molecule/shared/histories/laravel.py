@@ -112,7 +112,9 @@ class Laravel:
         strategy, *tags = start.split(",")
         self.mend()
         self.host.root(f"rm -f {faults.PACKAGES}/lab_fault.pth; systemctl reset-failed", check=False)
-        Lab(self.host.name, strategy).at(*tags)
+        host = Lab(self.host.name, strategy)
+        if not host.comes_back(*tags):
+            host.at(*tags)
         # Each minute of it costs as much as a deploy, and no history needs what it does.
         self.host.root("systemctl stop cron.service; pkill -9 -f schedule:run", check=False)
         faults.install(self.host)

@@ -256,11 +256,19 @@ class Lab(Host):
                 "systemctl start vertex-queue"
             )
         self.reset()
+        self.comes_back(*tags)
+
+    def comes_back(self, *tags: str) -> bool:
+        """Bring application, records and database back as `at` kept them, without a reset; False if nothing is kept."""
+        kept = self.kept(*tags)
+        if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
+            return False
         self.root(
-            f"systemctl stop vertex-queue; set -e; restore() {{ find $2 -mindepth 1 -delete; cp -a $1/. $2/; }}; "
+            f"set -e; systemctl stop vertex-queue; restore() {{ find $2 -mindepth 1 -delete; cp -a $1/. $2/; }}; "
             f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
-            "systemctl reload php8.4-fpm; systemctl start vertex-queue"
+            "systemctl start php8.4-fpm nginx vertex-queue; systemctl reload php8.4-fpm"
         )
+        return True
 
 
 def own_lab(strategy: str = "in_place") -> Iterator[Lab]:
