@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,22 +81,26 @@ class Lanes:
         with log.open("wb") as output:
             code = self._molecules(scenario, output, there)
             if remove:
-                code = self._molecule(output, "destroy", "-s", scenario.name) or code
+                with self._alone():
+                    code = self._molecule(output, "destroy", "-s", scenario.name) or code
         ended = self._ended(scenario, results, code, began, time.monotonic() - started)
         self._show(ended, log)
         return ended
 
     def _molecules(self, scenario: Scenario, output: object, there: bool) -> int:
         name = ("-s", scenario.name)
-        if not there:
-            # What a run that was killed has left.
-            self._molecule(output, "destroy", *name)
-        # Both lanes write the one key pair and the one file of known hosts.
-        with alone(self._root / ".cache/lab.lock"):
+        with self._alone():
+            if not there:
+                # What a run that was killed has left.
+                self._molecule(output, "destroy", *name)
             code = self._molecule(output, "create", *name)
             if there and not code:
                 code = self._molecule(output, "prepare", "--force", *name)
         return code or self._molecule(output, "test", "--destroy=never", *name)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """All lanes write the one key pair and the one file of known hosts."""
+        return alone(self._root / ".cache/lab.lock")
 
     def _ended(self, scenario: Scenario, results: Path, code: int, began: float, seconds: float) -> Ended:
         try:

@@ -16,7 +16,7 @@ name=$(eval echo \\$$#)
 echo "$*" >> asked
 echo "$name says $1"
 case $1 in
-create) echo "in $name" >> hosts; sleep 0.2; echo "out $name" >> hosts ;;
+create|destroy) echo "$1 $name" >> hosts; sleep 0.1; echo "$1 $name" >> hosts ;;
 test)
     [ ! -e "dies-$name" ] || exit 3
     [ ! -e "given-$name.xml" ] || cp "given-$name.xml" ".cache/results/$name.xml"
@@ -64,10 +64,11 @@ def test_hosts_are_made_once_for_those_who_share_them(root: Path) -> None:
     assert asked(root, "o1") == ["destroy -s o1", "create -s o1", "test --destroy=never -s o1", "destroy -s o1"]
 
 
-def test_lanes_make_their_hosts_one_after_the_other(root: Path) -> None:
-    run(root, *(give(root, name, "passed") for name in ("s1", "o1")))
-    lines = (root / "hosts").read_text().split("\n")
-    assert [line.split()[0] for line in lines if line] == ["in", "out", "in", "out"]
+def test_lanes_make_and_remove_their_hosts_one_after_the_other(root: Path) -> None:
+    run(root, *(give(root, name, "passed") for name in ("s1", "o1", "s2", "o2")))
+    lines = (root / "hosts").read_text().splitlines()
+    # Each says when it begins and when it ends.
+    assert lines[::2] == lines[1::2] and len(lines) == 20
 
 
 def test_hosts_on_which_something_failed_are_made_anew(root: Path) -> None:
