@@ -429,3 +429,111 @@ def test_leftovers_of_a_killed_migration_are_named_like_those_of_a_failed_one() 
     assert ending(cut).error == f"cut off in step 'migrate'. {HALF_DONE}: this database can't take them back by itself"
     back = ending(folded(*cut_in_a_migration(BACK)))
     assert (back.outcome, HALF_DONE in back.error) == ("reverted", True)
+
+
+# -- lines that are not events ---------------------------------------------------------------------
+
+TORN = {
+    "a beginning": (b'{"event": "begin", "step', True),
+    "a beginning within an object": (b'{"event": "plan", "plan": {"from": {"id": "x"}', True),
+    "a brace in a text": (b'{"event": "a}', True),
+    "a brace behind a quote in a text": (b'{"event": "a\\"}', True),
+    "a brace behind a backslash and the end of a text": (b'{"step": "a\\\\"}', False),
+    "cut within a letter": (b'{"event": "\xc3', True),
+    "zeros": (b"\0\0\0", True),
+    "zeros and a blank": (b"\0 \0", False),
+    "whole": (b'{"event": 1}', False),
+    "whole, with an object": (b'{"event": {"a": {}}}', False),
+    "whole, and more": (b'{"event": 1} {', False),
+    "a brace too many": (b'{"event": 1}}', False),
+    "another text": (b"hello", False),
+    "a text with a brace": (b'hello {"', False),
+    "a text of JSON": (b'"event', False),
+    "a list": (b'[{"event": ', False),
+}
+WHOLE = b'{"event": "open"}'
+PHASE = b'{"event": "phase"}'
+
+
+@pytest.mark.parametrize(("line", "torn"), TORN.values(), ids=TORN)
+def test_a_line_is_torn_or_damaged(line: bytes, torn: bool) -> None:
+    content = b"\n".join([WHOLE, line, PHASE])
+    if torn:
+        assert parse(content) == [{"event": "open"}, {"event": "phase"}]
+    else:
+        with pytest.raises(JournalDamaged, match="^line 2 is not an event$"):
+            parse(content)
+
+
+LEFT_OUT = b'{"event": "be'
+READINGS: dict[str, tuple[list[bytes], list[str] | int]] = {
+    # lines: the events, or the number of the line that is named
+    "nothing": ([], []),
+    "empty lines": ([b"", WHOLE, b"", b"", PHASE, b""], ["open", "phase"]),
+    "rubbish behind an empty line": ([WHOLE, b"", b"hello", PHASE], 3),
+    "the first line": ([b"hello", PHASE], 1),
+    "rubbish at the end": ([WHOLE, b"hello"], ["open"]),
+    "a torn line at the end": ([WHOLE, LEFT_OUT], ["open"]),
+    "two torn lines": ([WHOLE, LEFT_OUT, b"\0\0", PHASE], ["open", "phase"]),
+    "rubbish, and a torn line": ([WHOLE, b"hello", LEFT_OUT, PHASE], 2),
+    "a torn line, and rubbish": ([WHOLE, LEFT_OUT, b"hello", PHASE], 2),
+    "torn in two places": ([WHOLE, LEFT_OUT, PHASE, LEFT_OUT, WHOLE], ["open", "phase", "open"]),
+    "torn, and later rubbish": ([WHOLE, LEFT_OUT, PHASE, b"hello", WHOLE], 4),
+    "torn within a phase": ([WHOLE, LEFT_OUT, b'{"event": "begin"}'], 2),
+    "torn before the end of a step": ([WHOLE, LEFT_OUT, b'{"event": "done"}'], 2),
+    "torn before the end of a step that failed": ([WHOLE, LEFT_OUT, b'{"event": "failed"}'], 2),
+    "torn before the end of a later step": ([WHOLE, LEFT_OUT, b'{"event": "after_done"}'], 2),
+    "an object that is not an event": ([WHOLE, b'{"step": 1}', PHASE], 2),
+    "an event without a name": ([WHOLE, b'{"event": 1}', PHASE], 2),
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_lines_are_read_or_the_first_that_is_not_an_event_is_named(name: str) -> None:
+    lines, expected = READINGS[name]
+    if isinstance(expected, int):
+        with pytest.raises(JournalDamaged, match=f"^line {expected} is not an event$"):
+            parse(b"\n".join(lines))
+    else:
+        assert [event["event"] for event in parse(b"\n".join(lines))] == expected
+
+
+ON_ITS_WAY_BACK = [*UNHEALTHY, phase("apply", BACK)]
+TEXTS: dict[str, tuple[list[Event], str]] = {
+    "untouched": (START, "it changed nothing"),
+    "good": (GOOD, "all its steps are done and verified; only its record is missing"),
+    "not verified": ([*START, *did(*STEPS)], "all 3 steps are done, but the result was not verified"),
+    "unhealthy": (UNHEALTHY, "all 3 steps are done, but the result is not well: status 500"),
+    "unhealthy, for no reason": (
+        [*START, *did(*STEPS), {"event": "verified", "result": {"ok": False}}],
+        "all 3 steps are done, but the result is not well: no reason was recorded",
+    ),
+    "reverted": (REVERTED, "it went back and was verified; only its record is missing"),
+    "reverted and not verified": (REVERTED[:-2], "it went back, but the result was not verified"),
+    "turned": (ON_ITS_WAY_BACK, "it stopped between two steps on its way back"),
+    "cut off on its way back": ([*ON_ITS_WAY_BACK, begin("code")], "it stopped in step 'code' on its way back"),
+    "failed on its way back": (
+        [*ON_ITS_WAY_BACK, begin("code"), failed("code")],
+        "it stopped in step 'code' on its way back: exit 1",
+    ),
+    "failed on its way back without a word": (
+        [*ON_ITS_WAY_BACK, begin("code"), failed("code", "")],
+        "it stopped in step 'code' on its way back",
+    ),
+    "cut off in what can't be repeated": (
+        [*START, begin("migrate_down:m2")],
+        "it stopped in step 'migrate_down:m2' after 0 of 3 steps were done; "
+        "whether that step took effect can't be seen from here: undo m2",
+    ),
+    "failed": (FAILING, "it stopped in step 'code' after 1 of 3 steps were done: exit 1"),
+    "between two steps": (
+        [*START, *did("migrate_down:m2")],
+        "it stopped between two steps after 1 of 3 steps were done",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_verdict_says_where_an_operation_stopped(name: str) -> None:
+    events, expected = TEXTS[name]
+    assert classify(folded(*events)).text == expected
