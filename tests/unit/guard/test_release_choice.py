@@ -588,3 +588,77 @@ def test_why_there_is_no_previous_release(name: str) -> None:
     with pytest.raises(Problem) as caught:
         previous(history(records), current)
     assert (caught.value.code, str(caught.value)) == (code, text)
+
+
+def test_a_rollback_to_a_release_that_was_never_deployed_here_comes_before_its_source() -> None:
+    assert [one.id for one in series(2).rollback("x").past.order] == ["r1", "x", "r2"]
+    unknown = series(2)
+    unknown.record("rollback", "x", "succeeded", "x", **{"from": {"id": "by hand"}})
+    assert [one.id for one in unknown.past.order] == ["r1", "r2", "x"]
+
+
+def test_a_release_is_named_by_ten_letters_of_its_id() -> None:
+    service = series(1).deploy("0123456789abcdef", "reverted")
+    [line] = passed_over(service.past, "other", service.past.find("r1"))
+    assert line.startswith("v-0123456789abcdef (0123456789): ")
+
+
+def test_nothing_is_kept_beside_the_current_and_the_previous_one_where_none_is_wanted() -> None:
+    assert kept(series(3).rollback("r1").past, "r1", 0) == ["r1"]
+    assert kept(series(3).rollback("r1").past, "r1", -1) == ["r1"]
+    assert kept(series(4).past, "r4", 0) == ["r4", "r3"]
+
+
+def test_the_whole_history_is_read_only_where_the_newest_releases_are_too_few() -> None:
+    def whole() -> History:
+        raise AssertionError("it was read")
+
+    past = Course.from_dict({**course(series(3).records).to_dict(), "short": True}, bool).history(whole)
+    assert kept(past, "r3", 3) == ["r3", "r2", "r1"]
+    with pytest.raises(AssertionError, match="it was read"):
+        kept(past, "r3", 4)
+
+
+ROLLBACKS: dict[str, tuple[str, str, str, tuple[str, str]]] = {
+    # outcome, where it left the host, about: why the target and the source are not good any more
+    "failed at its target": ("failed", "r1", "release", ("brought", "left")),
+    "failed at its source": ("failed", "r2", "release", ("brought", "left")),
+    "failed at its target for the surroundings": ("failed", "r1", "surroundings", ("", "left")),
+    "failed at its source for the surroundings": ("failed", "r2", "surroundings", ("", "")),
+    "went back": ("reverted", "r2", "release", ("brought", "")),
+    "went back for the surroundings": ("reverted", "r2", "surroundings", ("", "")),
+}
+
+
+@pytest.mark.parametrize("name", ROLLBACKS)
+def test_a_rollback_that_did_not_succeed_speaks_against_one_of_two_releases(name: str) -> None:
+    outcome, left, about, expected = ROLLBACKS[name]
+    service = series(2)
+    service.record("rollback", "r1", outcome, left, about=about)
+    said = {
+        "": "",
+        "brought": "rollback op-3 could not bring it up: step 'caches': failed",
+        "left": "rollback op-3 left it",
+    }
+    found = [service.past.find(one) for one in ("r1", "r2")]
+    assert [(one.good, one.why) for one in found if one is not None] == [(not one, said[one]) for one in expected]
+
+
+def test_only_releases_between_the_chosen_and_the_current_one_are_passed_over() -> None:
+    service = Service().deploy("first", "reverted").deploy("a").deploy("b").rollback("a").deploy("c").deploy("d")
+    service.rollback("c").deploy("e", "reverted").deploy("f").deploy("g").rollback("f")
+    past = service.past
+    chosen = previous(past, "f")
+    assert [one.id for one in past.order] == ["a", "b", "c", "d", "f", "g"] and chosen.id == "c"
+    assert [line.split(" ")[0] for line in passed_over(past, "f", chosen)] == ["v-e", "v-d"]
+    assert [line.split(" ")[0] for line in passed_over(past, "f", None)] == ["v-e", "v-d", "v-b", "v-first"]
+
+
+def test_what_was_left_out_of_the_failed_ones_is_read_from_the_whole_history() -> None:
+    service = Service().deploy("first", "reverted").deploy("a")
+    for number in range(NEWEST + 2):
+        service.deploy(f"x{number}", "reverted")
+    service.deploy("now")
+    past = Course.from_dict(course(service.records).to_dict(), bool).history(lambda: service.past)
+    lines = passed_over(past, "now", past.find("a"))
+    assert len(lines) == NEWEST + 2 and lines[-1].startswith("v-x0 ")

@@ -172,6 +172,10 @@ SQL: dict[str, tuple[str, list[Loss]]] = {
     "a column named key, said to be one": ("alter table t drop column key", [Loss("t", "key")]),
     "a column of a table with its schema": ('alter table "public"."t" drop column "note"', [Loss("public.t", "note")]),
     "a partition has rows of the table": ("alter table `t` drop partition `p0`", T),
+    "three columns, SQL Server": (
+        "alter table [t] drop column [note], [size], [colour]",
+        [*NOTE, Loss("t", "size"), Loss("t", "colour")],
+    ),
     "rows of a partition": ("alter table `t` truncate partition `p0`", T),
     "a partition, and then a column": ("alter table `t` drop partition `p0`, `p1`, drop `note`", [*T, *NOTE]),
     "a column behind commas in parentheses": (
@@ -209,6 +213,9 @@ SQL: dict[str, tuple[str, list[Loss]]] = {
     "on delete": ("alter table `t` add foreign key (`u`) references `users` (`id`) on delete cascade", []),
     "the function truncate": ("update `t` set `x` = truncate(`x`, 2)", []),
     "nothing": ("", []),
+    "a comma in parentheses": ("alter table `t` add `x` enum(a, drop `y`), add `z` int", []),
+    "a comma in parentheses, behind others": ("alter table `t` add `x` enum((a), drop `y`)", []),
+    "a change that is not there": ("alter table `t` `note`", []),
     "cut short": ("alter table", []),
     "cut short in a drop": ("alter table `t` drop", []),
 }

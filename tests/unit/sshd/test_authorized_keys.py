@@ -357,7 +357,7 @@ def test_a_list_of_revoked_keys_has_no_options(content: bytes, found: set[str]) 
 
 
 PUT_BACK = {
-    "gone": (f"{B}\n".encode(), f"{A} a\n{B}\n".encode(), f"{B}\n{A} a\n".encode()),
+    "gone": (f"{B}\n".encode(), f"{A} aX\n{B}\n".encode(), f"{B}\n{A} aX\n".encode()),
     "all of its lines, to the letter": (
         f"{B}\n".encode(),
         f'from="x"  {A} one \t\r\n{B}\n no-pty {A}'.encode(),
@@ -378,6 +378,8 @@ SUCCESSORS = {
     "a bare key": (A, "", f"{B} new one"),
     "its options to the letter": (f'From="a, b",no-PTY\t{A} old', "", f'From="a, b",no-PTY {B} new one'),
     "never its expiry": (f'expiry-time="20990101",pty,EXPIRY-time="x=y",restrict {A}', "", f"pty,restrict {B} new one"),
+    "blanks before its options": (f" \t no-pty {A}", "", f"no-pty {B} new one"),
+    "a form feed before its options": (f"\fno-pty {A}", "", f"\fno-pty {B} new one"),
     "an expiry of its own": (f"restrict {A}", "20300101", f'restrict,expiry-time="20300101" {B} new one'),
     "an expiry alone": (f" \t{A}", "20300101", f'expiry-time="20300101" {B} new one'),
     "an option that only ends so": (f'environment="A=expiry-time" {A}', "", f'environment="A=expiry-time" {B} new one'),
