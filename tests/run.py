@@ -234,7 +234,8 @@ def table(results: Sequence[Result]) -> Iterator[str]:
 def told(results: Sequence[Result]) -> Iterator[str]:
     """Lists the slowest tests, then the failures with their causes: a server shows the end of its output."""
     cases = [case for result in results for case in result.cases]
-    yield "ten slowest tests, in seconds"
+    if cases:
+        yield "ten slowest tests, in seconds"
     for case in junit.slowest(cases):
         yield f"{case.seconds:>9.1f}  {case.name}"
     causes = 0
