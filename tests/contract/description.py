@@ -5,6 +5,7 @@ Both are fetched with npm when the tests run, into .cache/contract, and are neve
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,12 +13,13 @@ import shutil
 import socket
 import subprocess
 import tarfile
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from waiting import END, wait_for
 
 PRISM = "@stoplight/prism-cli@5.14.2"
 DESCRIPTION = "@octokit/openapi@23.0.2"
@@ -128,18 +130,16 @@ def proxying(prism: Path, document: Path, upstream: str, instead: bool = True) -
     with log.open("wb") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env={**os.environ, "NO_COLOR": "1"})
     try:
-        for _attempt in range(120):
+
+        def answers() -> bool:
             if process.poll() is not None:
                 raise Missing(f"Prism does not start: {log.read_text()[-500:]}")
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2)
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                time.sleep(0.5)
-        else:
-            raise Missing(f"Prism did not listen after a minute: {log.read_text()[-500:]}")
+            with contextlib.suppress(urllib.error.HTTPError, OSError), socket.create_connection(("127.0.0.1", port)):
+                return True
+            return False
+
+        wait_for("Prism listens", answers)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(END)

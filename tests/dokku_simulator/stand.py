@@ -11,10 +11,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from waiting import END
 
 HERE = Path(__file__).resolve().parent
 PLUGIN = HERE.parents[1] / "roles/dokku/files/releases"
@@ -154,9 +157,19 @@ class Stand:
             start_new_session=True,
         )
 
+    @contextmanager
+    def held(self) -> Iterator[Path]:
+        """Deploys do not end in the block: their checks go on. Yields the file that holds them."""
+        file = self.root / "lib/data/simulator/held"
+        file.touch()
+        try:
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
     def run(self, *argv: str, stdin: str | None = None, **env: str) -> Result:
         process = self.start(*argv, stdin=stdin, **env)
-        out, err = process.communicate(stdin, timeout=180)
+        out, err = process.communicate(stdin, timeout=END)
         return Result(process.returncode, out, err)
 
     def ok(self, *argv: str, stdin: str | None = None, **env: str) -> Result:
@@ -208,7 +221,7 @@ class Stand:
     def kill(self, process: subprocess.Popen[str]) -> None:
         """SIGKILL to the whole process tree of one command."""
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=END)
 
     def remove(self) -> None:
         for kind in ("app", "owner"):
@@ -223,4 +236,3 @@ class Stand:
             if not found:
                 break
             self.docker("image", "rm", "--force", *found)
-            time.sleep(0.1)

@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from stand import HERE, Result, Stand
+from waiting import END, wait_for
 
 pytestmark = pytest.mark.usefixtures("demo_images")
 
@@ -221,31 +221,27 @@ def test_two_changes_of_configuration_at_once_lose_no_record(dokku: Stand, app: 
     assert len(list((dokku.records / app).glob("[0-9]*.json"))) == len(found)
 
 
-def wait_for(path: Path, text: str = "") -> None:
-    deadline = time.monotonic() + 60
-    while not (path.exists() and text in path.read_text()):
-        assert time.monotonic() < deadline, path
-        time.sleep(0.02)
-
-
 def test_a_deploy_and_a_rollback_keep_out_of_each_others_way(dokku: Stand, app: str) -> None:
     dokku.deploy(app, 1)
     dokku.deploy(app, 2)
     lock = dokku.root / "lib/data/apps" / app / ".deploy.lock"
     dokku.load(3)
-    deploying = dokku.start("git:from-image", app, "local/demo:3", DOKKU_SIMULATOR_UPTIME="8")
-    wait_for(lock)
-    refused = dokku.run("releases:rollback", app, "1")
-    assert refused.rc == 1 and "a deploy is under way" in refused.stderr and "Nothing was changed" in refused.stderr
-    assert deploying.communicate(timeout=120) and deploying.returncode == 0
-    back = dokku.start("releases:rollback", app, "1", DOKKU_SIMULATOR_UPTIME="12")
-    wait_for(dokku.records / app / "rollback.json")
-    second = dokku.run("releases:rollback", app, "2")
-    assert second.rc == 1 and "A rollback of" in second.stderr and "to release 1" in second.stderr
+    with dokku.held():
+        deploying = dokku.start("git:from-image", app, "local/demo:3")
+        wait_for("the deploy has its lock", lock.exists)
+        refused = dokku.run("releases:rollback", app, "1")
+        assert refused.rc == 1 and "a deploy is under way" in refused.stderr and "Nothing was changed" in refused.stderr
+    assert deploying.communicate(timeout=END) and deploying.returncode == 0
     dokku.load(4)
-    deploy = dokku.run("git:from-image", app, "local/demo:4")
-    assert deploy.rc == 1 and "deploy lock in place" in deploy.stdout
-    assert back.communicate(timeout=120) and back.returncode == 0
+    with dokku.held():
+        back = dokku.start("releases:rollback", app, "1")
+        wait_for("the rollback is on record", (dokku.records / app / "rollback.json").exists)
+        wait_for("the rollback has its lock", lock.exists)
+        second = dokku.run("releases:rollback", app, "2")
+        assert second.rc == 1 and "A rollback of" in second.stderr and "to release 1" in second.stderr
+        deploy = dokku.run("git:from-image", app, "local/demo:4")
+        assert deploy.rc == 1 and "deploy lock in place" in deploy.stdout
+    assert back.communicate(timeout=END) and back.returncode == 0
     assert dokku.answer(app).startswith("version=1 ") and not lock.exists()
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import time
 
 import pytest
 from stand import Stand, client_for
+from waiting import END
 
 pytestmark = pytest.mark.usefixtures("demo_images")
 
@@ -77,11 +77,13 @@ def test_retire_removes_an_image_that_a_tag_names(server: Stand) -> None:
 
 def test_a_tail_takes_no_count_and_does_not_end(server: Stand, odd: str) -> None:
     following = server.start("logs", odd, "--tail", "1")
-    time.sleep(2)
-    assert following.poll() is None
+    assert following.stdout is not None
+    # A count of one would end after the first.
+    said = [following.stdout.readline() for _ in range(2)]
+    assert all(said) and following.poll() is None
     following.terminate()
-    said, error = following.communicate(timeout=30)
-    assert len(said.splitlines()) >= 2 and error == " !     context canceled\n"
+    _, error = following.communicate(timeout=END)
+    assert error == " !     context canceled\n"
 
 
 def test_logs_are_coloured_where_no_terminal_is(server: Stand, odd: str) -> None:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable
 
 import pytest
 from stand import Stand
+from waiting import END, wait_for
 
 pytestmark = pytest.mark.usefixtures("demo_images")
-
-
-def until(seen: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 120
-    while not seen():
-        assert time.monotonic() < deadline, f"{what} was never seen"
-        time.sleep(0.05)
 
 
 def names(dokku: Stand, app: str) -> list[str]:
@@ -37,9 +29,10 @@ def report(dokku: Stand, app: str) -> dict[str, str]:
 def cut(dokku: Stand, app: str, *argv: str) -> str:
     """A command that is killed, with all below it, while a new container is upcoming. Returns its name."""
     before = upcoming(dokku, app)
-    process = dokku.start(*argv, DOKKU_SIMULATOR_UPTIME="60")
-    until(lambda: [name for name in upcoming(dokku, app) if name not in before], "an upcoming container")
-    dokku.kill(process)
+    with dokku.held():
+        process = dokku.start(*argv)
+        wait_for("an upcoming container", lambda: [name for name in upcoming(dokku, app) if name not in before])
+        dokku.kill(process)
     (new,) = [name for name in upcoming(dokku, app) if name not in before]
     return new
 
@@ -72,14 +65,15 @@ def test_a_rollback_that_goes_on_is_told_and_no_repair(dokku: Stand, app: str) -
     """Somebody on call reads this in the middle of a colleague's rollback."""
     for version in (1, 2):
         dokku.deploy(app, version)
-    process = dokku.start("releases:rollback", app, "1", DOKKU_SIMULATOR_UPTIME="60")
-    until(lambda: upcoming(dokku, app), "an upcoming container")
-    told = dokku.ok("releases", app).stderr
-    assert "Under way: a rollback to release 1 since 20" in told
-    assert "To " not in told and "dokku " not in told.replace(f"dokku/{app}", "")
-    state = dokku.ok("releases:state", app, "--format", "json").json()["report"]
-    assert state["under-way"].startswith("a rollback to release 1 since 20") and state["strays"] == ""
-    dokku.kill(process)
+    with dokku.held():
+        process = dokku.start("releases:rollback", app, "1")
+        wait_for("an upcoming container", lambda: upcoming(dokku, app))
+        told = dokku.ok("releases", app).stderr
+        assert "Under way: a rollback to release 1 since 20" in told
+        assert "To " not in told and "dokku " not in told.replace(f"dokku/{app}", "")
+        state = dokku.ok("releases:state", app, "--format", "json").json()["report"]
+        assert state["under-way"].startswith("a rollback to release 1 since 20") and state["strays"] == ""
+        dokku.kill(process)
     assert "did not end. To finish it" in dokku.ok("releases", app).stderr
 
 
@@ -99,17 +93,17 @@ def test_a_container_that_is_being_made_is_left_alone(dokku: Stand, app: str, wo
     dokku.deploy(app, 1)
     dokku.load(2)
     words = [work, app, *(["local/demo:2"] if work == "git:from-image" else [])]
-    process = dokku.start(*words, DOKKU_SIMULATOR_UPTIME="20")
-    until(lambda: upcoming(dokku, app), "an upcoming container")
-    (new,) = upcoming(dokku, app)
-    identity = dokku.docker("container", "inspect", "--format", "{{.Id}}", new)
-    found = report(dokku, app)
-    assert (found["strays"], found["strays-stopped"]) == ("", "") and found["under-way"].startswith(work), found
-    refused = dokku.run("releases:strays", app, "--remove")
-    assert refused.rc == 1 and "is under way" in refused.stderr, refused
-    told = dokku.ok("releases", app).stderr
-    assert "Under way" in told and "To mend it" not in told, told
-    assert process.wait(timeout=240) == 0
+    with dokku.held():
+        process = dokku.start(*words)
+        (new,) = wait_for("an upcoming container", lambda: upcoming(dokku, app))
+        identity = dokku.docker("container", "inspect", "--format", "{{.Id}}", new)
+        found = report(dokku, app)
+        assert (found["strays"], found["strays-stopped"]) == ("", "") and found["under-way"].startswith(work), found
+        refused = dokku.run("releases:strays", app, "--remove")
+        assert refused.rc == 1 and "is under way" in refused.stderr, refused
+        told = dokku.ok("releases", app).stderr
+        assert "Under way" in told and "To mend it" not in told, told
+    assert process.wait(timeout=END) == 0
     assert dokku.docker("container", "inspect", "--format", "{{.Name}}", identity) == f"/{app}.web.1"
     assert report(dokku, app)["under-way"] == ""
 

@@ -7,13 +7,13 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stand import Result, Stand
+from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSED = 99
@@ -239,15 +239,11 @@ class Replay:
 
     def kill_while_checked(self, step: dict[str, Any]) -> None:
         self.dokku.load(step["argv"][3].partition(":")[2])
-        process = self.dokku.start(*step["argv"][1:], DOKKU_SIMULATOR_UPTIME="60")
-        deadline = time.monotonic() + 60
-        while (
-            not self.dokku.docker("container", "ls", "-q", "--filter", f"name={self.app}.web.1.upcoming")
-            and time.monotonic() < deadline
-        ):
-            time.sleep(0.1)
-        time.sleep(0.5)
-        self.dokku.kill(process)
+        listed = ("container", "ls", "-q", "--filter", f"name={self.app}.web.1.upcoming")
+        with self.dokku.held():
+            process = self.dokku.start(*step["argv"][1:])
+            wait_for("an upcoming container", lambda: self.dokku.docker(*listed))
+            self.dokku.kill(process)
 
     def compare(self, step: dict[str, Any]) -> str:
         result = self.run(step)

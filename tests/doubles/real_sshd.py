@@ -8,10 +8,11 @@ import pwd
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from waiting import END, wait_for
 
 SSHD = shutil.which("sshd", path=f"/usr/sbin:/sbin:{os.environ.get('PATH', '')}")
 MISSING = SSHD is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None
@@ -77,13 +78,16 @@ def running(folder: Path, *extra: str) -> Iterator[Server]:
         yield Server(port, folder, authorized, known, config, pwd.getpwuid(os.geteuid()).pw_name)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(END)
 
 
 def _await(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"sshd does not answer on {port}")
+
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"sshd does not answer on {port}: it ended with {process.returncode}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return True
+        return False
+
+    wait_for(f"sshd answers on {port}", answers)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from controller import wait_for
 from gate import Gate
 from lab import STATE, Lab
 from typed import Command, Ran, ended
+from waiting import END, wait_for
 
 DECIDE = "open | Decide for all hosts together"
 
@@ -53,7 +53,7 @@ def met(lab: Lab, command: Command, moment: Moment, send: str) -> Ran:
             gate.reached()
             running.send_signal(signal.Signals[f"SIG{send}"])
             if send == "KILL":
-                running.wait(30)
+                running.wait(END)
             gate.open()
         return ended(running)
     running = command.start(*asked, laravel_health_successes=3, laravel_health_interval=1)
@@ -91,7 +91,7 @@ def test_a_rollback_is_killed(lab: Lab, tmp_path: Path, name: str, send: str) ->
         if moment.alone:
             wait_for("the host finished by itself", lambda: not lab.has_lease())
             assert lab.outcomes()[-1] == ("rollback", "succeeded")
-    wait_for("nothing that it started is left", lambda: not command.processes(), 30)
+    wait_for("nothing that it started is left", command.processes, lambda left: not left)
     left = lab.root(f"cd {STATE}; ls lease.json journal.jsonl 2>/dev/null | tr '\\n' ' '", check=False)
     again, typed = command("run", "laravel_rollback", "to=v1.0.0"), ""
     if again.code:

@@ -8,7 +8,7 @@ from terminal import terminal
 
 SLOW = "/usr/local/bin/lab-slow"
 #: The step takes as long as the test looks at it.
-HELD = "for turn in $(seq 1200); do [ -e /tmp/lab-held ] || break; sleep 0.1; done"
+HELD = "for turn in $(seq 6000); do [ -e /tmp/lab-held ] || break; sleep 0.1; done"
 
 
 @pytest.mark.core("deploy", "screen", "canary")

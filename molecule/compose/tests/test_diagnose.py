@@ -26,9 +26,10 @@ def _well_again(lab: ComposeLab) -> Iterator[None]:
     yield
     # A state that is kept has neither a role's password nor what nginx has read.
     lab.root(f"{AGAIN}; cmp -s /tmp/proxy.conf {PROJECT}/proxy.conf || {{ {UNPROXY}; }}", check=False)
-    # A worker that saw no database for a while would be unhealthy just when the next state is awaited.
     lab.root("docker rm -f squatter", check=False)
-    lab.root("systemctl start docker.socket docker.service; docker start shop-db-1; sleep 3", check=False)
+    lab.root("systemctl start docker.socket docker.service; docker start shop-db-1", check=False)
+    # A worker that saw no database for a while would be unhealthy just when the next state is awaited.
+    lab.root("docker restart -t 1 shop-worker-1", check=False)
 
 
 def test_all_is_well_and_nothing_is_changed(lab: ComposeLab) -> None:
@@ -60,14 +61,14 @@ def pinned(name: str) -> str:
 
 #: Until it was started again often enough.
 CRASHES = (
-    "timeout 60 sh -c 'until test $(docker inspect --format {{.RestartCount}} shop-backend-1) -ge 2; "
+    "timeout 600 sh -c 'until test $(docker inspect --format {{.RestartCount}} shop-backend-1) -ge 2; "
     "do sleep 0.2; done'"
 )
 
 
 #: Until the engine itself has seen it often enough.
 UNHEALTHY = (
-    "timeout 60 sh -c 'until docker inspect --format {{.State.Health.Status}} shop-backend-1 | grep -qx unhealthy; "
+    "timeout 600 sh -c 'until docker inspect --format {{.State.Health.Status}} shop-backend-1 | grep -qx unhealthy; "
     "do sleep 0.5; done'"
 )
 
@@ -79,7 +80,7 @@ PROXY = f"sed -i {{}} {PROJECT}/proxy.conf; docker restart -t 1 shop-proxy-1"
 MOVED = (
     PROXY.format("'s,set .backend .*,,; s,proxy_pass .backend;,proxy_pass http://backend:8000;,'")
     + "; docker inspect --format '{{.Image}}' shop-web-1 > /tmp/image; docker rm -f shop-backend-1; "
-    "docker run -d --rm --name squatter --network shop_default --entrypoint sleep $(cat /tmp/image) 300; "
+    "docker run -d --rm --name squatter --network shop_default --entrypoint sleep $(cat /tmp/image) infinity; "
     f"cd {PROJECT}; docker compose -f {COMPOSE} up -d --no-deps --wait backend; docker rm -f squatter"
 )
 
@@ -91,7 +92,7 @@ PASSWORD = (
 
 #: The backend itself is well; what it says of itself is not.
 FAILS = (
-    "timeout 60 sh -c 'until curl -s -o /dev/null -w %{http_code} http://127.0.0.1/api/v1/health | grep -qx 503; "
+    "timeout 600 sh -c 'until curl -s -o /dev/null -w %{http_code} http://127.0.0.1/api/v1/health | grep -qx 503; "
     "do sleep 0.5; done'"
 )
 

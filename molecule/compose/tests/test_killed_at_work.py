@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from compose_lab import RELEASES, STATE, ComposeLab, tag
-from controller import Controller, wait_for
+from controller import Controller
+from waiting import wait_for
 
 
 def begun(lab: ComposeLab, step: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from compose_lab import ComposeLab, tag
-from controller import Controller, wait_for
+from controller import Controller
 from test_killed_at_work import begun, stands
+from waiting import wait_for
 
 UP = "compose.* up "
 

@@ -88,7 +88,6 @@ def test_a_value_with_which_it_is_not_well_goes_back(lab: ComposeLab, tmp_path: 
         rotate="POSTGRES_PASSWORD",
         values_file=file,
         role_password="changed",
-        compose_health_deadline=15,
     )
     assert not run.green, run.text
     assert "reverted" in run.text
@@ -283,7 +282,7 @@ def test_no_value_on_any_surface(lab: ComposeLab, tmp_path: Path) -> None:
         for inputs in (
             {"rotate": "OPENAI_API_KEY,SECRET_KEY"},
             # It fails on the way, with commands that print their arguments, and goes back.
-            {"rotate": "POSTGRES_PASSWORD", "role_password": "changed", "compose_health_deadline": 10},
+            {"rotate": "POSTGRES_PASSWORD", "role_password": "changed"},
             {"rotate": "OPENAI_API_KEY", "compose_docker": "/usr/bin/false"},
         ):
             runs.append(lab.play("compose_rotate_secrets", "-vvv", "--diff", values_file=file, **inputs))

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from compose_lab import PROJECT, ComposeLab, tag
-from watch import leaks, watched
+from watch import leaks, show_canaries, watched
 
 
 def secrets(lab: ComposeLab) -> list[str]:
@@ -49,6 +49,6 @@ def test_no_secret_on_any_surface(lab: ComposeLab) -> None:
 def test_the_watch_sees_what_is_there(lab: ComposeLab) -> None:
     """A needle on a command line, and one in a file: else the test above proves nothing."""
     with watched(lab, ["canary-in-argv", "canary-in-file"]) as seen:
-        lab.deploy("echo canary-in-''file > /tmp/lab-canary; sh -c 'sleep 1; :' canary-in-argv; rm /tmp/lab-canary")
+        show_canaries(lab)
     assert any("process list" in line and line.endswith("needle 0") for line in seen), seen
     assert "/tmp/lab-canary: needle 1" in seen

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from compose_lab import STATE, ComposeLab, tag
 from lab import Run
-
-#: A machine that is down must not keep a rollback for longer.
-SOON = 20.0
 
 
 @pytest.fixture
@@ -161,9 +157,7 @@ def test_staging_that_is_down_never_stops_a_way_back(lab: ComposeLab, staging: C
     lab.at("good", "good2")
     shut(staging)
     given = {"compose_staging_host": staging.name, "compose_staging_required": required}
-    started = time.monotonic()
     planned = lab.play("compose_rollback", "--check", **given)
-    assert time.monotonic() - started < SOON
     assert planned.green, planned.text
     run = lab.play("compose_rollback", **given)
     assert run.green, run.text

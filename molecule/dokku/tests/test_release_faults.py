@@ -7,7 +7,6 @@ done. One command ends what was begun, and then exactly one release is live and 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from controller import Controller
 from dokku_lab import REPOSITORY, STATE, DokkuLab
 from kills import kill
 from module_driver import ModuleDriver, install
+from waiting import wait_for
 
 MAIN = "restant-main"
 
@@ -149,6 +149,8 @@ class Story:
     inputs: dict[str, object] = field(default_factory=dict)
 
 
+#: While this file is there, a deploy of the simulator does not end.
+HELD = "/var/lib/dokku/data/simulator/held"
 STORIES = {"deploy": Story("deploy", "v3", "2", "3"), "rollback": Story("rollback", "previous", "2", "1")}
 
 
@@ -208,29 +210,34 @@ def test_a_lease_that_is_held_is_not_worked_beside(lab: DokkuLab, driver: DokkuD
     driver.module("operation_close", operation, refused="test")
 
 
+def being_made(lab: DokkuLab) -> None:
+    """Wait until dokku has made the next container, and checks it."""
+    listed = f"docker container ls --quiet --filter name={MAIN}.web.1.upcoming"
+    wait_for("an upcoming container", lambda: lab.root(listed))
+
+
 def test_a_deploy_of_somebody_else_is_not_worked_beside(lab: DokkuLab, driver: DokkuDriver) -> None:
     lab.reset("apps")
     # dokku's own lock, and a record of a build whose process lives.
     lab.root("lab-images v3")
-    lab.root(
-        f"runuser -u dokku -- sh -c 'exec dokku git:from-image {MAIN} local/restant:v3' >/dev/null 2>&1 & sleep 1.5",
-    )
+    deploy = f"exec dokku git:from-image {MAIN} local/restant:v3"
+    lab.root(f"touch {HELD}; runuser -u dokku -- sh -c '{deploy}' >/dev/null 2>&1 &")
+    being_made(lab)
     told = driver.run(STORIES["rollback"])
+    lab.root(f"rm {HELD}")
     assert told["refusal"] == "deploy_running" and any("builds:cancel" in way for way in told["ways"]), told
-    deadline = time.monotonic() + 60
-    while lab.serves(MAIN) != "3" and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert lab.serves(MAIN) == "3"
+    wait_for("the other deploy is live", lambda: lab.serves(MAIN), "3")
 
 
 def test_a_module_that_is_killed_in_a_deploy_does_not_cut_it(lab: DokkuLab) -> None:
     """dokku goes on to its end and keeps the guard's lock; the run waits for it, and then goes back."""
     lab.reset("apps")
+    lab.root(f"touch {HELD}")
     with Controller(lab.name, "dokku_deploy", to="v3", hotfix=True) as run:
         began = f'grep -q \'"event":"begin","step":"deploy"\' {STATE}/journal.jsonl'
-        lab.root(f"for i in $(seq 600); do {began} 2>/dev/null && exit 0; sleep 0.1; done; exit 1")
-        time.sleep(1)
-        lab.root("pgrep -u deploy -x python3 | xargs kill -9")
+        wait_for("the deploy is begun", lambda: lab.root(f"{began} && echo yes", check=False), "yes")
+        being_made(lab)
+        lab.root(f"pgrep -u deploy -x python3 | xargs kill -9; rm {HELD}")
         done = run.wait()
     text = done.text
     assert not done.green and "reverted" in text, text

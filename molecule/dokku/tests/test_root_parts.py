@@ -98,7 +98,7 @@ def test_no_link_of_an_archive_leads_root_out_of_the_storage(host: Parts) -> Non
 
 def test_an_app_that_swaps_its_files_while_root_reads_them_gets_nothing_of_roots(host: Parts) -> None:
     host.root(f"rm -rf {STORAGE}; mkdir -p {STORAGE}/up; chown -R 32767:32767 {STORAGE}")
-    swap = ["docker", "exec", "-i", "-u", "32767", host.name, "timeout", "60", "python3", "-"]
+    swap = ["docker", "exec", "-i", "-u", "32767", host.name, "timeout", "600", "python3", "-"]
     with subprocess.Popen(swap, stdin=subprocess.PIPE) as swapping:
         assert swapping.stdin is not None
         swapping.stdin.write(SWAP.encode())

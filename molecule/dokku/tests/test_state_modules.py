@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from dokku_state_lab import CANARY, Apps
 from lab import HOSTS
+from waiting import wait_for
 
 MAIN = "restant-main"
 FEATURE = "restant-feature-state"
@@ -323,8 +325,10 @@ def test_no_value_is_on_any_surface(host: Apps, app: str) -> None:
 
 def test_the_watch_sees_what_is_there(host: Apps) -> None:
     with process_lists(host, CANARY) as seen:
-        host.deploy(f"sh -c 'sleep 0.5; :' {CANARY}")
-    assert [line for line in seen if re.search("sleep", line)]
+        line = ["docker", "exec", "-i", host.name, "sh", "-c", "read end; :", CANARY]
+        with subprocess.Popen(line, stdin=subprocess.PIPE) as held:
+            wait_for("the line of the held process", lambda: [line for line in seen if "read end" in line])
+            held.communicate()
 
 
 def test_the_password_of_a_link_is_not_told(host: Apps, app: str) -> None:

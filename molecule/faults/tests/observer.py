@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
 from interrupted import code, typed
 from lab import APP, STATE, Lab
 from stories import GREETER
 
-__all__ = ["chained", "code", "left", "settled", "start", "typed"]
+__all__ = ["chained", "code", "expired", "left", "settled", "start", "typed"]
 
 
 def start(lab: Lab, *tags: str) -> None:
     """Bring the host to a release with its ledger; the first time by adoption and deploys."""
     if not lab.comes_back(*tags):
         lab.at(*tags)
+
+
+def expired(lab: Lab) -> bool:
+    """Tell if the time of the lease on a host is over, by the kernel's count, which containers share."""
+    lease = json.loads(lab.root(f"cat {STATE}/lease.json"))
+    return time.clock_gettime(time.CLOCK_BOOTTIME) > float(lease["expires_uptime"])
 
 
 def chained(lab: Lab) -> bool:

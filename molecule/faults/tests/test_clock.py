@@ -6,16 +6,16 @@ What counts from the boot stays: setting a clock does not move that either.
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
 from kills import kill
 from lab import Lab
 from laravel_driver import Driver
-from observer import start
+from observer import expired, start
 from stories import DEPLOY, IN_PLACE
 from test_killed_module import verified
+from waiting import wait_for
 
 SHIFTS = {"back by two days": "-2d", "forward by two days": "+2d"}
 
@@ -55,17 +55,18 @@ def test_clock_is_set_while_an_operation_is_interrupted(
 @pytest.mark.parametrize("name", SHIFTS)
 def test_clock_is_set_while_a_lease_waits(lab: Lab, driver: Driver, row: Callable[..., None], name: str) -> None:
     start(lab, *DEPLOY.start)
-    assert driver.plan(DEPLOY, driver.new_operation(), lease_ttl=6).get("plan")
-    began = time.monotonic()
+    lasting = driver.new_operation()
+    assert driver.plan(DEPLOY, lasting).get("plan")
     with Driver(lab, IN_PLACE, "faketime", "-f", SHIFTS[name]) as later:
         later._operations = 10
+        # By a date it would be over, where the clock went forward.
         early = later.run(DEPLOY)
-        if time.monotonic() - began < 5:
-            assert early["refusal"] == "lease_held", early
-            time.sleep(max(0.0, 6.2 - (time.monotonic() - began)))
-            ended = later.run(DEPLOY)
-        else:
-            ended = early
+        assert early["refusal"] == "lease_held", early
+        driver.module("operation_close", lasting, refused="a shorter one follows")
+        assert driver.plan(DEPLOY, driver.new_operation(), lease_ttl=0.2).get("plan")
+        wait_for("the lease ran out", lambda: expired(lab))
+        # By a date it would last two days more, where the clock went back.
+        ended = later.run(DEPLOY)
         assert ended.get("outcome") == "succeeded", ended
         verified(later, DEPLOY, False, name)
     row(

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from controller import Controller, wait_for
+from controller import Controller
 from gate import Gate
 from lab import STATE, Lab, play
 from observer import code, settled, start, typed
+from waiting import wait_for
 
 SAME = "`laravel_deploy` -e to=v1.1.0"
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Callable
 
 import pytest
-from controller import Controller, wait_for
+from controller import Controller
 from gate import Gate
 from lab import STATE, Lab, Run, play
 from laravel_driver import Driver
-from observer import code, left, settled, start, typed
+from observer import code, expired, left, settled, start, typed
 from stories import DEPLOY
 from test_killed_module import verified
+from waiting import wait_for
 
 
 def test_two_that_open_at_the_same_moment(lab: Lab, driver: Driver, row: Callable[..., None]) -> None:
@@ -54,7 +54,7 @@ def meet(hosts: list[Lab], *targets: str) -> tuple[Run, Run]:
             stack.enter_context(Controller(target, "laravel_deploy", reason=f"INC-{number}", **given))
             for number, target in enumerate(targets)
         ]
-        wait_for("one of them ended", lambda: any(run.ended for run in runs))
+        wait_for("one of them ended", lambda: [run.ended for run in runs], any)
         lost = next(run for run in runs if run.ended)
         for gate in gates:
             gate.open()
@@ -139,12 +139,6 @@ def test_lease_runs_out_while_its_owner_works(lab: Lab, row: Callable[..., None]
     )
 
 
-def expired(lab: Lab) -> bool:
-    lease = json.loads(lab.root(f"cat {STATE}/lease.json"))
-    # The kernel's count, which containers share.
-    return time.clock_gettime(time.CLOCK_BOOTTIME) > float(lease["expires_uptime"])
-
-
 def test_lease_is_taken_while_its_owner_works(lab: Lab, row: Callable[..., None]) -> None:
     start(lab, "v1.0.0")
     with Gate(lab, "extra") as gate:
@@ -157,8 +151,9 @@ def test_lease_is_taken_while_its_owner_works(lab: Lab, row: Callable[..., None]
             way = typed(refused, "interrupted=undo")
             with Controller(lab.name, "laravel_deploy", to="v1.1.0", **way) as taker:
                 wait_for(
-                    "the lease was taken",
-                    lambda: json.loads(lab.root(f"cat {STATE}/lease.json"))["operation"] != holder,
+                    "the lease is another's",
+                    lambda: json.loads(lab.root(f"cat {STATE}/lease.json"))["operation"],
+                    lambda seen: seen != holder,
                 )
                 gate.open()
                 lost, taken = owner.wait(), taker.wait()

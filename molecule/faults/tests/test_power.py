@@ -6,10 +6,11 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from controller import Controller, wait_for
+from controller import Controller
 from gate import Gate
 from lab import Lab
 from observer import code, settled, start, typed
+from waiting import wait_for
 
 CASES = {
     "composer": ("in the step `vendor`: new code, old dependencies", "undo", "v1.0.0", "reverted"),

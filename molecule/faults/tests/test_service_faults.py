@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from controller import wait_for
 from lab import APP, Lab
 from observer import code, settled, start, typed
+from waiting import wait_for
 
 UNIT = "/etc/systemd/system/php8.4-fpm.service.d/lab.conf"
 POOL = "/etc/php/8.4/fpm/pool.d/broken.conf"
@@ -127,7 +127,8 @@ def flapping(lab: Lab) -> Iterator[dict[str, object]]:
         " fastcgi_param SCRIPT_FILENAME /srv/lab/flap/index.php; fastcgi_pass unix:/run/php/vertex.sock; } }'"
         " > /etc/nginx/conf.d/flap.conf; systemctl reload nginx"
     )
-    wait_for("nginx took it", lambda: lab.root("curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:83", False) == "200")
+    asked = "curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:83"
+    wait_for("nginx has the new site", lambda: lab.root(asked, False), "200")
     yield {"laravel_health": [{"name": "flap", "url": "http://127.0.0.1:83/"}]}
     lab.root("rm -rf /etc/nginx/conf.d/flap.conf /srv/lab/flap; systemctl reload nginx")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from lab import APP, STATE, Lab, Run, command, operator_environment, plain, play
+from waiting import END, wait_for
 
 OLD, NEW = "v1.1.0", "v1.7.0"
 MIX = "THE HOSTS ARE ON DIFFERENT RELEASES"
@@ -134,7 +134,7 @@ def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab
 def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
     dying, alive = fleet[1], [fleet[0], fleet[2]]
     dying.deploy("rm -f /tmp/at-work; touch /tmp/hang")
-    hang = "if [ -e /tmp/hang ]; then touch /tmp/at-work; sleep 600; fi"
+    hang = "if [ -e /tmp/hang ]; then touch /tmp/at-work; sleep infinity; fi"
     line = command(
         "laravel_deploy", target=on(*fleet), to=NEW, batch="1,100%", laravel_extra_commands=[f"bash -c '{hang}'"]
     )
@@ -142,11 +142,14 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
         line, env=operator_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        while dying.root("ls /tmp/at-work", check=False) == "":
-            assert run.poll() is None, run.communicate()[0]
-            time.sleep(0.1)
+        wait_for(
+            "the step of the dying host, or the end of the run",
+            lambda: (dying.root("ls /tmp/at-work", check=False), run.poll()),
+            lambda seen: seen[0] or seen[1] is not None,
+        )
+        assert run.poll() is None, run.communicate()[0]
         subprocess.run(["docker", "kill", dying.name], check=True, capture_output=True)
-        text = plain(run.communicate(timeout=300)[0])
+        text = plain(run.communicate(timeout=2 * END)[0])
         ends = last(alive)
         unreachable = play("laravel_rollback", target=on(*fleet))
     finally:
@@ -163,7 +166,7 @@ def test_host_that_dies_in_a_later_batch(fleet: list[Lab]) -> None:
     # As long as it is away, and as long as it is halfway, no host of the fleet is changed.
     assert f"REFUSED on {dying.name}: it can't be reached" in unreachable.text
     assert f"Nothing was changed, nor on {alive[0].name}, {alive[1].name}." in unreachable.text
-    dying.root("timeout 120 sh -c 'until systemctl is-active ssh php8.4-fpm nginx vertex-queue; do sleep 0.2; done'")
+    dying.root("timeout 600 sh -c 'until systemctl is-active ssh php8.4-fpm nginx vertex-queue; do sleep 0.2; done'")
     refused = play("laravel_rollback", target=on(*fleet))
     assert f"REFUSED on {dying.name} (interrupted)" in refused.text
     assert no_lease(alive)
@@ -241,7 +244,7 @@ def test_runs_that_overlap_change_all_of_their_hosts_or_none(fleet: list[Lab]) -
         )
         for pair, to in zip(pairs, (NEW, "v1.0.0"))
     ]
-    texts = [run.communicate(timeout=120)[0] for run in runs]
+    texts = [run.communicate(timeout=2 * END)[0] for run in runs]
     green = [run.returncode == 0 for run in runs]
     assert sum(green) <= 1, texts
     for text, won in zip(texts, green):
@@ -269,9 +272,9 @@ def test_runs_that_wait_for_each_other_end(fleet: list[Lab]) -> None:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for to, wait in ((NEW, 3), ("v1.0.0", 20))
+        for to, wait in ((NEW, 3), ("v1.0.0", 900))
     ]
-    texts = [run.communicate(timeout=120)[0] for run in runs]
+    texts = [run.communicate(timeout=2 * END)[0] for run in runs]
     assert any(run.returncode == 0 for run in runs), texts
     assert len(set(versions(pair))) == 1
     assert no_lease(pair)

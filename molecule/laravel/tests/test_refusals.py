@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass, field
 
 import pytest
+from controller import Controller
 from lab import APP, STATE, Lab
+from waiting import wait_for
 
 
 @dataclass(frozen=True)
@@ -208,9 +211,6 @@ def test_expired_lease_of_a_dead_operation_is_no_obstacle(lab: Lab) -> None:
 
 def test_lease_is_waited_for(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
-    lab.deploy(
-        f"(exec 9>>{STATE}/running.lock; flock 9; cp {STATE}/ledger.jsonl /dev/null; sleep 4) >/dev/null 2>&1 & disown"
-    )
     lease = {
         "operation": "20260101T000000Z-aaaaaa",
         "procedure": "deploy",
@@ -222,7 +222,20 @@ def test_lease_is_waited_for(lab: Lab) -> None:
         "expires_uptime": 1.0,
     }
     lab.deploy(f"cat > {STATE}/lease.json <<'END'\n{json.dumps(lease)}\nEND")
-    run = lab.play("laravel_rollback", lock_wait="20")
+    hold = f"exec 9>>{STATE}/running.lock; flock 9; echo held; read end"
+    line = ["docker", "exec", "-i", "-u", "deploy", lab.name, "bash", "-c", hold]
+    inputs = {"lock_wait": 1800, "laravel_strategy": lab.strategy}
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holding:
+        assert holding.stdout is not None and holding.stdout.readline() == "held\n"
+        # Whoever looks at the lease makes this file, and holds it as long as they look.
+        looks = f"{STATE}/state.lock"
+        lab.deploy(f"rm -f {looks}")
+        with Controller(lab.name, "laravel_rollback", **inputs) as waiting:
+            looked = f"test -e {looks} && flock --nonblock {looks} true && echo yes"
+            wait_for("the run has looked at the lease", lambda: lab.root(looked, check=False), "yes")
+            assert not waiting.ended and lab.version() == "1.1.0"
+            holding.communicate("\n")
+            run = waiting.wait()
     assert run.green, run.text
     assert lab.version() == "1.0.0"
 

@@ -350,7 +350,9 @@ def test_old_code_is_not_served_after_the_switch(lab: Lab) -> None:
 def test_module_that_is_killed_under_a_living_controller_goes_back(lab: Lab) -> None:
     lab.reset()
     assert lab.play("laravel_adopt").green
-    script = 'if rm /tmp/kill-once 2>/dev/null; then kill -9 $PPID; sleep 1; fi\nexec composer "$@"'
+    # It goes on until the controller asks the host again.
+    asked = "while kill -0 $PPID 2>/dev/null || ! pgrep -u deploy -x python3 >/dev/null; do sleep 0.1; done"
+    script = f'if rm /tmp/kill-once 2>/dev/null; then kill -9 $PPID; {asked}; fi\nexec composer "$@"'
     lab.root(
         f"printf '%b\\n' '#!/bin/bash\\n{script}' > /usr/local/bin/killing-composer;"
         " chmod 755 /usr/local/bin/killing-composer; rm -f /tmp/kill-once"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controller import wait_for
 from lab import Lab
+from waiting import wait_for
 
 GATE = "/usr/local/bin/lab-gate"
 GATES = {
@@ -16,7 +16,7 @@ SCRIPT = r"""#!/bin/bash
 # Whoever comes while there is /tmp/gate/closed says so, and waits until it is gone.
 if [ -e /tmp/gate/closed ]; then
     touch /tmp/gate/waiting
-    for _ in $(seq 1200); do [ -e /tmp/gate/closed ] || break; sleep 0.05; done
+    for _ in $(seq 12000); do [ -e /tmp/gate/closed ] || break; sleep 0.05; done
 fi
 """
 
@@ -38,7 +38,11 @@ class Gate:
         self.open()
 
     def reached(self) -> None:
-        wait_for("the operation came to the gate", lambda: self.lab.root("ls /tmp/gate", check=False).count("waiting"))
+        wait_for(
+            "an operation at the gate",
+            lambda: self.lab.root("ls /tmp/gate", check=False),
+            lambda seen: "waiting" in seen,
+        )
 
     def open(self) -> None:
         self.lab.root("rm -rf /tmp/gate")

@@ -49,7 +49,7 @@ class Driver(ModuleDriver):
             "git describe --tags --exact-match HEAD; "
             # What releases share is a link in each, and no change.
             "git status --porcelain --untracked-files=no -- . ':(exclude)storage' | wc -l; "
-            f"curl -s -m 10 -w '\\n%{{http_code}}\\n' {answer}; "
+            f"curl -s -m 300 -w '\\n%{{http_code}}\\n' {answer}; "
             "sqlite3 /var/lib/vertex/database.sqlite 'select group_concat(migration) from migrations'; "
             f"cd {state}; ls journal.jsonl lease.json 2>/dev/null; true"
         ).splitlines()

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from lab import ROOT, Host
+from waiting import END
 
 PLACE = "/opt/ops-runbook"
-DEADLINE = 300
 #: What ends an operation, and what reads its ledger.
 MODULES = ("operation_close", "operation_history_info")
 Running = TypeVar("Running", bound="ModuleDriver")
@@ -80,7 +80,7 @@ class ModuleDriver:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(30)
+            self._process.wait(END)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -90,8 +90,8 @@ class ModuleDriver:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        readable, _, _ = select.select([self._process.stdout], [], [], DEADLINE)
-        assert readable, f"no answer within {DEADLINE} s: {order}"
+        readable, _, _ = select.select([self._process.stdout], [], [], END)
+        assert readable, f"no answer within {END:g} s: {order}"
         answer = json.loads(self._process.stdout.readline())
         assert "problem" not in answer, answer["problem"]
         return answer["answer"]
@@ -143,7 +143,7 @@ class ModuleDriver:
 
     def apply(self, operation: str, direction: str = "forward", **options: Any) -> dict[str, Any]:
         """Apply, verify and close, as the second task of a run on one host does."""
-        settings = {"direction": direction, "deadline": 20, "successes": 1, "close": True}
+        settings = {"direction": direction, "deadline": 60, "successes": 1, "close": True}
         return self.module(self.service.module, operation, phase="apply", **{**settings, **options})
 
     def run(self, story: Asked, **inputs: Any) -> dict[str, Any]:

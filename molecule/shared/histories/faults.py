@@ -22,7 +22,6 @@ from lab import Host, Run
 ON_HOST = Path(__file__).parents[1] / "faults/on_host"
 PACKAGES = "/usr/lib/python3/dist-packages"
 HELD = "/srv/lab/fault"
-DEADLINE = 900.0
 
 
 def install(host: Host) -> None:

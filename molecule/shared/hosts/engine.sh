@@ -39,7 +39,7 @@ start_engine() {
         setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null 9>&- &
     fi
     local _
-    for _ in $(seq 60); do
+    for _ in $(seq 600); do
         reachable && { echo "Started dockerd"; return 0; }
         sleep 0.5
     done

@@ -7,21 +7,12 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lab import ROOT, Run, command, operator_environment
-
-DEADLINE = 120.0
-
-
-def wait_for(what: str, true: Callable[[], object], deadline: float = DEADLINE) -> None:
-    end = time.monotonic() + deadline
-    while not true():
-        assert time.monotonic() < end, f"not within {deadline:g} s: {what}"
-        time.sleep(0.05)
+from waiting import END
 
 
 class Controller:
@@ -83,7 +74,7 @@ class Controller:
 
     def raw(self) -> tuple[int, str]:
         """Its exit code and output, as they are."""
-        code = self._process.wait(DEADLINE * 2)
+        code = self._process.wait(2 * END)
         self._output.seek(0)
         return code, self._output.read()
 
@@ -92,7 +83,7 @@ class Controller:
         for pid in [self._process.pid, *self._children(), *self.connections()]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait(DEADLINE)
+        self._process.wait(END)
 
     def connections(self) -> list[int]:
         """The ssh processes of this run: they name its own folder of sockets."""

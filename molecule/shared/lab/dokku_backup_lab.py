@@ -40,7 +40,6 @@ class Backed(Apps):
             "dokku_app": APP,
             "dokku_disk_reserve": 50,
             "dokku_health": list(self.health),
-            "dokku_health_deadline": 30,
         }
         return super().play(procedure, *options, **{**own, **inputs})
 
@@ -110,9 +109,9 @@ class Backed(Apps):
         journal = f"{STATE}/journal.jsonl"
         begun = f'"event":"begin","step":"{step}"'
         # Woken by the journal's very write: a step may last a twentieth of a second.
-        seen = f"grep -qF {shlex.quote(begun)} < <(exec timeout 110 tail --lines +1 -s 0.01 -F {journal} 2>/dev/null)"
+        seen = f"grep -qF {shlex.quote(begun)} < <(exec timeout 600 tail --lines +1 -s 0.01 -F {journal} 2>/dev/null)"
         wait = f"{seen} && pkill -9 -u deploy python3"
-        killer = threading.Thread(target=lambda: self.root(f"timeout 110 bash -c {shlex.quote(wait)}", check=False))
+        killer = threading.Thread(target=lambda: self.root(f"timeout 600 bash -c {shlex.quote(wait)}", check=False))
         killer.start()
         run = self.play(procedure, **{"on_unhealthy": "hold", **inputs})
         killer.join()

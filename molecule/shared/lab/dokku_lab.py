@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from lab import HOSTS, INVENTORIES, ROOT, Host, counted_reset
+from waiting import END
 
 STATE = "/var/lib/ops-runbook/restant-main"
 RECORDS = "/var/lib/dokku/data/releases"
@@ -73,7 +74,7 @@ class DokkuLab(Host):
             stdin=None if stdin is not None else subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=END,
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
@@ -106,7 +107,7 @@ class DokkuLab(Host):
             cwd=clone,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=END,
             env={**os.environ, "GIT_SSH_COMMAND": shlex.join(["ssh", *self.ssh_options()])},
             check=False,
         )
@@ -142,7 +143,7 @@ class DokkuLab(Host):
             ["docker", "exec", "-w", "/", "-u", "dokku", *given, self.name, "/usr/bin/dokku", *argv],
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=END,
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)

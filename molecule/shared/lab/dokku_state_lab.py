@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import INVENTORIES, ROOT, Host, operator_environment
+from waiting import END
 
 #: The database servers behind the simulator's services, which a reset of the host takes from its engine.
 SERVICES = "ops-runbook/dokku-services:trixie"
@@ -121,7 +122,7 @@ class Apps(Host):
                 env=operator_environment(),
                 capture_output=True,
                 text=True,
-                timeout=300,
+                timeout=END,
                 check=False,
             )
             assert kept.exists(), done.stdout + done.stderr

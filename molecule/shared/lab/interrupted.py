@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from controller import Controller, wait_for
+from controller import Controller
 from gate import Gate
 from lab import Lab, Run
+from waiting import wait_for
 
 CODE = re.compile(r"REFUSED on \S+ \((\w+)\)")
 WAY = re.compile(r"^ +((?:-e [a-z_]+=\S+ ?)+)", re.MULTILINE)
@@ -40,7 +41,7 @@ def killed(lab: Lab) -> dict[str, Any]:
             run.kill()
             lab.root("pkill -KILL -u deploy -x python3")
         gate.open()
-        wait_for("the step ended", lambda: lab.root("pgrep -u deploy -f lab-gate", check=False) == "")
+        wait_for("the step ended", lambda: lab.root("pgrep -u deploy -f lab-gate", check=False), "")
     return gate.inputs
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from waiting import END
+
 ROOT = Path(os.environ.get("MOLECULE_PROJECT_DIRECTORY", Path(__file__).parents[3]))
 
 # Another lab beside this one, for whoever works on two things at once: LAB_INVENTORY and LAB_HOSTS, comma-separated.
@@ -117,7 +119,7 @@ def play(procedure: str, *options: str, screen: str = "ansible.builtin.default",
         env={**operator_environment(), "ANSIBLE_STDOUT_CALLBACK": screen},
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=2 * END,
         check=False,
     )
     return Run(done.returncode, done.stdout + done.stderr)
@@ -150,7 +152,7 @@ class Host:
             ["docker", "exec", "-u", user, "-w", "/", self.name, "bash", "-c", f"umask 0002; {command}"],
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=END,
             check=False,
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
@@ -158,7 +160,7 @@ class Host:
 
     def get(self, path: str, *options: str) -> tuple[int, dict[str, Any]]:
         """The site's own answer: status and JSON."""
-        answer = self.root(f"curl -s -m 60 {' '.join(options)} -w '\\n%{{http_code}}' http://127.0.0.1{path}")
+        answer = self.root(f"curl -s -m 300 {' '.join(options)} -w '\\n%{{http_code}}' http://127.0.0.1{path}")
         body, _, status = answer.rpartition("\n")
         try:
             return int(status), json.loads(body)

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from controller import wait_for
 from lab import ROOT, Lab, Run, counted_reset
+from waiting import END, wait_for
 
 REASON = "INC-421"
 RUNNER = "/home/deploy/runner"
@@ -42,7 +42,7 @@ class Node:
 
     def run(self, line: str, user: str = "deploy", stdin: bytes = b"", **environment: str) -> Run:
         done = subprocess.run(
-            self.command(line, user, **environment), input=stdin, capture_output=True, timeout=300, check=False
+            self.command(line, user, **environment), input=stdin, capture_output=True, timeout=END, check=False
         )
         return Run(done.returncode, (done.stdout + done.stderr).decode())
 
@@ -61,7 +61,7 @@ class Unit:
     def __init__(self, node: Node, procedure: str, options: str, **environment: str) -> None:
         line = f"exec {RUNNER}/mesh/over-mesh playbooks/{procedure}.yml {shlex.quote(options)}"
         self._process = subprocess.Popen(
-            node.command(line, MESH_USER="alice", **environment),
+            node.command(line, **{"MESH_USER": "alice", "MESH_BEGIN_WITHIN": "900s", **environment}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -73,7 +73,7 @@ class Unit:
         return self._process.poll() is not None
 
     def wait(self) -> Run:
-        text, _ = self._process.communicate(timeout=240)
+        text, _ = self._process.communicate(timeout=2 * END)
         return Run(self._process.returncode, text)
 
     def __enter__(self) -> Unit:

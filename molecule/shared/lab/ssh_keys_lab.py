@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from lab import HOSTS, INVENTORIES, ROOT, Host, Run, counted_reset, play
+from waiting import END
 
 sys.path.insert(0, str(ROOT / "tests/doubles"))
 import github_fake  # noqa: E402
@@ -77,7 +78,7 @@ class KeysHost(Host):
                 [*(word for word in words if word not in ("-N", "-E", "/dev/stdout")), command],
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=END,
                 check=False,
             )
         return done.stdout.strip()
@@ -91,7 +92,7 @@ class KeysHost(Host):
 
     def read(self, path: str = KEYS) -> str:
         """As it is, its line ends too."""
-        done = subprocess.run(["docker", "exec", self.name, "cat", path], capture_output=True, timeout=60, check=True)
+        done = subprocess.run(["docker", "exec", self.name, "cat", path], capture_output=True, timeout=END, check=True)
         return done.stdout.decode()
 
     def files(self) -> dict[str, str]:
@@ -119,7 +120,7 @@ class KeysHost(Host):
         """Have sshd read its configuration and host keys again."""
         self.root(
             "rm -f /run/sshd.pid; pkill -o -x sshd; "
-            "for _ in $(seq 2400); do [ -s /run/sshd.pid ] && exit 0; sleep 0.05; done; exit 1"
+            "for _ in $(seq 6000); do [ -s /run/sshd.pid ] && exit 0; sleep 0.1; done; exit 1"
         )
 
     def fingerprints(self, path: str = KEYS) -> list[str]:
@@ -281,7 +282,7 @@ def at(task: str, do: Callable[[], None]) -> Iterator[list[str]]:
             for name in given:
                 del os.environ[name]
             waiting.shutdown(socket.SHUT_RDWR)
-            thread.join(60)
+            thread.join(END)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pexpect
 from lab import ROOT, Host, command, operator_environment
+from waiting import END
 
 
 class Terminal:
@@ -39,6 +40,6 @@ def terminal(host: Host, procedure: str, columns: int = 160, **inputs: object) -
     # They would come before the size of this terminal.
     environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
     with pexpect.spawn(
-        program, words, cwd=ROOT, env=environment, dimensions=(24, columns), timeout=120, encoding="utf-8"
+        program, words, cwd=ROOT, env=environment, dimensions=(24, columns), timeout=END, encoding="utf-8"
     ) as running:
         yield Terminal(running)

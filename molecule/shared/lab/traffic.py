@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from waiting import END
+
 RATE = 150.0
 TIMEOUT = 10.0
 # More than that waits here, and its latency counts all the same: on a machine too slow for the rate, the site's own
@@ -236,7 +238,7 @@ class Traffic:
         self._must_send()
         self.changes.append(Change(name, began, self.now(), old, new))
 
-    def settle(self, enough: Callable[[], bool] = lambda: True, seconds: float = 0.5, limit: float = 60.0) -> None:
+    def settle(self, enough: Callable[[], bool] = lambda: True, seconds: float = 0.5, limit: float = END) -> None:
         """Let it run on for a while, so that what comes after a change is seen too."""
         began = self.now()
         while self.now() < began + seconds or not enough():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import INVENTORIES, ROOT, Lab, operator_environment
+from waiting import END
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,6 @@ class Command:
 
 
 def ended(running: subprocess.Popen[str]) -> Ran:
-    out, errors = running.communicate(timeout=300)
+    out, errors = running.communicate(timeout=2 * END)
     document = json.loads(out) if out.startswith("{") else {}
     return Ran(running.returncode, document, out + errors)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ssh_keys_lab import World
-from watch import leaks, watched
+from watch import leaks, show_canaries, watched
 
 #: What every private key of OpenSSH begins with, so also the one that the run is about to make. In two pieces, since no
 #: file of the repository may look as if it held a key.
@@ -72,6 +72,6 @@ def test_the_watch_sees_what_is_there(world: World) -> None:
     """Else the test above proves nothing."""
     host = world.hosts[0]
     with watched(host, ["canary-in-argv", "canary-in-file"]) as seen:
-        host.deploy("echo canary-in-''file > /tmp/lab-canary; sh -c 'sleep 1; :' canary-in-argv; rm /tmp/lab-canary")
+        show_canaries(host)
     assert any("process list" in line and line.endswith("needle 0") for line in seen), seen
     assert "/tmp/lab-canary: needle 1" in seen

@@ -7,9 +7,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from controller import wait_for
 from lab import INVENTORIES, ROOT, operator_environment
 from ssh_keys_lab import World
+from waiting import wait_for
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
 

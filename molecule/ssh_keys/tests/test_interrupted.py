@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from controller import Controller, wait_for
+from controller import Controller
 from ssh_keys_lab import LETS_IN, World, at
+from waiting import wait_for
 from ways import go_on
 
 

@@ -11,7 +11,7 @@ from lab import APP, Lab
 
 ADDRESS = "https://localhost/api/v1/health"
 # A worker ends when it looks at what queue:restart left, and not before: a gate that comes earlier finds it at work.
-ENDED = "timeout 120 bash -c 'while systemctl is-active --quiet vertex-queue; do sleep 0.1; done'"
+ENDED = "timeout 600 bash -c 'while systemctl is-active --quiet vertex-queue; do sleep 0.1; done'"
 
 
 @contextlib.contextmanager
@@ -132,7 +132,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 4 -subj /CN=localhost -addext su
 chmod 644 /etc/nginx/aged.pem
 sed 's/listen 80 default_server;/listen 443 ssl; ssl_certificate aged.pem; ssl_certificate_key aged.key;/' \
   /etc/nginx/sites-enabled/default > /etc/nginx/sites-enabled/aged
-systemctl reload nginx; for turn in $(seq 1200); do curl -sk {ADDRESS} >/dev/null && exit; sleep 0.1; done
+systemctl reload nginx; for turn in $(seq 6000); do curl -sk {ADDRESS} >/dev/null && exit; sleep 0.1; done
 """
 
 

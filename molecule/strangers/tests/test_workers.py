@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from controller import wait_for
 from lab import APP, OWN, Lab
+from waiting import wait_for
 
 #: A server that loads the code at its start, as Octane does; whoever ends it has it started anew.
 SERVER = """
@@ -25,7 +25,7 @@ RELOAD = "bash -c 'kill $(cat /tmp/octane.pid)'"
 
 
 def served(lab: Lab) -> str:
-    return lab.root("curl -s -m 20 http://127.0.0.1:8900/", check=False)
+    return lab.root("curl -s -m 300 http://127.0.0.1:8900/", check=False)
 
 
 @pytest.fixture(params=["in_place", "releases"])
@@ -37,7 +37,7 @@ def octane(request: pytest.FixtureRequest) -> Iterator[Lab]:
         "systemd-run --quiet --collect --unit=stand-in --uid=deploy -p Restart=always -p RestartSec=0 "
         "-p StartLimitIntervalSec=0 -p SuccessExitStatus=SIGTERM python3 /tmp/octane.py"
     )
-    wait_for("the server", lambda: served(host) == "1.0.0")
+    wait_for("the server has the first release", lambda: served(host), "1.0.0")
     yield host
     host.root("systemctl stop stand-in")
 
@@ -49,15 +49,15 @@ def test_a_server_that_keeps_the_code_serves_the_release_that_was_gone_to(octane
         told["laravel_php_fpm_unit"] = ""
     run = octane.play("laravel_deploy", to="v1.1.0", **told)
     assert run.green, run.text
-    wait_for("the next release", lambda: served(octane) == "1.1.0")
+    wait_for("the server has the next release", lambda: served(octane), "1.1.0")
     run = octane.play("laravel_rollback", **told)
     assert run.green, run.text
-    wait_for("the release of before", lambda: served(octane) == "1.0.0")
+    wait_for("the server has the release of before", lambda: served(octane), "1.0.0")
     # It is there whole by now, so that nothing of it is built again; and it is not healthy, so it is gone back from.
     checks = [{"url": "http://127.0.0.1/api/v1/health", "contains": "never"}]
     run = octane.play("laravel_deploy", to="v1.1.0", laravel_health=checks, laravel_health_deadline=1, **told)
     assert not run.green
-    wait_for("the release that was gone back to", lambda: served(octane) == "1.0.0")
+    wait_for("the server has the release that was gone back to", lambda: served(octane), "1.0.0")
 
 
 @pytest.fixture

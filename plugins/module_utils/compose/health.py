@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,14 +35,16 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import ex
 if TYPE_CHECKING:
     from ansible_collections.ops.runbook.plugins.module_utils.compose.contract import ComposePlan
 
-#: Asks an address with whatever the container has for it. The address is an argument, and no part of the script.
+#: Seconds for one answer from inside, on an idle machine.
+_INSIDE = 5
+#: Asks an address with whatever the container has for it. The address and the seconds are arguments of the script.
 _ASK = """\
-if command -v wget >/dev/null 2>&1; then exec wget -qO- -T 5 "$1"; fi
-if command -v curl >/dev/null 2>&1; then exec curl -sSf -m 5 "$1"; fi
+if command -v wget >/dev/null 2>&1; then exec wget -qO- -T "$2" "$1"; fi
+if command -v curl >/dev/null 2>&1; then exec curl -sSf -m "$2" "$1"; fi
 for python in python3 python; do
   if command -v $python >/dev/null 2>&1; then
     exec $python -c 'import sys, urllib.request as u
-print(u.build_opener().open(sys.argv[1], timeout=5).read().decode())' "$1"
+print(u.build_opener().open(sys.argv[1], timeout=int(sys.argv[2])).read().decode())' "$1" "$2"
   fi
 done
 echo 'this container has neither wget, curl nor python' >&2
@@ -343,10 +346,10 @@ class Inside:
 
 def ask_inside(service: ComposeService, check: InsideHealth) -> Inside:
     """Ask an address from inside a container of a service."""
+    seconds = math.ceil(_INSIDE * endpoint.busy())
+    asked = ("exec", "-T", check.service, "sh", "-c", _ASK, "sh", check.url, str(seconds))
     try:
-        found = service.compose(
-            "exec", "-T", check.service, "sh", "-c", _ASK, "sh", check.url, check=False, timeout=20.0
-        )
+        found = service.compose(*asked, check=False, timeout=4.0 * seconds)
     except CommandFailed as error:
         return Inside(str(error))
     if found.code != 0:

@@ -5,7 +5,7 @@ containers on the Docker engine that is there, and calls the triggers of the plu
 What it says, its exit codes and its quirks are those of Dokku 0.38.27, as recorded; what it does not know ends with 99
 and says so. A module beside this one is a plugin; its COMMANDS are what `dokku` is called with.
 
-Differences that are meant: time (checks last $DOKKU_SIMULATOR_UPTIME seconds, old containers are stopped at once,
+Differences that are meant: time (checks last $DOKKU_SIMULATOR_UPTIME seconds, or while the file HELD is there; old containers are stopped at once,
 wait-to-retire is over at once), nginx only on a host that is nothing else, and there too with a plainer configuration.
 """
 
@@ -31,6 +31,8 @@ COMMAND = Path("/usr/bin/dokku") if HOST else Path(__file__).resolve().parents[1
 HOME = Path("/home/dokku") if HOST else ROOT / "home"
 LIB = Path("/var/lib/dokku") if HOST else ROOT / "lib"
 ENABLED = LIB / "plugins/enabled"
+#: While this file is there, checks go on: a test holds a deploy by it as long as it looks.
+HELD = LIB / "data/simulator/held"
 UPTIME = float(os.environ.get("DOKKU_SIMULATOR_UPTIME", "0.6"))
 OWNER = "com.example.dokku-simulator=" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
 DOCKER = os.environ.get("DOCKER_BIN", "docker")

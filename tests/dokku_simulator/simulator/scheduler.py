@@ -10,6 +10,7 @@ from .builder import keep_extracted, release_image
 from .builds import begin_build
 from .core import (
     DOCKER,
+    HELD,
     HOME,
     OWNER,
     SCRIPTS,
@@ -198,6 +199,8 @@ def start_container(app: str, reference: str, process: str, index: int, wait: st
             break
     if not own:
         time.sleep(UPTIME)
+    while HELD.exists():
+        time.sleep(0.05)
     # On a busy machine an application may not have said anything by then; the ten seconds of the real thing are enough.
     for _ in range(100):
         if docker("container", "logs", cid, merged=True):

@@ -17,7 +17,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.health import gate
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, Patience
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Output
 
@@ -71,6 +71,7 @@ class Stack:
     )
 
     fails: bool = False
+    asked: tuple[str, ...] = ()
 
     def containers(self, project: str) -> list[Container]:
         assert project == "shop"
@@ -80,6 +81,7 @@ class Stack:
 
     def compose(self, *arguments: str, **_options: Any) -> Output:
         assert arguments[:3] == ("exec", "-T", "backend")
+        self.asked = arguments
         return self.inside
 
     def redact(self, text: str) -> str:
@@ -121,6 +123,13 @@ def test_nothing_is_verified_while_a_migration_is_at_work(monkeypatch: pytest.Mo
         found["reason"]
         == "a migration is still at work in the container shop-migration-1: docker logs -f shop-migration-1"
     )
+
+
+def test_a_question_from_inside_has_the_time_that_the_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "busy", lambda: 2.5)
+    stack = Stack([WELL])
+    assert judged(stack)["ok"]
+    assert stack.asked[-2:] == ("http://127.0.0.1:8000/health", "13")
 
 
 REFUSED = (

@@ -12,10 +12,10 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku import client
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import (
@@ -166,9 +166,9 @@ def stand_in(tmp_path: Path) -> Path:
     path.write_text(
         f"#!{sys.executable}\n"
         # As sudo does, it closes every descriptor that it was given.
-        "import os, sys, time\n"
+        "import os, sys\n"
         "os.closerange(3, 64)\n"
-        "if sys.argv[1] == 'sleep': time.sleep(float(sys.argv[2])); open(sys.argv[3], 'w').write('done')\n"
+        "if sys.argv[1] == 'until': open(sys.argv[2]).read(); open(sys.argv[3], 'w').write('done')\n"
         "elif sys.argv[1] == 'cat': print(sys.stdin.read(), end='')\n"
         "elif sys.argv[1] == 'big': print('x' * 300000)\n"
         "elif sys.argv[1] == 'where': print(os.getcwd(), os.environ.get('HOME'))\n"
@@ -269,17 +269,18 @@ def test_one_flag_makes_info_safe(dokku: Dokku) -> None:
 
 
 def test_a_command_beyond_its_time_keeps_running(dokku: Dokku, tmp_path: Path) -> None:
+    gate, end = tmp_path / "gate", tmp_path / "end"
+    os.mkfifo(gate)
     with pytest.raises(StillRuns, match="did not end within 0.2 s, and keeps running"):
-        dokku.run("sleep", "1", str(tmp_path / "end"), timeout=0.2)
-    end, deadline = tmp_path / "end", time.monotonic() + 60
+        dokku.run("until", str(gate), str(end), timeout=0.2)
+    gate.write_text("")
     # A file is there before its text.
-    while not (end.exists() and end.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert end.read_text() == "done"
+    wait_for("the command's end", lambda: end.exists() and end.read_text(), "done")
 
 
 def test_a_call_outlives_its_killed_caller_and_keeps_the_lock(stand_in: Path, tmp_path: Path) -> None:
-    lock, end = tmp_path / "lock", tmp_path / "end"
+    lock, gate, end = tmp_path / "lock", tmp_path / "gate", tmp_path / "end"
+    os.mkfifo(gate)
     program = (
         "import fcntl, os, sys\n"
         "from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Dokku\n"
@@ -287,15 +288,17 @@ def test_a_call_outlives_its_killed_caller_and_keeps_the_lock(stand_in: Path, tm
         f"fd = os.open({str(lock)!r}, os.O_RDWR | os.O_CREAT)\n"
         "fcntl.flock(fd, fcntl.LOCK_EX)\n"
         "print('locked', flush=True)\n"
-        f"Dokku({str(stand_in)!r}, user_name(), inherited=[fd]).run('sleep', '1', {str(end)!r})\n"
+        f"Dokku({str(stand_in)!r}, user_name(), inherited=[fd]).run('until', {str(gate)!r}, {str(end)!r})\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=env) as caller:
         assert caller.stdout is not None and caller.stdout.readline() == b"locked\n"
-        time.sleep(0.5)
+        # Opened by the command at the other end.
+        opened = gate.open("w")
         caller.send_signal(signal.SIGKILL)
     with lock.open("r+") as handle:
         with pytest.raises(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened.close()
         fcntl.flock(handle, fcntl.LOCK_EX)
     assert end.read_text() == "done"

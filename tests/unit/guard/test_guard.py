@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import wait_for
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard, StepFailed
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step
@@ -466,19 +467,12 @@ class Holder:
         self.answer()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.01)
-
-
 def sleeping(host: Host) -> Callable[[Step], object]:
     """A step that says that it works, and works on."""
 
     def execute(step: Step) -> object:
         (host.root / "working").write_text(step.id)
-        time.sleep(60)
+        signal.pause()
         return None
 
     return execute
@@ -487,7 +481,7 @@ def sleeping(host: Host) -> Callable[[Step], object]:
 def test_a_killed_holder_is_seen_at_once(tmp_path: Path) -> None:
     host = Host(tmp_path).install("new")
     holder = Holder(host, "op-1", sleeping(host))
-    wait_for((tmp_path / "working").exists)
+    wait_for("the holder works", (tmp_path / "working").exists)
     assert host.guard.standing() == "running"
     refusal = refusal_of(lambda: host.guard.open(request("op-2")))
     assert refusal.code == "lease_held" and "op-1" in refusal.text and "at work on this host now" in refusal.text
@@ -501,11 +495,11 @@ def test_a_command_that_outlives_its_killed_module_keeps_the_lock(tmp_path: Path
     pid_file = tmp_path / "pid"
 
     def execute(_step: Step) -> object:
-        script = f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60"
+        script = f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep infinity"
         return Commands(str(tmp_path), host.guard.inherited).run(["sh", "-c", script])
 
     holder = Holder(host, "op-1", execute)
-    wait_for(pid_file.exists)
+    wait_for("the command runs", pid_file.exists)
     holder.kill()
     orphan = int(pid_file.read_text())
     try:
@@ -514,16 +508,16 @@ def test_a_command_that_outlives_its_killed_module_keeps_the_lock(tmp_path: Path
         assert refusal_of(lambda: host.guard.open(request("op-2"))).code == "lease_held"
     finally:
         os.kill(orphan, signal.SIGKILL)
-    wait_for(lambda: not host.guard.running.is_held_by_another())
+    wait_for("the lock is free", lambda: not host.guard.running.is_held_by_another())
     assert host.guard.standing() == "died"
 
 
 def test_two_that_look_do_not_take_each_other_for_a_worker(tmp_path: Path) -> None:
     host = Host(tmp_path).install("new")
     host.open(request())
-    look = "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_SH); print(); time.sleep(60)"
+    look = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_SH); print(); sys.stdin.read()"
     command = ["python3", "-c", look, host.guard.path("running.lock")]
-    looker = subprocess.Popen(command, stdout=subprocess.PIPE)
+    looker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert looker.stdout is not None
     looker.stdout.readline()
     assert not host.guard.running.is_held_by_another()
@@ -537,11 +531,11 @@ def test_a_takeover_stops_the_owner_before_its_next_step(tmp_path: Path) -> None
     def execute(step: Step) -> object:
         (tmp_path / "working").write_text(step.id)
         if step.id == "migrate_down":
-            wait_for(lambda: getattr(host.guard.lease(), "operation", "") == "op-2")
+            wait_for("a takeover", lambda: getattr(host.guard.lease(), "operation", ""), "op-2")
         return host.do(step)
 
     holder = Holder(host, "op-1", execute)
-    wait_for((tmp_path / "working").exists)
+    wait_for("the holder works", (tmp_path / "working").exists)
     assert refusal_of(lambda: host.guard.open(request("op-2", lock_takeover="op-9"))).code == "takeover_of_another"
     # What is to become of the interrupted work has to be said as well.
     assert refusal_of(lambda: host.guard.open(request("op-2", lock_takeover="op-1"))).code == "interrupted"
@@ -584,7 +578,7 @@ def test_a_loser_does_not_remove_the_lease_of_the_winner(tmp_path: Path) -> None
             Host(tmp_path).open(request("op-2", lock_takeover="op-1"))
             os._exit(0)
         os._exit(9)
-    wait_for(lambda: getattr(host.guard.lease(), "operation", "") == "op-2")
+    wait_for("a takeover", lambda: getattr(host.guard.lease(), "operation", ""), "op-2")
     host.guard.refuse("op-1", Problem("migrations_ahead", "the database is ahead"))
     assert getattr(host.guard.lease(), "operation", "") == "op-2"
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -596,7 +590,7 @@ def test_a_takeover_waits_for_the_step_and_can_be_given_up(tmp_path: Path) -> No
     """A step that does not end: the takeover is refused, and the owner, whose lease is gone, stops after it."""
     host = Host(tmp_path).install("new")
     holder = Holder(host, "op-1", sleeping(host))
-    wait_for((tmp_path / "working").exists)
+    wait_for("the holder works", (tmp_path / "working").exists)
     impatient = Guard(str(tmp_path / "state"))
     # Waiting is counted, not slept through.
     impatient.running.wait = lambda deadline: False  # type: ignore[method-assign]
@@ -714,7 +708,7 @@ def test_a_lost_lease_is_not_taken_back(tmp_path: Path) -> None:
 @contextlib.contextmanager
 def orphan(host: Host) -> Iterator[Callable[[], None]]:
     """A command of a killed module that still works; call the value to end it."""
-    command = ["sh", "-c", f"flock -n {host.guard.path('running.lock')} -c 'echo held; exec sleep 60'"]
+    command = ["sh", "-c", f"flock -n {host.guard.path('running.lock')} -c 'echo held; exec sleep infinity'"]
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
     assert worker.stdout is not None and worker.stdout.readline() == b"held\n"
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -24,6 +25,10 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Res
 
 SHA = "4f2a9c1d5e6b7a8c9d0e1f2a3b4c5d6e7f8a9b0c"
 GOOD = {"status": "ok", "release": SHA, "checks": [{"db": True}], "request_id": "req-from-body"}
+
+
+#: The endpoints of a gate that asks them all together.
+TOGETHER = threading.Barrier(5)
 
 
 class Site(BaseHTTPRequestHandler):
@@ -74,8 +79,15 @@ class Site(BaseHTTPRequestHandler):
         elif path == "/escape":
             self.send(500, b"\x1b[31mred\r\n\x07", "text/plain")
         elif path == "/slow":
-            time.sleep(0.3)
+            threading.Event().wait(0.3)
             self.send(200, good)
+        elif path == "/together":
+            # Answers once as many ask as the gate has endpoints: a gate that asks one after the other has no answer.
+            with contextlib.suppress(threading.BrokenBarrierError):
+                TOGETHER.wait(60)
+                self.send(200, good)
+                return
+            self.send(503, b"asked alone")
         elif path == "/nan":
             self.send(200, b'{"status": NaN}')
 
@@ -110,7 +122,7 @@ def port() -> Iterator[int]:
 
 
 def ask(port: int, path: str, expected_release: str | None = None, **fields: Any) -> Result:
-    return probe(parse_check({"url": f"http://127.0.0.1:{port}{path}", "timeout": 2, **fields}), expected_release)
+    return probe(parse_check({"url": f"http://127.0.0.1:{port}{path}", "timeout": 60, **fields}), expected_release)
 
 
 # --- answers --------------------------------------------------------------------------------------------
@@ -227,9 +239,8 @@ def test_head_needs_no_body(port: int) -> None:
 
 
 Script = Callable[[socket.socket], None]
-#: Seconds that a server of a test goes on for: a probe that waits for its end, and not for its own limit, is seen
-#: however busy the machine is.
-PATIENCE = 60.0
+#: Seconds that a server of a test waits for its client at most.
+PATIENCE = 600.0
 
 
 @contextmanager
@@ -260,12 +271,14 @@ def raw_server(script: Script) -> Iterator[int]:
 
 
 def drip(head: bytes, piece: bytes) -> Script:
+    """A server that never comes to an end; what is sent to a probe that has left fails."""
+    left = threading.Event()
+
     def script(client: socket.socket) -> None:
         client.recv(65536)
         client.sendall(head)
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            time.sleep(0.02)
+        # Until the probe is gone.
+        while not left.wait(0.02):
             client.sendall(piece)
 
     return script
@@ -306,11 +319,8 @@ RAW: dict[str, tuple[Script, str]] = {
 @pytest.mark.parametrize(("script", "reason"), RAW.values(), ids=RAW.keys())
 def test_a_server_that_does_not_answer_rightly_is_left_in_time(script: Script, reason: str) -> None:
     with raw_server(script) as port:
-        started = time.monotonic()
         result = ask(port, "/up", timeout=0.3)
-        took = time.monotonic() - started
     assert not result.ok and reason in result.reason
-    assert took < PATIENCE / 2
 
 
 def test_a_kept_alive_answer_is_not_waited_on() -> None:
@@ -321,7 +331,8 @@ def test_a_kept_alive_answer_is_not_waited_on() -> None:
 
     with raw_server(keep) as port:
         result = ask(port, "/up", contains="ok", timeout=PATIENCE)
-    assert result.ok and result.seconds < PATIENCE / 2
+    # Its time would be over if it waited for the end of the connection.
+    assert result.ok
 
 
 def test_a_closed_port_is_said_to_be_closed() -> None:
@@ -331,7 +342,7 @@ def test_a_closed_port_is_said_to_be_closed() -> None:
 
 
 def test_a_name_that_does_not_resolve_is_said() -> None:
-    result = probe(parse_check({"url": "http://no-such-host.invalid/up", "timeout": 2}))
+    result = probe(parse_check({"url": "http://no-such-host.invalid/up", "timeout": 60}))
     assert "no-such-host.invalid" in result.reason and "resolve" in result.reason
 
 
@@ -340,7 +351,7 @@ def test_a_resolver_that_hangs_is_left_in_time(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(PATIENCE) and [])
     result = probe(parse_check({"url": "http://slow.example.com/up", "timeout": 0.2}))
     release.set()
-    assert result.reason == "the name slow.example.com is not resolved within 0.2 s" and result.seconds < PATIENCE / 2
+    assert result.reason == "the name slow.example.com is not resolved within 0.2 s"
 
 
 # --- certificates ---------------------------------------------------------------------------------------
@@ -392,7 +403,7 @@ def ask_tls(certificates: Certificates, name: str, **fields: Any) -> tuple[int, 
             "url": "https://api.example.com/up",
             "connect_to": f"127.0.0.1:{port}",
             "ca_file": str(certificates.folder / "ca.pem"),
-            "timeout": 3,
+            "timeout": 60,
             **fields,
         }
         return port, probe(parse_check(check))
@@ -428,7 +439,7 @@ def test_a_bad_certificate_is_refused_and_named(
 
 
 def test_plain_http_on_a_tls_url_is_said(port: int) -> None:
-    result = probe(parse_check({"url": f"https://127.0.0.1:{port}/up", "timeout": 2}))
+    result = probe(parse_check({"url": f"https://127.0.0.1:{port}/up", "timeout": 60}))
     assert "is this port plain HTTP?" in result.reason
 
 
@@ -440,15 +451,16 @@ def test_a_ca_file_that_is_missing_is_said(certificates: Certificates) -> None:
 def test_a_handshake_that_never_comes_is_left_in_time() -> None:
     with raw_server(silent) as port:
         result = probe(parse_check({"url": f"https://127.0.0.1:{port}/up", "timeout": 0.3}))
-    assert "no TLS handshake" in result.reason and "within 0.3 s" in result.reason and result.seconds < PATIENCE / 2
+    assert "no TLS handshake" in result.reason and "within 0.3 s" in result.reason
 
 
 # --- the gate on a real server --------------------------------------------------------------------------
 
 
 def test_the_gate_asks_all_endpoints_together(port: int) -> None:
-    checks = [parse_check({"name": str(n), "url": f"http://127.0.0.1:{port}/slow"}) for n in range(5)]
-    started = time.monotonic()
-    results = gate(checks, deadline=5, interval=0.01, successes=1)
-    assert all(result.ok for result in results) and time.monotonic() - started < 1
+    checks = [
+        parse_check({"name": str(n), "url": f"http://127.0.0.1:{port}/together", "timeout": 90}) for n in range(5)
+    ]
+    results = gate(checks, deadline=0, interval=0.01, successes=1)
+    assert all(result.ok for result in results), results
     assert [result.name for result in results] == ["0", "1", "2", "3", "4"]

@@ -118,18 +118,19 @@ def test_a_replace_killed_at_a_sync_leaves_old_or_new(tmp_path: Path, nth: int) 
 
 
 HOLDER = """
-import sys, time
+import sys
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 with durable_file.exclusive(sys.argv[1]):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 def test_a_kernel_lock_goes_with_its_killed_holder(tmp_path: Path) -> None:
     path = str(tmp_path / "state.lock")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, text=True, env=environment)
+    line = [sys.executable, "-c", HOLDER, path]
+    holder = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
 

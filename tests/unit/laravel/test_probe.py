@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands, CommandTimedOut, Output
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial
@@ -91,7 +92,10 @@ TRIED: dict[str, tuple[Any, str, str]] = {
 
 
 @pytest.mark.parametrize("name", TRIED)
-def test_only_a_migration_that_was_run_to_its_end_counts_as_tried(tmp_path: Path, name: str) -> None:
+def test_only_a_migration_that_was_run_to_its_end_counts_as_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(endpoint, "busy", lambda: 1.0)
     said, kind, why = TRIED[name]
     found = trial.attempt(Spoken(str(tmp_path), says=[said]), ["php"], "/x.php", "up")
     assert found["kind"] == kind
@@ -99,6 +103,19 @@ def test_only_a_migration_that_was_run_to_its_end_counts_as_tried(tmp_path: Path
 
 
 def test_a_process_that_does_not_end_is_stopped_in_its_time(tmp_path: Path) -> None:
-    script = "import time; time.sleep(60)"
+    script = "import signal; signal.pause()"
     with pytest.raises(probe.NoAnswerInTime):
         probe.run(Commands(str(tmp_path)), [sys.executable, "-c", script], "<?php", {}, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("busy", "left", "limit"), [(1.0, None, 20.0), (1.0, 5.0, 5.0), (3.0, None, 60.0), (3.0, 50.0, 50.0)]
+)
+def test_a_busy_machine_has_longer_to_try_a_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: float, left: float | None, limit: float
+) -> None:
+    limits: list[Any] = []
+    monkeypatch.setattr(endpoint, "busy", lambda: busy)
+    monkeypatch.setattr(probe, "run", lambda *given: (limits.append(given[-1]), {"kind": "ok"})[1])
+    trial.attempt(Commands(str(tmp_path)), ["php"], "/x.php", "up", left)
+    assert limits == [limit]

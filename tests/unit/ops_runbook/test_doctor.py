@@ -53,7 +53,7 @@ def test_a_missing_tool_has_no_version(tmp_path: Path) -> None:
 
 def test_a_tool_that_hangs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prerequisites, "TIMEOUT", 0.2)
-    assert prerequisites.version([script(tmp_path, "tool", "exec sleep 60"), "--version"]) is None
+    assert prerequisites.version([script(tmp_path, "tool", "exec sleep infinity"), "--version"]) is None
 
 
 def test_the_state_folder_is_looked_at_and_not_made(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor_store
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import compare, trial
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.compare import (
@@ -210,12 +211,13 @@ class SchemaReader:
             return self._tried(files, "up")
 
     def _tried(self, files: Mapping[str, str], method: str) -> dict[str, Mapping[str, Any]]:
-        service, ends = self.service, time.monotonic() + _ALL_SECONDS
+        service, limit = self.service, _ALL_SECONDS * endpoint.busy()
+        ends = time.monotonic() + limit
 
         def attempt(file: str) -> Mapping[str, Any]:
             left = ends - time.monotonic()
             if left <= 1:
-                return {"kind": "untried", "sql": [], "error": f"the {_ALL_SECONDS:g} s for all of them were over"}
+                return {"kind": "untried", "sql": [], "error": f"the {limit:.0f} s for all of them were over"}
             return trial.attempt(service.commands, service.description.php, file, method, left)
 
         # Each has a PHP process of its own, and a small host has two cores.

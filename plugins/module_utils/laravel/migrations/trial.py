@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 
@@ -193,14 +194,18 @@ try {
 _SCRIPT = probe.COMMON + _READ + probe.BOOT + _RUN
 
 
-def attempt(commands: Commands, php: Sequence[str], file: str, method: str, seconds: float = SECONDS) -> dict[str, Any]:
+def attempt(
+    commands: Commands, php: Sequence[str], file: str, method: str, seconds: float | None = None
+) -> dict[str, Any]:
     """Try the up() or down() of a migration's file.
 
     Returns kind, sql, error and ran (whether any of its code was run). kind: ok, empty (it does nothing), missing (there is no such method), error (it threw),
-    untried (it was not run, or not to its end: error says why).
+    untried (it was not run, or not to its end: error says why). seconds: that are left for all; a busy machine has more
+    for each.
     """
     settings = ["-d", f"disable_functions={_NO_PROGRAMS}", "-d", "allow_url_fopen=0", "-d", "allow_url_include=0"]
-    limit = min(seconds, SECONDS)
+    limit = SECONDS * endpoint.busy()
+    limit = limit if seconds is None else min(seconds, limit)
     try:
         request = {"file": file, "method": method}
         answer = probe.run(commands, [*php, *settings], _SCRIPT, request, limit)
