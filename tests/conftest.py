@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 pytest_plugins = ["pytester"]
 
@@ -13,8 +13,16 @@ os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
 # YAML folds long lines.
 os.environ["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
 
+# Nothing of whoever runs the tests: settings of git, a repository that a hook works on, a language, a umask.
+for name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[name]
+os.environ.update(
+    GIT_CONFIG_GLOBAL=str(Path(__file__).with_name("gitconfig")), GIT_CONFIG_NOSYSTEM="1", LC_ALL="C.UTF-8"
+)
+os.umask(0o022)
+
 # A busy machine does not fail a law.
-settings.register_profile("default", deadline=None)
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # `make mutations` asks only if a test fails: neither for the smallest example, nor for one of an earlier run.
 settings.register_profile(
     "mutations", deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)

@@ -54,10 +54,9 @@ class Server:
         self.host_key = os.path.join(folder, "host_key")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.host_key], check=True)
         self.write([])
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.process = self._start(["PerSourcePenalties no"]) or self._start([])
+        self.port = 0
+        # An older one does not know the word; and somebody else may take the port before sshd does.
+        self.process = self._start(["PerSourcePenalties no"]) or self._start([]) or self._start([])
         if self.process is None:
             raise RuntimeError(f"sshd does not answer: {self.log()[-2000:]}")
 
@@ -73,6 +72,9 @@ class Server:
             return handle.read()
 
     def _start(self, extra: list[str]) -> subprocess.Popen[bytes] | None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
         words = [
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",

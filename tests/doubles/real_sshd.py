@@ -44,6 +44,22 @@ def running(folder: Path, *extra: str) -> Iterator[Server]:
     """Serves the user of the test. StrictModes is off: pytest's folders lie in one that everybody may write."""
     host_key = folder / "host_key"
     public = make_key(host_key)
+    for _ in range(3):
+        server = _configured(folder, host_key, public, *extra)
+        process = subprocess.Popen([str(SSHD), "-D", "-f", str(server.config), "-E", str(folder / "sshd.log")])
+        # Somebody else may have taken the port meanwhile.
+        if _answers(server, process):
+            break
+    else:
+        raise RuntimeError(f"sshd does not answer: {server.log()}")
+    try:
+        yield server
+    finally:
+        process.terminate()
+        process.wait(END)
+
+
+def _configured(folder: Path, host_key: Path, public: str, *extra: str) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -72,22 +88,16 @@ def running(folder: Path, *extra: str) -> Iterator[Server]:
     )
     if os.geteuid() == 0:
         PRIVSEP.mkdir(mode=0o755, exist_ok=True)
-    process = subprocess.Popen([str(SSHD), "-D", "-f", str(config), "-E", str(folder / "sshd.log")])
-    try:
-        _await(port, process)
-        yield Server(port, folder, authorized, known, config, pwd.getpwuid(os.geteuid()).pw_name)
-    finally:
-        process.terminate()
-        process.wait(END)
+    return Server(port, folder, authorized, known, config, pwd.getpwuid(os.geteuid()).pw_name)
 
 
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until sshd listens; False if it ended. Its own word counts: on a port that was taken another one answers."""
+    listens = f"Server listening on 127.0.0.1 port {server.port}."
+    file = server.folder / "sshd.log"
 
-    def answers() -> bool:
-        if process.poll() is not None:
-            raise RuntimeError(f"sshd does not answer on {port}: it ended with {process.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return True
-        return False
+    def look() -> str:
+        said = file.read_text(errors="replace") if file.exists() else ""
+        return "listens" if listens in said else "ended" if process.poll() is not None else ""
 
-    wait_for(f"sshd answers on {port}", answers)
+    return wait_for(listens, look) == "listens"

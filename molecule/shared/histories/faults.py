@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from controller import Controller
 from lab import Host, Run
+from waiting import wait_for
 
 ON_HOST = Path(__file__).parents[1] / "faults/on_host"
 PACKAGES = "/usr/lib/python3/dist-packages"
@@ -94,11 +94,7 @@ def cancel(host: Host) -> None:
 
 
 def until(true: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {DEADLINE:g} s: {what}")
-        time.sleep(0.1)
+    wait_for(what, true)
 
 
 def wait(run: Controller) -> Run:

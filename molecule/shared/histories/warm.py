@@ -15,6 +15,8 @@ import threading
 import time
 from typing import IO, Any
 
+from waiting import END, wait_for
+
 SERVER = r"""
 import gc, json, os, select, sys, traceback
 import ansible.cli.playbook, ansible.executor.playbook_executor, ansible.executor.task_queue_manager
@@ -80,11 +82,13 @@ class Warm:
             "ended": self._ended,
         }
         server().send(order)
-        while not os.path.exists(f"{self._ended}.pid"):
-            server().must_live()
-            time.sleep(0.01)
+        wait_for("the run begins", self._begun)
         with open(f"{self._ended}.pid") as handle:
             self.pid = int(handle.read())
+
+    def _begun(self) -> bool:
+        server().must_live()
+        return os.path.exists(f"{self._ended}.pid")
 
     def poll(self) -> int | None:
         try:
@@ -127,7 +131,7 @@ class Server:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             assert self._process.stdin is not None
             self._process.stdin.close()
-            self._process.wait(10)
+            self._process.wait(END)
 
 
 _SERVERS: list[Server] = []

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 Seen = TypeVar("Seen")
 
-#: Seconds. A machine with ten times more work than processors needs ten times what an idle one does.
-END = 600.0
+#: Seconds. A machine with ten times more work than processors needs ten times what an idle one does, and more at times.
+END = 1800.0
 #: Seconds between two looks.
 EVERY = 0.05
 

@@ -100,7 +100,7 @@ def test_runs_are_waited_for(hub: FakeGitHub, run: Run) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", wait)
-        found = run(MODULE, **ASKED, wait_timeout=30)
+        found = run(MODULE, **ASKED, wait_timeout=3000)
     assert found["green"] and len(waits) == 3
     assert codes(run(MODULE, **{**ASKED, "commit": "c" * 40}, wait_timeout=0.01)) == ["no_run", "no_run"]
 

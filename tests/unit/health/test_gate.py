@@ -376,7 +376,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     def issue(name: str, host: str, start: int, end: int) -> None:
         (folder / f"{name}.ext").write_text(f"subjectAltName=DNS:{host}\n")
         openssl("req", "-new", "-key", "key.pem", "-subj", f"/CN={host}", "-out", "request.pem")
-        stamp = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400 + 60)) for days in (start, end)]
+        stamp = [
+            time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400 + 21600)) for days in (start, end)
+        ]
         dates = ["-startdate", stamp[0], "-enddate", stamp[1]]
         files = ["-config", "ca.cnf", "-in", "request.pem", "-extfile", f"{name}.ext", "-out", f"{name}.pem"]
         openssl("ca", "-batch", "-notext", *files, *dates)

@@ -37,7 +37,7 @@ def report(held: int, **changes: str) -> str:
 
 
 def letsencrypt(days: float, **changes: str) -> str:
-    end = str(int(time.time() + days * 86400 + 60))
+    end = str(int(time.time() + days * 86400 + 21600))
     said = {"active": "true", "autorenew": "true", "expiration": end, "computed-graceperiod": "2592000"}
     return json.dumps({**said, **changes})
 
