@@ -9,7 +9,6 @@ from lab import OWN
 SYSTEM = "laravel"
 
 
-@pytest.mark.core("histories")
 @pytest.mark.parametrize("number", range(3))
 def test_a_history_of_a_fixed_seed(number: int) -> None:
     assert playable(SYSTEM, OWN, sample(SYSTEM, number)).problems == []

@@ -12,7 +12,7 @@ from histories import draw, systems
 from histories.play import play
 from histories.played import Played
 
-#: The seed of the first history that `make test` plays of each system, and how many steps each has there.
+#: The seed of the first history that the tests of a scenario play, and how many steps each has there.
 SEED, STEPS = 5, 3
 
 
