@@ -25,6 +25,15 @@ install_missing() { # package...
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# On cgroup v1 all containers together weigh as much as one process, so a busy machine would starve the lab: give them
+# the weight of sixteen.
+weigh_containers() {
+    local folder=/sys/fs/cgroup/cpu/docker
+    [ -w /sys/fs/cgroup/cpu/cpu.shares ] || return 0
+    mkdir -p "$folder"
+    echo 16384 >"$folder/cpu.shares"
+}
+
 start_engine() {
     is_debian_root ||
         die "no Docker engine answers: $(docker version 2>&1 | tail -n 1)" \
@@ -36,6 +45,7 @@ start_engine() {
     if [ -d /run/systemd/system ]; then
         systemctl start docker.service
     elif ! pidof dockerd >/dev/null; then
+        weigh_containers
         setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null 9>&- &
     fi
     local _

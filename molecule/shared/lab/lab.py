@@ -242,8 +242,7 @@ class Lab(Host):
     @counted_reset()
     def at(self, *tags: str) -> None:
         """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
-        kept = self.kept(*tags)
-        if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
+        if not self.comes_back(*tags):
             self.reset()
             adopted = self.play("laravel_adopt", laravel_strategy="in_place")
             assert adopted.green, adopted.text
@@ -252,24 +251,15 @@ class Lab(Host):
             for tag in tags[1:]:
                 run = self.play("laravel_deploy", to=tag)
                 assert run.green, run.text
-            self.root(
-                f"systemctl stop vertex-queue; mkdir -p {kept}; "
-                f"cp -a {APP} {kept}/app; cp -a /var/lib/ops-runbook {kept}/state; cp -a {DATABASE} {kept}/database; "
-                "systemctl start vertex-queue"
-            )
-        self.reset()
-        self.comes_back(*tags)
+            self.root(f"lab-keep {self.kept(*tags).removeprefix('/srv/lab/')}")
 
+    @counted_reset()
     def comes_back(self, *tags: str) -> bool:
-        """Bring application, records and database back as `at` kept them, without a reset; False if nothing is kept."""
+        """Bring the host back to a state that `at` has kept; False if there is none."""
         kept = self.kept(*tags)
         if self.root(f"test -d {kept} && echo yes", check=False) != "yes":
             return False
-        self.root(
-            f"set -e; systemctl stop vertex-queue; restore() {{ find $2 -mindepth 1 -delete; cp -a $1/. $2/; }}; "
-            f"restore {kept}/app {APP}; restore {kept}/state /var/lib/ops-runbook; restore {kept}/database {DATABASE}; "
-            "systemctl start php8.4-fpm nginx vertex-queue; systemctl reload php8.4-fpm"
-        )
+        self.root(f"lab-restore {kept.removeprefix('/srv/lab/')}")
         return True
 
 
