@@ -444,6 +444,11 @@ TORN = {
     "zeros and a blank": (b"\0 \0", False),
     "whole": (b'{"event": 1}', False),
     "whole, with an object": (b'{"event": {"a": {}}}', False),
+    "a beginning with an empty object": (b'{"a": {}, "b', True),
+    "zeros and a letter": (b"\0X\0", False),
+    "a beginning with a letter X": (b'{"event" X', True),
+    "rubbish that only begins so": (b"{X}", False),
+    "an escape outside of a text": (b'{\\"a": "}', True),
     "whole, and more": (b'{"event": 1} {', False),
     "a brace too many": (b'{"event": 1}}', False),
     "another text": (b"hello", False),
@@ -537,3 +542,41 @@ TEXTS: dict[str, tuple[list[Event], str]] = {
 def test_a_verdict_says_where_an_operation_stopped(name: str) -> None:
     events, expected = TEXTS[name]
     assert classify(folded(*events)).text == expected
+
+
+RESOLVED: dict[str, tuple[Any, dict[str, Any], Any]] = {
+    # the plan's target, notes, the target that is read
+    "known from the beginning": ({"id": "v1"}, {"look": {"target": {"id": "c1"}}}, {"id": "v1"}),
+    "found by no step": ({"id": "v1", "unresolved": True}, {"look": {"seen": 1}, "code": "x"}, None),
+    "found by a step": (
+        {"id": "v1", "unresolved": True, "more": 1},
+        {"look": {"target": {"id": "c1"}}, "code": None},
+        {"id": "c1", "name": "v1", "unresolved": False, "more": 1},
+    ),
+    "found again": (
+        {"id": "v1", "name": "one", "unresolved": True},
+        {"look": {"target": {"id": "c1"}}, "again": {"target": {"id": "c2"}}},
+        {"id": "c2", "name": "one", "unresolved": False},
+    ),
+    "found with a name": (
+        {"id": "v1", "unresolved": True},
+        {"look": {"target": {"id": "c1", "name": "two"}}},
+        {"id": "c1", "name": "two", "unresolved": False},
+    ),
+    "found without any name": (
+        {"unresolved": True},
+        {"look": {"target": {"id": "c1"}}},
+        {"id": "c1", "name": "", "unresolved": False},
+    ),
+    "no target": (None, {"look": {"target": {"id": "c1"}}}, None),
+}
+
+
+@pytest.mark.parametrize("name", RESOLVED)
+def test_a_target_that_was_a_name_is_what_a_step_found(name: str) -> None:
+    target, notes, expected = RESOLVED[name]
+    events: list[Event] = [OPEN, {"event": "plan", "plan": {**PLAN["plan"], "to": target}}]
+    events += [event for step, note in notes.items() for event in (begin(step), done(step, note))]
+    progress = folded(*events)
+    assert progress.plan is not None
+    assert progress.plan["to"] == (target if expected is None else expected)
