@@ -662,3 +662,19 @@ def test_what_was_left_out_of_the_failed_ones_is_read_from_the_whole_history() -
     past = Course.from_dict(course(service.records).to_dict(), bool).history(lambda: service.past)
     lines = passed_over(past, "now", past.find("a"))
     assert len(lines) == NEWEST + 2 and lines[-1].startswith("v-x0 ")
+
+
+def test_a_refusal_names_those_that_were_passed_over_and_no_later_ones() -> None:
+    service = Service().deploy("x", "reverted").deploy("a").deploy("b").rollback("a")
+    with pytest.raises(Problem) as caught:
+        previous(service.past, "a")
+    assert caught.value.details == (not_brought_up(1).join(["v-x (x): ", ""]),)
+
+
+def test_what_was_before_a_release_that_was_left_out_is_read_from_the_whole_history() -> None:
+    service = series(NEWEST + 3)
+    written = {**course(service.records).to_dict(), "left": "r2"}
+    past = Course.from_dict(written, lambda release: release == "r2").history(lambda: service.past)
+    assert previous(past, "r2").id == "r1"
+    by_hand = Course.from_dict({**written, "left": "x"}, lambda _release: False).history(lambda: service.past)
+    assert previous(by_hand, "x").id == f"r{NEWEST + 3}"
