@@ -678,3 +678,50 @@ def test_what_was_before_a_release_that_was_left_out_is_read_from_the_whole_hist
     assert previous(past, "r2").id == "r1"
     by_hand = Course.from_dict({**written, "left": "x"}, lambda _release: False).history(lambda: service.past)
     assert previous(by_hand, "x").id == f"r{NEWEST + 3}"
+
+
+R2 = {"id": "r2", "name": "v-r2"}
+R1 = {"id": "r1", "name": "v-r1"}
+#: Beside "r1", which was deployed before: what differs in the record, what is in order, never good, and where it left.
+RECORDS: dict[str, tuple[Record, list[tuple[str, bool]], list[str], str | None]] = {
+    "a deploy": ({}, [("r1", True), ("r2", True)], [], "r2"),
+    "refused": ({"outcome": "refused"}, [("r1", True)], [], "r1"),
+    "refused, and left elsewhere": ({"outcome": "refused", "left": None}, [("r1", True)], [], "r1"),
+    "unchanged": ({"outcome": "unchanged"}, [("r1", True)], [], "r1"),
+    "without a target": ({"to": None}, [("r1", True)], [], "r1"),
+    "with a target that has no id": ({"to": {"name": "x"}}, [("r1", True)], [], "r1"),
+    "without a step": ({"steps": []}, [("r1", True)], [], "r1"),
+    "without a step, but it continues another": (
+        {"steps": [], "continues": "op-0"},
+        [("r1", True), ("r2", True)],
+        [],
+        "r2",
+    ),
+    "killed in its first step": ({"steps": [], "outcome": "interrupted", "left": None}, [("r1", True)], ["r2"], None),
+    "failed": ({"outcome": "failed"}, [("r1", True)], ["r2"], "r2"),
+    "maintenance": ({"procedure": "maintenance"}, [("r1", True)], [], "r1"),
+    "adopted": ({"procedure": "adopt"}, [("r1", True), ("r2", True)], [], "r2"),
+    "the same again, which failed": ({"to": R1, "outcome": "failed", "left": None}, [("r1", True)], [], None),
+    "the same again": ({"to": R1, "left": R1}, [("r1", True)], [], "r1"),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_moves_the_order_only_if_it_brought_a_release(name: str) -> None:
+    differs, order, never, left = RECORDS[name]
+    record = {
+        "id": "op-2",
+        "procedure": "deploy",
+        "outcome": "succeeded",
+        "from": R1,
+        "to": R2,
+        "left": R2,
+        "steps": [{"step": "code", "seconds": 1.0}],
+        "error": "step 'caches': failed",
+        "finished": "t",
+        **differs,
+    }
+    past = history([*series(1).records, record])
+    assert [(one.id, one.good) for one in past.order] == order
+    assert [one.id for one in past.never] == never
+    assert past.left == left
