@@ -725,3 +725,34 @@ def test_a_record_moves_the_order_only_if_it_brought_a_release(name: str) -> Non
     assert [(one.id, one.good) for one in past.order] == order
     assert [one.id for one in past.never] == never
     assert past.left == left
+
+
+AGAIN: dict[str, tuple[str, str, str]] = {
+    # outcome, about: why the release that was good before is not any more
+    "went back": ("reverted", "release", "brought"),
+    "failed": ("failed", "release", "brought"),
+    "went back for the surroundings": ("reverted", "surroundings", ""),
+    "failed for the surroundings": ("failed", "surroundings", ""),
+    "was cut off and went back": ("reverted", "cut", ""),
+    "was cut off": ("failed", "cut", "brought"),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_deploy_of_a_release_that_was_good_speaks_against_it_or_not(name: str) -> None:
+    outcome, about, why = AGAIN[name]
+    service = series(2)
+    service.record("deploy", "r1", outcome, "r1" if outcome == "failed" else "r2", about=about)
+    found = service.past.find("r1")
+    assert found is not None and found.good is not bool(why)
+    assert found.why == (not_brought_up(3) if why else "")
+    other = service.past.find("r2")
+    assert other is not None and other.good
+
+
+def test_a_release_that_came_up_later_is_in_order_and_of_its_last_operation() -> None:
+    service = series(1, 1).deploy("r2")
+    assert [one.id for one in service.past.order] == ["r1", "r2"] and not service.past.never
+    service.record("adopt", "r2", "succeeded", "r2")
+    found = service.past.find("r2")
+    assert found is not None and (found.operation, found.number) == ("op-4", 4)
