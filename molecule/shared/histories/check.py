@@ -263,7 +263,8 @@ def _held(after: Facts, run: Run, around: Surroundings) -> list[str]:
 
 
 def _way(run: Run) -> list[str]:
-    if run.green or run.killed or run.names_a_way:
+    # What was verified where it came from needs nothing.
+    if run.green or run.killed or run.names_a_way or run.outcome == "reverted":
         return []
     return [f"ways: the run is red ({run.outcome or run.code or 'without an outcome'}) and names nothing to type"]
 

@@ -149,13 +149,6 @@ DEFECTS = {
             ":\n",
         ),
         Defect(
-            "takeover_names_another",
-            "the way that a refusal names works",
-            f"{_GUARD}/opening.py",
-            '    takeover = f"lock_takeover={lease.operation}"\n',
-            '    takeover = f"lock_takeover={lease.operation}0"\n',
-        ),
-        Defect(
             "reload_left_out",
             "php-fpm serves the new code",
             "plugins/module_utils/laravel/steps.py",

@@ -100,6 +100,12 @@ def test_it_is_red(name: str) -> None:
 GOOD: dict[str, tuple[Facts, Facts, Run | None, Surroundings]] = {
     "a deploy": (BEFORE, AFTER, GREEN, Surroundings()),
     "a refusal": (BEFORE, BEFORE, REFUSED, Surroundings()),
+    "a deploy that went back by itself": (
+        BEFORE,
+        replace(BEFORE, ledger=ledger(FIRST, {**SECOND, "outcome": "reverted", "left": {"id": A}})),
+        replace(GREEN, green=False, outcome="reverted", names_a_way=False),
+        Surroundings(),
+    ),
     "a kill": (
         BEFORE,
         replace(AFTER, answers=((502, ""),), ledger=BEFORE.ledger, journal=BEGUN),
