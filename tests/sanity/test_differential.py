@@ -34,6 +34,7 @@ PRINTED = {
 OWN = {
     "backup/manifest": "the manifest of a backup",
     "health/endpoint": "the inventory's words for an endpoint",
+    "console/written": "inputs as an operator wrote them into a file, by PyYAML's own reader",
     "docker/image_reference": "an image as an operator names it; the engine reads it too before anything stops",
     "guard/journal": "the journal",
     "guard/lease": "the lease",

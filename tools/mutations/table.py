@@ -62,7 +62,7 @@ def names(one: Named, file: str, mutant: Mutant) -> bool:
 
 
 def split_at_each(text: str, part: str) -> list[tuple[str, str]]:
-    """What is before and after each place of a part."""
+    """List the text before and after each place of a part."""
     pieces = text.split(part)
     return [(part.join(pieces[:at]), part.join(pieces[at:])) for at in range(1, len(pieces))]
 

@@ -90,7 +90,7 @@ def previous(found: Sequence[Mapping[str, Any]]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run said, for the checker: see said.Said. killed: it did not come to its end, or its host lost it."""
+    """The words of a run, for the checker: see said.Said. killed: it did not come to its end, or its host lost it."""
 
     green: bool
     refused: bool
@@ -104,7 +104,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the player did to the host beside the operation.
+    """Changes that the player made to the host beside the operation.
 
     troubled: by hand or by a fault the service can't be well now. edited: somebody edited the ledger by hand.
     moved: somebody moved the code by hand. paged: maintenance mode may be on. alone: no other run is at work.
@@ -121,7 +121,7 @@ Announced = Callable[[str, str], bool]
 
 
 def judge(before: Facts, after: Facts, run: Run | None, around: Surroundings, announced: Announced) -> list[str]:
-    """What is wrong after a typed line; empty if nothing is. announced: True if a text announces a table's loss."""
+    """List the faults after a typed line. announced: True if a text announces the loss of a table."""
     return [
         *_ledger(before, after, around),
         *_vanished(before, after),
@@ -270,7 +270,7 @@ def _way(run: Run) -> list[str]:
 
 
 def history(after: Facts, shown: Mapping[str, Any]) -> list[str]:
-    """What `operation_history` says, compared with the ledger's own lines. shown: its document for this host."""
+    """Compare the answer of `operation_history` with the ledger's own lines. shown: its document for this host."""
     found, wrong, _ = records(after.ledger)
     problems = []
     if [record.get("id") for record in shown.get("records", [])] != [record.get("id") for record in found]:

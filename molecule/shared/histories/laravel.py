@@ -137,7 +137,7 @@ class Laravel:
         return f"laravel_{act}", []
 
     def given(self, procedure: str) -> list[str]:
-        """What the inventory of this host says beside the lab's."""
+        """Variables of this host beside those of the lab's inventory."""
         return ["-e", f"laravel_strategy={self.strategy}"] if procedure.startswith("laravel_") else []
 
     def good(self) -> tuple[str, list[str]]:
@@ -145,7 +145,7 @@ class Laravel:
         return "laravel_deploy", ["-e", "to=v1.2.0"]
 
     def closing(self) -> list[tuple[str, list[str]]]:
-        """What is typed at the end of each history: the service is well afterwards, and visitors see it."""
+        """The lines typed at the end of each history: the service is well afterwards, and visitors see it."""
         return [self.good(), ("laravel_maintenance", ["-e", "state=up"])]
 
     def history_inputs(self) -> list[str]:
@@ -200,7 +200,7 @@ class Laravel:
 
     @contextlib.contextmanager
     def around(self, fault: str, moment: str) -> Iterator[list[str]]:
-        """What a fault needs before the run begins; the inputs that are typed because of it."""
+        """Prepare a fault before the run begins. Returns the inputs that are typed because of it."""
         with contextlib.ExitStack() as stack:
             given: list[str] = []
             if fault in ("state_full", "read_only"):

@@ -1,4 +1,4 @@
-"""What became of a history that was played."""
+"""The end of a history that was played."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Said:
-    """What a finished run said. code: of its refusal. outcome: of its summary, empty if it showed none."""
+    """The words of a finished run. code: of its refusal. outcome: of its summary, empty if it showed none."""
 
     text: str
     green: bool

@@ -458,7 +458,7 @@ def test_the_newest_releases_of_a_course_are_written_down_and_read(name: str) ->
     assert past.arrived is bool
 
 
-def test_what_was_left_out_adds_up_over_several_readings() -> None:
+def test_left_out_records_add_up_over_several_readings() -> None:
     service = series(NEWEST + 2)
     read = Course.from_dict(course(service.records).to_dict(), lambda _release: False)
     for number in range(3):
@@ -654,7 +654,7 @@ def test_only_releases_between_the_chosen_and_the_current_one_are_passed_over() 
     assert [line.split(" ")[0] for line in passed_over(past, "f", None)] == ["v-e", "v-d", "v-b", "v-first"]
 
 
-def test_what_was_left_out_of_the_failed_ones_is_read_from_the_whole_history() -> None:
+def test_left_out_failures_are_read_from_the_whole_history() -> None:
     service = Service().deploy("first", "reverted").deploy("a")
     for number in range(NEWEST + 2):
         service.deploy(f"x{number}", "reverted")
@@ -671,7 +671,7 @@ def test_a_refusal_names_those_that_were_passed_over_and_no_later_ones() -> None
     assert caught.value.details == (not_brought_up(1).join(["v-x (x): ", ""]),)
 
 
-def test_what_was_before_a_release_that_was_left_out_is_read_from_the_whole_history() -> None:
+def test_the_release_before_a_left_out_one_is_read_from_the_whole_history() -> None:
     service = series(NEWEST + 3)
     written = {**course(service.records).to_dict(), "left": "r2"}
     past = Course.from_dict(written, lambda release: release == "r2").history(lambda: service.past)

@@ -23,7 +23,7 @@ def failing(*needed: str) -> object:
 
 
 @pytest.mark.parametrize("needed", ["a", "g", "ag", "bcf", "abcdefg"])
-def test_what_the_failure_needs_is_left_in_its_order(needed: str) -> None:
+def test_the_steps_that_the_failure_needs_keep_their_order(needed: str) -> None:
     short = shortened(History("toy", "", STEPS), failing(*needed), most=200)  # type: ignore[arg-type]
     assert [step.act for step in short.steps] == list(needed)
     assert not any(step.fault for step in short.steps)

@@ -334,7 +334,7 @@ def test_an_option_is_shown(before: str, said: str) -> None:
         ("b" * 64, "…"),
     ],
 )
-def test_what_looks_like_a_key_is_not_shown(text: str, said: str) -> None:
+def test_a_word_that_looks_like_a_key_is_not_shown(text: str, said: str) -> None:
     assert authorized_keys.shown(text) == said
 
 

@@ -81,7 +81,7 @@ def test_packages_are_installed_by_one_program() -> None:
 
 
 def test_no_file_is_in_two_images() -> None:
-    """What two hosts share belongs into the image that both stand on."""
+    """A file that two hosts share belongs into the image that both stand on."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in sorted(IMAGES.glob("*/host/**/*")):
         if path.is_file():
