@@ -6,6 +6,7 @@ The releases are made at run time, in the host's own repository.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -137,7 +138,7 @@ def made() -> Iterator[Lab]:
     release(lab, "r2", "r1", more, 2)
     release(lab, "r3", "r2", locked(lab, "r2", "1.3.0", provider=True), 3)
     release(lab, "r4", "r3", locked(lab, "r3", "1.4.0", provider=True), 4)
-    slow = migration("sleep(75);", "")
+    slow = migration("sleep(3600);", "")
     elsewhere = migration(
         f"config(['database.connections.second' => ['driver' => 'sqlite', 'database' => '{SECOND}', 'prefix' => '']]);"
         "DB::connection('second')->table('orders')->delete();",
@@ -243,7 +244,7 @@ def test_a_slow_migration_is_named_and_is_no_boot_error(made: Lab) -> None:
     run = made.play("laravel_deploy", "--check", to="r5")
     assert run.green, run.text
     assert f"migration {SLOW} was not tried" in run.text
-    assert "could not be tried within 20 s" in run.text
+    assert re.search(r"could not be tried within \d+ s", run.text), run.text
     assert "does not boot" not in run.text
 
 
