@@ -53,7 +53,7 @@ class Request:
         if not in_a_file:
             return [*found, *(part for name, value in given.items() for part in ("-e", f"{name}={shlex.quote(value)}"))]
         path = folder / "inputs.yml"
-        path.write_text("---\n" + "".join(f"{name}: {value}\n" for name, value in given.items()))
+        path.write_text("---\n" + ("".join(f"{name}: {value}\n" for name, value in given.items()) or "{}\n"))
         path.chmod(0o600)
         return [*found, "-e", f"@{path}"]
 
@@ -96,7 +96,8 @@ class Seen:
 
     def done(self, *hosts: str) -> Seen:
         """The last lines say what became of each host."""
-        lines = [line.split() for line in self.green().text.splitlines()]
+        # The default callback shows a screen as a list of YAML.
+        lines = [line.strip().removeprefix("- ").split() for line in self.green().text.splitlines()]
         for host in hosts:
             assert len([words for words in lines if words[:1] == [host] and "succeeded" in words]) == 1, self.screen
             if not self.way.operator:
