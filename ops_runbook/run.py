@@ -83,7 +83,8 @@ def shown_variable(typed: str) -> str:
         try:
             # JSON, or a mapping of YAML. Without a secret it is shown in its own words: 1.10 is not the number 1.1.
             found = yaml.safe_load(text)
-            return typed if _masked(found) == found else json.dumps(_masked(found))
+            seen = _masked(found)
+            return typed if seen == found and not _says_more(text) else json.dumps(seen)
         except (yaml.YAMLError, RecursionError, TypeError):
             return MASK
     try:
@@ -95,6 +96,19 @@ def shown_variable(typed: str) -> str:
         name, sign, value = word.partition("=")
         shown.append(f"{name}={MASK}" if sign and is_secret_value(name, value) else word)
     return typed if shown == words else " ".join(shown)
+
+
+def _says_more(text: str) -> bool:
+    """True if a document may hold more than what is read of it: a comment, or a value whose key comes again."""
+    nodes = [yaml.compose(text)]
+    for node in nodes:
+        if isinstance(node, yaml.MappingNode):
+            if len({key.value for key, _ in node.value}) < len(node.value):
+                return True
+            nodes += [item for _, item in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+    return "#" in text
 
 
 def _masked(value: Any, name: str = "") -> Any:

@@ -49,7 +49,7 @@ class Report:
 def read(path: Path) -> Report:
     """Read a file of results.
 
-    :raises Unreadable: if there is no such file, it is not whole, or no test is in it.
+    :raises Unreadable: if the file is missing, pytest wrote only a part of it, or it holds no test.
     """
     try:
         suites = list(ElementTree.parse(path).getroot().iter("testsuite"))

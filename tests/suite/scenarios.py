@@ -56,7 +56,7 @@ def everything(root: Path) -> list[Scenario]:
 def chosen(scenarios: Sequence[Scenario], names: Sequence[str], core: bool) -> list[Scenario]:
     """The scenarios that are asked for; without names those with tests of a core, or all of them.
 
-    :raises ValueError: if there is no such scenario, or it has no test that was asked for.
+    :raises ValueError: if a name is not that of a scenario, or the scenario has no core.
     """
     known = {scenario.name: scenario for scenario in scenarios}
     unknown = [name for name in names if name not in known]

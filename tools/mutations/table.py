@@ -43,7 +43,7 @@ ANYWHERE = "anywhere"
 def read_named(path: Path) -> list[Named]:
     """The file of survivors: a mapping of product file -> list of {function, reason, mutants: [[was, now], ...]}.
 
-    Under `anywhere` there is no function, and `was` and `now` are the parts of lines that differ.
+    The rules of `anywhere` name no function: they give the parts of a line that differ, as `was` and `now`.
     """
     content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
     return [

@@ -200,7 +200,7 @@ def _of_the_new(containers: Sequence[Container], images: Mapping[str, Reference]
 
 
 def _settled(look: Callable[[], dict[str, str]], patience: Patience, interval: float) -> dict[str, str]:
-    """The problems of the containers, by name, once there are none or the patience of the gate is over."""
+    """Look at the containers until all are well or the gate stops waiting. Returns the problem of each, by name."""
     while True:
         found = look()
         if not any(found.values()) or patience.over():

@@ -102,7 +102,10 @@ def _settled(
     interval: float,
     stopped: bool,
 ) -> tuple[list[str], dict[str, str], str]:
-    """Problems of processes and release, once there are none or the patience is over; the states; the live release."""
+    """Look at the app until it is well or the gate stops waiting.
+
+    Returns the problems of processes and release, the states of the processes by name, and the live release.
+    """
     parts = ("ps", "releases", "report") if wrong is not None else ("ps",)
     settle = 0.0 if stopped else service.description.settle
     while True:

@@ -100,7 +100,7 @@ def _expected(plan: LaravelPlan, direction: str) -> str:
 
 
 def _look(service: LaravelService, plan: LaravelPlan, direction: str, gate: GateSettings) -> Looked:
-    """Look at the service until it is well, or the patience of the gate is over."""
+    """Look at the service until it is well or the gate stops waiting."""
     started = time.monotonic()
     before, expected = plan.get("just_before"), _expected(plan, direction)
     try:
@@ -183,7 +183,7 @@ def _answers(
 def _settled_units(
     service: LaravelService, patience: Patience, interval: float, told: bool, stood: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The problems of the units, once they settled or the patience of the gate is over.
+    """Look at the units until they settled or the gate stops waiting. Returns the problem of each, by name.
 
     stood: units that did not run before the change; they are not waited for.
     told: the worker was told to restart. It then ends by itself, with success, when its job is done, and systemd
