@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rights
 from as_a_user import User, Way
-from lab import INVENTORIES, Host
+from lab import INVENTORIES, Host, Lab
 
 REASON = "INC-421 login loop"
 
@@ -88,3 +88,20 @@ class Journey:
             records = host.root(f"cat {host.state}/*", check=False)
             assert not [secret for secret in self.secrets if secret in records] and not host.has_lease()
             assert sorted(rights.of_sudo(host.root("sudo -l -U deploy", check=False))) == wanted
+
+
+def laravel(lab: Lab) -> Journey:
+    """From v1.0.0 to v1.1.0 and back, with the strategy of this host."""
+    lab.at("v1.0.0")
+    return Journey(
+        hosts=[lab],
+        serves=lambda host: host.version(),
+        there=Leg("laravel_deploy", {"to": "v1.1.0"}, "1.1.0"),
+        back=Leg("laravel_rollback", {}, "1.0.0"),
+        # The first digits of a commit are a number of YAML, and the text of that number is another one.
+        refusal=Refusal("laravel_deploy", {"to": "0123456"}, "unknown_release", ["0123456"]),
+        secrets=[lab.root(f"grep ^APP_KEY= {lab.app}/.env | cut -d= -f2-")],
+        rights=["Laravel"],
+        # The inventory of the lab has the other one.
+        variables={"laravel_strategy": lab.strategy} if lab.strategy == "releases" else {},
+    )
