@@ -100,14 +100,14 @@ def shown_variable(typed: str) -> str:
 
 def _says_more(text: str) -> bool:
     """True if a document may hold more than what is read of it: a comment, or a value whose key comes again."""
-    nodes = [yaml.compose(text)]
-    for node in nodes:
-        if isinstance(node, yaml.MappingNode):
-            if len({key.value for key, _ in node.value}) < len(node.value):
+    parts = [yaml.SafeLoader(text).get_single_node()]
+    for part in parts:
+        if isinstance(part, yaml.MappingNode):
+            if len({key.value for key, _ in part.value}) < len(part.value):
                 return True
-            nodes += [item for _, item in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            nodes += node.value
+            parts += [item for _, item in part.value]
+        elif isinstance(part, yaml.SequenceNode):
+            parts += part.value
     return "#" in text
 
 

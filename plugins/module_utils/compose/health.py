@@ -27,7 +27,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health import blame, e
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate as health
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, Patience
-from ansible_collections.ops.runbook.plugins.module_utils.host import clock
+from ansible_collections.ops.runbook.plugins.module_utils.host import clock, load
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
@@ -346,7 +346,7 @@ class Inside:
 
 def ask_inside(service: ComposeService, check: InsideHealth) -> Inside:
     """Ask an address from inside a container of a service."""
-    seconds = math.ceil(_INSIDE * endpoint.busy())
+    seconds = math.ceil(_INSIDE * load.busy())
     asked = ("exec", "-T", check.service, "sh", "-c", _ASK, "sh", check.url, str(seconds))
     try:
         found = service.compose(*asked, check=False, timeout=4.0 * seconds)

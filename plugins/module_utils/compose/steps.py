@@ -23,8 +23,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.docker import image_re
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
-from ansible_collections.ops.runbook.plugins.module_utils.host import owned_folder
+from ansible_collections.ops.runbook.plugins.module_utils.host import load, owned_folder
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 def _may_be_slow(troubled: Mapping[str, str]) -> bool:
     """Tell if a busy machine alone may cause these problems: health checks that came too early, or had no time."""
-    return endpoint.busy() > 1 and all(text.endswith(health.UNWELL) for text in troubled.values())
+    return load.busy() > 1 and all(text.endswith(health.UNWELL) for text in troubled.values())
 
 
 class ComposeSteps:

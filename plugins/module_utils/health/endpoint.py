@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from ansible_collections.ops.runbook.plugins.module_utils.host import load
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
@@ -319,14 +319,6 @@ def require_rounds(deadline: float, interval: float, successes: int) -> None:
         )
 
 
-def busy(load: Callable[[], tuple[float, float, float]] = os.getloadavg, processors: int = 0) -> float:
-    """How much longer than alone a process takes on this machine now: 1 to 4."""
-    try:
-        return min(max(load()[0] / (processors or os.cpu_count() or 1), 1.0), 4.0)
-    except OSError:
-        return 1.0
-
-
 def worth_masking(values: Collection[str]) -> set[str]:
     """The values of no_log that Ansible masks wherever they occur: a short one ("1", "ok") would garble every text."""
     return {value for value in values if len(value) >= SECRET_LENGTH}
@@ -362,7 +354,7 @@ class Patience:
         self,
         seconds: float,
         clock: Callable[[], float] = time.monotonic,
-        factor: Callable[[], float] = lambda: busy(),
+        factor: Callable[[], float] = lambda: load.busy(),
     ) -> None:
         self._clock, self._ask, self._factor = clock, factor, factor()
         self.seconds, self._started = seconds, clock()
@@ -393,7 +385,7 @@ class GateSettings:
     @property
     def asked(self) -> tuple[Check, ...]:
         """The checks, each with the time for one answer that this machine needs now."""
-        return tuple(replace(check, timeout=check.timeout * busy()) for check in self.checks)
+        return tuple(replace(check, timeout=check.timeout * load.busy()) for check in self.checks)
 
 
 def gate_of(params: Mapping[str, Any]) -> GateSettings:

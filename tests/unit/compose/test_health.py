@@ -17,8 +17,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
+from ansible_collections.ops.runbook.plugins.module_utils.health import gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import GateSettings, Patience
+from ansible_collections.ops.runbook.plugins.module_utils.host import load
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Output
 
 BACKEND, WORKER = "registry.example.com/acme/backend", "registry.example.com/acme/worker"
@@ -126,7 +127,7 @@ def test_nothing_is_verified_while_a_migration_is_at_work(monkeypatch: pytest.Mo
 
 
 def test_a_question_from_inside_has_the_time_that_the_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "busy", lambda: 2.5)
+    monkeypatch.setattr(load, "busy", lambda: 2.5)
     stack = Stack([WELL])
     assert judged(stack)["ok"]
     assert stack.asked[-2:] == ("http://127.0.0.1:8000/health", "13")

@@ -21,7 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.service import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.host import load
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Output
 
 RAN, DOWN = Was(True, ("sha256:old",)), Was(False, ("sha256:old",), "exited, exit code 0")
@@ -310,7 +310,7 @@ def test_a_new_release_that_may_only_be_slow_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, act: str, busy: float, looks: list[dict[str, Any]], passes: bool
 ) -> None:
     """On a busy host `up --wait` calls a good release unhealthy: its first health checks came too early."""
-    monkeypatch.setattr(endpoint, "busy", lambda: busy)
+    monkeypatch.setattr(load, "busy", lambda: busy)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     host = Slow(looks=list(looks))
     plan: dict[str, Any] = {"procedure": "deploy", "project": "shop", "from": None, "saved_as": "op-1"}

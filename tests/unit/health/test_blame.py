@@ -15,11 +15,12 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
-from ansible_collections.ops.runbook.plugins.module_utils.health import blame, endpoint, gate
+from ansible_collections.ops.runbook.plugins.module_utils.health import blame, gate
 from ansible_collections.ops.runbook.plugins.module_utils.health.blame import RELEASE, SURROUNDINGS, Fault
 from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import Check, GateSettings
 from ansible_collections.ops.runbook.plugins.module_utils.health.fetch import Answer
 from ansible_collections.ops.runbook.plugins.module_utils.health.gate import Result
+from ansible_collections.ops.runbook.plugins.module_utils.host import load
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 CERTIFICATE = "the certificate ends in 4 days, at least 14 are asked for"
@@ -288,13 +289,8 @@ def test_the_record_says_what_a_failed_step_is_about(tmp_path: Path, error: str,
 # -- patience ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("load", "factor"), [(0.3, 1.0), (2.0, 1.0), (5.0, 2.5), (40.0, 4.0)])
-def test_a_busy_machine_has_longer_for_the_same(load: float, factor: float) -> None:
-    assert endpoint.busy(lambda: (load, 9.0, 9.0), 2) == factor
-
-
 def test_the_gate_waits_as_long_as_the_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "busy", lambda: 3.0)
+    monkeypatch.setattr(load, "busy", lambda: 3.0)
     settings = GateSettings((Check("site", "http://127.0.0.1/", timeout=2.0),), 15.0, 1.0, 1)
     patience = settings.patience()
     assert not patience.over(44.0) and patience.over(46.0)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.host import load
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands, CommandTimedOut, Output
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import trial
@@ -95,7 +95,7 @@ TRIED: dict[str, tuple[Any, str, str]] = {
 def test_only_a_migration_that_was_run_to_its_end_counts_as_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(endpoint, "busy", lambda: 1.0)
+    monkeypatch.setattr(load, "busy", lambda: 1.0)
     said, kind, why = TRIED[name]
     found = trial.attempt(Spoken(str(tmp_path), says=[said]), ["php"], "/x.php", "up")
     assert found["kind"] == kind
@@ -115,7 +115,7 @@ def test_a_busy_machine_has_longer_to_try_a_migration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: float, left: float | None, limit: float
 ) -> None:
     limits: list[Any] = []
-    monkeypatch.setattr(endpoint, "busy", lambda: busy)
+    monkeypatch.setattr(load, "busy", lambda: busy)
     monkeypatch.setattr(probe, "run", lambda *given: (limits.append(given[-1]), {"kind": "ok"})[1])
     trial.attempt(Commands(str(tmp_path)), ["php"], "/x.php", "up", left)
     assert limits == [limit]

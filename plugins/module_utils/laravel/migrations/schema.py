@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.host import load
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import vendor_store
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import compare, trial
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.compare import (
@@ -211,7 +211,7 @@ class SchemaReader:
             return self._tried(files, "up")
 
     def _tried(self, files: Mapping[str, str], method: str) -> dict[str, Mapping[str, Any]]:
-        service, limit = self.service, _ALL_SECONDS * endpoint.busy()
+        service, limit = self.service, _ALL_SECONDS * load.busy()
         ends = time.monotonic() + limit
 
         def attempt(file: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
+from ansible_collections.ops.runbook.plugins.module_utils.host import load
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import probe
 
@@ -204,7 +204,7 @@ def attempt(
     for each.
     """
     settings = ["-d", f"disable_functions={_NO_PROGRAMS}", "-d", "allow_url_fopen=0", "-d", "allow_url_include=0"]
-    limit = SECONDS * endpoint.busy()
+    limit = SECONDS * load.busy()
     limit = limit if seconds is None else min(seconds, limit)
     try:
         request = {"file": file, "method": method}
