@@ -23,9 +23,15 @@ os.umask(0o022)
 
 # A busy machine does not fail a law.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# `make mutations` asks only if a test fails: neither for the smallest example, nor for one of an earlier run.
+# `make mutations` asks only if a test fails: neither for the smallest example, nor for one of an earlier run. Each survivor
+# runs all examples.
 settings.register_profile(
-    "mutations", deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+    "mutations",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=25,
+    phases=(Phase.explicit, Phase.generate),
 )
 settings.load_profile("default")
 

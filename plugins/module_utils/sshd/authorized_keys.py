@@ -241,10 +241,10 @@ def _read_blob(name: str, blob: bytes) -> tuple[str, int, bytes]:
 
 def _integer(part: bytes) -> bytes:
     """An integer without the zeros before it that it does not need."""
-    if part[:1] >= b"\x80":
+    if part >= b"\x80":
         raise ValueError("a negative number")
     bare = part.lstrip(b"\0")
-    return b"\0" + bare if bare[:1] >= b"\x80" else bare
+    return b"\0" + bare if bare >= b"\x80" else bare
 
 
 def _bits(kind: str, parts: list[bytes]) -> int:
@@ -318,11 +318,17 @@ def add(content: bytes, *added: bytes) -> bytes:
 def _to_add(line: bytes) -> Key:
     """The key of a line that is to be added. Raises NotEdited."""
     read = parse(line)
-    new = read[0].key if len(read) == 1 else None
-    if new is None or new.problem or b"\0" in line or b"\r" in line:
-        why = new.problem if new is not None else read[0].problem if len(read) == 1 else "it is not one line"
-        raise NotEdited(f"the line to add is not a key that sshd takes: {why or 'it holds a control character'}")
-    return new
+    if len(read) != 1:
+        why = "it is not one line"
+    elif b"\0" in line or b"\r" in line:
+        why = "it holds a control character"
+    elif read[0].key is None:
+        why = read[0].problem or "it is a comment"
+    elif read[0].key.problem:
+        why = read[0].key.problem
+    else:
+        return read[0].key
+    raise NotEdited(f"the line to add is not a key that sshd takes: {why}")
 
 
 def _appended(content: bytes, lines: Sequence[bytes]) -> bytes:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose.env_file import Setting
 
 
 def read_by_compose(texts: Sequence[str], keys: Sequence[Sequence[str]]) -> list[dict[str, str]]:
@@ -88,26 +89,65 @@ def test_a_value_made_of_variables_is_no_literal(text: str) -> None:
 
 
 NOT_READ = {
-    "a word alone at the end": ("A=1\nB", 2),
-    "a space in a key": ("A B=1\n", 1),
-    "no key": ("=1\n", 1),
-    "an odd character": ("\n$A=1\n", 2),
-    "never closed": ("A='b\nB=1\n", 1),
-    "something behind the quotes": ("B=1\nA='b'c\n", 2),
-    "a second setting on the line": ('A="b" B=c\n', 1),
+    "a word alone at the end": ("A=1\nB", 2, "not a key with its value"),
+    "a space in a key": ("A B=1\n", 1, "not a key with its value"),
+    "no key": ("=1\n", 1, "not a key with its value"),
+    "an odd character": ("\n$A=1\n", 2, "not a key with its value"),
+    "never closed": ("A='b\nB=1\n", 1, "a quote that is never closed"),
+    "closed behind a backslash at the end": ("A=1\nB='b\\", 2, "a quote that is never closed"),
+    "an escaped quote": ("A='b\\'", 1, "a quote that is never closed"),
+    "something behind the quotes": ("B=1\nA='b'c\n", 2, "something follows the value of A on its line"),
+    "a second setting on the line": ('A="b" B=c\n', 1, "something follows the value of A on its line"),
 }
 
 
-@pytest.mark.parametrize(("text", "line"), NOT_READ.values(), ids=NOT_READ)
-def test_an_ambiguous_line_is_named_without_its_value(text: str, line: int) -> None:
-    with pytest.raises(env_file.NotRead, match=f"^line {line}: ") as caught:
+@pytest.mark.parametrize(("text", "line", "why"), NOT_READ.values(), ids=NOT_READ)
+def test_an_ambiguous_line_is_named_without_its_value(text: str, line: int, why: str) -> None:
+    with pytest.raises(env_file.NotRead) as caught:
         env_file.parse(text)
-    assert "b" not in str(caught.value).partition(": ")[2].replace("behind", "").replace("by", "").split()
+    assert (str(caught.value), caught.value.line) == (f"line {line}: {why}", line)
 
 
-def test_an_inherited_key_has_no_value() -> None:
-    found = env_file.parse("A\nB=1\n")
-    assert [(item.key, item.inherited, item.literal) for item in found] == [("A", True, None), ("B", False, "1")]
+SETTINGS = {
+    "nothing": ("", []),
+    "only comments": ("# A=1\n \n#", []),
+    "a value": ("A=bc\n", [Setting("A", 1, 2, 4, "", "bc")]),
+    "an empty value": ("A=\nB=", [Setting("A", 1, 2, 2, "", ""), Setting("B", 2, 5, 5, "", "")]),
+    "an inherited key": ("A\nB=1\n", [Setting("A", 1, 1, 1, inherited=True), Setting("B", 2, 4, 5, "", "1")]),
+    "a value of variables": ("A=$B # c\n", [Setting("A", 1, 2, 4)]),
+    "a value of variables in double quotes": ('A="$B"\n', [Setting("A", 1, 2, 6, '"')]),
+    "single quotes": ("\n A = '$b' # c", [Setting("A", 2, 6, 10, "'", "$b")]),
+    "double quotes on lines": (
+        'A="b\nc"\nexport B=1',
+        [Setting("A", 1, 2, 7, '"', "b\nc"), Setting("B", 3, 17, 18, "", "1")],
+    ),
+    "blanks of every kind": (
+        "A\t\v\f\r \x85\xa0=\t\v\f\r \x85\xa0b\x85\n",
+        [Setting("A", 1, 16, 17, "", "b")],
+    ),
+    "what looks like a comment": ("A= \t# b\n", [Setting("A", 1, 2, 2, "", "# b", looks_empty=True)]),
+    "what looks like a comment and has a variable": ("A= # $b\n", [Setting("A", 1, 2, 2, looks_empty=True)]),
+    "what begins with a hash": ("A= #b\n", [Setting("A", 1, 3, 5, "", "#b")]),
+    "carriage returns": ("A=\r\nB=b\r\r\n", [Setting("A", 1, 2, 2, "", ""), Setting("B", 2, 6, 7, "", "b")]),
+    "a byte order mark": ("\ufeffA=b", [Setting("A", 1, 3, 4, "", "b")]),
+    "a key of every sign": ("a.b-c[0]_=d", [Setting("a.b-c[0]_", 1, 10, 11, "", "d")]),
+    "an export with a tab": ("export\t A: b", [Setting("A", 1, 11, 12, "", "b")]),
+    "a backslash at the end of the quotes": ("A='b\\\\'", [Setting("A", 1, 2, 7, "'", "b\\\\")]),
+    "a quote of the other sort": (
+        "A='\"'\nB=\"'\"",
+        [Setting("A", 1, 2, 5, "'", '"'), Setting("B", 2, 8, 11, '"', "'")],
+    ),
+    "every escape": (
+        'A="\\a\\b\\c\\f\\n\\r\\t\\v\\$\\\\\\""',
+        [Setting("A", 1, 2, 26, '"', '\a\b\\c\f\n\r\t\v$\\"')],
+    ),
+    "octal": ('A="\\0101\\0\\018\\0189\\0198\\01011"', [Setting("A", 1, 2, 31, '"', "A\\0\\018\\0189\\0198A1")]),
+}
+
+
+@pytest.mark.parametrize(("text", "found"), SETTINGS.values(), ids=SETTINGS)
+def test_the_settings_are(text: str, found: list[Setting]) -> None:
+    assert env_file.parse(text) == found
 
 
 def test_duplicates_are_named() -> None:
@@ -144,15 +184,80 @@ def test_a_value_is_written(text: str, value: str, expected: str) -> None:
     assert env_file.change(text, {"A": value}) == expected
 
 
-@pytest.mark.parametrize("text", ["B=1\n", "A=1\nA=2\n", "A\n"])
-def test_only_what_is_set_once_is_changed(text: str) -> None:
-    with pytest.raises(KeyError, match="A"):
-        env_file.change(text, {"A": "x"})
+def test_several_values_are_written_at_once() -> None:
+    text = "A=1\nB='2' # b\nC\nD=4\nD=5\n"
+    assert env_file.change(text, {"B": "x y", "A": "long one"}) == "A='long one'\nB='x y' # b\nC\nD=4\nD=5\n"
+
+
+NOT_SET_ONCE = {
+    "not there": ("B=1\n", "A, C"),
+    "twice": ("A=1\nA=2\nC=1\nC=2\nD=1\nD=2\n", "A, C"),
+    "one of them twice": ("A=1\nC=1\nC=2\n", "C"),
+    "inherited": ("A\nC=1\n", "A"),
+    "twice, and one that is missing": ("A=1\nA=2\n", "C"),
+}
+
+
+@pytest.mark.parametrize(("text", "named"), NOT_SET_ONCE.values(), ids=NOT_SET_ONCE)
+def test_only_what_is_set_once_is_changed(text: str, named: str) -> None:
+    with pytest.raises(KeyError) as caught:
+        env_file.change(text, {"C": "x", "A": "x"})
+    assert caught.value.args == (named,)
+
+
+SPELLINGS = {
+    # value, the quote that the file has, what is written
+    "plain": ("aZ9_./:@%+,=^~-", "", "aZ9_./:@%+,=^~-"),
+    "plain in single quotes": ("a", "'", "'a'"),
+    "plain in double quotes": ("a", '"', '"a"'),
+    "empty": ("", "", "''"),
+    "a blank": ("a b", "", "'a b'"),
+    "a blank in double quotes": ("a 'b'", '"', "\"a 'b'\""),
+    "a double quote": ('a"b', '"', "'a\"b'"),
+    "a dollar": ("a$b", '"', "'a$b'"),
+    "a backslash": ("a\\b", '"', "'a\\b'"),
+    "a line feed": ("a\nb", '"', '"a\\nb"'),
+    "a carriage return": ("a\rb", '"', '"a\\rb"'),
+    "a carriage return in no quotes": ("a\rb", "", '"a\\rb"'),
+    "a single quote": ("a'b", "", '"a\'b"'),
+    "both quotes": ("a'b\"", "", '"a\'b\\""'),
+    "two backslashes": ("a\\\\b", "", '"a\\\\\\\\b"'),
+    "a backslash before a quote": ("a\\'b", "", '"a\\\\\'b"'),
+    "a backslash at the end": ("a\\", "'", '"a\\\\"'),
+    "a dollar and a single quote": ("$a'b", "", "'$a\\'b'"),
+    "a dollar and a line feed": ("$a\nb", "", "'$a\nb'"),
+    "a dollar and a carriage return": ("$a\rb", "", '"\\$a\\rb"'),
+    "a dollar and a backslash at the end": ("$a\\", "", '"\\$a\\\\"'),
+    "a dollar and two backslashes": ("$a\\\\b", "", '"\\$a\\\\\\\\b"'),
+}
+
+
+@pytest.mark.parametrize(("value", "quote", "expected"), SPELLINGS.values(), ids=SPELLINGS)
+def test_a_value_is_spelled(value: str, quote: str, expected: str) -> None:
+    text = env_file.written(value, quote)
+    assert text == expected
+    assert value_of(f"A={text}\n", "A") == value
+
+
+OTHERS = {
+    "plain": ("a", ""),
+    "a dollar": ("a$b", ""),
+    "a brace behind a dollar": ("a${b", "python-dotenv takes `${` for a variable in any quotes"),
+    "a dollar and a carriage return": ("$\r", "python-dotenv and Node keep the backslash before the dollar"),
+    "a dollar and a backslash at the end": ("$\\", "python-dotenv and Node keep the backslash before the dollar"),
+    "a carriage return": ("\r", ""),
+}
+
+
+@pytest.mark.parametrize(("value", "said"), OTHERS.values(), ids=OTHERS)
+def test_what_other_readers_get_is_said(value: str, said: str) -> None:
+    assert env_file.other_readers(value) == said
 
 
 def test_a_null_byte_is_refused() -> None:
-    with pytest.raises(ValueError, match="null"):
+    with pytest.raises(ValueError) as caught:
         env_file.change("A=1\n", {"A": "a\0b"})
+    assert str(caught.value) == "a value with a null byte"
 
 
 characters = st.one_of(
@@ -211,6 +316,10 @@ def test_a_value_that_would_not_be_read_back_is_not_written(monkeypatch: pytest.
         monkeypatch.setattr(env_file, "written", lambda _value, _quote, wrong=wrong: wrong)
         with pytest.raises(env_file.NotRead):
             env_file.change("A=1\nB=1\n", {"A": "x"})
+    monkeypatch.setattr(env_file, "written", lambda _value, _quote: "other")
+    with pytest.raises(env_file.NotRead) as caught:
+        env_file.change("A=1\nB=1\n", {"A": "x"})
+    assert (str(caught.value), caught.value.line) == ("line 0: what was written was not read back", 0)
 
 
 # -- against other readers, over files that are made up -------------------------------------------

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import (
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard.lease import Lease
 from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide, describe_holder
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 ACTOR = {"user": "ada", "controller": "bastion.example.com"}
 LEASE = Lease("op-1", "deploy", "INC-7", ACTOR, "2026-11-21T03:00:00.000Z", "2026-11-21T03:15:00.000Z", "b", 1000.0)
@@ -198,3 +200,151 @@ def test_a_refusal_is_plain_data() -> None:
     raw = refusal.to_dict()
     assert raw["code"] == "lease_held"
     assert raw["ways"] == [{"input": way, "effect": effect} for way, effect in refusal.ways]
+
+
+# -- the refusals, whole -----------------------------------------------------------------------------
+
+RESUMES = "does what remains of it, verifies, and starts nothing else"
+UNDOES = "goes back to where that operation came from, verifies, and starts nothing else"
+ACCEPTS = "leaves the host as it is, records that operation as interrupted, and goes on with this one"
+HOLDER = "operation op-1 (deploy by ada from bastion.example.com since 2026-11-21T03:00:00.000Z, reason: INC-7)"
+WAITS = ("lock_wait=300", "waits up to 300 seconds for it to end")
+STOPS = "takes the lease away; that operation stops before its next step"
+IF_DEAD = "takes the lease away: only if you know that its run is dead (it expires 2026-11-21T03:15:00.000Z)"
+WHOSE = "operation op-1 (deploy by ada, started 03:00) was interrupted: "
+FROM_TO = "it was going from v1 (aaaaaaaaaa) to bbbbbbbbbb"
+FAILED_BACK = journal(begin("code"), TURN, begin("code"), {"event": "failed", "step": "code", "error": "exit 1"})
+REFUSALS: dict[str, tuple[tuple[str, Progress | None, str, str], Problem]] = {
+    # (standing of the lease, journal, interrupted, lock_takeover), the refusal
+    "a run at work": (
+        ("running", None, "", ""),
+        Problem("lease_held", f"{HOLDER} is at work on this host now", (WAITS, ("lock_takeover=op-1", STOPS))),
+    ),
+    "a run between two steps": (
+        ("waiting", JOURNALS["untouched"], "", ""),
+        Problem("lease_held", f"{HOLDER} holds the lease between two steps", (WAITS, ("lock_takeover=op-1", IF_DEAD))),
+    ),
+    "a run between two steps that changed something": (
+        ("waiting", JOURNALS["gone back"], "", ""),
+        Problem(
+            "lease_held",
+            f"{HOLDER} holds the lease between two steps",
+            (
+                WAITS,
+                ("lock_takeover=op-1 interrupted=undo", f"{IF_DEAD}; {UNDOES}"),
+                ("lock_takeover=op-1 interrupted=accept", f"{IF_DEAD}; {ACCEPTS}"),
+            ),
+        ),
+    ),
+    "a lease that another has": (
+        ("running", None, "", "op-9"),
+        Problem(
+            "takeover_of_another",
+            f"lock_takeover=op-9 names an operation that does not hold the lease; {HOLDER} does",
+            (("lock_takeover=op-1", "takes the lease from that operation"),),
+        ),
+    ),
+    "nothing to resume": (
+        ("free", None, "resume", ""),
+        Problem(
+            "nothing_interrupted",
+            "interrupted=resume was given, but no operation on this host is unfinished",
+            (("the same command without it", "starts a new operation"),),
+        ),
+    ),
+    "nothing to undo": (
+        ("free", JOURNALS["untouched"], "undo", ""),
+        Problem(
+            "nothing_interrupted",
+            "interrupted=undo was given, but no operation on this host is unfinished",
+            (("the same command without it", "starts a new operation"),),
+        ),
+    ),
+    "unfinished": (
+        ("died", JOURNALS["resumable"], "", ""),
+        Problem(
+            "interrupted",
+            f"{WHOSE}it stopped between two steps after 1 of 2 steps were done",
+            (("interrupted=resume", RESUMES), ("interrupted=undo", UNDOES), ("interrupted=accept", ACCEPTS)),
+            ("verdict: resumable", FROM_TO, "done: code", "not done: migrate"),
+        ),
+    ),
+    "unfinished without a plan": (
+        ("free", fold([{"event": "open", "operation": "op-2"}, begin("code")]), "", ""),
+        Problem(
+            "interrupted",
+            "operation op-2 (None by None, started None) was interrupted: "
+            "it stopped in step 'code' after 0 of 0 steps were done",
+            (("interrupted=resume", RESUMES), ("interrupted=undo", UNDOES), ("interrupted=accept", ACCEPTS)),
+            ("verdict: resumable",),
+        ),
+    ),
+    "finished": (
+        ("expired", JOURNALS["finished"], "", ""),
+        Problem(
+            "interrupted",
+            f"{WHOSE}all its steps are done and verified; only its record is missing",
+            (("interrupted=resume", RESUMES), ("interrupted=accept", ACCEPTS), ("interrupted=undo", UNDOES)),
+            ("verdict: finished", FROM_TO, "done: code, migrate"),
+        ),
+    ),
+    "back": (
+        ("free", JOURNALS["gone back"], "resume", ""),
+        Problem(
+            "interrupted",
+            f"interrupted=resume is not possible here: {WHOSE}"
+            "it went back and was verified; only its record is missing",
+            (("interrupted=undo", UNDOES), ("interrupted=accept", ACCEPTS)),
+            ("verdict: finished", FROM_TO, "undone: code"),
+        ),
+    ),
+    "failed on the way back": (
+        ("free", FAILED_BACK, "", ""),
+        Problem(
+            "interrupted",
+            f"{WHOSE}it stopped in step 'code' on its way back: exit 1",
+            (("interrupted=undo", UNDOES), ("interrupted=resume", RESUMES), ("interrupted=accept", ACCEPTS)),
+            ("verdict: undoable", FROM_TO, "not undone: code"),
+        ),
+    ),
+    "failed": (
+        ("free", JOURNALS["failed"], "", ""),
+        Problem(
+            "interrupted",
+            f"{WHOSE}it stopped in step 'code' after 0 of 2 steps were done: exit 1",
+            (("interrupted=undo", UNDOES), ("interrupted=resume", RESUMES), ("interrupted=accept", ACCEPTS)),
+            ("verdict: undoable", FROM_TO, "not done: code, migrate"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_the_whole_of(name: str) -> None:
+    (standing, progress, interrupted, takeover), expected = REFUSALS[name]
+    verdict = classify(progress) if progress is not None and standing not in LIVE else None
+    opening = decide(LEASE, standing, progress, interrupted, takeover)
+    assert vars(opening.refusal) == vars(expected)
+    assert replace(opening, refusal=None) == Opening(verdict=verdict)
+
+
+def test_what_an_interrupted_operation_went_between_is_named_as_far_as_it_is_known() -> None:
+    for ends, expected in (
+        ({"from": None, "to": {"name": "v2"}}, "it was going from unknown to v2 ()"),
+        ({"from": {"id": 1}, "to": {}}, "it was going from 1 to "),
+    ):
+        plan = {**ends, "steps": [Step("code", "reset").to_dict()], "undo": []}
+        unfinished = fold([{"event": "open", "operation": "op-2"}, {"event": "plan", "plan": plan}, begin("code")])
+        refusal = decide(None, "free", unfinished).refusal
+        assert refusal is not None
+        assert refusal.details == ("verdict: resumable", expected, "not done: code")
+
+
+def test_the_inputs_that_leave_something_as_it_is_open_a_new_operation() -> None:
+    assert decide(None, "free", None, "accept") == Opening()
+    assert decide(LEASE, "running", None, "", "op-1") == Opening()
+    assert decide(None, "free", JOURNALS["untouched"], "accept") == Opening(bury=True, verdict=classify(journal()))
+    resumable = journal(begin("code"), done("code"))
+    verdict = classify(resumable)
+    assert decide(None, "free", resumable, "resume") == Opening(direction=FORWARD, bury=True, verdict=verdict)
+    assert decide(None, "free", resumable, "undo") == Opening(direction=BACK, bury=True, verdict=verdict)
