@@ -156,7 +156,8 @@ def parse(content: bytes) -> list[dict[str, Any]]:
     act. What follows it was written by another process. Any other unreadable line was torn by nothing.
     """
     events: list[dict[str, Any]] = []
-    unreadable, torn = 0, False
+    # The first line of those that can't be read, and if each of them is torn.
+    unreadable, torn = 0, True
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line:
             continue
@@ -165,12 +166,12 @@ def parse(content: bytes) -> list[dict[str, Any]]:
         except ValueError:
             event = {}
         if not isinstance(event.get("event"), str):
-            torn = _is_torn(line) and (torn or not unreadable)
+            torn = torn and _is_torn(line)
             unreadable = unreadable or number
             continue
         if unreadable and not (torn and event["event"] not in _WITHIN_A_PHASE):
             raise JournalDamaged(f"line {unreadable} is not an event")
-        unreadable, torn = 0, False
+        unreadable, torn = 0, True
         events.append(event)
     return events
 

@@ -443,6 +443,7 @@ TORN = {
     "zeros": (b"\0\0\0", True),
     "zeros and a blank": (b"\0 \0", False),
     "whole": (b'{"event": 1}', False),
+    "whole, with an empty text": (b'{"": 1}', False),
     "whole, with an object": (b'{"event": {"a": {}}}', False),
     "a beginning with an empty object": (b'{"a": {}, "b', True),
     "zeros and a letter": (b"\0X\0", False),
