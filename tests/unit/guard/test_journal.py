@@ -478,6 +478,8 @@ READINGS: dict[str, tuple[list[bytes], list[str] | int]] = {
     "empty lines": ([b"", WHOLE, b"", b"", PHASE, b""], ["open", "phase"]),
     "rubbish behind an empty line": ([WHOLE, b"", b"hello", PHASE], 3),
     "the first line": ([b"hello", PHASE], 1),
+    "the first line behind an empty one": ([b"", b"hello", PHASE], 2),
+    "a torn first line": ([LEFT_OUT, PHASE], ["phase"]),
     "rubbish at the end": ([WHOLE, b"hello"], ["open"]),
     "a torn line at the end": ([WHOLE, LEFT_OUT], ["open"]),
     "two torn lines": ([WHOLE, LEFT_OUT, b"\0\0", PHASE], ["open", "phase"]),
