@@ -23,8 +23,8 @@ os.umask(0o022)
 
 # A busy machine does not fail a law.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# `make mutations` asks only if a test fails: neither for the smallest example, nor for one of an earlier run. Each survivor
-# runs all examples.
+# `make mutations` asks only if a test fails: neither for the smallest example, nor for one of an earlier run. Each
+# survivor runs all examples.
 settings.register_profile(
     "mutations",
     deadline=None,
