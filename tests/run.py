@@ -118,7 +118,7 @@ def built(building: subprocess.Popen[bytes]) -> Result:
 
 
 def molecule(chosen: Sequence[scenarios.Scenario], core: bool) -> Result:
-    """Run scenarios in two lanes."""
+    """Run scenarios, two lanes at a time."""
     started = time.monotonic()
     marks = {"SUITE_MARKS": "core"} if core else {}
     found = lanes.Lanes(ROOT, RESULTS, marks).run(scenarios.lanes(chosen))

@@ -71,9 +71,12 @@ def chosen(scenarios: Sequence[Scenario], names: Sequence[str], core: bool) -> l
 
 
 def lanes(scenarios: Sequence[Scenario]) -> list[list[Scenario]]:
-    """Scenarios that may run side by side: those that share hosts follow each other, the rest too."""
+    """Scenarios that may run side by side: those that share hosts follow each other, and each other one is alone.
+
+    The longest lane is the first: it would be the last to end.
+    """
     shared = [scenario for scenario in scenarios if scenario.shared]
-    return [lane for lane in (shared, [one for one in scenarios if not one.shared]) if lane]
+    return [lane for lane in (shared, *([one] for one in scenarios if not one.shared)) if lane]
 
 
 def marked(source: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,25 @@ def test_lanes_make_and_remove_their_hosts_one_after_the_other(root: Path) -> No
     lines = (root / "hosts").read_text().splitlines()
     # Each says when it begins and when it ends.
     assert lines[::2] == lines[1::2] and len(lines) == 20
+
+
+def test_two_lanes_run_at_a_time_and_the_next_begins_when_one_of_them_ends(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting, under_way, most = threading.Barrier(2, timeout=60), set(), []
+
+    def scenario(_self: lanes.Lanes, one: Scenario, there: bool, remove: bool) -> lanes.Ended:
+        under_way.add(one.name)
+        # Each waits here for another one.
+        meeting.wait()
+        most.append(len(under_way))
+        meeting.wait()
+        under_way.remove(one.name)
+        return lanes.Ended(one.name, junit.Report((), 0.0, 0.0), "", 0.0, 0.0)
+
+    monkeypatch.setattr(lanes.Lanes, "_scenario", scenario)
+    found = run(root, *(give(root, name) for name in ("s1", "s2", "o1", "o2", "o3", "o4")))
+    assert [*found] == ["s1", "s2", "o1", "o2", "o3", "o4"] and max(most) == 2
 
 
 def test_hosts_on_which_something_failed_are_made_anew(root: Path) -> None:

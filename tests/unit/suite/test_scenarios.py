@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,9 @@ def root(tmp_path: Path) -> Path:
 def test_lanes_follow_from_whose_hosts_they_are(root: Path) -> None:
     found = scenarios.everything(root)
     assert [[one.name for one in lane] for lane in scenarios.lanes(found)] == [["one", "three"], ["two"]]
+    (own,) = [one for one in found if not one.shared]
+    two = scenarios.lanes([own, replace(own, folder=Path("four"))])
+    assert [[one.name for one in lane] for lane in two] == [["two"], ["four"]]
     assert {one.name: dict(one.environment) for one in found if one.environment} == {"two": {"LAB_HOSTS": "own1,own2"}}
     assert scenarios.lanes([]) == []
 
