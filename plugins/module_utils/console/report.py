@@ -374,7 +374,7 @@ def trouble_lines(results: Outcomes, system: str = "") -> list[str]:
     lines: list[str] = []
     for (first, *rest), hosts in troubled.items():
         lines += [f"{', '.join(hosts)}: {first}", *[f"  {word}" for word in rest]]
-    return lines + _mix_lines(results, system) if lines else []
+    return lines + (_mix_lines(results, system) or _failed_lines(results, system)) if lines else []
 
 
 def _trouble(host: str, result: Outcome, several: bool) -> list[str]:
@@ -404,17 +404,48 @@ def _trouble(host: str, result: Outcome, several: bool) -> list[str]:
             words.append(f"Its lease {ends}")
         words.append(f"Before the same command again, look: ansible-playbook ops.runbook.operation_history {look}")
     elif outcome in ("refused", "interrupted") and result.get("settled", True):
-        words.append("Nothing was changed on it.")
+        words.append("Nothing was changed on it. The same command again continues, or says what can be done.")
     elif not result.get("settled", True):
         between = plan.get("halfway") or "The host is between two releases."
         words.append(f"{between} The same command again says what can be done:")
         back = "" if plan.get("halfway") else f", {here}-e interrupted=undo goes back"
         words.append(f"{here}-e interrupted=resume goes on{back}.")
     else:
-        places = (record.get("left"), record.get("to"), plan.get("to"), plan.get("from"))
-        there = next((label(release) for release in places if release), "")
-        words.append(f"{host} is {f'at {there}, and ' if there else ''}not well.")
+        there = label(_place(result))
+        words.append(f"{host} is {'' if there == '-' else f'at {there}, and '}not well.")
     return words
+
+
+def _place(result: Outcome) -> Mapping[str, Any] | None:
+    """The release at which an operation that failed has left its host; None where none is known."""
+    record, plan = result.get("record") or {}, fleet.plan_of(result)
+    return next((one for one in (record.get("left"), record.get("to"), plan.get("to"), plan.get("from")) if one), None)
+
+
+def _failed_lines(results: Outcomes, system: str) -> list[str]:
+    """What to type after an operation that failed: where it left the hosts nothing waits for a decision."""
+    failed = {host: one for host, one in results.items() if outcome_of(one) == "failed" and one.get("settled", True)}
+    if not failed:
+        return []
+    first = next(iter(failed.values()))
+    plan, there = fleet.plan_of(first), _place(first)
+    procedure, source = plan.get("procedure"), plan.get("from")
+    if procedure not in ("deploy", "rollback") or not release_name.identity(there):
+        return ["  To go on: mend what is named above, then the same command again."]
+    target = ",".join(failed)
+    # The same command again would go on from here: `previous` is another release now.
+    ways = [
+        (_going(system, str(procedure), target, there or {}), f"verifies {label(there)} again, once that is mended")
+    ]
+    if release_name.identity(source) not in ("", release_name.identity(there)):
+        other = "deploy" if procedure == "rollback" else "rollback"
+        ways.append((_going(system, other, target, source or {}), f"goes back to {label(source)}"))
+    return ["  To go on, one of:", *_aligned(ways)]
+
+
+def _going(system: str, procedure: str, target: str, release: Mapping[str, Any]) -> str:
+    """The command that brings hosts to a release."""
+    return f"ansible-playbook {system}_{procedure} -e target={target} -e to={release_name.typed(release)}"
 
 
 def _mix_lines(results: Outcomes, system: str) -> list[str]:
@@ -432,8 +463,7 @@ def _mix_lines(results: Outcomes, system: str) -> list[str]:
     for release in fleet.ends(plans):
         # To the target the same way again; to where a host came from, the other way.
         name = "rollback" if rollback is (release_name.identity(release) in targets) else "deploy"
-        command = f"ansible-playbook {system}_{name} -e target={','.join(results)} -e to={release_name.typed(release)}"
-        ways.append((command, f"all of them to {label(release)}"))
+        ways.append((_going(system, name, ",".join(results), release), f"all of them to {label(release)}"))
     return [*lines, "  To bring them together, one of:", *_aligned(ways)]
 
 

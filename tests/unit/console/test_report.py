@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -327,6 +328,13 @@ def test_notes_of_steps_that_say_nothing_are_left_out() -> None:
     assert "kept tree" not in text(summary_lines({"web1": result}))
 
 
+MENDED = "  To go on: mend what is named above, then the same command again."
+AGAIN = [
+    "  To go on, one of:",
+    "    ansible-playbook ops.runbook.x_rollback -e target=web1 -e to=aaaaaaaaaa"
+    f"  verifies {OLD_TEXT} again, once that is mended",
+]
+BACK = [f"    ansible-playbook ops.runbook.x_deploy -e target=web1 -e to=bbbbbbbbbb    goes back to {NEW_TEXT}"]
 TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "succeeded": (closed(), []),
     "unchanged": (closed("unchanged"), []),
@@ -337,13 +345,24 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "failed with nothing recorded, as a rollback to what is live and not well": (
         closed("failed", record={"id": "op-1", "outcome": "failed", "from": None, "to": None}),
-        ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well."],
+        ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well.", *AGAIN, *BACK],
     ),
     "failed with nothing known": (
         closed("failed", record={}, planned={"plan": {}}),
-        ["web1: failed: status 500", "  web1 is not well."],
+        ["web1: failed: status 500", "  web1 is not well.", MENDED],
     ),
-    "failed and held": (closed("failed"), ["web1: failed: status 500", f"  web1 is at {NEW_TEXT}, and not well."]),
+    "failed and held": (
+        closed("failed", record={**closed("failed")["record"], "left": OLD}),
+        ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well.", *AGAIN, *BACK],
+    ),
+    "failed where it came from": (
+        closed("failed", record={**closed("failed")["record"], "left": OLD}, planned=planned(**{"from": OLD})),
+        ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well.", *AGAIN],
+    ),
+    "an adoption failed": (
+        closed("failed", planned=planned(procedure="adopt")),
+        ["web1: failed: status 500", f"  web1 is at {NEW_TEXT}, and not well.", MENDED],
+    ),
     "between two releases": (
         closed("failed", settled=False),
         [
@@ -369,7 +388,10 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "cut off before it changed anything": (
         closed("interrupted", error="it ended before it changed anything"),
-        ["web1: interrupted: it ended before it changed anything", "  Nothing was changed on it."],
+        [
+            "web1: interrupted: it ended before it changed anything",
+            "  Nothing was changed on it. The same command again continues, or says what can be done.",
+        ],
     ),
     "lost midway": (
         {"unreachable": True, "msg": "timed out", "planned": planned(), "lease_ends": "2026-11-21 03:30 UTC"},
@@ -410,7 +432,16 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize("name", TROUBLE)
 def test_trouble(name: str) -> None:
     result, expected = TROUBLE[name]
-    assert trouble_lines({"web1": result}) == expected
+    assert trouble_lines({"web1": result}, "ops.runbook.x") == expected
+
+
+@pytest.mark.parametrize("name", TROUBLE)
+def test_a_red_run_names_something_to_type(name: str) -> None:
+    """Nothing is to be done only where the host is as it was, and verified."""
+    result, _ = TROUBLE[name]
+    lines = trouble_lines({"web1": result}, "ops.runbook.x")
+    if lines and result.get("outcome") != "reverted" and "untouched" not in result:
+        assert re.search("ansible-playbook ops|-e [a-z_]+=|he same command again", text(lines)), lines
 
 
 def test_a_run_is_green_only_if_every_host_is() -> None:
@@ -433,6 +464,16 @@ def test_of_several_hosts_the_one_that_needs_a_word_is_named_in_what_to_type() -
     lines = text(trouble_lines({"web1": closed(), "web2": closed("failed", settled=False), "web3": {}}))
     assert "  -e target=web2 -e interrupted=resume goes on, -e target=web2 -e interrupted=undo goes back." in lines
     assert "look: ansible-playbook ops.runbook.operation_history -e target=web3" in lines
+
+
+def test_hosts_that_failed_alike_are_brought_on_by_one_line() -> None:
+    failed = closed("failed", record={**closed("failed")["record"], "left": OLD})
+    lines = trouble_lines({"web1": failed, "web2": failed}, "ops.runbook.x")[-3:]
+    assert [line.split("  ")[2] for line in lines[1:]] == [
+        "ansible-playbook ops.runbook.x_rollback -e target=web1,web2 -e to=aaaaaaaaaa",
+        "ansible-playbook ops.runbook.x_deploy -e target=web1,web2 -e to=bbbbbbbbbb",
+    ]
+    assert lines[0] == "  To go on, one of:"
 
 
 def test_a_mix_of_releases_is_loud_and_says_what_to_type() -> None:
