@@ -276,6 +276,25 @@ def previous(past: History, current: str) -> Release:
     )
 
 
+def doubt(past: History, current: str) -> str:
+    """Why the ledger does not say that an operation has left the host at this release, and well; empty if it does.
+
+    Empty too without any record: nothing was ever proven there, and to adopt it is another procedure.
+    """
+    if not past.order:
+        return ""
+    if past.left is None:
+        return f"an operation was cut off here, and nobody has verified {current[:10]} since"
+    if past.left != current:
+        return f"the ledger left this host at {past.left[:10]}, but it is at {current[:10]}"
+    found = past.find(current)
+    if found is not None and found.good:
+        return ""
+    return (
+        f"{_label(found)} is not a good release: {found.why}" if found else f"{current[:10]} was good here at no time"
+    )
+
+
 def _before(past: History, current: str) -> list[Release]:
     place = past.position(current)
     if place is None and past.whole is not None and past.arrived(current):

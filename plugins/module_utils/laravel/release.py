@@ -41,6 +41,7 @@ class Facts:
     room: what will be made, see Room. realpath_root: the web server passes the real path of the code.
     pending and unasked: see Migrations of migrations/plan.py. elsewhere: see Known of migrations/compare.py.
     reload_commands: run after the switch. settings_changed: the caches were built with another .env.
+    doubted: no operation has verified the release that is there, so vendor/, caches and processes may be of another.
     """
 
     procedure: str
@@ -57,6 +58,7 @@ class Facts:
     extra_commands: Sequence[Sequence[str]] = ()
     reload_commands: Sequence[Sequence[str]] = ()
     settings_changed: bool = False
+    doubted: bool = False
     row_counts: Mapping[str, str] = field(default_factory=dict)
     ups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     in_releases: bool = False
@@ -68,6 +70,11 @@ class Facts:
     pending: Sequence[str] = ()
     unasked: Sequence[str] = ()
     elsewhere: Sequence[str] = ()
+
+    @property
+    def anew(self) -> bool:
+        """True if the release stays, and what was made for it is made anew."""
+        return self.settings_changed or self.doubted
 
     @property
     def schema(self) -> Migrations:
@@ -106,7 +113,7 @@ def steps(facts: Facts) -> list[Step]:
     if facts.source["id"] == facts.target["id"]:
         # Of the release itself nothing is to be done; what an earlier deploy left pending is.
         return [
-            *(_new_settings(facts) if facts.settings_changed else []),
+            *(_made_anew(facts) if facts.anew else []),
             *(_migrate(facts) if facts.runs else []),
         ]
     target = dict(facts.target)
@@ -119,24 +126,25 @@ def steps(facts: Facts) -> list[Step]:
 def undo(facts: Facts) -> list[Step]:
     """The way back to where the operation came from, from any point of the way forward."""
     if facts.source["id"] == facts.target["id"]:
-        return _former_settings(facts) if facts.settings_changed else []
+        return _former_caches(facts) if facts.anew else []
     return _switched_back(facts) if facts.in_releases else _in_place_again(facts)
 
 
-# The release stays, and what was cached of another .env is built anew.
+# The release stays, and what was cached of another .env, or made for another release, is made anew.
 
 
-def _new_settings(facts: Facts) -> list[Step]:
+def _made_anew(facts: Facts) -> list[Step]:
     keep = Step("keep_caches", "keep the present caches for the way back")
     if not facts.in_releases:
-        # Steps that build a part of the release have nothing to build.
-        return [keep, *_rebuild(replace(facts, extra_commands=()), facts.target)]
+        # Steps that build a part of a release which was verified have nothing to build.
+        made = _code(facts.target)[1:] if facts.doubted else []
+        return [keep, *made, *_rebuild(facts if facts.doubted else replace(facts, extra_commands=()), facts.target)]
     data = {"commands": CACHES, "in": facts.target["id"]}
     caches = Step("caches", f"artisan {', '.join(CACHES)}, with the present .env", data=data)
     return [keep, caches, _switch(facts.target), *_change_over(facts, facts.target, known=False)]
 
 
-def _former_settings(facts: Facts) -> list[Step]:
+def _former_caches(facts: Facts) -> list[Step]:
     back = Step("put_back_caches", "put the former caches back", data={"after": "keep_caches"})
     return [back, _restart(facts.source), *_change_over(facts, facts.source, known=False)]
 

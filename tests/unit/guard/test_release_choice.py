@@ -18,6 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.release_choice i
     History,
     Release,
     TooOld,
+    doubt,
     history,
     kept,
     passed_over,
@@ -588,6 +589,35 @@ def test_why_there_is_no_previous_release(name: str) -> None:
     with pytest.raises(Problem) as caught:
         previous(history(records), current)
     assert (caught.value.code, str(caught.value)) == (code, text)
+
+
+DOUBTS: dict[str, tuple[Service, str, str]] = {
+    "an operation left it there, and well": (deployed("a", "b"), "b", ""),
+    "nothing is recorded": (Service(), "a", ""),
+    "one went back to it": (deployed("a", "b").deploy("c", "reverted"), "b", ""),
+    "somebody moved it by hand": (deployed("a", "b"), "a", "the ledger left this host at b, but it is at a"),
+    "one was cut off": (
+        deployed("a", "b").killed("deploy", "c", "c"),
+        "c",
+        "an operation was cut off here, and nobody has verified c since",
+    ),
+    "a deploy of it failed": (
+        deployed("a").deploy("b", "failed"),
+        "b",
+        "b was good here at no time",
+    ),
+    "a rollback to it failed by itself": (
+        deployed("a", "b").record("rollback", "a", "failed", "a", about="release"),
+        "a",
+        "v-a (a) is not a good release: rollback op-3 could not bring it up: step 'caches': failed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_a_release_that_no_operation_has_left_there_well_is_doubted(name: str) -> None:
+    service, current, why = DOUBTS[name]
+    assert doubt(service.past, current) == why
 
 
 def test_a_rollback_to_a_release_that_was_never_deployed_here_comes_before_its_source() -> None:

@@ -115,6 +115,11 @@ STEPS: dict[str, tuple[Facts, list[str], list[str]]] = {
         [*CODE, "caches", "extra:1", "reload:1", "reload:2", "reload_php"],
     ),
     "it is there already": (facts(target=V2), [], []),
+    "it is there already, and nobody has verified it": (
+        facts(target=V2, doubted=True, reload_commands=[["true"]], extra_commands=[["npm", "ci"]]),
+        ["keep_caches", "vendor", "caches", "extra:1", "reload:1", "reload_php"],
+        ["put_back_caches", "restart", "reload:1", "reload_php"],
+    ),
     "it is there already, with other settings": (
         facts("deploy", source=V2, settings_changed=True, reload_commands=[["true"]], extra_commands=[["npm", "ci"]]),
         ["keep_caches", "caches", "reload:1", "reload_php"],
@@ -186,6 +191,11 @@ STEPS |= {
         beside("deploy", extra_commands=[["npm", "ci"]], reload_commands=[["true"]], reload=""),
         ["keep", *BUILD[:3], "extra:1", "seal", "migrate", "switch", "reload:1"],
         ["switch", "reload:1"],
+    ),
+    "releases: it is there already, and nobody has verified it": (
+        beside(target=V2, doubted=True, extra_commands=[["npm", "ci"]]),
+        ["keep_caches", "caches", *SWITCH],
+        ["put_back_caches", "restart", "reload_php"],
     ),
     "releases: it is there already, with other settings": (
         beside("deploy", source=V2, made=True, settings_changed=True),

@@ -42,7 +42,7 @@ def decide(wish: Wish, service: Description, past: History, facts: Facts) -> Lar
         must_pass(laravel_release.room_problem(known(facts.disk, "disk"), {"id": wish.to}))
     course = _course(wish, past, facts)
     if course.source["id"] == course.target["id"]:
-        return _unchanged(wish, service, course, facts)
+        return _unchanged(wish, service, past, course, facts)
     safety.must_leave_the_settings(facts, course)
     safety.must_keep_data(service, facts, course)
     safety.must_not_hide_files(service, facts, course)
@@ -142,10 +142,11 @@ def name_of(past: History, facts: Facts, commit: str) -> str:
 # -- the same release ----------------------------------------------------------------------------
 
 
-def _unchanged(wish: Wish, service: Description, course: Course, facts: Facts) -> LaravelPlan:
+def _unchanged(wish: Wish, service: Description, past: History, course: Course, facts: Facts) -> LaravelPlan:
     """The plan where the release runs already.
 
-    A deploy to it builds the caches anew where .env was edited since, and runs migrations that were left pending.
+    A deploy to it builds the caches anew where .env was edited since, and runs migrations that were left pending. Where
+    no operation has verified it, vendor/, the caches and the processes are brought to it as by a switch.
     """
     known(facts.may_reload, "may_reload")
     answer = answered(service, facts)
@@ -155,6 +156,7 @@ def _unchanged(wish: Wish, service: Description, course: Course, facts: Facts) -
         schema = known(facts.schema, "schema")
         schema = replace(schema, comparison=replace(schema.comparison, verdict="behind", behind=waiting))
     caches = known(facts.caches, "caches")
+    doubt = release_choice.doubt(past, facts.head)
     found = laravel_release.Facts(
         procedure=wish.procedure,
         source=course.source,
@@ -168,11 +170,15 @@ def _unchanged(wish: Wish, service: Description, course: Course, facts: Facts) -
         migrate_here=wish.migrate_here,
         reload=service.php_fpm_unit,
         reload_commands=service.reload_commands,
+        extra_commands=service.extra_commands,
         in_releases=service.in_releases,
         realpath_root=service.realpath_root,
         settings_changed=wish.procedure == "deploy" and caches.outdated,
+        doubted=bool(doubt),
     )
-    anew = ["the config cache is older than .env: the caches are built anew"] if found.settings_changed else []
+    anew = [f"{doubt}: what belongs to it is made anew, and php-fpm reloaded"] if doubt else []
+    if found.settings_changed and not doubt:
+        anew = ["the config cache is older than .env: the caches are built anew"]
     return {
         **_head(wish, replace(course, target=course.source, proven="it is the release that runs now")),
         "steps": [step.to_dict() for step in laravel_release.steps(found)],
