@@ -68,36 +68,68 @@ def previous(found: Sequence[Mapping[str, Any]]) -> str:
     good: dict[str, bool] = {}
     here = ""
     for record in found:
-        target, source = (record.get("to") or {}).get("id"), (record.get("from") or {}).get("id")
+        target, source = ((record.get(end) or {}).get("id", "") for end in ("to", "from"))
         procedure, outcome = record["procedure"], record["outcome"]
-        if record.get("left"):
-            here = record["left"]["id"]
-        if outcome == "succeeded" and target and procedure in ("deploy", "adopt"):
-            if target in order and not (procedure == "adopt" and good.get(target)):
-                order.remove(target)
-            if target not in order:
-                order.append(target)
-            good[target] = True
-        elif procedure == "rollback" and target and outcome in ("succeeded", "failed"):
-            if outcome == "succeeded":
-                good[target] = True
-            if source and source != target:
-                good[source] = False
-    if here not in order:
+        began = outcome == "succeeded" or record.get("steps") or record.get("continues") or not record.get("left")
+        if outcome in ("refused", "unchanged") or procedure not in ("deploy", "adopt", "rollback"):
+            continue
+        if not target or not began:
+            continue
+        here = (record.get("left") or {}).get("id", "")
+        if source == target and outcome != "succeeded":
+            continue
+        if outcome == "succeeded":
+            _arrived(order, good, procedure, source, target)
+        else:
+            _not_arrived(order, good, record, source, target)
+    if here and here not in order:
         return ""
-    return next((one for one in reversed(order[: order.index(here)]) if good.get(one)), "")
+    before = order[: order.index(here)] if here else order
+    return next((one for one in reversed(before) if good.get(one)), "")
+
+
+def _arrived(order: list[str], good: dict[str, bool], procedure: str, source: str, target: str) -> None:
+    if procedure == "rollback":
+        good[source] = False
+        if target not in order:
+            order.insert(order.index(source) if source in order else len(order), target)
+    else:
+        if target in order:
+            order.remove(target)
+        order.append(target)
+    good[target] = True
+
+
+def _not_arrived(order: list[str], good: dict[str, bool], record: Mapping[str, Any], source: str, target: str) -> None:
+    outcome, about = record["outcome"], record.get("about")
+    left = (record.get("left") or {}).get("id", "")
+    if record["procedure"] == "rollback":
+        if about == "release":
+            good[target] = False
+        if outcome == "failed" and not (left == source and about == "surroundings"):
+            good[source] = False
+        return
+    if not (about == "surroundings" or (about == "cut" and outcome == "reverted")):
+        good[target] = False
+    if left != source and target in order:
+        order.remove(target)
+        order.append(target)
 
 
 @dataclass(frozen=True)
 class Run:
-    """The words of a run, for the checker: see said.Said. killed: it did not come to its end, or its host lost it."""
+    """The words of a run, for the checker: see said.Said.
+
+    plans: the screens on which the loss of data may be announced: those of this run, and of the runs before it that
+    were cut off and that it finishes. killed: it did not come to its end, or its host lost it.
+    """
 
     green: bool
     refused: bool
     outcome: str
     code: str
     operation: str
-    text: str
+    plans: str
     names_a_way: bool
     killed: bool = False
 
@@ -117,11 +149,11 @@ class Surroundings:
     alone: bool = True
 
 
-Announced = Callable[[str, str], bool]
+Announced = Callable[[str, str], int]
 
 
 def judge(before: Facts, after: Facts, run: Run | None, around: Surroundings, announced: Announced) -> list[str]:
-    """List the faults after a typed line. announced: True if a text announces the loss of a table."""
+    """List the faults after a typed line. announced: the rows of a table whose loss a text announces."""
     return [
         *_ledger(before, after, around),
         *_vanished(before, after),
@@ -201,8 +233,11 @@ def _rows(before: Facts, after: Facts, run: Run | None, announced: Announced) ->
     problems = []
     for table, rows in before.rows.items():
         missing = rows - after.rows.get(table, frozenset())
-        if missing and not (run is not None and announced(run.text, table)):
-            problems.append(f"rows: {len(missing)} rows of {table} are missing, and no plan announced that")
+        said = announced(run.plans, table) if run is not None else 0
+        if len(missing) > said:
+            problems.append(
+                f"rows: {len(missing)} rows of {table} are missing, and the plans announced {said or 'none'}"
+            )
     return problems
 
 

@@ -121,12 +121,12 @@ class Draw:
     def history(self, seed: int) -> History:
         chance = random.Random(f"{self.kinds.system} {seed}")
         start = chance.choice(self.kinds.starts)
-        steps = [self._step(chance) for _ in range(chance.randint(4, 6))]
+        steps = [self._step(chance) for _ in range(chance.randint(3, 5))]
         return History(self.kinds.system, start, tuple(steps), seed)
 
     def _step(self, chance: random.Random) -> Step:
         choice = chance.randrange(1000)
-        if self.kinds.changes and chance.random() < 0.25:
+        if self.kinds.changes and chance.random() < 0.35:
             step = Step(
                 BY_HAND, self._least(chance, {name: f"change {name}" for name in self.kinds.changes}), choice=choice
             )
@@ -143,7 +143,7 @@ class Draw:
         }
         kind = every[self._least(chance, every)]
         name, argument = chance.choice([one for one, its in every.items() if its == kind])
-        if not self.kinds.faults or chance.random() < 0.25:
+        if not self.kinds.faults or chance.random() < 0.2:
             return Step(name, argument, choice=choice)
         fault = self._least(chance, {name: f"fault {name}" for name in self.kinds.faults})
         moments = self.kinds.faults[fault]

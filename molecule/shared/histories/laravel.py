@@ -71,6 +71,8 @@ KINDS = Kinds(
         "git_locked",
     ),
 )
+#: Seconds for which a run waits for a service that does not get well; up to four times as many on a busy machine.
+DEADLINE = 4
 SERVICES = "ssh nginx php8.4-fpm vertex-queue"
 #: A release that is whole and that every database of the lab's releases can serve.
 GOOD = ("v1.0.0", "v1.1.0", "v1.2.0")
@@ -138,7 +140,9 @@ class Laravel:
 
     def given(self, procedure: str) -> list[str]:
         """Variables of this host beside those of the lab's inventory."""
-        return ["-e", f"laravel_strategy={self.strategy}"] if procedure.startswith("laravel_") else []
+        if not procedure.startswith("laravel_"):
+            return []
+        return ["-e", f"laravel_strategy={self.strategy}", "-e", f"laravel_health_deadline={DEADLINE}"]
 
     def good(self) -> tuple[str, list[str]]:
         """The line that brings the service to a good release, from wherever it is."""
@@ -146,7 +150,8 @@ class Laravel:
 
     def closing(self) -> list[tuple[str, list[str]]]:
         """The lines typed at the end of each history: the service is well afterwards, and visitors see it."""
-        return [self.good(), ("laravel_maintenance", ["-e", "state=up"])]
+        paged = self.host.root(f"test -e {self.app}/storage/framework/down && echo yes", check=False)
+        return [self.good(), *([("laravel_maintenance", ["-e", "state=up"])] if paged else [])]
 
     def history_inputs(self) -> list[str]:
         return []
@@ -167,7 +172,7 @@ class Laravel:
                 f"cd {app} && git checkout -q -f v1.0.0 2>/dev/null || git -C {app} checkout -q -f HEAD~0", check=False
             )
         elif name == "env_edited":
-            deploy(f"echo 'LAB_EDITED={len(self.host.ledger())}' >> $(readlink -f {app}/.env)")
+            deploy(f"echo LAB_EDITED=$(date +%s%N) >> $(readlink -f {app}/.env)")
         elif name == "file_edited":
             deploy(f"echo '// by hand' >> {app}/routes/web.php")
         elif name == "vendor_removed":

@@ -65,10 +65,12 @@ def play_all(histories: list[History], hosts: list[str], first_red: bool, until:
 
 
 def keep(played: Played) -> None:
-    """Keep a failing history with its lines and its last screen."""
+    """Keep a failing history with its lines and its screens."""
     KEPT.mkdir(parents=True, exist_ok=True)
     path = KEPT / f"{played.history.system}-{played.history.seed}.txt"
-    path.write_text("\n".join([str(played.history), "", *played.lines, "", *played.problems, "", played.text]) + "\n")
+    path.write_text(
+        "\n".join([str(played.history), "", *played.lines, "", *played.problems, "", *played.screens]) + "\n"
+    )
 
 
 def shorter(played: Played, host: str, most: int) -> History:

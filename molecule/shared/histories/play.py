@@ -6,8 +6,8 @@ import contextlib
 import json
 import random
 import shlex
-import subprocess
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -81,6 +81,12 @@ def without(options: Sequence[str], *names: str) -> list[str]:
     return [word for pair in pairs if pair[1].partition("=")[0] not in names for word in pair]
 
 
+def command(way: said.Way) -> tuple[str, list[str]]:
+    """The procedure and the options of a way that is a command of its own."""
+    name, *options = way.words[1:]
+    return name.removeprefix("ops.runbook."), options
+
+
 _DECISIONS = ("interrupted", "lock_takeover", "lock_wait")
 
 
@@ -94,6 +100,9 @@ class Player:
         self.around = Surroundings()
         self.before: Facts | None = None
         self.chance = random.Random(0)
+        # The screens of the runs that were cut off, since the last one that came to its end.
+        self.cut_off = ""
+        self.noted = time.monotonic()
 
     # -- a whole history -------------------------------------------------------------------------
 
@@ -107,10 +116,9 @@ class Player:
             self._end()
         except Red as red:
             self.played.problems.append(str(red))
-        except (TimeoutError, AssertionError, RuntimeError, subprocess.SubprocessError) as broken:
-            self.played.problems.append(
-                f"the history could not be played: {type(broken).__name__}: {str(broken)[-1500:]}"
-            )
+        except Exception:
+            # The other histories are played nevertheless.
+            self.played.problems.append(f"the history could not be played: {traceback.format_exc()[-3000:]}")
         finally:
             with contextlib.suppress(Exception):
                 faults.cancel(self.host)
@@ -119,8 +127,10 @@ class Player:
         return self.played
 
     def _note(self, line: str, problems: list[str]) -> None:
-        self.played.lines.append(line)
-        self.tell(f"{self.host.name}: {line}")
+        now = time.monotonic()
+        self.played.lines.append(f"{now - self.noted:4.0f} s  {line}")
+        self.noted = now
+        self.tell(f"{self.host.name}: {self.played.lines[-1]}")
         if problems:
             raise Red("; ".join(problems))
 
@@ -168,9 +178,11 @@ class Player:
         ending = heard.outcome or heard.code or f"exit {run.code}"
         if fault in ("reload_refused", "health_flaps") and not heard.green:
             self._now(troubled=True)
+        plans = self.cut_off + run.text
         told = check.Run(
-            heard.green, heard.refused, heard.outcome, heard.code, heard.operation, run.text, heard.names_a_way, killed
+            heard.green, heard.refused, heard.outcome, heard.code, heard.operation, plans, heard.names_a_way, killed
         )
+        self.cut_off = plans if killed or heard.refused else ""
         self._judge(told, f"{procedure} {shlex.join(inputs)}{f' !{fault}' if fault else ''}: {ending}", run.text)
         if heard.green:
             self._now(moved=False)
@@ -181,9 +193,9 @@ class Player:
     def _judge(self, told: check.Run | None, line: str, text: str = "") -> None:
         after = self._look()
         assert self.before is not None
-        self.played.text = text or self.played.text
+        self.played.screens += [f"$ {line}\n{text}"] if text else []
         self.played.checked += 1
-        problems = check.judge(self.before, after, told, self.around, said.announces_loss)
+        problems = check.judge(self.before, after, told, self.around, said.announced)
         self.before = after
         if self.around.edited and not check.records(after.ledger)[1]:
             self._now(edited=False)
@@ -276,32 +288,38 @@ class Player:
     # -- what a person types next ------------------------------------------------------------------
 
     def _follow(self, procedure: str, inputs: list[str], heard: said.Said) -> None:
-        """Type what the screen names, until the wish is fulfilled, or a refusal is about the wish itself."""
+        """Type what the screen names, until the wish is fulfilled, or a refusal is about the wish itself.
+
+        A refusal names a way that was not typed yet, or it is red: each way works, or leads to another refusal.
+        """
+        tried: set[str] = set()
         for _ in range(LINES):
             if heard.ended and not heard.refused and (heard.green or heard.outcome == "reverted"):
                 return
-            if heard.refused:
-                chosen = self._choose(heard)
-                if chosen is None:
-                    self._mended()
-                    if self._is_wish(heard):
-                        return
-                    inputs = without(inputs, *_DECISIONS)
-                elif chosen.kind == "inputs":
-                    inputs = merged(without(inputs, *_DECISIONS), chosen.words)
-                elif chosen.kind == "host":
-                    self.host.root(str(chosen).removeprefix("sudo "), check=False)
-                    self._note(f"on the host: {chosen}", [])
-                else:
-                    name, *more = chosen.words[1:]
-                    answer = self._typed(name.removeprefix("ops.runbook."), more)
-                    if answer.refused:
-                        procedure, inputs, heard = name.removeprefix("ops.runbook."), more, answer
-                        continue
-            else:
-                # It failed or was cut off. Somebody mends what no procedure mends, and types the same line again.
+            if not heard.refused:
+                tried.clear()
+                # It failed or was cut off. Somebody mends what no procedure mends.
                 self._mended()
+                procedure, inputs = self._again(procedure, inputs, heard)
+                heard = self._typed(procedure, inputs)
+                continue
+            chosen = self._choose(heard, tried)
+            if chosen is None:
+                self._mended()
+                if self._is_wish(heard):
+                    return
                 inputs = without(inputs, *_DECISIONS)
+            elif chosen.kind == "inputs":
+                inputs = merged(without(inputs, *_DECISIONS), chosen.words)
+            elif chosen.kind == "host":
+                self.host.root(str(chosen).removeprefix("sudo "), check=False)
+                self._note(f"on the host: {chosen}", [])
+            else:
+                name, more = command(chosen)
+                answer = self._typed(name, more)
+                if answer.refused:
+                    procedure, inputs, heard = name, more, answer
+                    continue
             heard = self._typed(procedure, inputs)
         if heard.ended and not heard.refused and (heard.green or heard.outcome == "reverted"):
             return
@@ -310,15 +328,31 @@ class Player:
             + (heard.outcome or heard.code or "red")
         )
 
-    def _choose(self, heard: said.Said) -> said.Way | None:
-        """One of the ways that can be typed; None if a person has to mend something, or wants something else."""
+    def _again(self, procedure: str, inputs: list[str], heard: said.Said) -> tuple[str, list[str]]:
+        """The line after a run that failed: one that it names, or the same again."""
+        named = [way for way in heard.ways if way.kind == "procedure"]
+        if named:
+            return command(self.chance.choice(named))
+        return procedure, without(inputs, *_DECISIONS)
+
+    def _choose(self, heard: said.Said, tried: set[str]) -> said.Way | None:
+        """One of the ways that can be typed; None if a person has to mend something, or wants something else.
+
+        tried: the ways that were typed since a line was not refused; the chosen one is added.
+        """
         # Nobody waits for a dead one; -l is this host already.
         able = [
             way
             for way in heard.ways
             if way.kind != "words" and "lock_wait=" not in str(way) and way.words[:1] not in (("-l",), ("-u",))
         ]
-        return self.chance.choice(able) if able else None
+        fresh = [way for way in able if f"{heard.code} {way}" not in tried]
+        chosen = self.chance.choice(fresh) if fresh else None
+        mark = f"{heard.code} {chosen}"
+        if chosen is None and (able or mark in tried) and not self._is_wish(heard):
+            raise Red(f"ways: the refusal {heard.code} names nothing but what was typed already")
+        tried.add(mark)
+        return chosen
 
     def _is_wish(self, heard: said.Said) -> bool:
         """True if the refusal is about the wish, such as a release that is never served: nothing is to be mended."""

@@ -10,7 +10,8 @@ from histories.draw import History
 
 @dataclass
 class Played:
-    """A history that was played. lines: what was typed, and how each ended. struck: the faults that struck."""
+    """A history that was played. lines: what was typed, and how each ended. screens: what each typed
+    line printed. struck: the faults that struck."""
 
     history: History
     lines: list[str] = field(default_factory=list)
@@ -18,4 +19,4 @@ class Played:
     struck: Counter[str] = field(default_factory=Counter)
     checked: int = 0
     seconds: float = 0.0
-    text: str = ""
+    screens: list[str] = field(default_factory=list)

@@ -32,5 +32,9 @@ def playable(system: str, host: str, line: str) -> Played:
     """Play the line of a history on a host. Its problems name each typed line, so that a person can see how it went."""
     played = play(systems.system_of(system, host), draw.parse(line))
     if played.problems:
-        played.problems += [f"make histories REPLAY='{line}'", *played.lines, played.text[-4000:]]
+        played.problems += [
+            f"make histories REPLAY='{line}'",
+            *played.lines,
+            *[screen[-4000:] for screen in played.screens[-1:]],
+        ]
     return played

@@ -17,6 +17,8 @@ _RECORDED = re.compile(r"^recorded as operation (\S+)", re.MULTILINE)
 _PLANNED = re.compile(r"^\w+, operation (\S+)$", re.MULTILINE)
 _COMMAND = re.compile(r"ansible-playbook ops\.runbook\.\w+[^\n]*")
 _INTERRUPTED = re.compile(r"-e (?:'?)interrupted=(\w+)")
+#: The line of a plan about the data that it loses. A refusal says what a way would lose, and that announces nothing.
+_DESTROYS = re.compile(r"^DESTROYS +(.*)$", re.MULTILINE)
 #: What a person is to fill in, and what stands for it.
 _PLACEHOLDER = re.compile(r"<[^<>]*>")
 
@@ -55,7 +57,8 @@ class Said:
 
     @property
     def names_a_way(self) -> bool:
-        return bool(self.ways or self.commands or "-e " in self.text or "he same command" in self.text)
+        end = self.text.rpartition("Show what happened]")[2]
+        return bool(self.ways or self.commands or "-e " in end or "he same command" in end)
 
 
 def _way(text: str, effect: str, release: str) -> Way:
@@ -80,7 +83,7 @@ def ways(text: str, release: str) -> tuple[Way, ...]:
     found: list[Way] = []
     listing = False
     for line in text.splitlines():
-        if re.match(r"^ +To go on, give one of:|^ +To bring them together, one of:", line):
+        if re.match(r"^ +To go on, (give )?one of:|^ +To bring them together, one of:", line):
             listing = True
         elif listing:
             way = _WAY.match(line)
@@ -104,7 +107,7 @@ def read(text: str, code: int, release: str) -> Said:
         green=code == 0,
         refused=refused is not None,
         code=(refused["code"] or "unreachable") if refused else "",
-        ways=ways(text, release) if refused else (),
+        ways=ways(text, release),
         outcome=row["outcome"] if row else "",
         to=row["to"] if row else "",
         came_from=row["from"] if row else "",
@@ -113,6 +116,10 @@ def read(text: str, code: int, release: str) -> Said:
     )
 
 
-def announces_loss(text: str, table: str) -> bool:
-    """True if a screen says that rows of this table are destroyed, or that the table is dropped."""
-    return re.search(rf"(destroys|destroyed|loses|lost)\b[^\n]*\b{re.escape(table)}\b", text) is not None
+def announced(text: str, table: str) -> int:
+    """The rows of a table that the plans of a screen say are destroyed; 0 where no plan does, or without a plan."""
+    return sum(
+        int(rows) if rows.isdigit() else 10**9
+        for line in _DESTROYS.findall(text)
+        for rows in re.findall(rf"\btable {re.escape(table)}(?: \((more than \d+|\d+) rows\))?(?:,|$)", line)
+    )

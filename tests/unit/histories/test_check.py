@@ -86,8 +86,8 @@ RED: dict[str, tuple[Facts, Facts, Run | None, str]] = {
 }
 
 
-def nothing(_text: str, _table: str) -> bool:
-    return False
+def nothing(_text: str, _table: str) -> int:
+    return 0
 
 
 @pytest.mark.parametrize("name", RED)
@@ -147,7 +147,9 @@ def test_it_is_green(name: str) -> None:
 
 def test_an_announced_loss_is_not_red() -> None:
     gone = replace(AFTER, rows={})
-    assert check.judge(BEFORE, gone, GREEN, Surroundings(), lambda _text, table: table == "refunds") == []
+    assert check.judge(BEFORE, gone, GREEN, Surroundings(), lambda _text, table: 2 * (table == "refunds")) == []
+    found = check.judge(BEFORE, gone, GREEN, Surroundings(), lambda _text, _table: 1)
+    assert found == ["rows: 2 rows of refunds are missing, and the plans announced 1"]
 
 
 def test_the_previous_release_is_the_newest_good_one_before() -> None:
@@ -156,6 +158,41 @@ def test_the_previous_release_is_the_newest_good_one_before() -> None:
     assert check.previous([FIRST]) == ""
     assert check.previous([FIRST, SECOND, third]) == B
     assert check.previous([FIRST, SECOND, third, back]) == A
+
+
+def went(
+    operation: str, procedure: str, source: str, target: str, left: str, outcome: str, **more: Any
+) -> dict[str, Any]:
+    ends = {"from": {"id": source}, "to": {"id": target}, "left": {"id": left}}
+    return {**record(operation, outcome, steps=[{"step": "code"}], **ends), "procedure": procedure, **more}
+
+
+PREVIOUS: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "a rollback to what was never deployed here puts it before what it left": (
+        [FIRST, went("2", "rollback", A, "m", "m", "succeeded"), went("3", "deploy", "m", B, B, "succeeded")],
+        "m",
+    ),
+    "a deploy that went back condemns its target": (
+        [FIRST, SECOND, went("3", "deploy", B, A, B, "reverted", about="release")],
+        "",
+    ),
+    "one that failed for its surroundings does not": (
+        [FIRST, SECOND, went("3", "deploy", B, A, B, "reverted", about="surroundings")],
+        A,
+    ),
+    "one that was cut off and undone does not": (
+        [FIRST, SECOND, went("3", "deploy", B, A, B, "reverted", about="cut")],
+        A,
+    ),
+    "a refusal changes nothing": ([FIRST, SECOND, went("3", "deploy", B, A, B, "refused")], A),
+    "the same release that was not well is what it was": ([FIRST, SECOND, went("3", "deploy", B, B, B, "failed")], A),
+}
+
+
+@pytest.mark.parametrize("name", PREVIOUS)
+def test_the_previous_release_after(name: str) -> None:
+    found, expected = PREVIOUS[name]
+    assert check.previous(found) == expected
 
 
 def test_a_history_of_other_records_is_red() -> None:

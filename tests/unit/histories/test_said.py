@@ -53,12 +53,32 @@ def test_a_run_that_was_killed_has_no_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "announced"),
+    ("text", "rows"),
     [
-        ("undoes them from the newer code; destroys: table refunds (3 rows)", True),
-        ("destroys: column orders.note (0 rows)", False),
-        ('drop table if exists "refunds"', False),
+        ("DESTROYS  table refunds (3 rows), column orders.note (0 rows)", 3),
+        ("DESTROYS  column orders.note (2 rows)", 0),
+        ("DESTROYS  table refunds (more than 10000 rows)", 10**9),
+        ("DESTROYS  table refunds", 10**9),
+        ("    -e migrations=down  undoes them from the newer code; destroys: table refunds (3 rows)", 0),
+        ('drop table if exists "refunds"', 0),
     ],
 )
-def test_a_loss_is_announced_in_words(text: str, announced: bool) -> None:
-    assert said.announces_loss(text, "refunds") is announced
+def test_a_loss_is_announced_by_the_plan_with_its_rows(text: str, rows: int) -> None:
+    assert said.announced(f"x\n{text}\ny", "refunds") == rows
+
+
+FAILED = """TASK [ops.runbook.operation : close | Show what happened] ***
+host  from  to  outcome
+h1    v1    v1  failed   -        -
+recorded as operation 20261130T174333Z-733e79
+fatal: [h1]: FAILED! => {
+h1: failed: health: connection refused
+  h1 is at v1, and not well.
+"""
+
+
+def test_a_failed_run_names_what_to_type() -> None:
+    more = "  To go on, one of:\n    ansible-playbook ops.runbook.laravel_deploy -e to=aaaa  goes back to v0\n"
+    assert said.read(FAILED + more, 2, "v1.0.0").ways[0].kind == "procedure"
+    assert said.read(FAILED + more, 2, "v1.0.0").names_a_way
+    assert not said.read("lines with -e x\n" + FAILED, 2, "v1.0.0").names_a_way
