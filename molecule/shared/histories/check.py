@@ -16,13 +16,26 @@ FIRST = "0" * 64
 
 
 @dataclass(frozen=True)
+class Keys:
+    """Keys by fingerprint. valid: those that must log in. let_in: each whose private half is known, and if it logs in.
+
+    listed: those in the files that sshd reads.
+    """
+
+    valid: frozenset[str]
+    let_in: Mapping[str, bool]
+    listed: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Facts:
     """A host at one moment, as an observer finds it.
 
     answers: each answer of the service: (status, release it names). page: the maintenance page is on.
     release: commit, or digests, of what is deployed. rows: by table, the canary rows. ledger: the raw file.
     lease: the document, None if there is none. lease_lives: a process that works holds it. journal: the raw file.
-    aside: ledgers that were moved out of the way, whole.
+    aside: ledgers that were moved out of the way, whole. rows_seen: False if the database did not answer.
+    keys: of a system whose operations change who is let in.
     """
 
     answers: tuple[tuple[int, str], ...]
@@ -35,6 +48,8 @@ class Facts:
     page: bool = False
     aside: tuple[bytes, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    rows_seen: bool = True
+    keys: Keys | None = None
 
     @property
     def one(self) -> str:
@@ -160,6 +175,7 @@ def judge(before: Facts, after: Facts, run: Run | None, around: Surroundings, an
         *_unsaid(before, after, around),
         *(_edited(before, after) if run else []),
         *_rows(before, after, run, announced),
+        *_keys(after, run, around),
         *(_answers(before, after, run, around) if run else []),
         *(_recorded(after, run, around) if run else []),
         *(_held(after, run, around) if run else []),
@@ -238,6 +254,29 @@ def _rows(before: Facts, after: Facts, run: Run | None, announced: Announced) ->
             problems.append(
                 f"rows: {len(missing)} rows of {table} are missing, and the plans announced {said or 'none'}"
             )
+    return problems
+
+
+def _keys(after: Facts, run: Run | None, around: Surroundings) -> list[str]:
+    """A valid key always logs in, also in the midst of an operation; one that a run took out never does."""
+    keys = after.keys
+    if keys is None:
+        return []
+    problems = []
+    if not around.troubled:
+        problems += [f"keys: {one} is valid, and does not log in" for one in sorted(keys.valid) if not keys.let_in[one]]
+    found, _, _ = records(after.ledger)
+    if run is None or not run.operation or not found or found[-1]["id"] != run.operation:
+        return problems
+    kept, out = (found[-1].get("to") or {}).get("id"), (found[-1].get("from") or {}).get("id")
+    if run.outcome == "reverted":
+        kept, out = out, kept
+    elif run.outcome != "succeeded":
+        return problems
+    if out and (out in keys.listed or keys.let_in.get(out)):
+        problems.append(f"keys: the run says {run.outcome}, and {out} is not out")
+    if kept and kept not in keys.listed and not around.troubled:
+        problems.append(f"keys: the run says {run.outcome}, and {kept} is not in")
     return problems
 
 

@@ -186,7 +186,7 @@ def begin_again(name: str, arguments: Sequence[str]) -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="ops-runbook-defect-") as folder:
         copy = copied(DEFECTS[name], Path(folder))
-        inventories = os.environ.get("LAB_INVENTORY", "inventories/demo,molecule/shared/fleet.yml").split(",")
+        inventories = os.environ["LAB_INVENTORY"].split(",")
         environment = {
             **os.environ,
             "HISTORIES_DEFECT": name,

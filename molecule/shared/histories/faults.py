@@ -103,14 +103,14 @@ def wait(run: Controller) -> Run:
 
 
 def is_up(host: Host) -> bool:
-    return host.root("test -S /run/systemd/private && echo yes", check=False) == "yes"
+    return host.root(f"{host.up} && echo yes", check=False) == "yes"
 
 
 def power(host: Host, *actions: str) -> None:
     """Stop the container and start it again."""
     for action in actions:
         subprocess.run(["docker", *action.split(), host.name], check=True, capture_output=True)
-    until(lambda: is_up(host), "systemd is up")
+    until(lambda: is_up(host), "the host is up")
     host.root("systemctl is-system-running --wait", check=False)
 
 
@@ -127,13 +127,22 @@ class InTheMidst:
         run.kill()
 
     def power_off(self, _run: Controller) -> None:
-        power(self.host, "kill", "start")
-        self.host.root(f"systemctl start {self.services}")
+        self._power("kill")
 
     def reboot(self, _run: Controller) -> None:
         # As a shutdown does: every process gets a signal first.
-        power(self.host, "stop -t 5", "start")
-        self.host.root(f"systemctl start {self.services}")
+        self._power("stop -t 5")
+
+    def _power(self, off: str) -> None:
+        power(self.host, off, "start")
+        if self.services:
+            self.host.root(f"systemctl start {self.services}")
+
+    def engine_restarted(self, _run: Controller) -> None:
+        self.host.root("systemctl restart docker.service")
+
+    def registry_stopped(self, _run: Controller) -> None:
+        self.host.root("systemctl stop docker-registry.service")
 
     def cut_session(self, _run: Controller) -> None:
         self.host.root("pkill -9 -x sshd-session", check=False)
@@ -161,14 +170,18 @@ STRIKES: dict[str, Callable[[InTheMidst, Controller], None]] = {
     name: getattr(InTheMidst, name)
     for name in (
         "kill_controller", "power_off", "reboot", "cut_session", "cut_connection", "cut_way", "clock_back",
-        "clock_forward", "second_operator",
+        "clock_forward", "second_operator", "engine_restarted", "registry_stopped",
     )
 }  # fmt: skip
 
 
 @contextlib.contextmanager
 def small_disk(host: Host, folder: str, megabytes: int, stop: str) -> Any:
-    """A file system of its own under a folder, for as long as the block. What was written there is kept."""
+    """A file system of its own under a folder, for as long as the block. What was written there is kept.
+
+    stop: services that are stopped while the folder is exchanged again.
+    """
+    stopping, starting = (f"systemctl stop {stop}; ", f"; systemctl start {stop}") if stop else ("", "")
     host.root(
         f"set -e; rm -rf /srv/lab/under; cp -a {folder} /srv/lab/under; "
         f"mount -t tmpfs -o size={megabytes}m tmpfs {folder}; cp -a /srv/lab/under/. {folder}/; "
@@ -180,6 +193,6 @@ def small_disk(host: Host, folder: str, megabytes: int, stop: str) -> Any:
         host.root(f"mount -o remount,rw {folder}", check=False)
         host.root(
             f"set -e; find {folder} -name filler -delete; rm -rf /srv/lab/under; cp -a {folder} /srv/lab/under; "
-            f"systemctl stop {stop}; umount -l {folder}; find {folder} -mindepth 1 -delete; "
-            f"cp -a /srv/lab/under/. {folder}/; systemctl start {stop}"
+            f"{stopping}umount -l {folder}; find {folder} -mindepth 1 -delete; "
+            f"cp -a /srv/lab/under/. {folder}/{starting}"
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 
-from lab import APP, STATE, Lab
+from lab import APP, Lab
 
 from histories import faults
+from histories.base import OnHost
 from histories.draw import Kinds
 
 _ANY = ("before.#", "after.#")
@@ -78,11 +78,6 @@ SERVICES = "ssh nginx php8.4-fpm vertex-queue"
 GOOD = ("v1.0.0", "v1.1.0", "v1.2.0")
 #: Changes after which the service can't be well before somebody mends them.
 TROUBLE = ("php_stopped", "nginx_stopped", "vendor_removed")
-TASKS = {
-    "plan": "plan | Take the lease and plan the {procedure}",
-    "apply": "apply | Do the steps, verify the result, go back if it is not good",
-    "close": "close | Close the operations that a host could not close itself",
-}
 _UNIT, _RELOAD = "/etc/systemd/system/php8.4-fpm.service.d/lab.conf", "/usr/local/bin/lab-reload"
 _FLAP = r"""<?php
 $count = fopen('/tmp/lab-flap', 'c+');
@@ -96,13 +91,14 @@ echo '{"status":"ok"}';
 """
 
 
-class Laravel:
+class Laravel(OnHost):
     """A host with the service `vertex`."""
 
     kinds = KINDS
     name = "laravel"
-    folder, services = "/var/lib/ops-runbook", "vertex-queue php8.4-fpm"
-    units, releases, trouble, tasks = SERVICES, GOOD, TROUBLE, TASKS
+    services, units = "vertex-queue php8.4-fpm", SERVICES
+    releases, trouble, moves = GOOD, TROUBLE, ("checkout",)
+    spare = ("-e", "laravel_disk_reserve=0")
     ends_at = "1.2.0"
     #: Refusals of a release that is never served, so that the wish ends with them.
     final_refusals = ("env_tracked", "destructive_scripts")
@@ -153,17 +149,13 @@ class Laravel:
         paged = self.host.root(f"test -e {self.app}/storage/framework/down && echo yes", check=False)
         return [self.good(), *([("laravel_maintenance", ["-e", "state=up"])] if paged else [])]
 
-    def history_inputs(self) -> list[str]:
-        return []
-
     # -- by hand -------------------------------------------------------------------------------
 
     @property
     def app(self) -> str:
         return f"{APP}/current" if self.strategy == "releases" else APP
 
-    def change(self, name: str) -> None:
-        """A change by hand, without a record."""
+    def by_hand(self, name: str) -> None:
         app = self.app
         root, deploy = self.host.root, self.host.deploy
         if name == "checkout":
@@ -177,10 +169,6 @@ class Laravel:
             deploy(f"echo '// by hand' >> {app}/routes/web.php")
         elif name == "vendor_removed":
             deploy(f"mv {app}/vendor {app}/storage/vendor-by-hand || true", check=False)
-        elif name == "ledger_torn":
-            deploy(f"tail -n 1 {STATE}/ledger.jsonl | head -c 300 > /tmp/part; cat /tmp/part >> {STATE}/ledger.jsonl")
-        elif name == "ledger_edited":
-            deploy(f"sed -i '1s/succeeded/failed/' {STATE}/ledger.jsonl")
         elif name == "git_locked":
             deploy(f"touch $(git -C {app} rev-parse --absolute-git-dir)/index.lock")
         else:
@@ -203,26 +191,16 @@ class Laravel:
 
     # -- faults around a whole run ---------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def around(self, fault: str, moment: str) -> Iterator[list[str]]:
-        """Prepare a fault before the run begins. Returns the inputs that are typed because of it."""
-        with contextlib.ExitStack() as stack:
-            given: list[str] = []
-            if fault in ("state_full", "read_only"):
-                stack.enter_context(faults.small_disk(self.host, self.folder, 16, self.services))
-                given = ["-e", "laravel_disk_reserve=0"]
-                if fault == "read_only":
-                    # Before it begins: the kernel refuses it while a file is open for writing.
-                    self.host.root(f"mount -o remount,ro {self.folder}")
-            elif fault == "app_full":
-                stack.enter_context(faults.small_disk(self.host, APP, 48, self.services))
-                self.host.root("systemctl restart php8.4-fpm")
-                given = ["-e", "laravel_disk_reserve=0"]
-            elif fault == "health_flaps":
-                given = self._flap(stack)
-            elif fault == "reload_refused":
-                self._refuse_reload(int(moment.partition(".")[2] or 1))
-            yield given
+    def prepared(self, fault: str, moment: str, stack: contextlib.ExitStack) -> list[str]:
+        if fault == "app_full":
+            stack.enter_context(faults.small_disk(self.host, APP, 48, self.services))
+            self.host.root("systemctl restart php8.4-fpm")
+            return list(self.spare)
+        if fault == "health_flaps":
+            return self._flap(stack)
+        if fault == "reload_refused":
+            self._refuse_reload(int(moment.partition(".")[2] or 1))
+        return []
 
     def fill(self) -> None:
         """Fill the disk of the application, as the user of the service may."""

@@ -9,15 +9,15 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "lab"), str(HERE.parent / "faults")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "lab"), str(HERE.parent / "faults"), str(ROOT / "collections")]
 
-from histories import defects, draw, results, shorten, systems, warm  # noqa: E402
+from histories import defects, draw, results, shorten, systems  # noqa: E402
 from histories.draw import History  # noqa: E402
-from histories.play import play  # noqa: E402
 from histories.played import Played  # noqa: E402
 
 KEPT = ROOT / ".cache/histories"
@@ -30,8 +30,17 @@ def tell(text: str) -> None:
         print(text, flush=True)
 
 
+def play(history: History, host: str, tell: Callable[[str], None] = lambda _text: None) -> Played:
+    # The lab reads its inventory as it is imported.
+    from histories.play import play as played
+
+    return played(systems.system_of(history.system, host), history, tell)
+
+
 def play_all(histories: list[History], hosts: list[str], first_red: bool, until: float) -> list[Played]:
     """Play histories side by side, one on each host. first_red: stop at the first failure. until: the last begin."""
+    from histories import warm
+
     waiting: queue.SimpleQueue[History] = queue.SimpleQueue()
     for history in histories:
         waiting.put(history)
@@ -44,7 +53,7 @@ def play_all(histories: list[History], hosts: list[str], first_red: bool, until:
                 history = waiting.get_nowait()
             except queue.Empty:
                 return
-            played = play(systems.system_of(history.system, host), history, tell)
+            played = play(history, host, tell)
             done.append(played)
             mark = "RED  " if played.problems else "green"
             tell(f"{mark} {len(done)}/{len(histories)} {played.seconds:.0f} s  seed {history.seed}: {history}")
@@ -78,7 +87,7 @@ def shorter(played: Played, host: str, most: int) -> History:
     kind = played.problems[0].partition(":")[0]
 
     def fails(history: History) -> bool:
-        again = play(systems.system_of(history.system, host), history)
+        again = play(history, host)
         return any(problem.startswith(kind) for problem in again.problems)
 
     return shorten.shortened(played.history, fails, most)
@@ -127,9 +136,10 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
+    system = given.replay.partition("/")[0] if given.replay else given.system
+    systems.choose(system)
     if given.defect and os.environ.get("HISTORIES_DEFECT") != given.defect:
         return defects.begin_again(given.defect, sys.argv)
-    system = given.replay.partition("/")[0] if given.replay else given.system
     kinds, hosts = systems.kinds_of(system), systems.hosts_of(system)
     histories = [draw.parse(given.replay)] if given.replay else draw.drawn(kinds, given.seed, given.n)
     played = play_all(histories, hosts, bool(given.defect), time.time() + given.minutes * 60)

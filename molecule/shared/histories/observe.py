@@ -10,7 +10,7 @@ import json
 import subprocess
 from typing import Any
 
-from histories.check import Facts
+from histories.check import Facts, Keys
 
 #: What every system is asked: records, leases, and the answers of its service. WHERE is put before it.
 COMMON = r"""
@@ -89,7 +89,112 @@ print(json.dumps({**state(), "answers": answers("/api/v1/health", 6, ["version"]
     "page": os.path.exists(app + "/storage/framework/down"),
     "releases": os.path.islink(APP + "/current")}))
 """
-PROGRAMS = {"laravel": LARAVEL + COMMON + LARAVEL_LOOK}
+
+KEYS = r"""
+STATE, FOLDER, CI = "/var/lib/ops-runbook/ssh_key", "/home/deploy/.ssh", "/srv/lab/ci"
+"""
+#: /srv/lab/ci has each private key that CI and the operator ever had; `valid` names those that they have now.
+KEYS_LOOK = r"""
+import hashlib, re
+def fingerprint(blob):
+    return "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(blob)).digest()).decode().rstrip("=")
+def logs_in(path):
+    done = subprocess.run(["ssh", "-F", "none", "-i", path, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+        "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=300",
+        "-o", "PreferredAuthentications=publickey", "deploy@127.0.0.1", "echo", "lab-is-in"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return "lab-is-in" in done.stdout.split()
+def lines(path):
+    try:
+        with open(path, errors="surrogateescape") as handle:
+            return handle.read().split("\n")
+    except OSError:
+        return []
+path = FOLDER + "/authorized_keys"
+if PLANT:
+    whole = "\n".join(lines(path))
+    with open(path, "a") as handle:
+        handle.write(("" if whole.endswith("\n") else "\n") + "# canary %d\n" % len(lines(path)))
+files = [line for name in ("authorized_keys", "authorized_keys.ci") for line in lines(FOLDER + "/" + name)]
+key = re.compile(r"\b(?:ssh|ecdsa|sk)-\S+ (AAAA[0-9A-Za-z+/]+=*)")
+found = [key.search(line) for line in files if not line.startswith("#")]
+let_in = {fingerprint(lines(public)[0].split()[1]): logs_in(public[:-4]) for public in glob.glob(CI + "/*.pub")}
+valid = lines(CI + "/valid")[0].split()
+others = [line for line in files if re.search("canary|CI and people|not a key|by hand|ops-runbook lab", line)]
+print(json.dumps({**state(), "answers": [[200 if let_in[valid[0]] else 0, valid[0] if let_in[valid[0]] else ""]],
+    "rows": {"lines": [int(hashlib.sha256(line.encode()).hexdigest()[:13], 16) for line in others]},
+    "release": valid[0], "keys": {"valid": valid, "let_in": let_in,
+        "listed": [fingerprint(match[1]) for match in found if match]}}))
+"""
+
+COMPOSE = r"""
+STATE, STORE = "/var/lib/ops-runbook/shop", "/var/lib/docker-registry/docker/registry/v2"
+"""
+#: The release of a stack is the digests of the images that its containers were made from; the ledger names it.
+COMPOSE_LOOK = r"""
+SERVICES = ("backend", "worker")
+def sql(query):
+    done = subprocess.run(["docker", "exec", "shop-db-1", "psql", "-X", "-At", "-U", "postgres", "-h", "/tmp", "shop",
+        "-c", query], capture_output=True, text=True)
+    return done.stdout.split() if done.returncode == 0 else None
+def blob(digest):
+    with open("%s/blobs/sha256/%s/%s/data" % (STORE, digest[7:9], digest[7:])) as handle:
+        return json.load(handle)
+def link(path):
+    with open(path) as handle:
+        return handle.read()
+digests, versions = {}, {}
+for path in glob.glob(STORE + "/repositories/acme/shop-*/_manifests/tags/*/current/link"):
+    service, name, digest = path.split("/")[-6][5:], path.split("/")[-3], link(path)
+    digests[service, blob(digest)["config"]["digest"]] = digest
+    if service == "backend" and not name.startswith("sha-"):
+        versions[digest] = name
+def running(service):
+    found = sh("docker", "ps", "--all", "--quiet", "--filter", "label=com.docker.compose.project=shop", "--filter",
+        "label=com.docker.compose.oneoff=False", "--filter", "label=com.docker.compose.service=" + service).split()
+    image = sh("docker", "inspect", "--format", "{{.Image}}", found[0]) if len(found) == 1 else ""
+    return digests.get((service, image), image)
+images = {service: running(service) for service in SERVICES}
+whole = all(images.values())
+release = ",".join("%s=%s" % pair for pair in sorted(images.items())) if whole else ""
+names = {release: versions.get(images["backend"], "")}
+for line in base64.b64decode(state()["ledger"]).split(b"\n"):
+    try:
+        record = json.loads(line)
+    except ValueError:
+        continue
+    for known in (record.get("to") or {}, record.get("from") or {}, record.get("left") or {}):
+        if whole and {name: image["digest"] for name, image in (known.get("images") or {}).items()} == images:
+            release = known["id"]
+            names[release] = versions.get(images["backend"], "")
+KINDS = {"canaries": ("canaries", "true"), "orders": ("orders", "amount = 900001"),
+    "refunds": ("refunds", "amount = 900001"), "orders.note": ("orders", "note = 'canary'"),
+    "orders.legacy_code": ("orders", "legacy_code = 'canary'")}
+rows = {}
+sql("create table if not exists canaries (id serial primary key)")
+columns = sql("select table_name || '.' || column_name from information_schema.columns where table_schema = 'public'")
+if columns is not None:
+    if PLANT:
+        mine = {name: "'canary'" for name in ("note", "legacy_code") if "orders." + name in columns}
+        sql("insert into canaries default values")
+        mine["amount"] = "900001"
+        sql("insert into orders (%s) values (%s)" % (", ".join(mine), ", ".join(mine.values())))
+        if "refunds.id" in columns:
+            sql("insert into refunds (order_id, amount) select max(id), 900001 from orders")
+    for name, (table, where) in KINDS.items():
+        if table + ".id" in columns and ("." not in name or name in columns):
+            rows[name] = [int(one) for one in sql("select id from %s where %s" % (table, where)) or []]
+volume = sh("docker", "volume", "inspect", "--format", "{{.CreatedAt}}", "shop_database")
+if volume:
+    rows["volume"] = [int("".join(filter(str.isdigit, volume)))]
+print(json.dumps({**state(), "answers": answers("/api/v1/health", 6, ["version"]), "names": names, "release": release,
+    "rows": rows if columns is not None else None}))
+"""
+PROGRAMS = {
+    "laravel": LARAVEL + COMMON + LARAVEL_LOOK,
+    "ssh_keys": KEYS + COMMON + KEYS_LOOK,
+    "compose": COMPOSE + COMMON + COMPOSE_LOOK,
+}
 
 
 def ask(host: str, program: str, plant: bool) -> dict[str, Any]:
@@ -117,7 +222,8 @@ def facts(raw: dict[str, Any]) -> Facts:
     return Facts(
         answers=tuple((status, release) for status, release in raw["answers"]),
         release=raw["release"],
-        rows={name: frozenset(found) for name, found in raw["rows"].items()},
+        rows={name: frozenset(found) for name, found in (raw["rows"] or {}).items()},
+        rows_seen=raw["rows"] is not None,
         ledger=base64.b64decode(raw["ledger"]),
         lease=document,
         lease_lives=raw["lease_lives"],
@@ -125,7 +231,12 @@ def facts(raw: dict[str, Any]) -> Facts:
         page=raw.get("page", False),
         aside=tuple(base64.b64decode(one) for one in raw["aside"]),
         names=raw.get("names", {}),
+        keys=_keys(raw["keys"]) if "keys" in raw else None,
     )
+
+
+def _keys(raw: dict[str, Any]) -> Keys:
+    return Keys(frozenset(raw["valid"]), raw["let_in"], frozenset(raw["listed"]))
 
 
 def look(host: str, system: str, plant: bool = False) -> Facts:

@@ -7,8 +7,23 @@ import os
 from typing import Any
 
 #: The class of each system, and where its hosts come from if nothing else is said.
-SYSTEMS = {"laravel": "Laravel"}
-HOSTS = {"laravel": ("laravel1", "laravel2", "laravel3")}
+SYSTEMS = {"laravel": "Laravel", "ssh_keys": "Keys", "compose": "Compose"}
+HOSTS = {
+    "laravel": ("laravel1", "laravel2", "laravel3"),
+    "ssh_keys": ("keys1", "keys2"),
+    "compose": ("compose1", "compose2"),
+}
+INVENTORIES = {
+    "laravel": "inventories/demo,molecule/shared/fleet.yml",
+    "ssh_keys": "inventories/ssh_keys",
+    "compose": "inventories/compose",
+}
+
+
+def choose(name: str) -> None:
+    """Name the inventory and the hosts of a system to the lab, where nobody has named others. Before it is imported."""
+    os.environ.setdefault("LAB_INVENTORY", INVENTORIES[name])
+    os.environ.setdefault("LAB_HOSTS", ",".join(HOSTS[name]))
 
 
 def system_of(name: str, host: str) -> Any:

@@ -130,9 +130,10 @@ OPERATOR = "ops.runbook.operator"
 
 
 class Host:
-    """One host of the lab. state: the folder where operations on its service are recorded."""
+    """One host of the lab. state: where operations on its service are recorded. up: a test that holds once it runs."""
 
     state = ""
+    up = "test -S /run/systemd/private"
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ OTHERS = "# CI and people\n\nnot a key at all\n"
 
 class KeysHost(Host):
     state = "/var/lib/ops-runbook/ssh_key"
+    up = "test -s /run/sshd.pid"
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -130,9 +131,9 @@ class KeysHost(Host):
 class World:
     """Both hosts, CI, and the old key that CI has."""
 
-    def __init__(self, hub: github_fake.FakeGitHub, folder: Path) -> None:
+    def __init__(self, hub: github_fake.FakeGitHub, folder: Path, names: Sequence[str] = HOSTS) -> None:
         self.hub, self.folder = hub, folder
-        self.hosts = [KeysHost(name) for name in HOSTS]
+        self.hosts = [KeysHost(name) for name in names]
         self.operator = (self.hosts[0].keys / "id_ed25519.pub").read_text().strip()
         self.password = secrets.token_hex(16)
         (folder / "vault-pass").write_text(self.password)
@@ -286,10 +287,15 @@ def at(task: str, do: Callable[[], None]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path, names: Sequence[str] = HOSTS) -> Iterator[World]:
     with github_fake.running() as hub:
-        os.environ.update(LAB_GITHUB=hub.url, GITHUB_TOKEN=hub.token)
+        given = {"LAB_GITHUB": hub.url, "GITHUB_TOKEN": hub.token}
+        before = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
         try:
-            yield World(hub, folder)
+            yield World(hub, folder, names)
         finally:
-            del os.environ["LAB_GITHUB"], os.environ["GITHUB_TOKEN"]
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
