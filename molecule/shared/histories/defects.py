@@ -24,13 +24,17 @@ class Stale(Exception):
 
 @dataclass(frozen=True)
 class Defect:
-    """A protection that is taken out. before: the text as the product has it, exactly once; after: what replaces it."""
+    """A protection that is taken out. before: the text as the product has it, exactly once; after: what replaces it.
+
+    system: the one whose histories find it.
+    """
 
     name: str
     protection: str
     path: str
     before: str
     after: str
+    system: str = "laravel"
 
     def changed(self, text: str) -> str:
         """The file with the defect. Raises Stale."""
@@ -154,6 +158,32 @@ DEFECTS = {
             "plugins/module_utils/laravel/steps.py",
             '        self.service.commands.run(["sudo", "-n", *self.service.reload_command(step.data["unit"])])\n',
             "",
+        ),
+        Defect(
+            "others_taken_out",
+            "lines that are not of the key that is rotated stay as they are",
+            "plugins/module_utils/sshd/authorized_keys.py",
+            "for line in parse(content) if line.key is None or line.key.fingerprint != wanted)",
+            "for line in parse(content) if line.key is not None and line.key.fingerprint != wanted)",
+            "ssh_keys",
+        ),
+        Defect(
+            "new_key_stays",
+            "a rotation that is undone takes its key out",
+            "plugins/module_utils/ssh_keys/steps.py",
+            '        self._restore("authorise")\n        return None',
+            "        return None",
+            "ssh_keys",
+        ),
+        Defect(
+            "destroyed_column_unannounced",
+            "the plan names the columns that a migration drops",
+            "plugins/module_utils/compose/planning/schema.py",
+            """            warnings.append(f"migration {name} destroys {loss.text}: going back can't restore it")
+""",
+            """            pass
+""",
+            "compose",
         ),
     )
 }

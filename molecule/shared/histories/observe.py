@@ -24,12 +24,12 @@ def raw(path):
             return base64.b64encode(handle.read()).decode()
     except OSError:
         return ""
-def answers(path, times, keys):
+def answers(path, times, keys, name="127.0.0.1"):
     found = []
     for _ in range(times):
         try:
             line = http.client.HTTPConnection("127.0.0.1", 80, timeout=60)
-            line.request("GET", path)
+            line.request("GET", path, headers={"Host": name})
             got = line.getresponse()
             body = got.read()
             try:
@@ -190,6 +190,7 @@ if volume:
 print(json.dumps({**state(), "answers": answers("/api/v1/health", 6, ["version"]), "names": names, "release": release,
     "rows": rows if columns is not None else None}))
 """
+
 PROGRAMS = {
     "laravel": LARAVEL + COMMON + LARAVEL_LOOK,
     "ssh_keys": KEYS + COMMON + KEYS_LOOK,

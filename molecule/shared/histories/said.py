@@ -17,8 +17,8 @@ _RECORDED = re.compile(r"^recorded as operation (\S+)", re.MULTILINE)
 _PLANNED = re.compile(r"^\w+, operation (\S+)$", re.MULTILINE)
 _COMMAND = re.compile(r"ansible-playbook ops\.runbook\.\w+[^\n]*")
 _INTERRUPTED = re.compile(r"-e (?:'?)interrupted=(\w+)")
-#: The line of a plan about the data that it loses. A refusal says what a way would lose, and that announces nothing.
-_DESTROYS = re.compile(r"^DESTROYS +(.*)$", re.MULTILINE)
+#: The lines of a plan about the data that it loses. A refusal says what a way would lose, and that announces nothing.
+_DESTROYS = re.compile(r"^(?:DESTROYS +|WARNING +migration \S+ destroys )([^:\n]*)", re.MULTILINE)
 #: What a person is to fill in, and what stands for it.
 _PLACEHOLDER = re.compile(r"<[^<>]*>")
 
@@ -117,9 +117,9 @@ def read(text: str, code: int, release: str) -> Said:
 
 
 def announced(text: str, table: str) -> int:
-    """The rows of a table that the plans of a screen say are destroyed; 0 where no plan does, or without a plan."""
+    """The rows of a table, or of `table.column`, that the plans of a screen say are destroyed; 0 where none does."""
     return sum(
         int(rows) if rows.isdigit() else 10**9
         for line in _DESTROYS.findall(text)
-        for rows in re.findall(rf"\btable {re.escape(table)}(?: \((more than \d+|\d+) rows\))?(?:,|$)", line)
+        for rows in re.findall(rf"\b(?:table|column) {re.escape(table)}(?: \((more than \d+|\d+) rows\))?(?:,|$)", line)
     )

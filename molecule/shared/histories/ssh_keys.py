@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import ssh_keys_lab
-from small_disk import small_disk
 from ssh_keys_lab import KEYS, OTHERS, SECOND, KeysHost, World
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
@@ -75,6 +74,7 @@ KINDS = Kinds(
 #: The account's folder of keys.
 FOLDER = "/home/deploy/.ssh"
 CI = "/srv/lab/ci"
+TOKEN = "token-of-the-lab"
 
 
 class Keys(OnHost):
@@ -90,6 +90,10 @@ class Keys(OnHost):
 
     def __init__(self, host: str) -> None:
         self.host = KeysHost(host)
+        self.operator = ssh_key_pair.pair_of((self.host.keys / "id_ed25519").read_bytes())
+        # The keys that the checker knows, and those that must log in.
+        self.told: list[str] = []
+        self.valid = ""
         # A history has a GitHub of its own.
         self.open = contextlib.ExitStack()
 
@@ -99,6 +103,7 @@ class Keys(OnHost):
     def start(self, start: str) -> None:
         folder = Path(self.open.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
         self.world = self.open.enter_context(ssh_keys_lab.world(folder, [self.host.name]))
+        self.world.hub.token = TOKEN
         self.host.root(f"rm -rf {faults.PACKAGES}/lab_fault.pth {CI}; umount -l {FOLDER} {self.folder}", check=False)
         self.world.reset()
         self.host.root(f"install -d -m 700 {CI}")
@@ -113,18 +118,17 @@ class Keys(OnHost):
 
     def _known(self) -> None:
         """Keep each private key that CI has on the host, for the checker. It says nowhere which one that is."""
-        pairs = {"ci": self.world.ci_key(), "old": self.world.old}
-        secret = self.world.hub.secrets["repo"]["PROD_SSH_KEY"]["value"]
-        pairs["secret"] = ssh_key_pair.pair_of(secret.encode())
-        pairs["operator"] = ssh_key_pair.pair_of((self.host.keys / "id_ed25519").read_bytes())
-        for pair in pairs.values():
-            path = f"{CI}/{pair.fingerprint.removeprefix('SHA256:').replace('/', '_')}"
-            self.host.root(
-                f"[ -e {path}.pub ] && exit; umask 077; printf %s '{pair.private.decode()}' > {path};"
-                f" echo '{pair.public}' > {path}.pub"
-            )
-        valid = dict.fromkeys(pairs[name].fingerprint for name in ("secret", "ci", "operator"))
-        self.host.root(f"echo '{' '.join(valid)}' > {CI}/valid")
+        pairs = (self._secret(), self.world.ci_key(), self.operator, self.world.old)
+        words = []
+        for pair in pairs:
+            if pair.fingerprint not in self.told:
+                self.told.append(pair.fingerprint)
+                path = f"{CI}/{pair.fingerprint.removeprefix('SHA256:').replace('/', '_')}"
+                words.append(f"echo '{pair.private.decode()}' > {path}; echo '{pair.public}' > {path}.pub")
+        valid = " ".join(dict.fromkeys(pair.fingerprint for pair in pairs[:3]))
+        if words or valid != self.valid:
+            self.valid = valid
+            self.host.root("; ".join(["umask 077", *words, f"echo '{valid}' > {CI}/valid"]))
 
     def look(self, plant: bool = False) -> Facts:
         self._known()
@@ -147,7 +151,7 @@ class Keys(OnHost):
         if act == "audit":
             return "ssh_key_audit", []
         kind, _, value = argument.partition("=")
-        named = {"current": self.current, "stranger": "SHA256:" + "A" * 43, "operator": self._operator()}
+        named = {"current": self.current, "stranger": "SHA256:" + "A" * 43, "operator": self.operator.fingerprint}
         if kind == "pushed":
             # The last deploy was a push: it does not prove which key CI has.
             for run in self.world.hub.runs.values():
@@ -160,18 +164,15 @@ class Keys(OnHost):
             return "ssh_key_rotate", ["-e", f"old_key={named[value]}"]
         return "ssh_key_rotate", inputs.get(kind, [])
 
-    def _operator(self) -> str:
-        return ssh_key_pair.pair_of((self.host.keys / "id_ed25519").read_bytes()).fingerprint
-
     def given(self, procedure: str) -> list[str]:
         if procedure != "ssh_key_rotate":
             return []
+        # It can't be typed, and is the same for all histories: another one that ended may have taken its own away.
+        os.environ["GITHUB_TOKEN"] = TOKEN
         return [
             *("--vault-id", str(self.world.folder / "vault-pass")),
             *("-e", f"ssh_key_keep_dir={self.world.folder / 'kept'}"),
-            # The environment is that of all histories that are played side by side.
             *("-e", json.dumps({"ssh_key_hosts": [self.host.name], "ssh_key_api_url": self.world.hub.url})),
-            *("-e", f"ssh_key_github_token={self.world.hub.token}"),
         ]
 
     def good(self) -> tuple[str, list[str]]:
@@ -226,11 +227,11 @@ class Keys(OnHost):
         self.host.root(f"chmod 0700 {FOLDER}", check=False)
         if self.host.root(f"test -e {ssh_keys_lab.CONFIGURATION} && echo yes", check=False):
             self.host.sshd("")
-        for pair in {self._secret().fingerprint: self._secret()}.values():
-            if pair.fingerprint not in {*self.host.fingerprints(), *self._second()}:
-                self.host.write(f"{self.host.read()}{ssh_keys_lab.NEAR},no-pty {pair.public} ci deploy 2026-08-03\n")
+        pair = self._secret()
+        if pair.fingerprint not in {*self.host.fingerprints(), *self._second()}:
+            self.host.write(f"{self.host.read()}{ssh_keys_lab.NEAR},no-pty {pair.public} ci deploy 2026-08-03\n")
 
-    def _secret(self) -> Any:
+    def _secret(self) -> ssh_key_pair.Pair:
         return ssh_key_pair.pair_of(self.world.hub.secrets["repo"]["PROD_SSH_KEY"]["value"].encode())
 
     def _second(self) -> list[str]:
@@ -241,7 +242,7 @@ class Keys(OnHost):
 
     def prepared(self, fault: str, _moment: str, stack: contextlib.ExitStack) -> list[str]:
         if fault == "app_full":
-            stack.enter_context(small_disk(self.host, FOLDER, 1, keep=True))
+            stack.enter_context(faults.small_disk(self.host, FOLDER, 1, ""))
         elif fault == "ci_has_the_old_key":
             self.world.runs_with = self.world.ci_key().private.decode()
         return []
