@@ -333,6 +333,9 @@ def _held(after: Facts, run: Run, around: Surroundings) -> list[str]:
         return []
     if run.refused and run.code in ("lease_held", "takeover_of_another", "takeover_pending"):
         return []
+    if run.refused and after.lease.get("operation") == at_work(after.journal)[0]:
+        # It was cut off, and its run may still come back to it: the decision about it ends the lease.
+        return []
     return [f"lease: operation {after.lease.get('operation')} holds it, and nobody lives who may give it back"]
 
 

@@ -20,7 +20,7 @@ BY_HAND = "by_hand"
 _STEP = re.compile(
     r"(?P<act>\w+)(?::(?P<argument>[^!?\s]+))?(?:!(?P<fault>\w+)(?:@(?P<moment>[\w.]+))?)?(?:\?(?P<choice>\d+))?"
 )
-#: Writes of the state among which a moment is drawn: an operation has 12 to 30 of them.
+#: Writes of the state among which a moment is drawn: a refusal has 5 of them, an operation 12 to 30.
 WRITES = 18
 
 
@@ -147,7 +147,9 @@ class Draw:
             return Step(name, argument, choice=choice)
         fault = self._least(chance, {name: f"fault {name}" for name in self.kinds.faults})
         moments = self.kinds.faults[fault]
-        moment = chance.choice(moments).replace("#", str(chance.randint(1, WRITES))) if moments else ""
+        moment = (
+            chance.choice(moments).replace("#", str(chance.randint(1, chance.randint(4, WRITES)))) if moments else ""
+        )
         return Step(name, argument, fault, moment, choice)
 
     def _least(self, chance: random.Random, names: Mapping[object, str]) -> object:

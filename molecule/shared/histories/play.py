@@ -112,6 +112,8 @@ class Player:
         # The screens of the runs that were cut off, since the last one that came to its end.
         self.cut_off = ""
         self.noted = time.monotonic()
+        # The fault of this step and its moment, until it has struck: a refusal has fewer writes than what follows it.
+        self.due = ("", "")
 
     # -- a whole history -------------------------------------------------------------------------
 
@@ -158,9 +160,13 @@ class Player:
         procedure, inputs = self.system.line(step.act, step.argument)
         if step.act == "maintenance" and step.argument == "down":
             self._now(paged=True)
-        heard = self._typed(procedure, inputs, step.fault, step.moment)
+        self.due = (step.fault, step.moment)
+        heard = self._typed(procedure, inputs, *self.due)
         if procedure in self.system.looks:
             return
+        well = not (step.fault or self.around.troubled)
+        if well and heard.outcome == "reverted" and step.argument.startswith("good="):
+            raise Red(f"wish: {step.argument} is a good release, nothing was wrong with the host, and it went back")
         self._follow(procedure, inputs, heard)
 
     def _by_hand(self, name: str) -> None:
@@ -234,7 +240,7 @@ class Player:
     def _run_with(self, procedure: str, inputs: list[str], fault: str, text: str) -> tuple[Run, bool]:
         """A run with a fault. Also True if it was cut off: it may know less than the host."""
         if fault in AROUND:
-            self.played.struck[fault] += 1
+            self._has_struck(fault)
             return self._run(procedure, inputs), False
         moment = faults.Moment.parse(text)
         options = self._options(procedure, inputs)
@@ -244,7 +250,8 @@ class Player:
                 ended = faults.wait(run)
                 run.kill()
             self._settle()
-            self.played.struck[fault] += ended.code < 0
+            if ended.code < 0:
+                self._has_struck(fault)
             return ended, ended.code < 0
         what = {"kill_module": "kill", "state_full": "full"}.get(fault, "hold")
         faults.order(self.host, what, moment)
@@ -260,8 +267,13 @@ class Player:
         faults.cancel(self.host)
         self.host.root("systemctl start ssh", check=False)
         self._settle()
-        self.played.struck[fault] += bool(struck)
+        if struck:
+            self._has_struck(fault)
         return ended, bool(struck) and fault in _CUTS
+
+    def _has_struck(self, fault: str) -> None:
+        self.played.struck[fault] += 1
+        self.due = ("", "")
 
     def _strike(self, fault: str, run: Controller) -> None:
         if fault == "app_full":
@@ -307,15 +319,20 @@ class Player:
         A refusal names a way that was not typed yet, or it is red: each way works, or leads to another refusal.
         """
         tried: set[str] = set()
+        chosen, before = None, heard
         for _ in range(LINES):
             if heard.ended and not heard.refused and (heard.green or heard.outcome == "reverted"):
                 return
+            same = (heard.refused, heard.why, heard.ways) == (True, before.why, before.ways)
+            if same and chosen is not None and not chosen.filled:
+                raise Red(f"ways: `{chosen}` was typed, and the same refusal came again: {heard.code}")
+            chosen, before = None, heard
             if not heard.refused:
                 tried.clear()
                 # It failed or was cut off. Somebody mends what no procedure mends.
                 self._mended()
                 procedure, inputs = self._again(procedure, inputs, heard)
-                heard = self._typed(procedure, inputs)
+                heard = self._typed(procedure, inputs, *self.due)
                 continue
             chosen = self._choose(heard, tried)
             if chosen is None:
@@ -330,11 +347,11 @@ class Player:
                 self._note(f"on the host: {chosen}", [])
             else:
                 name, more = command(chosen)
-                answer = self._typed(name, more)
+                answer = self._typed(name, more, *self.due)
                 if answer.refused:
                     procedure, inputs, heard = name, more, answer
                     continue
-            heard = self._typed(procedure, inputs)
+            heard = self._typed(procedure, inputs, *self.due)
         if heard.ended and not heard.refused and (heard.green or heard.outcome == "reverted"):
             return
         raise Red(
@@ -378,6 +395,7 @@ class Player:
 
     def _end(self) -> None:
         """Nothing red stays: one command, and the ways that it names, bring the service to a good release."""
+        self.due = ("", "")
         self._mended()
         self.before = self._look(plant=True)
         self.chance = random.Random(len(self.history.steps))

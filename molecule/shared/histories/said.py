@@ -25,11 +25,15 @@ _PLACEHOLDER = re.compile(r"<[^<>]*>")
 
 @dataclass(frozen=True)
 class Way:
-    """One way forward. kind: `inputs` after the same line, `procedure`, `host` (typed there), or `words`."""
+    """One way forward. kind: `inputs` after the same line, `procedure`, `host` (typed there), or `words`.
+
+    filled: a person has to name something in it, and a release stands for that.
+    """
 
     kind: str
     words: tuple[str, ...]
     effect: str = ""
+    filled: bool = False
 
     def __str__(self) -> str:
         return " ".join(self.words)
@@ -37,12 +41,13 @@ class Way:
 
 @dataclass(frozen=True)
 class Said:
-    """The words of a finished run. code: of its refusal. outcome: of its summary, empty if it showed none."""
+    """The words of a finished run. code and why: of its refusal. outcome: of its summary, empty if it showed none."""
 
     text: str
     green: bool
     refused: bool = False
     code: str = ""
+    why: str = ""
     ways: tuple[Way, ...] = ()
     outcome: str = ""
     to: str = ""
@@ -68,9 +73,9 @@ def _way(text: str, effect: str, release: str) -> Way:
     except ValueError:
         return Way("words", (given,), effect)
     if words[0] == "ansible-playbook":
-        return Way("procedure", words, effect)
+        return Way("procedure", words, effect, given != text)
     if words[0] in ("-e", "-l", "-u"):
-        return Way("inputs", words, effect)
+        return Way("inputs", words, effect, given != text)
     if words[0].startswith("/") or words[0] in (
         "rm", "mv", "cp", "chown", "chmod", "sudo", "systemctl", "install", "mount", "git", "docker", "ln", "dokku",
     ):  # fmt: skip
@@ -107,6 +112,7 @@ def read(text: str, code: int, release: str) -> Said:
         green=code == 0,
         refused=refused is not None,
         code=(refused["code"] or "unreachable") if refused else "",
+        why=refused["text"] if refused else "",
         ways=ways(text, release),
         outcome=row["outcome"] if row else "",
         to=row["to"] if row else "",

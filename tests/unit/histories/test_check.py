@@ -118,6 +118,12 @@ GOOD: dict[str, tuple[Facts, Facts, Run | None, Surroundings]] = {
         REFUSED,
         Surroundings(),
     ),
+    "a lease of an operation about which somebody has to decide": (
+        replace(BEFORE, journal=BEGUN, lease={"operation": "2"}),
+        replace(BEFORE, journal=BEGUN, lease={"operation": "2"}),
+        replace(REFUSED, code="interrupted"),
+        Surroundings(),
+    ),
     "a page that was asked for": (
         BEFORE,
         replace(AFTER, page=True, answers=((503, ""),)),
