@@ -42,6 +42,7 @@ class Facts:
     pending and unasked: see Migrations of migrations/plan.py. elsewhere: see Known of migrations/compare.py.
     reload_commands: run after the switch. settings_changed: the caches were built with another .env.
     doubted: no operation has verified the release that is there, so vendor/, caches and processes may be of another.
+    broken: the release that is there does not boot.
     """
 
     procedure: str
@@ -59,6 +60,7 @@ class Facts:
     reload_commands: Sequence[Sequence[str]] = ()
     settings_changed: bool = False
     doubted: bool = False
+    broken: bool = False
     row_counts: Mapping[str, str] = field(default_factory=dict)
     ups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     in_releases: bool = False
@@ -74,7 +76,7 @@ class Facts:
     @property
     def anew(self) -> bool:
         """True if the release stays, and what was made for it is made anew."""
-        return self.settings_changed or self.doubted
+        return self.settings_changed or self.doubted or self.broken
 
     @property
     def schema(self) -> Migrations:
@@ -137,11 +139,13 @@ def _made_anew(facts: Facts) -> list[Step]:
     keep = Step("keep_caches", "keep the present caches for the way back")
     if not facts.in_releases:
         # Steps that build a part of a release which was verified have nothing to build.
-        made = _code(facts.target)[1:] if facts.doubted else []
-        return [keep, *made, *_rebuild(facts if facts.doubted else replace(facts, extra_commands=()), facts.target)]
+        whole = facts.doubted or facts.broken
+        made = _code(facts.target)[1:] if whole else []
+        return [keep, *made, *_rebuild(facts if whole else replace(facts, extra_commands=()), facts.target)]
     data = {"commands": CACHES, "in": facts.target["id"]}
     caches = Step("caches", f"artisan {', '.join(CACHES)}, with the present .env", data=data)
-    return [keep, caches, _switch(facts.target), *_change_over(facts, facts.target, known=False)]
+    vendor = [_vendor(facts.target)] if facts.broken else []
+    return [keep, *vendor, caches, _switch(facts.target), *_change_over(facts, facts.target, known=False)]
 
 
 def _former_caches(facts: Facts) -> list[Step]:
@@ -266,7 +270,7 @@ def _switched(facts: Facts) -> list[Step]:
     if not facts.made:
         result += [
             Step("release", f"check out {label(target)} into a folder of its own", data={"commit": target["id"]}),
-            Step("vendor", "make vendor/ as composer.lock asks for", data={"commit": target["id"]}),
+            _vendor(target),
         ]
     if not facts.made or not facts.warm:
         result.append(Step("caches", f"artisan {', '.join(CACHES)}", data={"commands": CACHES, "in": target["id"]}))
@@ -280,6 +284,10 @@ def _switched(facts: Facts) -> list[Step]:
 
 def _switched_back(facts: Facts) -> list[Step]:
     return [*_migrate_up(facts), _switch(facts.source), *_change_over(facts, facts.source, known=True)]
+
+
+def _vendor(release: Mapping[str, str]) -> Step:
+    return Step("vendor", "make vendor/ as composer.lock asks for", data={"commit": release["id"]})
 
 
 def _switch(release: Mapping[str, str]) -> Step:

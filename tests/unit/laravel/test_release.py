@@ -192,6 +192,16 @@ STEPS |= {
         ["keep", *BUILD[:3], "extra:1", "seal", "migrate", "switch", "reload:1"],
         ["switch", "reload:1"],
     ),
+    "it is there already, and does not boot": (
+        facts(target=V2, broken=True),
+        ["keep_caches", "vendor", "caches", "reload_php"],
+        ["put_back_caches", "restart", "reload_php"],
+    ),
+    "releases: it is there already, and does not boot": (
+        beside(target=V2, broken=True),
+        ["keep_caches", "vendor", "caches", *SWITCH],
+        ["put_back_caches", "restart", "reload_php"],
+    ),
     "releases: it is there already, and nobody has verified it": (
         beside(target=V2, doubted=True, extra_commands=[["npm", "ci"]]),
         ["keep_caches", "caches", *SWITCH],

@@ -87,9 +87,10 @@ class Fault:
             return
         if self.what == "hold":
             hold(self.name)
-        elif self.what == "kill":
-            if os.path.isdir(HELD):
-                mark("struck", self.name)
+            return
+        if os.path.isdir(HELD):
+            mark("struck", self.name)
+        if self.what == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.what == "full":
             fill()

@@ -146,7 +146,7 @@ def _unchanged(wish: Wish, service: Description, past: History, course: Course, 
     """The plan where the release runs already.
 
     A deploy to it builds the caches anew where .env was edited since, and runs migrations that were left pending. Where
-    no operation has verified it, vendor/, the caches and the processes are brought to it as by a switch.
+    no operation has verified it, or it does not boot, vendor/, the caches and the processes are brought to it.
     """
     known(facts.may_reload, "may_reload")
     answer = answered(service, facts)
@@ -157,6 +157,7 @@ def _unchanged(wish: Wish, service: Description, past: History, course: Course, 
         schema = replace(schema, comparison=replace(schema.comparison, verdict="behind", behind=waiting))
     caches = known(facts.caches, "caches")
     doubt = release_choice.doubt(past, facts.head)
+    broken = laravel_schema.unbooted(answer) if answer.get("boot_error") else ""
     found = laravel_release.Facts(
         procedure=wish.procedure,
         source=course.source,
@@ -175,9 +176,11 @@ def _unchanged(wish: Wish, service: Description, past: History, course: Course, 
         realpath_root=service.realpath_root,
         settings_changed=wish.procedure == "deploy" and caches.outdated,
         doubted=bool(doubt),
+        broken=bool(broken),
     )
-    anew = [f"{doubt}: what belongs to it is made anew, and php-fpm reloaded"] if doubt else []
-    if found.settings_changed and not doubt:
+    reasons = [reason for reason in (broken, doubt) if reason]
+    anew = [f"{reason}: what belongs to it is made anew, and php-fpm reloaded" for reason in reasons]
+    if found.settings_changed and not reasons:
         anew = ["the config cache is older than .env: the caches are built anew"]
     return {
         **_head(wish, replace(course, target=course.source, proven="it is the release that runs now")),
