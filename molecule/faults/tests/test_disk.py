@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from lab import APP, STATE, Lab
 from laravel_driver import Driver
 from observer import code, settled, start, typed
+from small_disk import small_disk
 from stories import DEPLOY, IN_PLACE
 from test_killed_module import verified
 
@@ -18,22 +18,8 @@ FOLDER = "/var/lib/ops-runbook"
 #: Nothing is kept free: what is tested is a disk that gets full all the same.
 RESERVE = {"laravel_disk_reserve": 0}
 SERVICE = replace(IN_PLACE, options={**IN_PLACE.options, "disk_reserve": 0})
+SERVICES = "vertex-queue php8.4-fpm"
 PLANNED = "/srv/lab/case-planned"
-
-
-@contextlib.contextmanager
-def small_disk(lab: Lab, folder: str, megabytes: int) -> Iterator[None]:
-    """A file system of its own under a folder, with what was in it."""
-    lab.root(
-        f"set -e; rm -rf /srv/lab/under; cp -a {folder} /srv/lab/under; "
-        f"mount -t tmpfs -o size={megabytes}m tmpfs {folder}; cp -a /srv/lab/under/. {folder}/; "
-        f"chown --reference=/srv/lab/under {folder}; chmod --reference=/srv/lab/under {folder}"
-    )
-    try:
-        yield
-    finally:
-        # Whoever stands in the folder goes first.
-        lab.root(f"systemctl stop vertex-queue php8.4-fpm; umount -l {folder}; systemctl start php8.4-fpm vertex-queue")
 
 
 def fault(what: str, when: str, write: str) -> dict[str, str]:
@@ -56,7 +42,7 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
     driver.service = SERVICE
     # Of a disk, only what needs a new block is refused: a long reason makes a record need one.
     reason = "INC-11 " + "x" * 9000
-    with small_disk(lab, FOLDER, 8):
+    with small_disk(lab, FOLDER, 8, SERVICES):
         operation = driver.new_operation()
         planned = driver.plan(DEPLOY, operation, reason=reason)
         assert planned.get("plan"), planned
@@ -111,7 +97,7 @@ def test_state_that_can_not_be_written(lab: Lab, driver: Driver, row: Callable[.
 def test_full_disk_of_the_state_as_a_person_meets_it(lab: Lab, row: Callable[..., None]) -> None:
     start(lab, "v1.0.0")
     records = len(lab.ledger())
-    with small_disk(lab, FOLDER, 8):
+    with small_disk(lab, FOLDER, 8, SERVICES):
         lab.deploy(f"cat /dev/zero > {FOLDER}/filler", check=False)
         refused = lab.play("laravel_deploy", to="v1.1.0", **RESERVE)
         assert code(refused) == "state_disk_full"
@@ -139,7 +125,7 @@ def test_full_disk_of_the_ledger_as_a_person_meets_it(lab: Lab, row: Callable[..
     start(lab, "v1.0.0")
     fill = f"cat /dev/zero > {FOLDER}/filler 2>/dev/null; true"
     lab.root(f"printf '#!/bin/bash\\n%s\\n' '{fill}' > /usr/local/bin/lab-fill; chmod 755 /usr/local/bin/lab-fill")
-    with small_disk(lab, FOLDER, 8):
+    with small_disk(lab, FOLDER, 8, SERVICES):
         # So long a reason that its record needs a block of its own.
         given = {"reason": "INC-12 " + "x" * 9000, "laravel_extra_commands": ["/usr/local/bin/lab-fill"]}
         run = lab.play("laravel_deploy", to="v1.1.0", **given, **RESERVE)
@@ -171,7 +157,7 @@ def test_full_disk_of_the_application(lab: Lab, row: Callable[..., None]) -> Non
     filler = f"{APP}/storage/app/filler"
     fill = f'cat /dev/zero > {filler} 2>/dev/null; exec composer "$@"'
     lab.root(f"printf '%s\n' '#!/bin/bash' '{fill}' > /usr/local/bin/lab-fill; chmod 755 /usr/local/bin/lab-fill")
-    with small_disk(lab, APP, 16):
+    with small_disk(lab, APP, 16, SERVICES):
         lab.root("systemctl restart php8.4-fpm vertex-queue")
         lab.deploy(f"cat /dev/zero > {filler}", check=False)
         refused = lab.play("laravel_deploy", to="v1.1.0", **RESERVE)
@@ -211,7 +197,7 @@ def test_full_disk_of_the_application(lab: Lab, row: Callable[..., None]) -> Non
 
 def test_read_only_state(lab: Lab, row: Callable[..., None]) -> None:
     start(lab, "v1.0.0")
-    with small_disk(lab, FOLDER, 8):
+    with small_disk(lab, FOLDER, 8, SERVICES):
         before = lab.fingerprint()
         lab.root(f"mount -o remount,ro {FOLDER}")
         refused = lab.play("laravel_deploy", to="v1.1.0", **RESERVE)

@@ -6,7 +6,9 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from histories import check, faults, observe
+from small_disk import small_disk
+
+from histories import check, observe
 from histories.check import Facts
 from histories.draw import Kinds
 
@@ -77,7 +79,7 @@ class OnHost:
         with contextlib.ExitStack() as stack:
             given: list[str] = []
             if fault in ("state_full", "read_only"):
-                stack.enter_context(faults.small_disk(self.host, self.folder, 16, self.services))
+                stack.enter_context(small_disk(self.host, self.folder, 16, self.services, keep=True))
                 given = list(self.spare)
                 if fault == "read_only":
                     # Before it begins: the kernel refuses it while a file is open for writing.

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from compose_lab import COMPOSE, PROJECT, REGISTRY, ComposeLab, tag
+from small_disk import small_disk
 
 from histories import faults
 from histories.base import OnHost
@@ -215,7 +216,7 @@ class Compose(OnHost):
 
     def prepared(self, fault: str, _moment: str, stack: contextlib.ExitStack) -> list[str]:
         if fault == "app_full":
-            stack.enter_context(faults.small_disk(self.host, PROJECT, 1, ""))
+            stack.enter_context(small_disk(self.host, PROJECT, 1, keep=True))
         elif fault == "health_flaps":
             self.host.root(f"systemd-run --unit=lab-flap python3 -c {shlex.quote(_FLAP)}")
             stack.callback(self.host.root, "systemctl stop lab-flap.service", False)

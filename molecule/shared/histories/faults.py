@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from controller import Controller
 from lab import Host, Run
@@ -87,6 +86,11 @@ def awaited(host: Host, over: Callable[[], bool]) -> str:
 
 def release(host: Host) -> None:
     host.root(f"rm -f {HELD}/closed")
+
+
+def waits(host: Host) -> bool:
+    """True if a process of the host waits for a kernel lock, such as the one that a held write has."""
+    return " -> " in host.root("cat /proc/locks")
 
 
 def cancel(host: Host) -> None:
@@ -173,26 +177,3 @@ STRIKES: dict[str, Callable[[InTheMidst, Controller], None]] = {
         "clock_forward", "second_operator", "engine_restarted", "registry_stopped",
     )
 }  # fmt: skip
-
-
-@contextlib.contextmanager
-def small_disk(host: Host, folder: str, megabytes: int, stop: str) -> Any:
-    """A file system of its own under a folder, for as long as the block. What was written there is kept.
-
-    stop: services that are stopped while the folder is exchanged again.
-    """
-    stopping, starting = (f"systemctl stop {stop}; ", f"; systemctl start {stop}") if stop else ("", "")
-    host.root(
-        f"set -e; rm -rf /srv/lab/under; cp -a {folder} /srv/lab/under; "
-        f"mount -t tmpfs -o size={megabytes}m tmpfs {folder}; cp -a /srv/lab/under/. {folder}/; "
-        f"chown --reference=/srv/lab/under {folder}; chmod --reference=/srv/lab/under {folder}"
-    )
-    try:
-        yield
-    finally:
-        host.root(f"mount -o remount,rw {folder}", check=False)
-        host.root(
-            f"set -e; find {folder} -name filler -delete; rm -rf /srv/lab/under; cp -a {folder} /srv/lab/under; "
-            f"{stopping}umount -l {folder}; find {folder} -mindepth 1 -delete; "
-            f"cp -a /srv/lab/under/. {folder}/{starting}"
-        )

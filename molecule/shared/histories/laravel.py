@@ -6,6 +6,7 @@ import contextlib
 import json
 
 from lab import APP, Lab
+from small_disk import small_disk
 
 from histories import faults
 from histories.base import OnHost
@@ -193,7 +194,7 @@ class Laravel(OnHost):
 
     def prepared(self, fault: str, moment: str, stack: contextlib.ExitStack) -> list[str]:
         if fault == "app_full":
-            stack.enter_context(faults.small_disk(self.host, APP, 48, self.services))
+            stack.enter_context(small_disk(self.host, APP, 48, self.services, keep=True))
             self.host.root("systemctl restart php8.4-fpm")
             return list(self.spare)
         if fault == "health_flaps":

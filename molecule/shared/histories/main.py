@@ -37,8 +37,13 @@ def play(history: History, host: str, tell: Callable[[str], None] = lambda _text
     return played(systems.system_of(history.system, host), history, tell)
 
 
-def play_all(histories: list[History], hosts: list[str], first_red: bool, until: float) -> list[Played]:
-    """Play histories side by side, one on each host. first_red: stop at the first failure. until: the last begin."""
+def play_all(
+    histories: list[History], hosts: list[str], first_red: bool, until: float, ended: Callable[[Played], None]
+) -> list[Played]:
+    """Play histories side by side, one on each host. first_red: stop at the first failure. until: the last begin.
+
+    ended: is called with each that has ended, one at a time.
+    """
     from histories import warm
 
     waiting: queue.SimpleQueue[History] = queue.SimpleQueue()
@@ -63,6 +68,8 @@ def play_all(histories: list[History], hosts: list[str], first_red: bool, until:
                 keep(played)
                 if first_red:
                     over.set()
+            with _TELLING:
+                ended(played)
 
     threads = [threading.Thread(target=worker, args=(host,)) for host in hosts]
     for thread in threads:
@@ -130,7 +137,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--defect", default="", help="plant this defect into a copy of the product, and look for it")
     parser.add_argument("--shorten", type=int, default=12, help="replays to shorten the first red history; 0: none")
     parser.add_argument("--minutes", type=float, default=600.0, help="begin no history later than that")
-    parser.add_argument("--write", action="store_true", help="add the results to the reliability page")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="add the results to the reliability page; what was green is not played again",
+    )
     return parser.parse_args()
 
 
@@ -144,7 +155,17 @@ def main() -> int:
         return defects.begin_again(given.defect, sys.argv)
     kinds, hosts = systems.kinds_of(system), systems.hosts_of(system)
     histories = [draw.parse(given.replay)] if given.replay else draw.drawn(kinds, given.seed, given.n)
-    played = play_all(histories, hosts, bool(given.defect), time.time() + given.minutes * 60)
+    writes = given.write and not given.defect
+    if writes and not given.replay:
+        # A run that was cut off continues where it was.
+        green = results.green(results.read(results.PATH), system)
+        histories = [history for history in histories if str(history) not in green]
+
+    def ended(one: Played) -> None:
+        if writes:
+            results.write(results.PATH, PAGE, system, [one])
+
+    played = play_all(histories, hosts, bool(given.defect), time.time() + given.minutes * 60, ended)
     report(played, kinds)
     red = [one for one in played if one.problems]
     if given.defect:
@@ -156,8 +177,6 @@ def main() -> int:
     if red and given.shorten:
         history = shorter(red[0], hosts[0], given.shorten)
         tell(f"kept in {as_test(history, red[0].problems)}; one line replays it:\n  make histories REPLAY='{history}'")
-    if given.write and not given.replay:
-        results.write(results.PATH, PAGE, system, played)
     return 1 if red else 0
 
 

@@ -290,26 +290,38 @@ class Player:
         """Another operator comes while the first one is held."""
         self._now(alone=False)
         procedure, inputs = self.system.good()
+        inputs = [*inputs, "-e", "reason=second"]
         at_work = self._look().lease_lives
         try:
-            heard = self._typed(procedure, [*inputs, "-e", "reason=second"])
-            if at_work and not heard.refused:
+            with self._controller(procedure, self._options(procedure, inputs)) as second:
+                # A write under the kernel's lock lets nobody look at the lease until it is done.
+                faults.until(lambda: second.ended or faults.waits(self.host), "the second run ended, or waits")
+                decided = second.ended
+                if not decided:
+                    faults.release(self.host)
+                ended = faults.wait(second)
+            heard = self._heard(procedure, inputs, ended, "", False)
+            if decided and at_work and not heard.refused:
                 raise Red("lease: an operation is at work, and a second one was let in")
             ways = [way for way in heard.ways if way.kind == "inputs"]
-            if not heard.refused or not ways:
-                return
-            way = self.chance.choice(ways)
-            options = merged([*self._options(procedure, inputs), "-e", "reason=second"], way.words)
-            before = self._look().lease
-            with self._controller(procedure, options) as second:
-                if "lock_wait" not in str(way):
-                    faults.until(lambda: second.ended or self._look().lease != before, "the lease was taken")
-                faults.release(self.host)
-                ended = faults.wait(second)
-            self._settle()
-            self._heard(procedure, [*inputs, *way.words], ended, "second_operator", True)
+            if decided and heard.refused and ways:
+                self._second_goes_on(procedure, inputs, self.chance.choice(ways))
         finally:
             self._now(alone=True)
+
+    def _second_goes_on(self, procedure: str, inputs: list[str], way: said.Way) -> None:
+        """The other operator types one of the ways, and the first one is held until it counts."""
+        before = self._look().lease
+        with self._controller(procedure, merged(self._options(procedure, inputs), way.words)) as second:
+            if "lock_wait" not in str(way):
+                faults.until(
+                    lambda: second.ended or faults.waits(self.host) or self._look().lease != before,
+                    "the lease was taken",
+                )
+            faults.release(self.host)
+            ended = faults.wait(second)
+        self._settle()
+        self._heard(procedure, [*inputs, *way.words], ended, "second_operator", True)
 
     # -- what a person types next ------------------------------------------------------------------
 

@@ -30,14 +30,23 @@ def added(results: Mapping[str, Any], system: str, played: Iterable[Played]) -> 
     entry = found.setdefault(system, {"histories": {}, "found": []})
     told = dict(entry["histories"])
     for one in played:
-        told[str(one.history)] = {
-            "seed": one.history.seed,
+        line = str(one.history)
+        # A line that is replayed does not say from which seed it was drawn.
+        seed = told[line]["seed"] if one.history.seed < 0 and line in told else one.history.seed
+        told[line] = {
+            "seed": seed,
             "checked": one.checked,
             "struck": dict(sorted(one.struck.items())),
             "red": bool(one.problems),
         }
     entry["histories"] = dict(sorted(told.items(), key=lambda pair: (pair[1]["seed"], pair[0])))
     return found
+
+
+def green(results: Mapping[str, Any], system: str) -> set[str]:
+    """The lines of the histories that were green when they were played last."""
+    told = (results.get(system) or {}).get("histories", {})
+    return {line for line, one in told.items() if not one["red"]}
 
 
 def table(kinds: Iterable[str], drawn: Counter[str], struck: Counter[str]) -> list[str]:

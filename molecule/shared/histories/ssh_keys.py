@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import ssh_keys_lab
+from small_disk import small_disk
 from ssh_keys_lab import KEYS, OTHERS, SECOND, KeysHost, World
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair
@@ -242,7 +243,7 @@ class Keys(OnHost):
 
     def prepared(self, fault: str, _moment: str, stack: contextlib.ExitStack) -> list[str]:
         if fault == "app_full":
-            stack.enter_context(faults.small_disk(self.host, FOLDER, 1, ""))
+            stack.enter_context(small_disk(self.host, FOLDER, 1, keep=True))
         elif fault == "ci_has_the_old_key":
             self.world.runs_with = self.world.ci_key().private.decode()
         return []

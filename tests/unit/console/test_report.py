@@ -361,6 +361,17 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "an adoption failed": (
         closed("failed", planned=planned(procedure="adopt")),
+        [
+            "web1: failed: status 500",
+            f"  web1 is at {NEW_TEXT}, and not well.",
+            "  To go on, one of:",
+            "    ansible-playbook ops.runbook.x_deploy -e target=web1 -e to=bbbbbbbbbb"
+            f"  brings {NEW_TEXT} up again; then the same command",
+            "  Or mend what is named above, then the same command again.",
+        ],
+    ),
+    "another procedure failed": (
+        closed("failed", planned=planned(procedure="rotate_secrets")),
         ["web1: failed: status 500", f"  web1 is at {NEW_TEXT}, and not well.", MENDED],
     ),
     "between two releases": (

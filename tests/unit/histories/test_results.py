@@ -32,6 +32,11 @@ def test_a_history_that_is_played_again_counts_once_as_it_ended_last() -> None:
     (one,) = again["laravel"]["histories"].values()
     assert one == {"seed": 3, "checked": 4, "struck": {"reboot": 1}, "red": False}
     assert first["laravel"]["histories"][LINE]["red"]
+    replayed = results.added(first, "laravel", [played(-1)])
+    assert replayed["laravel"]["histories"][LINE]["seed"] == 3
+    assert results.green(first, "laravel") == set()
+    assert results.green(replayed, "laravel") == {LINE}
+    assert results.green({}, "laravel") == set()
 
 
 def test_the_section_is_replaced_and_all_else_is_as_it_was() -> None:
