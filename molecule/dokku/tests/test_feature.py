@@ -4,13 +4,14 @@ production, never production's data without a word, and no secret anywhere."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from controller import Controller
 from dokku_state_lab import CANARY, Apps
 from lab import HOSTS, Run
+from moments import at
 
 MAIN = "restant-main"
 FEATURE = "restant-feature-life"
@@ -152,16 +153,31 @@ def test_the_data_of_production_is_not_shared_unless_somebody_says_so(host: Apps
         host.dokku("redis:destroy", "life-cache", "--force", check=False)
 
 
-def test_a_feature_that_fails_half_way_is_taken_away_again(host: Apps) -> None:
-    """Another app has what nginx refuses: then apps:create ends with 1, and the app is there all the same."""
+@pytest.fixture
+def refused_by_nginx(host: Apps) -> Iterator[Callable[[], None]]:
+    """Gives another app a configuration that nginx refuses: apps:create ends with 1 then, and the app is there."""
     folder = "/home/dokku/restant-staging/nginx.conf.d"
-    host.root(f"mkdir -p {folder} && echo 'nonsense on;' > {folder}/bad.conf")
-    try:
+
+    def refuse() -> None:
+        host.root(f"mkdir -p {folder} && echo 'nonsense on;' > {folder}/bad.conf")
+
+    yield refuse
+    host.root(f"rm -f {folder}/bad.conf")
+
+
+def test_a_feature_that_nginx_would_refuse_is_not_begun(host: Apps, refused_by_nginx: Callable[[], None]) -> None:
+    refused_by_nginx()
+    ran = feature(host)
+    assert not ran.green and "(nginx_broken)" in ran.text and "nginx:validate-config" in ran.text, ran.text
+    assert FEATURE not in host.apps()
+
+
+def test_a_feature_that_fails_half_way_is_taken_away_again(host: Apps, refused_by_nginx: Callable[[], None]) -> None:
+    with at("apply | Do the steps, verify the result, go back if it is not good", refused_by_nginx) as problems:
         ran = feature(host)
-        assert not ran.green and "reverted" in ran.text and "nginx:validate-config" in ran.text, ran.text
-        assert FEATURE not in host.apps()
-    finally:
-        host.root(f"rm -f {folder}/bad.conf")
+    assert not problems, problems
+    assert not ran.green and "reverted" in ran.text and "nginx:validate-config" in ran.text, ran.text
+    assert FEATURE not in host.apps()
 
 
 def test_a_killed_run_is_undone(host: Apps) -> None:

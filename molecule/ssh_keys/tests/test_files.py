@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ssh_keys_lab import KEYS, LETS_IN, NEAR, SECOND, KeysHost, World, at
+from moments import at
+from ssh_keys_lab import KEYS, LETS_IN, NEAR, SECOND, KeysHost, World
 from ways import go_on
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ssh_keys_lab import KEYS, LETS_IN, NEAR, KeysHost, World, at
+from moments import at
+from ssh_keys_lab import KEYS, LETS_IN, NEAR, KeysHost, World
 from ways import as_said, go_on
 
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import pair as ssh_key_pair

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from controller import Controller
-from ssh_keys_lab import LETS_IN, World, at
+from moments import at
+from ssh_keys_lab import LETS_IN, World
 from waiting import wait_for
 from ways import go_on
 
