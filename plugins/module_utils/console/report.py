@@ -427,7 +427,7 @@ _AROUND = ("adopt", "convert", "maintenance")
 
 
 def _failed_lines(results: Outcomes, system: str) -> list[str]:
-    """What to type after an operation that failed: where it left the hosts nothing waits for a decision."""
+    """The lines to type after an operation that failed: where it left the hosts nothing waits for a decision."""
     failed = {host: one for host, one in results.items() if outcome_of(one) == "failed" and one.get("settled", True)}
     if not failed:
         return []

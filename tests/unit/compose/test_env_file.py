@@ -250,7 +250,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("value", "said"), OTHERS.values(), ids=OTHERS)
-def test_what_other_readers_get_is_said(value: str, said: str) -> None:
+def test_the_value_that_other_readers_get_is_said(value: str, said: str) -> None:
     assert env_file.other_readers(value) == said
 
 

@@ -209,7 +209,7 @@ def test_the_folders_that_steps_write_to_are_synced_before_a_step_is_done(
     assert said == [(("/a", "/b"), "begin")] * 2
 
 
-def test_what_follows_a_good_verification_is_noted_and_may_fail(tmp_path: Path) -> None:
+def test_a_step_behind_a_good_verification_is_noted_and_may_fail(tmp_path: Path) -> None:
     time = Time()
     guard = guard_of(tmp_path, time)
     guard.open(request())
@@ -428,7 +428,7 @@ def test_a_lease_is_asked_for_twice_a_second_until_the_wait_is_over(tmp_path: Pa
         assert time.sleeps == sleeps
 
 
-def test_who_takes_the_kernel_lock_between_two_looks_is_waited_for_a_moment(tmp_path: Path) -> None:
+def test_a_holder_of_the_kernel_lock_between_two_looks_is_waited_for_a_moment(tmp_path: Path) -> None:
     time = Time()
     guard = guard_of(tmp_path, time)
     held(guard)

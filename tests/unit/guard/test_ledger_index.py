@@ -78,7 +78,7 @@ NO_MARK = {
 
 
 @pytest.mark.parametrize("content", NO_MARK.values(), ids=NO_MARK)
-def test_what_is_not_a_whole_mark_of_this_version_is_none(content: bytes, tmp_path: Path) -> None:
+def test_a_broken_mark_or_one_of_another_version_is_none(content: bytes, tmp_path: Path) -> None:
     assert ledger_mark.parse(content) is None
     (tmp_path / "ledger.mark").write_bytes(content)
     assert ledger_mark.read(str(tmp_path)) is None
@@ -160,7 +160,7 @@ def test_the_first_or_the_newest_record_of_a_key_counts_wherever_it_is(
     assert (index.place(FIRST), index.place(NEWEST)) == (1, 3)
 
 
-def test_what_came_last_becomes_a_file_once_it_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_entries_become_a_file_once_they_are_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_index, "RECENT", 2)
     index = Index(str(tmp_path), recent={b"a" * 16: 1, b"b" * 16: 2})
     index.settle()

@@ -328,7 +328,7 @@ def test_a_refusal_is_the_whole_of(name: str) -> None:
     assert replace(opening, refusal=None) == Opening(verdict=verdict)
 
 
-def test_what_an_interrupted_operation_went_between_is_named_as_far_as_it_is_known() -> None:
+def test_the_releases_of_an_interrupted_operation_are_named_as_far_as_they_are_known() -> None:
     for ends, expected in (
         ({"from": None, "to": {"name": "v2"}}, "it was going from unknown to v2 ()"),
         ({"from": {"id": 1}, "to": {}}, "it was going from 1 to "),
