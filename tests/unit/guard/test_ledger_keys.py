@@ -37,7 +37,7 @@ KEYS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**FAILED, "from": {"id": "r1"}, "to": {"id": "r2"}, "left": {"id": "r1"}},
         [*OF_FAILED, "release r1", "release r2"],
     ),
-    "ends that are none": ({**DEPLOY, "from": None, "to": "r1", "left": {"id": ""}}, OF_DEPLOY),
+    "ends that name no release": ({**DEPLOY, "from": None, "to": "r1", "left": {"id": ""}}, OF_DEPLOY),
     "arrived": ({**DEPLOY, "to": {"id": "r1"}}, [*OF_DEPLOY, "release r1", "arrived r1"]),
     "arrived by a rollback": (
         {**DEPLOY, "procedure": "rollback", "to": {"id": "r1"}},
