@@ -346,7 +346,7 @@ class Player:
                 procedure, inputs = self._again(procedure, inputs, heard)
                 heard = self._typed(procedure, inputs, *self.due)
                 continue
-            chosen = self._choose(heard, tried)
+            chosen = self._choose(procedure, heard, tried)
             if chosen is None:
                 self._mended()
                 if self._is_wish(heard):
@@ -360,7 +360,7 @@ class Player:
             else:
                 name, more = command(chosen)
                 answer = self._typed(name, more, *self.due)
-                if answer.refused:
+                if not answer.green:
                     procedure, inputs, heard = name, more, answer
                     continue
             heard = self._typed(procedure, inputs, *self.due)
@@ -378,7 +378,7 @@ class Player:
             return command(self.chance.choice(named))
         return procedure, without(inputs, *_DECISIONS)
 
-    def _choose(self, heard: said.Said, tried: set[str]) -> said.Way | None:
+    def _choose(self, procedure: str, heard: said.Said, tried: set[str]) -> said.Way | None:
         """One of the ways that can be typed; None if a person has to mend something, or wants something else.
 
         tried: the ways that were typed since a line was not refused; the chosen one is added.
@@ -389,9 +389,9 @@ class Player:
             for way in heard.ways
             if way.kind != "words" and "lock_wait=" not in str(way) and way.words[:1] not in (("-l",), ("-u",))
         ]
-        fresh = [way for way in able if f"{heard.code} {way}" not in tried]
+        fresh = [way for way in able if f"{procedure} {heard.code} {way}" not in tried]
         chosen = self.chance.choice(fresh) if fresh else None
-        mark = f"{heard.code} {chosen}"
+        mark = f"{procedure} {heard.code} {chosen}"
         if chosen is None and (able or mark in tried) and not self._is_wish(heard):
             raise Red(f"ways: the refusal {heard.code} names nothing but what was typed already")
         tried.add(mark)

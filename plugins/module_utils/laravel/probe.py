@@ -54,6 +54,12 @@ $answer['laravel'] = $app->version();
 $answer['environment'] = (string) $app->environment();
 $answer['debug'] = (bool) $app['config']->get('app.debug');
 $answer['down'] = $app->isDownForMaintenance();
+$down_data = fn () => method_exists($app, 'maintenanceMode') ? $app->maintenanceMode()->data()
+    : json_decode(file_get_contents($app->storagePath().'/framework/down'), true);
+if ($answer['down']) {
+    $record = attempt($down_data);
+    $answer['down_unreadable'] = ! is_array($record) || isset($record['error']);
+}
 $answer['maintenance_driver'] = (string) $app['config']->get('app.maintenance.driver', 'file');
 """
 
@@ -98,16 +104,17 @@ if (! empty($request['queue'])) {
     });
 }
 if (! empty($request['bypass']) && $answer['down']) {
-    $answer['bypass'] = attempt(function () use ($app) {
-        $data = method_exists($app, 'maintenanceMode') ? $app->maintenanceMode()->data()
-            : json_decode(file_get_contents($app->storagePath().'/framework/down'), true);
+    $answer['bypass'] = attempt(function () use ($down_data) {
+        $data = $down_data();
         if (empty($data['secret'])) { return null; }
         return \Illuminate\Foundation\Http\MaintenanceModeBypassCookie::create($data['secret'])->getValue();
     });
 }
 if (isset($request['maintenance'])) {
-    $answer['maintenance'] = attempt(function () use ($app, $request) {
+    $answer['maintenance'] = attempt(function () use ($answer, $request) {
         $options = $request['maintenance'];
+        // `artisan down` leaves what a full disk has cut off as it is: it is down already.
+        if (! empty($answer['down_unreadable'])) { \Illuminate\Support\Facades\Artisan::call('up'); }
         $code = $options['state'] === 'up' ? \Illuminate\Support\Facades\Artisan::call('up')
             : \Illuminate\Support\Facades\Artisan::call('down', array_filter([
                 '--secret' => $options['secret'] ?? null, '--retry' => $options['retry'] ?? null,

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
-from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Acts, Procedure, System
 from ansible_collections.ops.runbook.plugins.module_utils.host.serving_umask import as_served
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import health, probe
@@ -87,23 +86,17 @@ class Maintenance(_Change):
         if answer.get("boot_error"):
             way = ("laravel_rollback", "goes back to the last good release")
             raise Problem("does_not_boot", f"the application does not boot: {answer['boot_error']}", (way,))
-        down = bool(answer.get("down"))
-        steps: list[Step] = []
-        if down is not (state == "down"):
-            data = {"state": state}
-            if state == "down":
-                given = context.inputs
-                data.update({name: given[name] for name in ("retry", "refresh") if given.get(name)})
-            steps.append(Step("maintenance", f"artisan {state}", data=data))
-        title, before = f"artisan {'up' if state == 'down' else 'down'}", "down" if down else "up"
+        from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning import maintenance
+
+        steps, undo = maintenance.steps(answer, context.inputs)
         return {
             "procedure": "maintenance",
             "from": present,
             "to": present,
-            "chosen": f"state={state}; now {'down' if down else 'up'}",
+            "chosen": f"state={state}; now {maintenance.now(answer)}",
             "proven": "",
             "steps": [step.to_dict() for step in steps],
-            "undo": [Step("maintenance", title, data={"state": before}).to_dict()] if steps else [],
+            "undo": [step.to_dict() for step in undo],
             "facts": {"maintenance": state},
             "maintenance": state == "down",
             "maintenance_driver": str(answer.get("maintenance_driver") or ""),

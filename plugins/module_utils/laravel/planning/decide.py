@@ -18,7 +18,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.laravel import release
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import reload
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations import schema as laravel_schema
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.migrations.schema import Schema
-from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning import safety
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning import maintenance, safety
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts import (
     Course,
     Facts,
@@ -218,6 +218,7 @@ def answered(service: Description, facts: Facts) -> Mapping[str, Any]:
     if "failed" in answer:
         text = f"{' '.join(service.php)} can't be used: {answer['failed']}"
         raise Problem("php_failed", text, (("laravel_php=<path>", "names the php of this service"),))
+    must_pass(maintenance.problem(answer))
     return answer
 
 
