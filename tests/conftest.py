@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ os.environ.update(
     GIT_CONFIG_GLOBAL=str(Path(__file__).with_name("gitconfig")), GIT_CONFIG_NOSYSTEM="1", LC_ALL="C.UTF-8"
 )
 os.umask(0o022)
+# Python keeps the compiled code of the suite, also where the environment says that it keeps none: compiling is most of
+# what a short process costs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine does not fail a law.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

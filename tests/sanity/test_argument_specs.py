@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
@@ -98,7 +99,9 @@ def test_the_examples_of_a_module_give_what_it_takes(
 ) -> None:
     spec = given(monkeypatch, name)["argument_spec"]
     uses = [
-        task[f"ops.runbook.{name}"] for task in yaml.safe_load(pages[name]["examples"]) if f"ops.runbook.{name}" in task
+        task[f"ops.runbook.{name}"]
+        for task in plain_yaml.load(pages[name]["examples"])
+        if f"ops.runbook.{name}" in task
     ]
     assert uses
     for use in uses:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from code_files import COMMAND, RULES, called, shown
 from code_files import PLUGINS as PLUGIN_FILES
 
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from tools import floors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def test_every_form_of_import_is_seen() -> None:
 @pytest.mark.parametrize("path", [*TASKS, *(f"playbooks/{name}.yml" for name in PLAYBOOKS)])
 def test_nothing_of_another_collection_is_called(path: str) -> None:
     """galaxy.yml has no dependencies, and a bastion has no other collection than this one."""
-    assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == {}
+    assert plain_yaml.load((ROOT / "galaxy.yml").read_text())["dependencies"] == {}
     names = re.findall(r"^\s*(?:- )?((?:[a-z_]+\.){2,}[a-z_]+):", (ROOT / path).read_text(), re.MULTILINE)
     names += re.findall(r"\|\s*((?:[a-z_]+\.){2}[a-z_]+)", (ROOT / path).read_text())
     # Who configures AWX has its modules, and nobody else needs them: they are loaded only where AWX is changed.
@@ -79,7 +79,7 @@ def test_nothing_of_another_collection_is_called(path: str) -> None:
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_a_playbook_decides_nothing(name: str) -> None:
-    plays: list[dict[str, Any]] = yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())
+    plays: list[dict[str, Any]] = plain_yaml.load((ROOT / f"playbooks/{name}.yml").read_text())
     assert LOGIC.findall((ROOT / f"playbooks/{name}.yml").read_text()) == []
     assert [play["name"] for play in plays if "roles" in play and "tasks" in play] == []
     assert {play["ansible.builtin.import_playbook"] for play in plays if "hosts" not in play} <= {"operate.yml"}

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from suite import scenarios
 from suite.scenarios import ALONE, HISTORIES, KINDS, Scenario
 
@@ -93,7 +93,7 @@ def guarded(playbooks: Iterable[Path]) -> dict[str, set[str]]:
     """The playbooks of each role that change a service on hosts behind the guard."""
     found: dict[str, set[str]] = {}
     for path in playbooks:
-        for play in yaml.safe_load(path.read_text()):
+        for play in plain_yaml.load(path.read_text()):
             role = (play.get("vars") or {}).get("operation_role", "")
             if play.get("ansible.builtin.import_playbook") == "operate.yml":
                 found.setdefault(role.rpartition(".")[2], set()).add(path.stem)

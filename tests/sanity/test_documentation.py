@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from code_files import PLUGINS, shown
+
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = """\
@@ -106,8 +107,8 @@ DOCUMENTED = sorted(
 
 def test_everything_was_added_in_a_version_that_there_is() -> None:
     """ansible-doc shows it to people who would look for another version in vain."""
-    versions = {yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]}
-    versions |= {*yaml.safe_load((ROOT / "changelogs/changelog.yaml").read_text())["releases"]}
+    versions = {plain_yaml.load((ROOT / "galaxy.yml").read_text())["version"]}
+    versions |= {*plain_yaml.load((ROOT / "changelogs/changelog.yaml").read_text())["releases"]}
     said = {
         (shown(path), version)
         for path in DOCUMENTED
@@ -121,7 +122,7 @@ def own_documentation(name: str) -> dict[str, Any]:
     """The documentation of a module as its file has it, without the fragments."""
     text = (ROOT / f"plugins/modules/{name}.py").read_text(encoding="utf-8")
     (found,) = re.findall(r'^DOCUMENTATION = r"""\n(.*?)"""', text, re.MULTILINE | re.DOTALL)
-    documentation: dict[str, Any] = yaml.safe_load(found)
+    documentation: dict[str, Any] = plain_yaml.load(found)
     return documentation
 
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from histories import defects, draw, systems
+
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORIES = ROOT / "molecule/shared/histories"
@@ -63,7 +64,7 @@ def test_there_are_defects_enough() -> None:
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_a_kept_history_can_be_replayed(path: Path) -> None:
-    history = draw.parse(yaml.safe_load(path.read_text())["history"])
+    history = draw.parse(plain_yaml.load(path.read_text())["history"])
     known = systems.kinds_of(history.system)
     assert history.start in known.starts
     for step in history.steps:

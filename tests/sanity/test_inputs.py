@@ -17,6 +17,7 @@ from code_files import shown
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import inputs as operator_inputs
 from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures, procedures
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(
@@ -74,7 +75,7 @@ def given_here(value: Any) -> set[str]:
 
 @cache
 def inputs() -> set[str]:
-    return {one.name for known in procedures.read(ROOT, yaml.safe_load) for one in known.inputs}
+    return {one.name for known in procedures.read(ROOT, plain_yaml.load) for one in known.inputs}
 
 
 def is_ours(name: str) -> bool:
@@ -123,7 +124,7 @@ def test_a_bare_input_is_found(document: Any, expected: list[str]) -> None:
 
 # -- the names that -e is checked against --------------------------------------------------------------
 
-NAMES = [one.name for one in own_procedures.everything(yaml.safe_load)]
+NAMES = [one.name for one in own_procedures.everything(plain_yaml.load)]
 
 
 def read_in(path: Path) -> set[str]:
@@ -140,7 +141,7 @@ def read_in(path: Path) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_procedure_takes_what_its_playbook_reads(name: str) -> None:
     """And beside that no other input than those of the guard, which the role operation reads."""
-    found = own_procedures.taken(name, yaml.safe_load).procedure
+    found = own_procedures.taken(name, plain_yaml.load).procedure
     own = read_in(ROOT / f"playbooks/{name}.yml")
     guard = read_in(ROOT / "roles/operation/defaults/main.yml") if found.guarded else set()
     assert own <= {one.name for one in found.inputs} <= own | guard

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -23,11 +23,11 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "runner/*.md", "roles/*/*.md", "molecule/*.md", "molecule/images/*/*.md")
     for path in ROOT.glob(pattern)
 )
-FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}
+FOUND = {one.name: one for one in procedures.read(ROOT, plain_yaml.load)}
 OPTIONS = {
     name
     for path in ROOT.glob("roles/*/meta/argument_specs.yml")
-    for entry in yaml.safe_load(path.read_text())["argument_specs"].values()
+    for entry in plain_yaml.load(path.read_text())["argument_specs"].values()
     for name in entry.get("options", {})
 }
 CALL = re.compile(r"ansible-playbook\b[^\n`]*?(?:ops\.runbook\.|playbooks/)([a-z_]+)(?:\.yml)?([^\n`]*)")
@@ -82,19 +82,19 @@ def test_the_settings_of_awx_that_a_page_shows_are_settings() -> None:
 
 def test_the_inventory_of_the_first_ten_minutes_is_one_that_the_role_takes() -> None:
     (block,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/adopt.md").read_text(), re.MULTILINE | re.DOTALL)
-    given = {name: value for name, value in yaml.safe_load(block)["laravel"]["vars"].items() if name != "ansible_user"}
-    specs = yaml.safe_load((ROOT / "roles/laravel/meta/argument_specs.yml").read_text())["argument_specs"]
+    given = {name: value for name, value in plain_yaml.load(block)["laravel"]["vars"].items() if name != "ansible_user"}
+    specs = plain_yaml.load((ROOT / "roles/laravel/meta/argument_specs.yml").read_text())["argument_specs"]
     options = specs["status"]["options"]
     assert {name for name, option in options.items() if option.get("required")} <= {*given} <= {*options}
 
 
 def keys(block: str) -> set[str]:
-    found = yaml.safe_load(block)
+    found = plain_yaml.load(block)
     return {key for key in found if key.startswith("awx_")} if isinstance(found, dict) else set()
 
 
 def test_a_page_names_each_schedule() -> None:
-    calendar = [one for system in systems.read(ROOT, yaml.safe_load).values() for one in system.schedules]
+    calendar = [one for system in systems.read(ROOT, plain_yaml.load).values() for one in system.schedules]
     text = "\n".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
     assert calendar
     for one in calendar:
@@ -151,7 +151,7 @@ def test_the_page_about_a_new_system_names_the_code_of_its_model() -> None:
 
 def examples() -> dict[str, dict[str, Any]]:
     blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/reference/ci.md").read_text(), re.MULTILINE | re.DOTALL)
-    github, gitlab = (yaml.safe_load(block) for block in blocks)
+    github, gitlab = (plain_yaml.load(block) for block in blocks)
     return {
         "github": {"script": github["jobs"]["rollback"]["steps"][1]["run"], "via": github},
         "gitlab": {"script": "\n".join(gitlab["rollback"]["script"]), "via": gitlab},

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures, procedures
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARD = "operate"
@@ -23,7 +23,7 @@ CHECKED = re.compile(r"\{\{ query\('ops\.runbook\.operation_call', ('?)(\w+)\1, 
 
 
 def plays(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = yaml.safe_load(FILES[name].read_text())
+    found: list[dict[str, Any]] = plain_yaml.load(FILES[name].read_text())
     return found
 
 
@@ -57,7 +57,7 @@ def test_a_wrong_call_is_noticed_before_any_task(name: str) -> None:
 
 
 def test_there_is_no_other_playbook() -> None:
-    assert {*FILES} == {GUARD, *(one.name for one in own_procedures.everything(yaml.safe_load))}
+    assert {*FILES} == {GUARD, *(one.name for one in own_procedures.everything(plain_yaml.load))}
 
 
 LOOK: dict[str, Any] = {
@@ -95,17 +95,17 @@ def test_a_guarded_procedure_that_does_not_say_its_name_is_seen() -> None:
     assert unchecked("laravel_new", [play]) == "operation_playbook is not its name"
 
 
-@pytest.mark.parametrize("name", [one.name for one in own_procedures.everything(yaml.safe_load)])
+@pytest.mark.parametrize("name", [one.name for one in own_procedures.everything(plain_yaml.load)])
 def test_a_variable_that_a_playbook_reads_is_an_option(name: str) -> None:
     """A variable that no spec has would be refused as a slip of the inventory, and is documented nowhere."""
     specs = ROOT.glob("roles/*/meta/argument_specs.yml")
     options = {
         option
         for path in specs
-        for entry in yaml.safe_load(path.read_text())["argument_specs"].values()
+        for entry in plain_yaml.load(path.read_text())["argument_specs"].values()
         for option in entry.get("options", {})
     }
-    assert own_procedures.taken(name, yaml.safe_load).read - options == frozenset()
+    assert own_procedures.taken(name, plain_yaml.load).read - options == frozenset()
 
 
 PREFIX = re.compile(rf"(?:{'|'.join(procedures.role_names(ROOT))})_\w+")
@@ -120,14 +120,14 @@ def by_name(source: str) -> set[str]:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/action/*.py")), ids=lambda path: path.stem)
 def test_a_variable_that_a_plugin_reads_by_its_name_is_an_option(path: Path) -> None:
     assert by_name('x = v.get("compose_secret_values") or v["laravel"]') == {"compose_secret_values"}
-    taken = [own_procedures.taken(name, yaml.safe_load) for name in FILES if name != GUARD]
-    known = {*own_procedures.remembered(yaml.safe_load), *(name for one in taken for name in (*one.options, *one.own))}
+    taken = [own_procedures.taken(name, plain_yaml.load) for name in FILES if name != GUARD]
+    known = {*own_procedures.remembered(plain_yaml.load), *(name for one in taken for name in (*one.options, *one.own))}
     assert by_name(path.read_text()) - known == set()
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("inventories/**/*.yml")), ids=lambda path: "/".join(path.parts[-3:]))
 def test_our_own_inventories_have_no_slip(path: Path) -> None:
-    taken = [own_procedures.taken(name, yaml.safe_load) for name in FILES if name != GUARD]
+    taken = [own_procedures.taken(name, plain_yaml.load) for name in FILES if name != GUARD]
     options = {option for one in taken for option in one.options}
     names = set(re.findall(r"^\s*(\w+):", path.read_text(), re.MULTILINE))
     assert {name for name in names if PREFIX.fullmatch(name)} - options == set()

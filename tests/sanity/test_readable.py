@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from code_files import COMMAND, PLUGINS
+
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYED = sorted([*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")])
@@ -58,7 +59,7 @@ def unreadable(document: Any) -> list[str]:
 
 @pytest.mark.parametrize("path", PLAYED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_screen_is_a_list_of_lines_and_a_refusal_is_shown_once(path: Path) -> None:
-    assert unreadable(yaml.safe_load(path.read_text())) == []
+    assert unreadable(plain_yaml.load(path.read_text())) == []
 
 
 @pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.stem)
@@ -108,7 +109,7 @@ def hidden(document: Any) -> list[str]:
 
 @pytest.mark.parametrize("path", PLAYED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_result_of_an_operation_is_not_hidden_from_its_screen(path: Path) -> None:
-    assert hidden(yaml.safe_load(path.read_text())) == []
+    assert hidden(plain_yaml.load(path.read_text())) == []
 
 
 def test_a_hidden_operation_is_found() -> None:
@@ -126,7 +127,7 @@ def muted(document: Any) -> list[str]:
 
 @pytest.mark.parametrize("path", PLAYED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_result_that_is_read_keeps_why_its_module_died(path: Path) -> None:
-    assert muted(yaml.safe_load(path.read_text())) == []
+    assert muted(plain_yaml.load(path.read_text())) == []
 
 
 def test_a_result_that_loses_its_message_is_found() -> None:

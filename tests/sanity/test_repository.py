@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
+
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = re.compile(
@@ -65,11 +66,11 @@ def test_a_playbook_is_short_and_says_what_it_is_for(path: Path) -> None:
 
 
 def test_the_example_describes_services_in_words_that_the_roles_know() -> None:
-    examples = [yaml.safe_load(path.read_text()) for path in sorted(ROOT.glob("inventories/example/*.yml"))]
+    examples = [plain_yaml.load(path.read_text()) for path in sorted(ROOT.glob("inventories/example/*.yml"))]
     groups = {name: group for example in examples for name, group in example.items()}
     assert "vertex" in groups
     for role in sorted(path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml")):
-        specs = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+        specs = plain_yaml.load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
         known = {name for entry in specs.values() for name in entry.get("options", {})}
         used = {name for group in groups.values() for name in group.get("vars", {}) if name.startswith(f"{role}_")}
         assert used <= known

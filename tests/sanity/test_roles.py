@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.ops.runbook.plugins.module_utils.console.watch import PHASES
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parent.name for path in ROOT.glob("roles/*/meta"))
 
 
 def load(path: Path) -> dict[str, Any]:
-    return (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}
+    return (plain_yaml.load(path.read_text()) or {}) if path.is_file() else {}
 
 
 def options_of(role: str) -> dict[str, list[dict[str, Any]]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import rights
-import yaml
+
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = rights.of_page()
@@ -53,7 +54,7 @@ def test_a_role_installs_a_rule_of_the_page() -> None:
     found = set()
     for path in ROOT.glob("roles/*/tasks/*.yml"):
         role = path.parents[1]
-        names = yaml.safe_load((role / "defaults/main.yml").read_text())
+        names = plain_yaml.load((role / "defaults/main.yml").read_text())
         names |= {"dokku_backup_user": "deploy", "dokku_operator": "deploy"}
         for line in [line for line in path.read_text().splitlines() if "NOPASSWD" in line]:
             for name in re.findall(r"\{\{ (\w+) \}\}", line):

@@ -15,6 +15,7 @@ import yaml
 from code_files import PLUGINS, called
 
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
@@ -126,7 +127,7 @@ _GIVEN = r"\{\{\s*(\w+)\s*\||lookup\('ops\.runbook\.input', '(\w+)'"
 def known_inputs() -> set[str]:
     names = set()
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
-        for entry in yaml.safe_load(path.read_text())["argument_specs"].values():
+        for entry in plain_yaml.load(path.read_text())["argument_specs"].values():
             names |= set(entry.get("options") or {})
     for path in [
         *ROOT.glob("playbooks/*.yml"),

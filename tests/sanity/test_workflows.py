@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from suite import scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ OLDEST_PYTHON = {"2.19": (3, 11), "2.20": (3, 12), "2.21": (3, 12)}
 
 
 def read(name: str) -> dict[str, Any]:
-    return yaml.safe_load(WORKFLOWS[name].read_text(encoding="utf-8"))
+    return plain_yaml.load(WORKFLOWS[name].read_text(encoding="utf-8"))
 
 
 def variable(name: str) -> list[str]:
@@ -94,13 +94,13 @@ def test_every_file_names_the_same_versions() -> None:
     assert project["requires-python"] == f">={pythons[0]}"
     assert core in project["dependencies"]
     assert core in (ROOT / "execution-environment.yml").read_text(encoding="utf-8")
-    assert yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8")) == {
+    assert plain_yaml.load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8")) == {
         "requires_ansible": f">={cores[0]}.0,<{after(cores[-1])}.0"
     }
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"ansible-core {cores[0]} to {cores[-1]} on Python {pythons[0]} to {pythons[-1]}" in readme
     for path in sorted(ROOT.glob("roles/*/meta/main.yml")):
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))["galaxy_info"]["min_ansible_version"]
+        found = plain_yaml.load(path.read_text(encoding="utf-8"))["galaxy_info"]["min_ansible_version"]
         assert found == cores[0], path
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 from awx_controller import Refused, refuse_rule
 from dateutil.rrule import rrulestr
 from hypothesis import given
@@ -18,8 +17,9 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule
 from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import Due, ScheduleError
 from ansible_collections.ops.runbook.plugins.module_utils.console import systems
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
-SYSTEMS = systems.read(Path(__file__).resolve().parents[3], yaml.safe_load).values()
+SYSTEMS = systems.read(Path(__file__).resolve().parents[3], plain_yaml.load).values()
 #: Each schedule, whether its procedure is there or not.
 CALENDAR = [Due(**one) for system in SYSTEMS for one in system.schedules]
 BY_NAME = {one.name: one for one in CALENDAR}

@@ -12,10 +12,11 @@ import yaml
 
 from ansible_collections.ops.runbook.plugins.module_utils.awx.state import Settings, StateError, desired
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-FOUND = procedures.read(ROOT, yaml.safe_load)
-SYSTEMS = systems.read(ROOT, yaml.safe_load).values()
+FOUND = procedures.read(ROOT, plain_yaml.load)
+SYSTEMS = systems.read(ROOT, plain_yaml.load).values()
 SITE: dict[str, Any] = {
     "organization": "Operations",
     "project": "ops.runbook",

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from ansible_collections.ops.runbook.plugins.module_utils.awx import survey as awx_survey
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Input, Procedure
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load) if one.role != "awx"}
+FOUND = {one.name: one for one in procedures.read(ROOT, plain_yaml.load) if one.role != "awx"}
 
 
 @pytest.mark.parametrize(

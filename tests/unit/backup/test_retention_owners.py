@@ -6,6 +6,8 @@ looks that there is one for each.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -15,8 +17,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
@@ -277,18 +277,21 @@ RETENTIONS: dict[str, Scenario] = {
 
 
 @pytest.mark.parametrize("name", RETENTIONS)
-@given(mine=st.integers(1, 5), theirs=st.integers(0, 5))
-def test_a_retention_removes_only_what_its_own_record_names(
-    name: str, tmp_path_factory: pytest.TempPathFactory, mine: int, theirs: int
-) -> None:
-    scenario, ours = RETENTIONS[name], Owned(1, mine)
-    alone = scenario(tmp_path_factory.mktemp("alone"), ours, Owned(2, 0))
-    shared = scenario(tmp_path_factory.mktemp("shared"), ours, Owned(2, theirs))
-    other = scenario(tmp_path_factory.mktemp("other"), Owned(3, 1), Owned(2, theirs))
-    of_three = set(scenario(tmp_path_factory.mktemp("three"), Owned(3, 1), Owned(2, 0)))
-    # All of the other owner's is there, and of the own one what is left without it.
-    assert set(shared) == set(alone) | (set(other) - of_three)
-    assert len(set(other) - of_three) >= theirs
+def test_a_retention_removes_only_what_its_own_record_names(name: str, tmp_path: Path) -> None:
+    """Of each number of own things, and of another owner's."""
+
+    @functools.cache
+    def left(mine: Owned, theirs: Owned) -> set[str]:
+        folder = tmp_path / f"{mine.owner}-{mine.count}-{theirs.owner}-{theirs.count}"
+        folder.mkdir()
+        return set(RETENTIONS[name](folder, mine, theirs))
+
+    for mine, theirs in itertools.product(range(1, 6), range(6)):
+        alone, shared = left(Owned(1, mine), Owned(2, 0)), left(Owned(1, mine), Owned(2, theirs))
+        others = left(Owned(3, 1), Owned(2, theirs)) - left(Owned(3, 1), Owned(2, 0))
+        # All of the other owner's is there, and of the own one what is left without it.
+        assert shared == alone | others, (mine, theirs)
+        assert len(others) >= theirs, (mine, theirs)
 
 
 def test_a_retention_does_remove_what_its_own_rules_let_go(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from many_playbooks import run_all
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import call as operator_call
 from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-PROCEDURES = {one.name: one for one in own_procedures.everything(yaml.safe_load)}
+PROCEDURES = {one.name: one for one in own_procedures.everything(plain_yaml.load)}
 #: The exit code of Ansible for wrong options.
 REFUSED = 5
 

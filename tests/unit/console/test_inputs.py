@@ -9,16 +9,16 @@ import datetime
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import inputs, own_procedures
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Taken
 from ansible_collections.ops.runbook.plugins.module_utils.host.actor import actor
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
-EVERYTHING = own_procedures.everything(yaml.safe_load)
-TAKEN = {one.name: own_procedures.taken(one.name, yaml.safe_load) for one in EVERYTHING}
+EVERYTHING = own_procedures.everything(plain_yaml.load)
+TAKEN = {one.name: own_procedures.taken(one.name, plain_yaml.load) for one in EVERYTHING}
 ROLLBACK = TAKEN["laravel_rollback"]
 
 #: What people type instead of an input. Some are inputs of another procedure, and a few are one of each.
@@ -174,7 +174,7 @@ def test_a_slip_of_the_inventory_is_noticed() -> None:
 @pytest.mark.parametrize("name", [name for name, taken in TAKEN.items() if taken.procedure.guarded])
 def test_variables_of_our_own_files_are_not_a_slip_of_the_inventory(name: str) -> None:
     assert inputs.misspelt([*TAKEN[name].own, *TAKEN[name].options], TAKEN[name]) == []
-    assert {"operation_planned", "operation_decision"} <= own_procedures.remembered(yaml.safe_load)
+    assert {"operation_planned", "operation_decision"} <= own_procedures.remembered(plain_yaml.load)
 
 
 # -- values ----------------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Given, Input, Procedure
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}
+FOUND = {one.name: one for one in procedures.read(ROOT, plain_yaml.load)}
 PLAYBOOKS = {path.stem: path.read_text() for path in ROOT.glob("playbooks/*.yml") if path.stem != "operate"}
 ROLES = [path.parts[-3] for path in ROOT.glob("roles/*/meta/argument_specs.yml")]
 

@@ -14,10 +14,11 @@ import yaml
 from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import Due
 from ansible_collections.ops.runbook.plugins.module_utils.awx.state import Settings
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-SYSTEMS = systems.read(ROOT, yaml.safe_load)
-FOUND = {one.name: one for one in procedures.read(ROOT, yaml.safe_load)}
+SYSTEMS = systems.read(ROOT, plain_yaml.load)
+FOUND = {one.name: one for one in procedures.read(ROOT, plain_yaml.load)}
 
 
 def test_every_role_has_a_title_of_its_own() -> None:
@@ -50,4 +51,4 @@ def test_an_unknown_fact_is_refused(tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta/system.yml").write_text("title: X\nschedule: []\n")
     with pytest.raises(TypeError, match="schedule"):
-        systems.of_role(tmp_path, yaml.safe_load)
+        systems.of_role(tmp_path, plain_yaml.load)

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from many_playbooks import environment, playbook
 
 from ansible_collections.ops.runbook.plugins.module_utils.console.unanswered import NEWER, reason, said, understood, why
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
@@ -116,18 +115,10 @@ def test_a_procedure_says_it_once_and_plainly(tmp_path: Path, procedure: str, py
         f" laravel_repository: /srv/shop.git, ansible_python_interpreter: {python},"
         " laravel_health: [{name: up, url: 'http://127.0.0.1:1/up'}]}}}\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(tmp_path / "hosts.yml"), f"ops.runbook.{procedure}"],
+    ran = playbook(
+        *("-i", tmp_path / "hosts.yml", f"ops.runbook.{procedure}"),
+        env=environment("ops.runbook.operator"),
         cwd=tmp_path,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-            "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator",
-        },
-        check=False,
-        capture_output=True,
-        text=True,
     )
     text = " ".join((ran.stdout + ran.stderr).split())
     assert ran.returncode != 0 and NEWER in text, text

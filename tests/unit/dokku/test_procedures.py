@@ -30,7 +30,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.health.endpoint import
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 
-PROGRAM = """#!{python}
+PROGRAM = """#!{python} -IS
 import fcntl, json, sys
 path = {state!r}
 # Reads come at the same time, and each writes down that it came.

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import many_playbooks
 import pytest
 from github_fake import FakeGitHub, running, start_run
+from many_playbooks import environment
 
 ROOT = Path(__file__).resolve().parents[3]
-PLAYBOOK = shutil.which(
-    "ansible-playbook", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-)
 MAIN = "a" * 40
-pytestmark = pytest.mark.skipif(PLAYBOOK is None, reason="ansible-playbook is not installed")
 
 
 @pytest.fixture
@@ -34,22 +30,10 @@ def play(
     hub: FakeGitHub, playbook: str, *arguments: str, screen: str = "ansible.builtin.default", **inputs: Any
 ) -> subprocess.CompletedProcess[str]:
     """A run, with the callback that shows it. The token is nowhere in it."""
-    environment = {
-        **os.environ,
-        "ANSIBLE_STDOUT_CALLBACK": screen,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_NOCOLOR": "1",
-        "GITHUB_TOKEN": hub.token,
-    }
     given = {"repository": "example/shop", "github_api_url": hub.url, "github_patience": 0, **inputs}
-    done = subprocess.run(
-        [str(PLAYBOOK), str(ROOT / "playbooks" / playbook), "-i", os.devnull, "-e", json.dumps(given), *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = many_playbooks.playbook(
+        *(ROOT / "playbooks" / playbook, "-i", os.devnull, "-e", json.dumps(given), *arguments),
+        env=environment(screen) | {"GITHUB_TOKEN": hub.token},
     )
     assert hub.token not in done.stdout + done.stderr
     return done

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.console import systems
 from ansible_collections.ops.runbook.plugins.module_utils.host import held_path
 from ansible_collections.ops.runbook.plugins.module_utils.host.held_path import OutOfFolder
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import ReleaseStore
+from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = shutil.which(
@@ -87,7 +88,7 @@ def test_accepted_paths_are_below_the_folder_and_apart(shared: list[str]) -> Non
 #: The variables of every system.
 KINDS = {
     name: kind
-    for system in systems.read(Path(__file__).resolve().parents[3], yaml.safe_load).values()
+    for system in systems.read(Path(__file__).resolve().parents[3], plain_yaml.load).values()
     for name, kind in system.paths.items()
 }
 

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,21 +15,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import many_playbooks
 import pytest
 import yaml
+from many_playbooks import environment
 
 ROOT = Path(__file__).resolve().parents[3]
-PLAYBOOK = shutil.which(
-    "ansible-playbook", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-)
-pytestmark = pytest.mark.skipif(PLAYBOOK is None, reason="ansible-playbook is not installed")
 
 
 def run(playbook: str, inventory: Path, *arguments: str, **inputs: Any) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    command = [str(PLAYBOOK), str(ROOT / "playbooks" / playbook), "-i", str(inventory), "-e", json.dumps(inputs)]
-    return subprocess.run(
-        [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    return many_playbooks.playbook(
+        *(ROOT / "playbooks" / playbook, "-i", inventory, "-e", json.dumps(inputs), *arguments), env=environment()
     )
 
 

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 import pytest
 from ansible import context
 from ansible.module_utils.common.collections import ImmutableDict
+from many_playbooks import environment, playbook
 
 from ansible_collections.ops.runbook.plugins.callback.operator import CENSORED, CallbackModule, _cause
 from unit.console.test_screen import ID, LARAVEL, applied, planned
@@ -220,21 +218,7 @@ def test_an_interrupted_run_says_what_was_under_way(run: Run) -> None:
 
 
 def ansible(*arguments: str, cwd: Path = ROOT, inventory: Path = ROOT / "inventories/demo") -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    settings = {
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-        "ANSIBLE_STDOUT_CALLBACK": "ops.runbook.operator",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-    }
-    ran = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), *arguments],
-        cwd=cwd,
-        env={**kept, **settings},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    ran = playbook("-i", inventory, *arguments, env=environment("ops.runbook.operator"), cwd=cwd)
     return ran.stdout + ran.stderr
 
 

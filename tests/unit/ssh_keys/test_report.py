@@ -6,14 +6,13 @@ import base64
 import json
 import os
 import pwd
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import real_sshd
+from many_playbooks import environment, playbook
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_book
 from ansible_collections.ops.runbook.plugins.module_utils.ssh_keys import report
@@ -23,9 +22,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.sshd.audit import Poli
 
 ROOT = Path(__file__).resolve().parents[3]
 ME = pwd.getpwuid(os.geteuid()).pw_name
-PLAYBOOK = shutil.which(
-    "ansible-playbook", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-)
 NOW = 1795219200.0  # 2026-11-21
 
 
@@ -239,7 +235,6 @@ def test_an_audit_fails_for_the_named_findings(
 
 
 @needs_sshd
-@pytest.mark.skipif(PLAYBOOK is None, reason="ansible-playbook is not installed")
 @pytest.mark.parametrize(("fail_on", "good"), [("", True), ("overdue,weak", False)])
 def test_the_playbook_shows_the_table_and_fails_where_it_was_asked_to(tmp_path: Path, fail_on: str, good: bool) -> None:
     audit(tmp_path, line(1, "anna"))
@@ -251,15 +246,10 @@ def test_the_playbook_shows_the_table_and_fails_where_it_was_asked_to(tmp_path: 
     inputs = {"target": "here", "fail_on": fail_on, "ssh_key_sshd_config": str(tmp_path / "sshd_config")}
     inputs["ssh_key_state_dir"] = str(tmp_path)
     before = (tmp_path / "keys").read_bytes(), (tmp_path / "keys").stat().st_mtime_ns
-    done = subprocess.run(
-        [str(PLAYBOOK), str(ROOT / "playbooks/ssh_key_audit.yml"), "-i", str(tmp_path / "hosts.yml"), "--check"]
-        + ["-vvv", "--diff", "-e", json.dumps(inputs)],
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+    done = playbook(
+        *(ROOT / "playbooks/ssh_key_audit.yml", "-i", tmp_path / "hosts.yml", "--check"),
+        *("-vvv", "--diff", "-e", json.dumps(inputs)),
+        env=environment(),
     )
     assert (done.returncode == 0) is good, done.stdout + done.stderr
     assert "OVERDUE (age unknown)" in done.stdout and PRINT in done.stdout
