@@ -17,6 +17,11 @@ CALL = re.compile(r"^\t.*\bpytest (-.*)$", re.MULTILINE)
 #: Plugins and options that run a test again after it failed.
 AGAIN = re.compile(r"rerunfailures|^\s+reruns\b|--reruns\b|--only-rerun|mark\.flaky|-raR\b", re.MULTILINE)
 
+#: A call of ansible-playbook as a program, or as a module of Python.
+STARTED = re.compile(r'\b(?:run|Popen|which)\(\s*\[?\s*"ansible-playbook"|"-m", "ansible", "playbook"')
+#: Tests that start Ansible themselves, which takes as long as four runs by many_playbooks, and why.
+OWN_PROCESS = {"tests/unit/github/test_canary.py": "looks at all that Ansible leaves behind, from its start to its end"}
+
 
 def files_of_tests(*folders: str) -> list[Path]:
     """The files that pytest collects, as paths from the root."""
@@ -71,3 +76,21 @@ def test_nothing_is_run_twice() -> None:
 )
 def test_a_second_try_is_seen(text: str) -> None:
     assert AGAIN.search(text)
+
+
+def test_playbooks_are_run_by_one_process_of_ansible() -> None:
+    texts = {str(path): (ROOT / path).read_text() for path in files_of_tests("tests/unit", "tests/sanity")}
+    texts.pop(str(Path(__file__).relative_to(ROOT)))
+    assert {name for name, text in texts.items() if STARTED.search(text)} == {*OWN_PROCESS}, "many_playbooks.playbook"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'run(\n    ["ansible-playbook", "x.yml"]',
+        'which(\n    "ansible-playbook", path',
+        '"-m", "ansible", "playbook", *more',
+    ],
+)
+def test_a_process_of_its_own_is_seen(text: str) -> None:
+    assert STARTED.search(text)
