@@ -19,7 +19,7 @@ AGAIN = re.compile(r"rerunfailures|^\s+reruns\b|--reruns\b|--only-rerun|mark\.fl
 
 #: A call of ansible-playbook as a program, or as a module of Python.
 STARTED = re.compile(r'\b(?:run|Popen|which)\(\s*\[?\s*"ansible-playbook"|"-m", "ansible", "playbook"')
-#: Tests that start Ansible themselves, which takes as long as four runs by many_playbooks, and why.
+#: Tests that start Ansible themselves, which takes twice the CPU time or more, and why.
 OWN_PROCESS = {"tests/unit/github/test_canary.py": "looks at all that Ansible leaves behind, from its start to its end"}
 
 

@@ -108,7 +108,9 @@ def sleeps(source: str) -> list[int]:
     found = {
         node.lineno
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep", "asyncio.sleep")
+        if isinstance(node, ast.Call)
+        and name_of(node) == "sleep"
+        and ast.unparse(node.func) in ("time.sleep", "sleep", "asyncio.sleep")
     }
     for line, text in texts(tree):
         short = any(float(seconds) < SHORTEST for seconds in _SLEEP.findall(text))
