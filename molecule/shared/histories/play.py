@@ -355,7 +355,11 @@ class Player:
             elif chosen.kind == "inputs":
                 inputs = merged(without(inputs, *_DECISIONS), chosen.words)
             elif chosen.kind == "host":
-                self.host.root(str(chosen).removeprefix("sudo "), check=False)
+                # Whoever operates the service is no root there.
+                line = str(chosen)
+                (self.host.root if line.startswith("sudo ") else self.host.deploy)(
+                    line.removeprefix("sudo "), check=False
+                )
                 self._note(f"on the host: {chosen}", [])
             else:
                 name, more = command(chosen)

@@ -57,7 +57,7 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
     there = converted is (state == "releases")
     changes = service.checkout.changes()
     differ = f"{len(changes)} files differ from {label(present)}: what runs is not that commit"
-    refusal = None if there else local_changes(changes, differ, commit_ways(service.app))
+    refusal = None if there else local_changes(changes, differ, commit_ways(service.app, converted))
     if refusal is None and not there:
         refusal = layout.strange(service, state)
     extra = _untracked(service) if state == "releases" and not there else []

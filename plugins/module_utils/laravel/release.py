@@ -340,16 +340,22 @@ def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], 
     return Problem("local_changes", text, ways, (*found[:40], *more))
 
 
-def commit_ways(app: str) -> tuple[tuple[str, str], ...]:
-    """The ways in which a checkout becomes what one commit has."""
+def commit_ways(app: str, in_releases: bool) -> tuple[tuple[str, str], ...]:
+    """The ways in which a checkout becomes what one commit has. in_releases: its folder is of that commit for good."""
     git = f"git -C {shlex.quote(app)}"
+    discard = (f"{git} checkout HEAD -- .", "on the host, throws the changes away")
+    if in_releases:
+        return (
+            discard,
+            ("laravel_deploy to=<commit or tag>", "serves a release that has the changes, once the repository has it"),
+        )
     return (
         (
             # A host has no author of its own.
             f"{git} -c user.name=operator -c user.email=operator@localhost commit -a -m 'As it runs on the host'",
             "on the host, makes what runs a commit",
         ),
-        (f"{git} checkout HEAD -- .", "on the host, throws the changes away"),
+        discard,
     )
 
 

@@ -210,15 +210,18 @@ class LaravelService:
         else:
             return
         link, beside = shlex.quote(self.store.link), shlex.quote(f"{self.store.link}.new")
-        ways = tuple(
+        back = f"git -C {shlex.quote(self.app)} checkout -f --detach {mark.commit}" if mark else ""
+        ways = [(back, "on the host, brings the release back to its commit")] if back else []
+        ways += [
             (
                 f"ln -s {shlex.quote(os.path.join('releases', name))} {beside} && mv -T {beside} {link}",
                 f"on the host, serves {name}, which is whole",
             )
             for name in self.store.whole_names()[:3]
-        )
+            if name != os.path.basename(self.app)
+        ]
         none = ("the same command again", f"once a release in {self.store.root}/releases has its mark, {MARK}")
-        raise Problem("release_not_whole", found, ways or (none,))
+        raise Problem("release_not_whole", found, tuple(ways) or (none,))
 
     def must_reload(self) -> None:
         """Prove the right to reload php-fpm before anything needs it. Raises Problem."""

@@ -51,12 +51,15 @@ class Scripted(play.Player):
     """A player whose lines are answered from a list, so that the choice of what is typed next can be seen."""
 
     def __init__(self, *answers: said.Said) -> None:
-        system: Any = SimpleNamespace(
-            host=SimpleNamespace(name="h", root=lambda *_line, **_more: ""), final_refusals=()
-        )
+        host = SimpleNamespace(name="h", root=self._on_host, deploy=self._on_host)
+        system: Any = SimpleNamespace(host=host, final_refusals=())
         super().__init__(system, draw.parse("laravel/in_place,v1.0.0"))
         self.answers = list(answers)
         self.typed: list[str] = []
+
+    def _on_host(self, line: str, check: bool) -> str:
+        self.typed.append(line)
+        return ""
 
     def _typed(self, procedure: str, inputs: list[str], fault: str = "", moment: str = "") -> said.Said:
         self.typed.append(" ".join([procedure, *inputs]))

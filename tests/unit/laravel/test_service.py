@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
@@ -55,3 +56,21 @@ def test_the_right_to_reload_is_that_of_the_systemctl_of_the_inventory(
     asked = "/opt/bin/systemctl reload php8.3-fpm.service"
     assert (tmp_path / "asked").read_text() == f"-n -l {asked}\n"
     assert f"NOPASSWD: {asked}" in caught.value.ways[0][0]
+
+
+def test_a_release_in_whose_folder_another_commit_is_checked_out_is_brought_back_or_left(tmp_path: Path) -> None:
+    """A way that serves the same folder again would lead nowhere."""
+    first, second = "a" * 40, "b" * 40
+    store = ReleaseStore(str(tmp_path))
+    for commit in (first, second):
+        os.makedirs(store.folder(commit))
+        store.seal(Mark(commit=commit, operation="1", php="8.4", vendor="", settings="", size=1, files=1))
+    os.symlink(f"releases/{second[:12]}", store.link)
+    service = LaravelService(Description("vertex", str(tmp_path), strategy="releases"), str(tmp_path / "state"))
+    with pytest.raises(Problem) as caught:
+        service._must_be_marked(first)
+    assert caught.value.code == "release_not_whole"
+    offered = [way for way, _effect in caught.value.ways]
+    assert offered[0] == f"git -C {store.folder(second)} checkout -f --detach {second}"
+    assert f"releases/{first[:12]}" in offered[1] and len(offered) == 2
+    assert {ways.form(way, effect) for way, effect in caught.value.ways} == {ways.COMMAND}
