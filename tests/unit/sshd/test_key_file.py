@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -69,8 +70,11 @@ def test_a_writer_that_never_stops_is_left_alone(tmp_path: Path) -> None:
         path.write_bytes(content + b"theirs\n")
         return content + b"ours\n"
 
-    with pytest.raises(key_file.EditFailed, match="by somebody else"):
+    with pytest.raises(key_file.EditFailed) as caught:
         key_file.edit(str(path), change)
+    assert str(caught.value) == (
+        f"{path} is being changed by somebody else: 5 times it was another file than a moment ago"
+    )
     assert path.read_bytes() == b"a\n" + b"theirs\n" * key_file.TRIES
     assert os.listdir(tmp_path) == ["keys"]
 
@@ -79,9 +83,30 @@ def test_a_second_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_bytes(b"a\n")
     os.link(path, tmp_path / "second")
-    with pytest.raises(key_file.EditFailed, match="hard links"):
+    with pytest.raises(
+        key_file.EditFailed, match=r"keys has 2 names \(hard links\), and only one of them would be changed$"
+    ):
         key_file.edit(str(path), lambda content: content + b"b\n")
     assert path.read_bytes() == b"a\n"
+
+
+def test_two_who_write_within_one_moment_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"a\n")
+    theirs, exchange = [b"first\n", b"second\n"], key_file.exchange
+
+    def exchanged(one: str, other: str) -> bool:
+        path.write_bytes(theirs.pop(0))
+        return exchange(one, other)
+
+    monkeypatch.setattr(key_file, "exchange", exchanged)
+    with pytest.raises(key_file.EditFailed) as caught:
+        key_file.edit(str(path), lambda content: content + b"ours\n")
+    [kept] = [name for name in os.listdir(tmp_path) if name != "keys"]
+    said, _, where = str(caught.value).rpartition(" ")
+    assert said.endswith("keys was changed twice within one moment; one of the versions is in")
+    assert os.path.basename(where) == kept
+    assert (path.read_bytes(), (tmp_path / kept).read_bytes()) == (b"first\n", b"second\n")
 
 
 def test_a_full_disk_leaves_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +124,123 @@ def test_a_full_disk_leaves_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "keys")
-    with pytest.raises(OSError, match="not a regular file"):
+    with pytest.raises(OSError) as caught:
         key_file.read(str(tmp_path / "keys"))
+    assert caught.value.args == (0, "it is not a regular file, and sshd reads no key from it")
+    assert caught.value.filename == str(tmp_path / "keys")
+
+
+def test_a_file_is_read_up_to_a_length_that_no_person_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_file, "LARGEST", 3)
+    path = tmp_path / "keys"
+    path.write_bytes(b"abc")
+    assert key_file.read(str(path)) == b"abc"
+    path.write_bytes(b"abcd")
+    with pytest.raises(OSError) as caught:
+        key_file.read(str(path))
+    assert (caught.value.args, caught.value.filename) == ((0, "it is longer than any file of keys"), str(path))
+
+
+def test_a_link_is_followed_only_where_it_may_be(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(b"a")
+    (tmp_path / "link").symlink_to("keys")
+    assert key_file.read(str(tmp_path / "link")) == b"a"
+    assert key_file.read(str(tmp_path / "keys"), follow=False) == b"a"
+    with pytest.raises(OSError, match="symbolic links"):
+        key_file.read(str(tmp_path / "link"), follow=False)
+
+
+# -- the new file is like the old one ------------------------------------------------------------
+
+
+def test_the_new_file_is_written_beside_the_old_one_and_is_on_the_disk_before_they_are_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"a\n")
+    path.chmod(0o4640)
+    said: list[object] = []
+    fsync, exchange = os.fsync, key_file.exchange
+
+    def synced(descriptor: int) -> None:
+        mode = os.fstat(descriptor).st_mode
+        said.append((os.pread(descriptor, 9, 0), stat.S_IMODE(mode)) if stat.S_ISREG(mode) else "the folder")
+        fsync(descriptor)
+
+    def exchanged(one: str, other: str) -> bool:
+        said.append((os.path.dirname(one) == os.path.dirname(other), os.path.basename(one)[:6]))
+        return exchange(one, other)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(key_file, "exchange", exchanged)
+    key_file.edit(str(path), lambda content: content + b"b\n")
+    assert said == [(b"a\nb\n", 0o640), (True, ".keys."), "the folder"]
+
+
+def test_where_files_are_not_exchanged_the_new_one_is_renamed_durably(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"a\n")
+    renamed: list[str] = []
+    rename = key_file.durable_tree.rename
+    monkeypatch.setattr(key_file, "exchange", lambda _one, _other: False)
+    monkeypatch.setattr(
+        key_file.durable_tree,
+        "rename",
+        lambda one, other: (renamed.append(os.path.basename(other)), rename(one, other)),
+    )
+    assert key_file.edit(str(path), lambda content: content + b"b\n") == (b"a\n", b"a\nb\n")
+    assert (renamed, path.read_bytes(), os.listdir(tmp_path)) == (["keys"], b"a\nb\n", ["keys"])
+
+
+def test_the_owner_is_kept_or_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"a\n")
+    owners: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fchown", lambda _descriptor, user, group: owners.append((user, group)))
+    key_file.edit(str(path), lambda content: content + b"b\n")
+    assert owners == []
+    found = path.stat()
+    for name, own in (("getegid", found.st_gid), ("geteuid", found.st_uid)):
+        with monkeypatch.context() as other:
+            other.setattr(os, name, lambda own=own: own + 1)
+            other.setattr(key_file, "_held", contextlib.nullcontext)
+            key_file.edit(str(path), lambda content: content + b"c\n")
+    assert owners == [(found.st_uid, found.st_gid)] * 2
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", forbidden)
+    monkeypatch.setattr(os, "getegid", lambda: found.st_gid + 1)
+    with pytest.raises(key_file.EditFailed) as caught:
+        key_file.edit(str(path), lambda content: content + b"d\n")
+    assert str(caught.value).endswith(f"keys belongs to {found.st_uid}:{found.st_gid}, and only root could keep it so")
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"a\nb\nc\nc\n", ["keys"])
+
+
+def test_labels_are_taken_over_as_far_as_the_file_system_lets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"a\n")
+    labelled: list[tuple[str, bytes]] = []
+
+    def label(_descriptor: int, name: str, value: bytes) -> None:
+        if name == "security.selinux":
+            raise OSError(95, "Operation not supported")
+        labelled.append((name, value))
+
+    monkeypatch.setattr(os, "listxattr", lambda _path: ["security.selinux", "user.a", "user.b"])
+    monkeypatch.setattr(os, "getxattr", lambda _path, name: name.encode())
+    monkeypatch.setattr(os, "setxattr", label)
+    key_file.edit(str(path), lambda content: content + b"b\n")
+    assert labelled == [("user.a", b"user.a"), ("user.b", b"user.b")]
+
+    def none(_path: str) -> list[str]:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "listxattr", none)
+    assert key_file.edit(str(path), lambda content: content + b"c\n")[1] == b"a\nb\nc\n"
 
 
 SUCCESSORS = {
