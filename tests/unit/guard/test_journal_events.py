@@ -28,6 +28,7 @@ Event = dict[str, Any]
 
 OPEN: Event = {"event": "open", "operation": "op-1"}
 CUT_LEAVES = {"id": "data", "title": "load", "repeatable": False, "data": {"cut": "Rows may be there"}}
+SENDS = {"id": "send", "title": "send", "data": {"no_return": True}}
 PLAN: dict[str, Any] = {
     "from": {"id": "1"},
     "to": {"id": "2"},
@@ -384,6 +385,10 @@ VERDICTS: dict[str, tuple[list[Event], Verdict]] = {
     "a failure of a step that can't be done again": (
         [PLANNED, *CODE, begin("data"), failed("data")],
         Verdict("undoable", UNDO, "it stopped in step 'data' after 1 of 2 steps were done: exit 1"),
+    ),
+    "in a step after which there is no way back": (
+        [{"event": "plan", "plan": {**PLAN, "steps": [SENDS]}}, begin("send")],
+        Verdict("resumable", ("resume", "accept"), "it stopped in step 'send' after 0 of 1 steps were done"),
     ),
     "in a step of no plan": (
         [begin("code")],
