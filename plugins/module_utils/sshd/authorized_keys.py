@@ -185,7 +185,7 @@ def _line(number: int, raw: bytes) -> Line:
 
 def _why_none(text: str, rest: str) -> str:
     for part in (text, rest):
-        word = re.split(r"[ \t\r\n]", part, maxsplit=1)[0]
+        word = re.split(r"[ \t\r\n]", part)[0]
         if "-cert-v0" in word:
             return "a certificate, which sshd does not look for here"
         if word in _KINDS:
@@ -224,7 +224,7 @@ def fingerprint(blob: bytes) -> str:
 def _read_blob(name: str, blob: bytes) -> tuple[str, int, bytes]:
     """Type, bits, and the blob as sshd would write it. Raises ValueError if it is not a key of that type."""
     said, *parts = _fields(blob)
-    inner = said.decode("ascii", "replace")
+    inner = said.decode("ascii")
     if name not in _KINDS:
         if inner != name or not parts:
             raise ValueError("the blob is of another type")
@@ -260,7 +260,7 @@ def _bits(kind: str, parts: list[bytes]) -> int:
         if len(parts[0]) != 32:
             raise ValueError("not 32 bytes")
         return 256
-    curve = parts[0].decode("ascii", "replace")
+    curve = parts[0].decode("ascii")
     if curve not in _CURVES or f"ecdsa-sha2-{curve}" not in kind or not _is_on(curve, parts[1]):
         raise ValueError("no point of its curve")
     return _CURVES[curve][0]

@@ -149,6 +149,8 @@ def test_the_earliest_of_two_expiries_counts() -> None:
     key = only(f'expiry-time="20270101Z",expiry-time="20260101Z" {A}\n')
     assert key.expires == key_options.expiry("20260101Z")
     assert key.expired(NOW) and not key.lets_in(NOW)
+    assert key.expires is not None
+    assert [key.expired(key.expires + more) for more in (-1, 0, 0.9, 1)] == [False, False, False, True]
 
 
 def test_an_authority_lets_nobody_in_by_itself() -> None:
@@ -196,7 +198,8 @@ def test_a_key_is_added(before: bytes, after: str) -> None:
 
 
 def test_of_a_line_to_add_only_blanks_and_line_ends_around_it_go() -> None:
-    assert authorized_keys.add(b"", f" \t{A} aX\v \t\r\n".encode()) == f"{A} aX\v\n".encode()
+    for comment in ("aX", "a\v"):
+        assert authorized_keys.add(b"", f" \t{A} {comment} \t\r\n".encode()) == f"{A} {comment}\n".encode()
 
 
 NO_KEY_TO_ADD = "the line to add is not a key that sshd takes"
@@ -279,6 +282,8 @@ POINTS = {
         f"ecdsa-sha2-nistp384 {encoded(b'ecdsa-sha2-nistp384', b'nistp256', b'x')}",
         None,
     ),
+    "of a curve that is not text": (f"ecdsa-sha2-nistp256 {encoded(b'ecdsa-sha2-nistp256', b'%c' % 255, b'x')}", None),
+    "of a type that is not text": (f"ssh-ed25519 {encoded(b'%c' % 255, bytes(32))}", None),
     "DSA": (dss(), 1024),
     "DSA whose blob is of another type": (dss(kind=b"ssh-rsa"), None),
     "RSA of the least length": (rsa(1024), 1024),
@@ -287,6 +292,10 @@ POINTS = {
     "RSA with an exponent of 7 bits": (
         f"ssh-rsa {encoded(b'ssh-rsa', b'a', bytes(1) + (1 << 2047).to_bytes(256, 'big'))}",
         2048,
+    ),
+    "RSA with a negative exponent": (
+        f"ssh-rsa {encoded(b'ssh-rsa', bytes([0x80]), bytes(1) + (1 << 2047).to_bytes(256, 'big'))}",
+        None,
     ),
     "RSA with a negative modulus": (
         f"ssh-rsa {encoded(b'ssh-rsa', bytes([1, 0, 1]), (1 << 2047 | 1).to_bytes(256, 'big'))}",
@@ -315,6 +324,7 @@ def test_the_fingerprint_is_that_of_the_key_as_sshd_writes_it() -> None:
         == only(f"ssh-rsa {encoded(b'ssh-rsa', bytes(5) + bytes([0x80]), bytes(1) + modulus)}").fingerprint
     )
     assert high.blob.count(b"\0\0\0\2\0\x80") == 1
+    assert only(f"ssh-rsa {encoded(b'ssh-rsa', bytes(2) + b'XZ', bytes(1) + modulus)}").blob.count(b"\0\0\0\2XZ") == 1
 
 
 def test_the_weakness_of_dsa_is_named() -> None:
