@@ -266,6 +266,7 @@ def dss(prime: int = 1 << 1023 | 1, kind: bytes = b"ssh-dss") -> str:
 
 
 X, Y = point("nistp256", 5)
+POINT = b"\4" + X.to_bytes(32, "big") + Y.to_bytes(32, "big")
 PRIME = authorized_keys._CURVES["nistp256"][1]
 POINTS = {
     "on its curve": (on("nistp256"), 256),
@@ -282,6 +283,16 @@ POINTS = {
         f"ecdsa-sha2-nistp384 {encoded(b'ecdsa-sha2-nistp384', b'nistp256', b'x')}",
         None,
     ),
+    "on another curve than its type says": (
+        f"ecdsa-sha2-nistp384 {encoded(b'ecdsa-sha2-nistp384', b'nistp256', POINT)}",
+        None,
+    ),
+    "of a type that is newer than this": (f"ssh-new@example.com {encoded(b'ssh-new@example.com', b'x')}", 0),
+    "of a type whose name is none": (f"ssh_new {encoded(b'ssh_new', b'x')}", None),
+    "a certificate": (f"ssh-new-cert-v01@openssh.com {encoded(b'ssh-new-cert-v01@openssh.com', b'x')}", None),
+    "behind two blanks": (A.replace(" ", " \t"), 256),
+    "behind a form feed": (A.replace(" ", " \f "), None),
+    "with a letter that is not of base64": (A.replace("AAAA", "AA-AA"), None),
     "of a curve that is not text": (f"ecdsa-sha2-nistp256 {encoded(b'ecdsa-sha2-nistp256', b'%c' % 255, b'x')}", None),
     "of a type that is not text": (f"ssh-ed25519 {encoded(b'%c' % 255, bytes(32))}", None),
     "DSA": (dss(), 1024),
@@ -307,6 +318,10 @@ POINTS = {
 @pytest.mark.parametrize(("line", "bits"), POINTS.values(), ids=POINTS)
 def test_a_key_has_to_be_one_of_its_type(line: str, bits: int | None) -> None:
     assert [key.bits for _, key in authorized_keys.keys(line.encode())] == ([] if bits is None else [bits])
+
+
+def test_a_comment_loses_only_blanks_and_line_ends() -> None:
+    assert only(f"{A} \t\v a \v \t\r\n").comment == "\v a \v"
 
 
 def test_the_fingerprint_is_that_of_the_key_as_sshd_writes_it() -> None:
