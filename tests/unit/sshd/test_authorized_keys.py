@@ -260,8 +260,8 @@ def on(curve: str, x: int = 5) -> str:
     return ecdsa(curve, b"\4", *point(curve, x))
 
 
-def dss(prime: int = 1 << 1023 | 1, kind: bytes = b"ssh-dss") -> str:
-    parts = [b"\0" + prime.to_bytes(128, "big"), b"\7", b"\5", b"\3"]
+def dss(prime: int = 1 << 1023 | 1, kind: bytes = b"ssh-dss", zeros: bytes = b"") -> str:
+    parts = [b"\0" + zeros + prime.to_bytes(128, "big"), b"\7", b"\5", zeros + b"\3"]
     return f"ssh-dss {encoded(kind, *parts)}"
 
 
@@ -321,7 +321,9 @@ def test_a_key_has_to_be_one_of_its_type(line: str, bits: int | None) -> None:
 
 
 def test_a_comment_loses_only_blanks_and_line_ends() -> None:
-    assert only(f"{A} \t\v a \v \t\r\n").comment == "\v a \v"
+    for comment in ("\v a \v", "Xa X", ""):
+        assert only(f"{A} \t{comment} \t\r\n").comment == comment
+    assert only(A).comment == ""
 
 
 def test_the_fingerprint_is_that_of_the_key_as_sshd_writes_it() -> None:
@@ -333,6 +335,7 @@ def test_the_fingerprint_is_that_of_the_key_as_sshd_writes_it() -> None:
     newer = only(f"rsa-sha2-512 {encoded(b'rsa-sha2-256', exponent, bytes(1) + modulus)}")
     assert (plain.bits, plain.kind) == (2048, "ssh-rsa")
     assert plain == zeros == newer
+    assert only(dss()) == only(dss(zeros=bytes(3)))
     high = only(f"ssh-rsa {encoded(b'ssh-rsa', b'%c' % 0 + bytes([0x80]), bytes(1) + modulus)}")
     assert (
         high.fingerprint
@@ -469,6 +472,10 @@ def test_a_key_with_the_same_options_in_another_order_is_there() -> None:
         ("restrict ssh-rsa x", "ssh-rsa is not followed by a key of that type"),
         ("restrict ssh-rsa-cert-v01@openssh.com x", "a certificate, which sshd does not look for here"),
         ("hello ssh ed", "no key in it that sshd knows"),
+        (f"no-pty \f{A}", "no key in it that sshd knows"),
+        (f'no-pty,from="a {A}', "a quote in its options is never closed"),
+        (" \t", ""),
+        ("\t\0x", ""),
     ],
 )
 def test_why_a_line_is_no_key(line: str, why: str) -> None:
