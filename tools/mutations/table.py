@@ -88,8 +88,17 @@ def row(result: Result, named: list[Named]) -> Row:
 
 
 def report(results: list[Result], named: list[Named], floor: float) -> int:
-    """Prints the survivors and the table. Returns 0 if each file has the floor, and each survivor a name; else 1."""
+    """Prints the survivors, the mutants that took too long, and the table.
+
+    Returns 0 if each file has the floor, and each survivor a name; else 1.
+    """
     rows = [row(result, named) for result in results]
+    for result in results:
+        for mutant in result.mutants:
+            if mutant.endless:
+                print(
+                    f"\n{result.file}: {mutant.function}: killed by time alone: see that it has no end\n{shown(mutant)}"
+                )
     for one in rows:
         for mutant in one.unnamed:
             print(f"\n{one.file}: {mutant.function}\n" + shown(mutant))

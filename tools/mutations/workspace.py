@@ -26,12 +26,16 @@ ENDLESS = {36, -24, 24, 152, 255}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of a file: its function, its lines before and after, and if a test noticed it (None: not tried)."""
+    """One change of a file: its function, its lines before and after, and if a test noticed it (None: not tried).
+
+    endless: its tests did not end in time, which counts as noticed.
+    """
 
     function: str
     was: str
     now: str
     killed: bool | None
+    endless: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,11 @@ class Workspace:
         return Result(
             self.file,
             tuple(
-                Mutant(*texts.change(name.rpartition(".")[2]), None if code is None else code in FAILED | ENDLESS)
+                Mutant(
+                    *texts.change(name.rpartition(".")[2]),
+                    None if code is None else code in FAILED | ENDLESS,
+                    code in ENDLESS,
+                )
                 for name, code in codes.items()
             ),
         )

@@ -61,6 +61,23 @@ def test_a_run_fails_below_the_floor_or_over_a_survivor_without_a_name(
     assert f"{FILE}  " in capsys.readouterr().out
 
 
+def test_a_mutant_that_time_alone_killed_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A busy machine may have been too slow for it."""
+    space = Workspace(tmp_path, FILE, [], SETTINGS)
+    text = "def x_f__mutmut_orig():\n    return 0\n"
+    text += "".join(f"def x_f__mutmut_{number}():\n    return {number}\n" for number in (1, 2))
+    spans = {"x_f__mutmut_orig": [1, 2], "x_f__mutmut_1": [3, 4], "x_f__mutmut_2": [5, 6]}
+    source = space.copy / space.source
+    source.parent.mkdir(parents=True)
+    source.write_text(text)
+    source.with_name("lease.py.spans").write_text(json.dumps({"version": 1, "spans": spans}))
+    space._meta.write_text(json.dumps({"exit_code_by_key": {"m.x_f__mutmut_1": -24, "m.x_f__mutmut_2": 1}}))
+    slow, quick = space.result().mutants
+    assert (slow, quick) == (Mutant("f", "return 0", "return 1", True, True), Mutant("f", "return 0", "return 2", True))
+    assert table.report([space.result()], [], 95) == 0
+    assert f"{FILE}: f: killed by time alone: see that it has no end\n- return 0\n+ return 1" in capsys.readouterr().out
+
+
 def test_a_mutant_is_shown_by_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "x.py"
     path.write_text(
@@ -95,7 +112,8 @@ def test_each_file_and_each_of_its_tests_is_there() -> None:
         assert (ROOT / name.partition("::")[0]).exists(), name
     for name in SETTINGS["tool"]["mutations"]["slow"]:
         path, _, test = name.partition("::")
-        assert f" {test}(" in (ROOT / path).read_text() or f"\n{test} = " in (ROOT / path).read_text(), name
+        text = (ROOT / path).read_text()
+        assert not test or f" {test}(" in text or f"\n{test} = " in text, name
 
 
 @pytest.mark.parametrize("package", ["guard", "migrations", "laravel/migrations", "compose/migrations", "compose/pins"])
