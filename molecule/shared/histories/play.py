@@ -331,6 +331,7 @@ class Player:
         A refusal names a way that was not typed yet, or it is red: each way works, or leads to another refusal.
         """
         tried: set[str] = set()
+        again: set[str] = set()
         chosen, before = None, heard
         for _ in range(LINES):
             if heard.ended and not heard.refused and (heard.green or heard.outcome == "reverted"):
@@ -343,7 +344,7 @@ class Player:
                 tried.clear()
                 # It failed or was cut off. Somebody mends what no procedure mends.
                 self._mended()
-                procedure, inputs = self._again(procedure, inputs, heard)
+                procedure, inputs = self._again(procedure, inputs, heard, again)
                 heard = self._typed(procedure, inputs, *self.due)
                 continue
             chosen = self._choose(procedure, heard, tried)
@@ -375,11 +376,16 @@ class Player:
             + (heard.outcome or heard.code or "red")
         )
 
-    def _again(self, procedure: str, inputs: list[str], heard: said.Said) -> tuple[str, list[str]]:
-        """The line after a run that failed: one that it names, or the same again."""
+    def _again(self, procedure: str, inputs: list[str], heard: said.Said, typed: set[str]) -> tuple[str, list[str]]:
+        """The line after a run that failed: one that it names, or the same again.
+
+        typed: those that were typed after a failure; one that was not is chosen first, and added.
+        """
         named = [way for way in heard.ways if way.kind == "procedure"]
         if named:
-            return command(self.chance.choice(named))
+            chosen = self.chance.choice([way for way in named if str(way) not in typed] or named)
+            typed.add(str(chosen))
+            return command(chosen)
         return procedure, without(inputs, *_DECISIONS)
 
     def _choose(self, procedure: str, heard: said.Said, tried: set[str]) -> said.Way | None:

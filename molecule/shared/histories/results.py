@@ -137,5 +137,12 @@ def write(path: Path, page: Path, system: str, played: Iterable[Played]) -> None
     page.write_text(into_page(page.read_text(), found))
 
 
+class _Indented(yaml.SafeDumper):
+    """Indents the entries of a list below its key, as all files here do."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
 def dump(results: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(results), sort_keys=False, width=1000, allow_unicode=True)
+    return yaml.dump(dict(results), Dumper=_Indented, sort_keys=False, width=1000, allow_unicode=True)

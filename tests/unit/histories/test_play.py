@@ -120,6 +120,16 @@ def test_after_a_failure_somebody_mends_and_types_what_the_run_names() -> None:
     assert Scripted(GREEN).follow(said.Said("", False, outcome="failed")) == ["(mended)", "laravel_deploy -e to=v1"]
 
 
+def test_after_a_second_failure_another_of_the_named_lines_is_typed() -> None:
+    found = [("ansible-playbook", f"ops.runbook.laravel_{name}", "-e", "to=v0") for name in ("deploy", "rollback")]
+    failed = said.Said("", False, outcome="failed", ways=tuple(said.Way("procedure", words) for words in found))
+    typed = Scripted(failed, GREEN).follow(failed)
+    assert sorted(line for line in typed if line != "(mended)") == [
+        "laravel_deploy -e to=v0",
+        "laravel_rollback -e to=v0",
+    ]
+
+
 def test_a_wish_that_stays_red_is_red() -> None:
     failed = said.Said("", False, outcome="failed")
     with pytest.raises(play.Red, match="lines were typed as the screens said"):
