@@ -96,6 +96,8 @@ class Flap(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"ok")
 http.server.ThreadingHTTPServer(("127.0.0.1", 83), Flap).serve_forever()
 """
+#: Nobody waits two minutes for what never gets well.
+SOON = ("-e", "compose_health_deadline=20")
 #: Containers that somebody stopped by hand.
 STOPPED = "/srv/lab/stopped"
 
@@ -139,7 +141,7 @@ class Compose(OnHost):
         """The procedure and its inputs for an operation."""
         kind, _, value = argument.partition("=")
         if act == "deploy":
-            return "compose_deploy", ["-e", f"to={value}"]
+            return "compose_deploy", ["-e", f"to={value}", *(SOON if kind == "unhealthy" else ())]
         if act == "rollback":
             to = self._target(kind, value)
             return "compose_rollback", ["-e", f"to={to}"] if to else []
@@ -163,7 +165,7 @@ class Compose(OnHost):
         path = self.folder_here / f"{kind}.env"
         path.write_text(f"{key}=of-nobody\n")
         path.chmod(0o600)
-        more = ["-e", "role_password=changed"] if kind == "wrong" else []
+        more = ["-e", "role_password=changed", *SOON] if kind == "wrong" else []
         return ["-e", f"values_file={path}", *more]
 
     def good(self) -> tuple[str, list[str]]:
@@ -220,7 +222,7 @@ class Compose(OnHost):
         elif fault == "health_flaps":
             self.host.root(f"systemd-run --unit=lab-flap python3 -c {shlex.quote(_FLAP)}")
             stack.callback(self.host.root, "systemctl stop lab-flap.service", False)
-            return ["-e", json.dumps({"compose_health": [{"name": "flap", "url": "http://127.0.0.1:83/"}]})]
+            return ["-e", json.dumps({"compose_health": [{"name": "flap", "url": "http://127.0.0.1:83/"}]}), *SOON]
         return []
 
     def fill(self) -> None:

@@ -191,9 +191,32 @@ print(json.dumps({**state(), "answers": answers("/api/v1/health", 6, ["version"]
     "rows": rows if columns is not None else None}))
 """
 
+DOKKU = r"""
+STATE, APP, STORAGE = "/var/lib/ops-runbook/restant-main", "restant-main", "/var/lib/dokku/data/storage/restant-main"
+"""
+#: The release is the commit that the container of the app says it was built of.
+DOKKU_LOOK = r"""
+if PLANT:
+    for number in range(1000):
+        path = "%s/canary-%d" % (STORAGE, number)
+        if not os.path.exists(path):
+            open(path, "w").close()
+            break
+git = ["git", "-c", "safe.directory=*", "-C", "/srv/git/restant.git"]
+names = dict(line.split(" ")[::-1] for line in sh(*git, "for-each-ref", "--format=%(refname:short) %(objectname)",
+    "refs/tags").splitlines())
+names.update(line.split(" ")[::-1] for line in sh(*git, "for-each-ref", "--format=%(refname:short) %(*objectname)",
+    "refs/tags").splitlines() if not line.endswith(" "))
+environment = sh("docker", "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", APP + ".web.1")
+release = next((line[8:] for line in environment.splitlines() if line.startswith("GIT_REV=")), "")
+rows = [int(path.rpartition("-")[2]) for path in glob.glob(STORAGE + "/canary-*")]
+print(json.dumps({**state(), "answers": answers("/health", 6, ["version"], APP + ".dokku.example.com"),
+    "names": names, "release": release, "rows": {"storage": rows}}))
+"""
 PROGRAMS = {
     "laravel": LARAVEL + COMMON + LARAVEL_LOOK,
     "ssh_keys": KEYS + COMMON + KEYS_LOOK,
+    "dokku": DOKKU + COMMON + DOKKU_LOOK,
     "compose": COMPOSE + COMMON + COMPOSE_LOOK,
 }
 

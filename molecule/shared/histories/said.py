@@ -77,7 +77,8 @@ def _way(text: str, effect: str, release: str) -> Way:
     if words[0] in ("-e", "-l", "-u"):
         return Way("inputs", words, effect, given != text)
     if words[0].startswith("/") or words[0] in (
-        "rm", "mv", "cp", "chown", "chmod", "sudo", "systemctl", "install", "mount", "git", "docker", "ln", "dokku",
+        "rm", "mv", "cp", "chown", "chmod", "sudo", "systemctl", "install", "mount", "git", "docker", "ln", "cd",
+        "dokku",
     ):  # fmt: skip
         return Way("host", (given,), effect)
     return Way("words", (given,), effect)

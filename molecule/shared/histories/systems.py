@@ -7,16 +7,18 @@ import os
 from typing import Any
 
 #: The class of each system, and where its hosts come from if nothing else is said.
-SYSTEMS = {"laravel": "Laravel", "ssh_keys": "Keys", "compose": "Compose"}
+SYSTEMS = {"laravel": "Laravel", "ssh_keys": "Keys", "compose": "Compose", "dokku": "Dokku"}
 HOSTS = {
     "laravel": ("laravel1", "laravel2", "laravel3"),
     "ssh_keys": ("keys1", "keys2"),
     "compose": ("compose1", "compose2"),
+    "dokku": ("dokku1",),
 }
 INVENTORIES = {
     "laravel": "inventories/demo,molecule/shared/fleet.yml",
     "ssh_keys": "inventories/ssh_keys",
     "compose": "inventories/compose",
+    "dokku": "inventories/dokku",
 }
 
 

@@ -11,6 +11,7 @@ has changed by it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -71,7 +72,8 @@ class ComposePlanner:
     def adopt(self, set_aside: bool) -> ComposePlan:
         """The plan that records what runs now as a release. Raises Problem."""
         situation, reader, facts = self._begin(Wish("adopt", "", ""))
-        return decided(lambda found: decide.adopt(situation, found, set_aside), facts, reader.read)[0]
+        ledger = os.path.join(self.service.state_dir, "ledger.jsonl")
+        return decided(lambda found: decide.adopt(situation, found, set_aside, ledger), facts, reader.read)[0]
 
     def present(self, config: Mapping[str, Any], containers: Sequence[Container]) -> Present:
         """The release that runs now, with the name that the ledger has for it."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file, typed_line
 from ansible_collections.ops.runbook.plugins.module_utils.compose.options import Options
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine, EngineUnreachable, default_host
@@ -303,7 +303,7 @@ class ComposeService:
         try:
             config = self.config()
         except (CommandFailed, ValueError) as error:
-            way = ("docker compose config -q", "on the host, in that folder, says the same")
+            way = (typed_line.line(self.description, "config", "-q"), "on the host, says the same")
             text = f"the compose files are not valid: {error}"
             if "env file" in str(error).lower() or not os.path.isfile(self.path(self.description.env_file)):
                 text += f" ({self.path(self.description.env_file)} is missing)" * (

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.planning impor
 from ansible_collections.ops.runbook.plugins.module_utils.compose.planning.facts import Facts, Situation, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.compose.planning.target import choose
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 CASES = Path(__file__).parent / "cases"
 
@@ -37,3 +39,16 @@ def check(path: Path) -> None:
 @pytest.mark.parametrize("path", [*files(CASES / "plan"), *files(CASES / "adopt")])
 def test_the_facts_lead_to_the_plan(path: Path) -> None:
     check(path)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_way_past_an_adoption_is_not_refused_for_the_ledger(damaged: bool) -> None:
+    """A damaged ledger refuses each deploy, and names the adoption: it is set aside by hand, or it never ends."""
+    found = case(CASES / "adopt/adopt_while_a_service_is_stopped.yml")
+    ledger = replace(found.ledger, problems=("line 1 is not a record",) if damaged else ())
+    situation = Situation(Wish("adopt", "", ""), found.build(Description, "service"), ledger, found.past)
+    with pytest.raises(Problem) as refused:
+        decide.adopt(situation, found.build(Facts, "facts"), True, "/state/ledger.jsonl")
+    starts, past = [what for what, _effect in refused.value.ways]
+    assert starts.endswith("up -d worker")
+    assert past == ("mv -n /state/ledger.jsonl /state/ledger.damaged" if damaged else "compose_deploy with to=<tag>")

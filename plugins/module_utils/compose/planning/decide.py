@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import before, image_architecture
+from ansible_collections.ops.runbook.plugins.module_utils.compose import before, image_architecture, typed_line
 from ansible_collections.ops.runbook.plugins.module_utils.compose import once as compose_once
 from ansible_collections.ops.runbook.plugins.module_utils.compose import release as compose_release
 from ansible_collections.ops.runbook.plugins.module_utils.compose import staging as compose_staging
@@ -28,6 +28,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
+from ansible_collections.ops.runbook.plugins.module_utils.guard import state_trouble
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entries, entry, known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.open_and_plan import adoption_steps
@@ -110,20 +111,22 @@ def plan(situation: Situation, target: Target, facts: Facts) -> ComposePlan:
     }
 
 
-def adopt(situation: Situation, facts: Facts, set_aside: bool) -> ComposePlan:
-    """The plan that records what runs now as a release. Raises Problem, and Unread."""
+def _past_adoption(situation: Situation, ledger: str) -> tuple[str, str]:
+    """The way to a recorded release where nothing can be adopted. No deploy is planned by a damaged ledger."""
+    if situation.ledger.problems:
+        return state_trouble.ledger_damaged(ledger, ()).ways[0]
+    return ("compose_deploy with to=<tag>", "brings a release that is known by its digest")
+
+
+def adopt(situation: Situation, facts: Facts, set_aside: bool, ledger: str = "") -> ComposePlan:
+    """The plan that records what runs now as a release. ledger: its path. Raises Problem, and Unread."""
     present = facts.present
     if present.release is None or not present.running:
         why = present.why_not or f"{'; '.join(present.idle)}"
-        ways: tuple[tuple[str, str], ...] = (
-            ("compose_deploy with to=<tag>", "brings a release that is known by its digest"),
-        )
+        ways: tuple[tuple[str, str], ...] = (_past_adoption(situation, ledger),)
         if present.release is not None:
             names = [text.partition(" ")[0] for text in present.idle]
-            ways = (
-                (f"docker compose up -d {shlex.join(names)}", "on the host, in the service's folder, starts it"),
-                *ways,
-            )
+            ways = ((typed_line.line(situation.service, "up", "-d", *names), "on the host, starts it"), *ways)
         raise Problem("nothing_to_adopt", f"the present state can't be recorded as a release: {why}", ways)
     found = compose_release.one_build(present.images, _labels(present.images, facts), "")
     if isinstance(found, Problem):

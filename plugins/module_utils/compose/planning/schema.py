@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic
+from ansible_collections.ops.runbook.plugins.module_utils.compose import alembic, typed_line
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations.alembic_probe import Answer, ProbeFailed
 from ansible_collections.ops.runbook.plugins.module_utils.compose.planning.facts import Facts, Image, Situation, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Description
@@ -105,8 +105,9 @@ def _blind(wish: Wish, goal: Mapping[str, Any], why: str) -> Schema:
     return Schema(_question(wish, goal, Comparison("unknown", error=why)))
 
 
-def _answer(wish: Wish, facts: Facts, image: Reference, **about: Any) -> Answer:
+def _answer(situation: Situation, facts: Facts, image: Reference, **about: Any) -> Answer:
     """The answer of an image about the database. Raises ProbeFailed, and Problem where the database can't be read."""
+    wish = situation.wish
     standing = known(facts.standing, "standing", {"image": image, **about})
     if standing.answer is None:
         raise ProbeFailed(standing.failed)
@@ -114,7 +115,10 @@ def _answer(wish: Wish, facts: Facts, image: Reference, **about: Any) -> Answer:
         way = "keep" if wish.procedure == "rollback" else "skip"
         text = f"the database can't be read, so its migrations are not known: {standing.answer.database_error}"
         ways = (
-            ("docker compose ps && docker compose logs db", "on the host, show why"),
+            (
+                typed_line.line(situation.service, "ps", "--all"),
+                "on the host, shows which container is down; logs and its name in place of ps --all, why",
+            ),
             (f"migrations={way}", "continues without a look at the database"),
         )
         raise Problem("database_down", text, ways)
@@ -139,7 +143,7 @@ def _rollback(situation: Situation, target: Reference, goal: Mapping[str, Any], 
     if newer is None:
         raise ProbeFailed("the image that runs can't be named by its digest: it was built on this host, or is not here")
     wanted = _graph(facts, target)
-    answer = _answer(wish, facts, newer, known=sorted(wanted))
+    answer = _answer(situation, facts, newer, known=sorted(wanted))
     position = alembic.position(
         answer.heads, answer.database_error, answer.graph, wanted, f"the present image {newer.text}"
     )
@@ -182,7 +186,7 @@ def _down_targets(found: Schema) -> tuple[str, ...]:
 def _deploy(situation: Situation, target: Reference, goal: Mapping[str, Any], facts: Facts) -> Schema:
     wish = situation.wish
     entry_words = _entry(situation.service, facts, entry(facts.images, "images", target.text))
-    answer = _answer(wish, facts, target, ups=wish.migrations != "skip", entry=entry_words)
+    answer = _answer(situation, facts, target, ups=wish.migrations != "skip", entry=entry_words)
     current = None
     newer = facts.present.images.get(situation.service.migration_service)
     if newer is not None and set(answer.heads or ()) - set(answer.graph):
