@@ -81,13 +81,13 @@ def _swap(target: str, before: bytes, after: bytes) -> bool:
     temporary = _beside(target, after)
     try:
         if not exchange(temporary, target):
-            if read(target, follow=False) != before:
+            if not _holds(target, before):
                 return False
             durable_tree.rename(temporary, target)
-        elif read(temporary, follow=False) != before:
+        elif not _holds(temporary, before):
             # Theirs goes back to where they wrote it.
             exchange(temporary, target)
-            if read(temporary, follow=False) != after:
+            if not _holds(temporary, after):
                 kept, temporary = temporary, ""
                 raise EditFailed(f"{target} was changed twice within one moment; one of the versions is in {kept}")
             return False
@@ -96,6 +96,14 @@ def _swap(target: str, before: bytes, after: bytes) -> bool:
         if temporary:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _holds(path: str, content: bytes) -> bool:
+    """True if this is a file of that content; somebody may have put a link or a pipe in its place."""
+    try:
+        return read(path, follow=False) == content
+    except OSError:
+        return False
 
 
 def _beside(target: str, content: bytes) -> str:

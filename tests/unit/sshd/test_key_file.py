@@ -62,6 +62,26 @@ def test_an_edit_by_somebody_else_is_not_lost(
     assert os.listdir(tmp_path) == ["keys"]
 
 
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_link_that_somebody_puts_in_the_place_of_the_file_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, atomic: bool
+) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"a\n")
+    if not atomic:
+        monkeypatch.setattr(key_file, "exchange", lambda _first, _second: False)
+
+    def change(content: bytes) -> bytes:
+        path.rename(tmp_path / "moved")
+        path.symlink_to("moved")
+        return content + b"ours\n"
+
+    with pytest.raises(OSError, match="symbolic links"):
+        key_file.edit(str(path), change)
+    assert path.is_symlink() and path.read_bytes() == b"a\n"
+    assert sorted(os.listdir(tmp_path)) == ["keys", "moved"]
+
+
 def test_a_writer_that_never_stops_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_bytes(b"a\n")
@@ -109,11 +129,14 @@ def test_two_who_write_within_one_moment_lose_nothing(tmp_path: Path, monkeypatc
     assert (path.read_bytes(), (tmp_path / kept).read_bytes()) == (b"first\n", b"second\n")
 
 
-def test_a_full_disk_leaves_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("gone", [False, True], ids=["the new file is there", "somebody removed the new file"])
+def test_a_full_disk_leaves_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool) -> None:
     path = tmp_path / "keys"
     path.write_bytes(b"a\n")
 
     def full(_descriptor: int) -> None:
+        for new in tmp_path.glob(".keys.*") if gone else ():
+            new.unlink()
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -198,7 +221,12 @@ def test_the_owner_is_kept_or_nothing_is_changed(tmp_path: Path, monkeypatch: py
     path = tmp_path / "keys"
     path.write_bytes(b"a\n")
     owners: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "fchown", lambda _descriptor, user, group: owners.append((user, group)))
+
+    def give(descriptor: int, user: int, group: int) -> None:
+        assert os.fstat(descriptor).st_ino != path.stat().st_ino
+        owners.append((user, group))
+
+    monkeypatch.setattr(os, "fchown", give)
     key_file.edit(str(path), lambda content: content + b"b\n")
     assert owners == []
     found = path.stat()
@@ -225,16 +253,20 @@ def test_labels_are_taken_over_as_far_as_the_file_system_lets(tmp_path: Path, mo
     path.write_bytes(b"a\n")
     labelled: list[tuple[str, bytes]] = []
 
-    def label(_descriptor: int, name: str, value: bytes) -> None:
+    def label(descriptor: int, name: str, value: bytes) -> None:
+        assert os.fstat(descriptor).st_ino != path.stat().st_ino
         if name == "security.selinux":
             raise OSError(95, "Operation not supported")
         labelled.append((name, value))
 
-    monkeypatch.setattr(os, "listxattr", lambda _path: ["security.selinux", "user.a", "user.b"])
-    monkeypatch.setattr(os, "getxattr", lambda _path, name: name.encode())
+    def named(where: str) -> list[str]:
+        return ["security.selinux", "user.a", "user.b"] if os.path.samefile(where, path) else []
+
+    monkeypatch.setattr(os, "listxattr", named)
+    monkeypatch.setattr(os, "getxattr", lambda where, name: (os.path.basename(where) + name).encode())
     monkeypatch.setattr(os, "setxattr", label)
     key_file.edit(str(path), lambda content: content + b"b\n")
-    assert labelled == [("user.a", b"user.a"), ("user.b", b"user.b")]
+    assert labelled == [("user.a", b"keysuser.a"), ("user.b", b"keysuser.b")]
 
     def none(_path: str) -> list[str]:
         raise OSError(95, "Operation not supported")
