@@ -348,3 +348,18 @@ def test_the_inputs_that_leave_something_as_it_is_open_a_new_operation() -> None
     verdict = classify(resumable)
     assert decide(None, "free", resumable, "resume") == Opening(direction=FORWARD, bury=True, verdict=verdict)
     assert decide(None, "free", resumable, "undo") == Opening(direction=BACK, bury=True, verdict=verdict)
+
+
+def test_the_steps_of_the_way_back_are_named_in_their_order() -> None:
+    steps = [Step(name, name).to_dict() for name in "abcd"]
+    plan = {"from": None, "to": None, "steps": steps, "undo": steps}
+    back = [event for name in "ab" for event in (begin(name), done(name))]
+    opened = {"event": "open", "operation": "op-2"}
+    refusal = decide(None, "free", fold([opened, {"event": "plan", "plan": plan}, begin("a"), TURN, *back])).refusal
+    assert refusal is not None
+    assert refusal.details == (
+        "verdict: undoable",
+        "it was going from unknown to unknown",
+        "undone: a, b",
+        "not undone: c, d",
+    )
