@@ -96,6 +96,11 @@ def command(way: said.Way) -> tuple[str, list[str]]:
     return name.removeprefix("ops.runbook."), options
 
 
+def _again(way: said.Way) -> bool:
+    """True for the same command once something else is as it should be, such as a registry that answers."""
+    return way.kind == "words" and str(way).startswith("the same command again")
+
+
 _DECISIONS = ("interrupted", "lock_takeover", "lock_wait")
 
 
@@ -402,6 +407,10 @@ class Player:
         fresh = [way for way in able if f"{procedure} {heard.code} {way}" not in tried]
         chosen = self.chance.choice(fresh) if fresh else None
         mark = f"{procedure} {heard.code} {chosen}"
+        if chosen is None and able and mark not in tried and any(_again(way) for way in heard.ways):
+            # Somebody mends what it waits for, and types it again.
+            tried.add(mark)
+            return None
         if chosen is None and (able or mark in tried) and not self._is_wish(heard):
             raise Red(f"ways: the refusal {heard.code} names nothing but what was typed already")
         tried.add(mark)

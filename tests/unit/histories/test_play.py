@@ -105,6 +105,14 @@ def test_a_refusal_that_names_only_what_was_typed_is_red() -> None:
         Scripted(second, first).follow(first)
 
 
+def test_what_a_refusal_waits_for_is_mended_once_nothing_else_is_left_to_type() -> None:
+    down = refusal("registry_down", "-e to=v2", "the same command again")
+    other = said.Said("", False, True, "registry_down", "v2 is not here", down.ways)
+    assert Scripted(other, GREEN).follow(down) == ["laravel_deploy -e to=v2", "(mended)", "laravel_deploy -e to=v2"]
+    with pytest.raises(play.Red, match="names nothing but what was typed already"):
+        Scripted(other, down).follow(down)
+
+
 def test_another_procedure_that_is_refused_in_the_same_way_names_its_own_way() -> None:
     first = refusal("ahead", "ansible-playbook ops.runbook.laravel_rollback -e to=v0")
     assert Scripted(refusal("ahead", "-e migrations=keep"), GREEN).follow(first) == [
