@@ -77,6 +77,19 @@ def records(raw: bytes) -> tuple[list[dict[str, Any]], list[str], bytes]:
     return found, wrong, torn
 
 
+def overtaken(raw: bytes, first: str, second: str) -> bool:
+    """True if an operation that came while another one was at work is recorded, and that one had no end before it.
+
+    Only an operation that found nothing to do ends without a record. The second one may record the first as cut off.
+    """
+    found = records(raw)[0]
+    ids = [record["id"] for record in found]
+    if second not in ids:
+        return False
+    before = [record for record in found[: ids.index(second)] if record["id"] == first]
+    return not before or before[0]["outcome"] == "interrupted"
+
+
 def previous(found: Sequence[Mapping[str, Any]]) -> str:
     """The release that a rollback goes to, by what docs/reference/operations.md says of good and condemned releases."""
     order: list[str] = []

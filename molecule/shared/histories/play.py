@@ -119,6 +119,8 @@ class Player:
         self.noted = time.monotonic()
         # The fault of this step and its moment, until it has struck: a refusal has fewer writes than what follows it.
         self.due = ("", "")
+        # The operation that was at work, and the one that was let in after it.
+        self.let_in = ("", "")
 
     # -- a whole history -------------------------------------------------------------------------
 
@@ -274,6 +276,8 @@ class Player:
         self._settle()
         if struck:
             self._has_struck(fault)
+        if ended.code and check.overtaken(self._look().ledger, *self.let_in):
+            raise Red(f"lease: operation {self.let_in[1]} was let in while {self.let_in[0]} was at work")
         return ended, bool(struck) and fault in _CUTS
 
     def _has_struck(self, fault: str) -> None:
@@ -296,7 +300,10 @@ class Player:
         self._now(alone=False)
         procedure, inputs = self.system.good()
         inputs = [*inputs, "-e", "reason=second"]
-        at_work = self._look().lease_lives
+        # A lease that is left of a former operation says nothing about the one that is held.
+        former = (self.before.lease or {}).get("operation") if self.before else None
+        found = self._look()
+        at_work = found.lease_lives
         try:
             with self._controller(procedure, self._options(procedure, inputs)) as second:
                 # A write under the kernel's lock lets nobody look at the lease until it is done.
@@ -308,6 +315,9 @@ class Player:
             heard = self._heard(procedure, inputs, ended, "", False)
             if decided and at_work and not heard.refused:
                 raise Red("lease: an operation is at work, and a second one was let in")
+            first = (found.lease or {}).get("operation")
+            if first and first != former and not heard.refused:
+                self.let_in = (str(first), heard.operation)
             ways = [way for way in heard.ways if way.kind == "inputs"]
             if decided and heard.refused and ways:
                 self._second_goes_on(procedure, inputs, self.chance.choice(ways))

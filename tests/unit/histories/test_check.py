@@ -166,6 +166,15 @@ def test_the_previous_release_is_the_newest_good_one_before() -> None:
     assert check.previous([FIRST, SECOND, third, back]) == A
 
 
+def test_an_operation_that_was_let_in_too_early_is_seen_by_the_order_of_the_records() -> None:
+    assert check.overtaken(ledger(SECOND, FIRST), "1", "2")
+    assert not check.overtaken(ledger(FIRST, SECOND), "1", "2")
+    assert check.overtaken(ledger(SECOND), "1", "2")
+    assert check.overtaken(ledger({**FIRST, "outcome": "interrupted"}, SECOND), "1", "2")
+    assert not check.overtaken(ledger(FIRST), "1", "2")
+    assert not check.overtaken(ledger(FIRST, SECOND), "", "")
+
+
 def went(
     operation: str, procedure: str, source: str, target: str, left: str, outcome: str, **more: Any
 ) -> dict[str, Any]:
