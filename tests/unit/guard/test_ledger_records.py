@@ -309,3 +309,14 @@ def test_names_are_asked_for_in_the_order_in_which_they_came() -> None:
     assert None not in places and places == sorted(places, key=lambda place: place or 0) and len(set(places)) == 4
     assert named.place("op-4") is None and 4 not in named
     assert BOOK.named(ledger_keys.RELEASE).place("op-1") is None
+
+
+def test_the_releases_are_those_of_the_ledger_and_of_what_is_not_in_it_yet() -> None:
+    def deploy(name: str) -> Any:
+        end = {"to": {"id": name}, "left": {"id": name}, "steps": [{"step": "code"}]}
+        return {"id": f"op-{name}", "procedure": "deploy", "outcome": "succeeded", **end}
+
+    book = ledger.parse(lines(deploy("r1"))[0])
+    assert book.history().left == "r1"
+    assert book.history(deploy("r2")).left == "r2"
+    assert [release.id for release in book.history(deploy("r2")).order] == ["r1", "r2"]
