@@ -106,6 +106,10 @@ class Dokku(OnHost):
     def _commit(self, tag: str) -> str:
         return self.host.root(f"git -c safe.directory=* -C /srv/git/restant.git rev-parse '{tag}^{{commit}}'")
 
+    def given(self, procedure: str) -> list[str]:
+        # It needs root, once: whoever may become root types it.
+        return ["-e", "ansible_user=admin", "-e", "dokku_operator=deploy"] if procedure == "dokku_backup_setup" else []
+
     def good(self) -> tuple[str, list[str]]:
         """The line that brings the app to a good release, from wherever it is."""
         return "dokku_deploy", ["-e", "to=v3", "-e", "hotfix=true"]

@@ -287,7 +287,7 @@ class ComposeService:
                 way = (f"sudo usermod -aG docker {user}", "once, on the host; such a user can become root there")
                 text = f"{user} may not use the Docker engine: {error}"
                 raise Problem("engine_denied", text, (way,)) from error
-            way = ("systemctl status docker", "on the host, shows why; sudo systemctl start docker starts it")
+            way = ("sudo systemctl start docker", "on the host, starts it; systemctl status docker shows why it ended")
             raise Problem("engine_down", f"the Docker engine does not answer: {error}", (way,)) from error
 
     def _must_be_writable(self) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import typed_line
-from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Description
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import ComposeService, Description
+from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import Engine
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 LINES: dict[str, tuple[dict[str, Any], str]] = {
     "files that Compose finds by itself": ({}, "cd /srv/shop && docker compose ps"),
@@ -53,3 +55,10 @@ def test_no_refusal_names_a_line_of_its_own(checkout: Path) -> None:
                 r"^ *\(f?\"docker compose .*|way = \(f?\"docker compose .*", path.read_text(), re.MULTILINE
             )
             assert found == [], f"{path}: {found}; typed_line.line writes it"
+
+
+def test_what_starts_the_engine_is_the_way_and_not_a_remark(tmp_path: Path) -> None:
+    service = ComposeService(Description("shop", str(tmp_path), {}), str(tmp_path), engine=Engine("unix:///nowhere"))
+    with pytest.raises(Problem, match="the Docker engine does not answer") as refused:
+        service._must_have_engine()
+    assert [what for what, _effect in refused.value.ways] == ["sudo systemctl start docker"]
