@@ -449,6 +449,9 @@ def _failed_lines(results: Outcomes, system: str) -> list[str]:
     if release_name.identity(source) not in ("", release_name.identity(there)):
         other = "deploy" if procedure == "rollback" else "rollback"
         ways.append((_going(system, other, target, source or {}), f"goes back to {label(source)}"))
+    elif source:
+        # The release that it came from is not well either.
+        ways.append((f"ansible-playbook {system}_rollback -e target={target}", "goes back to the release before it"))
     return ["  To go on, one of:", *_aligned(ways)]
 
 

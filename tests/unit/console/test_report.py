@@ -335,6 +335,7 @@ AGAIN = [
     f"  verifies {OLD_TEXT} again, once that is mended",
 ]
 BACK = [f"    ansible-playbook ops.runbook.x_deploy -e target=web1 -e to=bbbbbbbbbb    goes back to {NEW_TEXT}"]
+BEFORE = [f"    ansible-playbook ops.runbook.x_rollback -e target=web1{' ' * 19}goes back to the release before it"]
 TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "succeeded": (closed(), []),
     "unchanged": (closed("unchanged"), []),
@@ -357,7 +358,7 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "failed where it came from": (
         closed("failed", record={**closed("failed")["record"], "left": OLD}, planned=planned(**{"from": OLD})),
-        ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well.", *AGAIN],
+        ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well.", *AGAIN, *BEFORE],
     ),
     "an adoption failed": (
         closed("failed", planned=planned(procedure="adopt")),
@@ -485,6 +486,18 @@ def test_hosts_that_failed_alike_are_brought_on_by_one_line() -> None:
         "ansible-playbook ops.runbook.x_deploy -e target=web1,web2 -e to=bbbbbbbbbb",
     ]
     assert lines[0] == "  To go on, one of:"
+
+
+def test_a_release_that_fails_again_can_be_left_for_the_one_before_it() -> None:
+    failed = closed("failed", planned={**planned(), "plan": {"procedure": "deploy", "from": NEW, "to": NEW}})
+    failed["record"].update({"from": NEW, "to": NEW, "left": NEW})
+    again = "    ansible-playbook ops.runbook.x_deploy -e target=web1 -e to=bbbbbbbbbb"
+    before = "    ansible-playbook ops.runbook.x_rollback -e target=web1"
+    assert trouble_lines({"web1": failed}, "ops.runbook.x")[-3:] == [
+        "  To go on, one of:",
+        f"{again}  verifies {NEW_TEXT} again, once that is mended",
+        f"{before.ljust(len(again))}  goes back to the release before it",
+    ]
 
 
 def test_a_mix_of_releases_is_loud_and_says_what_to_type() -> None:
