@@ -25,6 +25,8 @@ os.umask(0o022)
 # what a short process costs.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# A process that a test waits for says each line at once because its code says so, and not because this is set.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 # A busy machine does not fail a law.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
