@@ -371,7 +371,7 @@ class Player:
             elif chosen.kind == "inputs":
                 inputs = merged(without(inputs, *_DECISIONS), chosen.words)
             elif chosen.kind == "host":
-                # Whoever operates the service is no root there.
+                # The operator of the service is not root there.
                 line = str(chosen)
                 (self.host.root if line.startswith("sudo ") else self.host.deploy)(
                     line.removeprefix("sudo "), check=False

@@ -434,7 +434,7 @@ def _failed_lines(results: Outcomes, system: str) -> list[str]:
     first = next(iter(failed.values()))
     plan, there = fleet.plan_of(first), _place(first)
     procedure, source = plan.get("procedure"), plan.get("from")
-    mend = "mend what is named above, then the same command again."
+    mend = "repair what is named above, then the same command again."
     target = ",".join(failed)
     if procedure in _AROUND and release_name.identity(there):
         # Processes may still serve another release: a deploy to this one makes anew what belongs to it.
@@ -444,20 +444,21 @@ def _failed_lines(results: Outcomes, system: str) -> list[str]:
         return [f"  To go on: {mend}"]
     # The same command again would go on from here: `previous` is another release now.
     ways = [
-        (_going(system, str(procedure), target, there or {}), f"verifies {label(there)} again, once that is mended")
+        (_going(system, str(procedure), target, there or {}), f"verifies {label(there)} again, once that is repaired")
     ]
     if release_name.identity(source) not in ("", release_name.identity(there)):
         other = "deploy" if procedure == "rollback" else "rollback"
         ways.append((_going(system, other, target, source or {}), f"goes back to {label(source)}"))
     elif source:
         # The release that it came from is not well either.
-        ways.append((f"ansible-playbook {system}_rollback -e target={target}", "goes back to the release before it"))
+        ways.append((_going(system, "rollback", target), "goes back to the release before it"))
     return ["  To go on, one of:", *_aligned(ways)]
 
 
-def _going(system: str, procedure: str, target: str, release: Mapping[str, Any]) -> str:
-    """The command that brings hosts to a release."""
-    return f"ansible-playbook {system}_{procedure} -e target={target} -e to={release_name.typed(release)}"
+def _going(system: str, procedure: str, target: str, release: Mapping[str, Any] | None = None) -> str:
+    """The command that brings hosts to a release; without one to the release that the procedure chooses."""
+    to = f" -e to={release_name.typed(release)}" if release is not None else ""
+    return f"ansible-playbook {system}_{procedure} -e target={target}{to}"
 
 
 def _mix_lines(results: Outcomes, system: str) -> list[str]:

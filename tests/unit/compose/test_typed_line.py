@@ -57,7 +57,7 @@ def test_no_refusal_names_a_line_of_its_own(checkout: Path) -> None:
             assert found == [], f"{path}: {found}; typed_line.line writes it"
 
 
-def test_what_starts_the_engine_is_the_way_and_not_a_remark(tmp_path: Path) -> None:
+def test_the_way_starts_the_engine_and_does_not_only_look(tmp_path: Path) -> None:
     service = ComposeService(Description("shop", str(tmp_path), {}), str(tmp_path), engine=Engine("unix:///nowhere"))
     with pytest.raises(Problem, match="the Docker engine does not answer") as refused:
         service._must_have_engine()

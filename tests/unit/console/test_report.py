@@ -328,11 +328,11 @@ def test_notes_of_steps_that_say_nothing_are_left_out() -> None:
     assert "kept tree" not in text(summary_lines({"web1": result}))
 
 
-MENDED = "  To go on: mend what is named above, then the same command again."
+MENDED = "  To go on: repair what is named above, then the same command again."
 AGAIN = [
     "  To go on, one of:",
     "    ansible-playbook ops.runbook.x_rollback -e target=web1 -e to=aaaaaaaaaa"
-    f"  verifies {OLD_TEXT} again, once that is mended",
+    f"  verifies {OLD_TEXT} again, once that is repaired",
 ]
 BACK = [f"    ansible-playbook ops.runbook.x_deploy -e target=web1 -e to=bbbbbbbbbb    goes back to {NEW_TEXT}"]
 BEFORE = [f"    ansible-playbook ops.runbook.x_rollback -e target=web1{' ' * 19}goes back to the release before it"]
@@ -368,7 +368,7 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
             "  To go on, one of:",
             "    ansible-playbook ops.runbook.x_deploy -e target=web1 -e to=bbbbbbbbbb"
             f"  brings {NEW_TEXT} up again; then the same command",
-            "  Or mend what is named above, then the same command again.",
+            "  Or repair what is named above, then the same command again.",
         ],
     ),
     "another procedure failed": (
@@ -495,7 +495,7 @@ def test_a_release_that_fails_again_can_be_left_for_the_one_before_it() -> None:
     before = "    ansible-playbook ops.runbook.x_rollback -e target=web1"
     assert trouble_lines({"web1": failed}, "ops.runbook.x")[-3:] == [
         "  To go on, one of:",
-        f"{again}  verifies {NEW_TEXT} again, once that is mended",
+        f"{again}  verifies {NEW_TEXT} again, once that is repaired",
         f"{before.ljust(len(again))}  goes back to the release before it",
     ]
 

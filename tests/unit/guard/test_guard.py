@@ -515,7 +515,9 @@ def test_a_command_that_outlives_its_killed_module_keeps_the_lock(tmp_path: Path
 def test_two_that_look_do_not_take_each_other_for_a_worker(tmp_path: Path) -> None:
     host = Host(tmp_path).install("new")
     host.open(request())
-    look = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_SH); print(flush=True); sys.stdin.read()"
+    look = (
+        "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_SH); print(flush=True); sys.stdin.read()"
+    )
     command = ["python3", "-c", look, host.guard.path("running.lock")]
     looker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert looker.stdout is not None

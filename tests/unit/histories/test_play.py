@@ -105,7 +105,7 @@ def test_a_refusal_that_names_only_what_was_typed_is_red() -> None:
         Scripted(second, first).follow(first)
 
 
-def test_what_a_refusal_waits_for_is_mended_once_nothing_else_is_left_to_type() -> None:
+def test_the_cause_of_a_refusal_is_repaired_once_nothing_else_is_left_to_type() -> None:
     down = refusal("registry_down", "-e to=v2", "the same command again")
     other = said.Said("", False, True, "registry_down", "v2 is not here", down.ways)
     assert Scripted(other, GREEN).follow(down) == ["laravel_deploy -e to=v2", "(mended)", "laravel_deploy -e to=v2"]

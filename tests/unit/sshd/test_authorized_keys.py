@@ -288,7 +288,7 @@ POINTS = {
         None,
     ),
     "of a type that is newer than this": (f"ssh-new@example.com {encoded(b'ssh-new@example.com', b'x')}", 0),
-    "of a type whose name is none": (f"ssh_new {encoded(b'ssh_new', b'x')}", None),
+    "of an unknown type": (f"ssh_new {encoded(b'ssh_new', b'x')}", None),
     "a certificate": (f"ssh-new-cert-v01@openssh.com {encoded(b'ssh-new-cert-v01@openssh.com', b'x')}", None),
     "behind two blanks": (A.replace(" ", " \t"), 256),
     "behind a form feed": (A.replace(" ", " \f "), None),

@@ -200,7 +200,7 @@ def test_the_new_file_is_written_beside_the_old_one_and_is_on_the_disk_before_th
     assert said == [(b"a\nb\n", 0o640), (True, ".keys."), "the folder"]
 
 
-def test_where_files_are_not_exchanged_the_new_one_is_renamed_durably(
+def test_a_new_file_is_renamed_durably_if_files_are_not_exchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "keys"

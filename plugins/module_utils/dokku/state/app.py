@@ -103,7 +103,7 @@ class AppState(State[AppPresent]):
                 f"{error}",
                 [
                     ("dokku nginx:validate-config", "shows whether the nginx configuration of some app is refused"),
-                    ("the same again", "continues once that is mended"),
+                    ("the same again", "continues once that is repaired"),
                 ],
                 touched=True,
             ) from error

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What beginning and ending maintenance mode needs, and what deploys need of it. Pure: an answer in, steps out."""
+"""The steps that begin and end maintenance mode, and the rules of deploys during it. Pure: an answer in, steps out."""
 
 from __future__ import annotations
 
