@@ -12,6 +12,26 @@ from histories import check, observe
 from histories.check import Facts
 from histories.draw import Kinds
 
+#: Each moment of a write of the state folder.
+WRITES = ("before.#", "after.#")
+#: What may happen to each service on hosts of the lab, and when.
+FAULTS: dict[str, tuple[str, ...]] = {
+    "kill_module": ("before.#", "half.#", "after.#"),
+    "kill_controller": (*WRITES, "task.plan", "task.apply", "task.close"),
+    "power_off": WRITES,
+    "reboot": WRITES,
+    "cut_session": WRITES,
+    "cut_connection": WRITES,
+    "cut_way": WRITES,
+    "state_full": WRITES,
+    "app_full": WRITES,
+    "read_only": (),
+    "clock_back": WRITES,
+    "clock_forward": WRITES,
+    "second_operator": WRITES,
+    "health_flaps": (),
+}
+
 
 class OnHost:
     """A system on one host. A class of its own has what `play.System` lists and this one does not.

@@ -35,7 +35,7 @@ class Facts:
     release: commit, or digests, of what is deployed. rows: by table, the canary rows. ledger: the raw file.
     lease: the document, None if there is none. lease_lives: a process that works holds it. journal: the raw file.
     aside: ledgers that were moved out of the way, whole. rows_seen: False if the database did not answer.
-    keys: of a system whose operations change who is let in.
+    keys: the SSH keys, of a system that changes who may log in; None of the others.
     """
 
     answers: tuple[tuple[int, str], ...]

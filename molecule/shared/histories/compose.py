@@ -12,10 +12,9 @@ from compose_lab import COMPOSE, PROJECT, REGISTRY, ComposeLab, tag
 from small_disk import small_disk
 
 from histories import faults
-from histories.base import OnHost
+from histories.base import FAULTS, WRITES, OnHost
 from histories.draw import Kinds
 
-_ANY = ("before.#", "after.#")
 KINDS = Kinds(
     system="compose",
     starts=("good", "good,good2", "good,additive"),
@@ -54,22 +53,9 @@ KINDS = Kinds(
         "diagnose": (),
     },
     faults={
-        "kill_module": ("before.#", "half.#", "after.#"),
-        "kill_controller": (*_ANY, "task.plan", "task.apply", "task.close"),
-        "power_off": _ANY,
-        "reboot": _ANY,
-        "cut_session": _ANY,
-        "cut_connection": _ANY,
-        "cut_way": _ANY,
-        "state_full": _ANY,
-        "app_full": _ANY,
-        "read_only": (),
-        "clock_back": _ANY,
-        "clock_forward": _ANY,
-        "second_operator": _ANY,
-        "health_flaps": (),
-        "engine_restarted": _ANY,
-        "registry_stopped": _ANY,
+        **FAULTS,
+        "engine_restarted": WRITES,
+        "registry_stopped": WRITES,
     },
     changes=(
         "checkout",

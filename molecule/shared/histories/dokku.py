@@ -11,13 +11,12 @@ import json
 from dokku_lab import DokkuLab
 
 from histories import faults
-from histories.base import OnHost
+from histories.base import WRITES, OnHost
 from histories.draw import Kinds
 
 APP = "restant-main"
 #: Nobody waits two minutes for what never gets well.
 SOON = ("-e", "dokku_health_deadline=20")
-_ANY = ("before.#", "after.#")
 KINDS = Kinds(
     system="dokku",
     starts=("apps",),
@@ -44,13 +43,13 @@ KINDS = Kinds(
     },
     faults={
         "kill_module": ("before.#", "half.#", "after.#"),
-        "kill_controller": (*_ANY, "task.plan", "task.apply", "task.close"),
-        "cut_session": _ANY,
-        "cut_connection": _ANY,
-        "cut_way": _ANY,
-        "state_full": _ANY,
+        "kill_controller": (*WRITES, "task.plan", "task.apply", "task.close"),
+        "cut_session": WRITES,
+        "cut_connection": WRITES,
+        "cut_way": WRITES,
+        "state_full": WRITES,
         "read_only": (),
-        "second_operator": _ANY,
+        "second_operator": WRITES,
     },
     changes=(
         "checkout",

@@ -9,10 +9,9 @@ from lab import APP, Lab
 from small_disk import small_disk
 
 from histories import faults
-from histories.base import OnHost
+from histories.base import FAULTS, OnHost
 from histories.draw import Kinds
 
-_ANY = ("before.#", "after.#")
 KINDS = Kinds(
     system="laravel",
     starts=("in_place,v1.0.0", "in_place,v1.0.0,v1.2.0", "releases,v1.0.0,v1.1.0"),
@@ -43,20 +42,7 @@ KINDS = Kinds(
         "adopt": (),
     },
     faults={
-        "kill_module": ("before.#", "half.#", "after.#"),
-        "kill_controller": (*_ANY, "task.plan", "task.apply", "task.close"),
-        "power_off": _ANY,
-        "reboot": _ANY,
-        "cut_session": _ANY,
-        "cut_connection": _ANY,
-        "cut_way": _ANY,
-        "state_full": _ANY,
-        "app_full": _ANY,
-        "read_only": (),
-        "clock_back": _ANY,
-        "clock_forward": _ANY,
-        "second_operator": _ANY,
-        "health_flaps": (),
+        **FAULTS,
         "reload_refused": ("times.1", "times.1000"),
     },
     changes=(

@@ -386,7 +386,7 @@ VERDICTS: dict[str, tuple[list[Event], Verdict]] = {
         [PLANNED, *CODE, begin("data"), failed("data")],
         Verdict("undoable", UNDO, "it stopped in step 'data' after 1 of 2 steps were done: exit 1"),
     ),
-    "in a step after which there is no way back": (
+    "in a step that can't be undone": (
         [{"event": "plan", "plan": {**PLAN, "steps": [SENDS]}}, begin("send")],
         Verdict("resumable", ("resume", "accept"), "it stopped in step 'send' after 0 of 1 steps were done"),
     ),
