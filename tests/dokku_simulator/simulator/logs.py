@@ -62,6 +62,9 @@ def logs(argv: list[str]) -> None:
     known = containers(app)
     if not known:
         raise Failure(f"App {app} has not been deployed")
+    if tail:
+        # Before the first line is said: who reads it may send the signal at once.
+        end_on_signal()
     chosen = {dyno: cid for dyno, cid in known.items() if not process or dyno.partition(".")[0] == process}
     lines: list[tuple[str, str]] = []
     for index, (dyno, cid) in enumerate(chosen.items()):
@@ -82,13 +85,16 @@ def shape(dyno: str, index: int, at: str, text: str, quiet: bool) -> str:
     return text if quiet else f"\x1b[{COLOURS[index % len(COLOURS)]}m{at} app[{dyno}]:\x1b[0m {text}"
 
 
-def follow(chosen: dict[str, str], quiet: bool) -> NoReturn:
+def end_on_signal() -> None:
     def end(number: int, frame: object) -> NoReturn:
         warn("context canceled")
         sys.exit(1)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+
+
+def follow(chosen: dict[str, str], quiet: bool) -> NoReturn:
     since = str(time.time())
     while True:
         time.sleep(0.5)
