@@ -148,6 +148,8 @@ class LaravelService:
             raise problem.also([_SET_PATH]) from problem
         except CommandFailed as error:
             raise Problem("tool_missing", str(error), (("laravel_git=<path>", "names the git to use"),)) from error
+        # Before the refusals that name a line of git: it would fail beside the lock file.
+        self._must_be_unlocked()
         if self.store.current():
             self._must_be_marked(head)
         if not os.path.isfile(self.file("artisan")):
@@ -160,14 +162,16 @@ class LaravelService:
                 f"{path} is a checkout of {without_login(repository) or 'nothing'}, not of {without_login(wanted)}",
                 (("laravel_repository=<address>", "names the service's repository"), _SET_PATH),
             )
+        return head
+
+    def _must_be_unlocked(self) -> None:
         locks = self.checkout.lock_files()
         if locks:
             raise Problem(
                 "git_locked",
-                f"another git works in {path}, or was killed there: {', '.join(locks)}",
+                f"another git works in {self.description.path}, or was killed there: {', '.join(locks)}",
                 ((f"rm {shlex.join(locks)}", "on the host, only if no git is running there"),),
             )
-        return head
 
     def _must_share_what_can_be_shared(self) -> None:
         """The role's own check is on the controller; who calls the module has this one."""

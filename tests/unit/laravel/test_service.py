@@ -74,3 +74,28 @@ def test_a_release_in_whose_folder_another_commit_is_checked_out_is_brought_back
     assert offered[0] == f"git -C {store.folder(second)} checkout -f --detach {second}"
     assert f"releases/{first[:12]}" in offered[1] and len(offered) == 2
     assert {ways.form(way, effect) for way, effect in caught.value.ways} == {ways.COMMAND}
+
+
+def test_a_lock_of_git_is_named_before_a_line_of_git_that_fails_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed in that order, each way works."""
+    first, second = "a" * 40, "b" * 40
+    store = ReleaseStore(str(tmp_path))
+    for commit in (first, second):
+        os.makedirs(store.folder(commit))
+        store.seal(Mark(commit=commit, operation="1", php="8.4", vendor="", settings="", size=1, files=1))
+    os.symlink(f"releases/{second[:12]}", store.link)
+    service = LaravelService(Description("vertex", str(tmp_path), strategy="releases"), str(tmp_path / "state"))
+    lock = tmp_path / "index.lock"
+    lock.touch()
+    monkeypatch.setattr(service.checkout, "head", lambda: first)
+    monkeypatch.setattr(service.checkout, "folders", lambda: (str(tmp_path), str(tmp_path)))
+    monkeypatch.setattr(service.checkout, "lock_files", lambda: [str(lock)] if lock.exists() else [])
+    with pytest.raises(Problem) as caught:
+        service.must_be_operable()
+    assert (caught.value.code, caught.value.ways[0][0]) == ("git_locked", f"rm {lock}")
+    lock.unlink()
+    with pytest.raises(Problem) as caught:
+        service.must_be_operable()
+    assert caught.value.code == "release_not_whole"
