@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -128,13 +130,18 @@ def into_page(page: str, results: Mapping[str, Any]) -> str:
 
 
 def write(path: Path, page: Path, system: str, played: Iterable[Played]) -> None:
-    """Add a run to the results, and write the section of the page anew."""
-    found = added(read(path), system, played)
-    path.write_text(
-        "# Written by `make histories`: each history that was played last, and how it ended.\n"
-        "# yamllint disable rule:line-length\n" + dump(found)
-    )
-    page.write_text(into_page(page.read_text(), found))
+    """Add a run to the results, and write the section of the page anew. Another run may do so at the same time."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        found = added(read(path), system, played)
+        path.write_text(
+            "# Written by `make histories`: each history that was played last, and how it ended.\n"
+            "# yamllint disable rule:line-length\n" + dump(found)
+        )
+        page.write_text(into_page(page.read_text(), found))
+    finally:
+        os.close(folder)
 
 
 class _Indented(yaml.SafeDumper):
