@@ -10,8 +10,8 @@ Seen = TypeVar("Seen")
 
 #: Seconds. A machine with ten times more work than processors needs ten times what an idle one does, and more at times.
 END = 1800.0
-#: Seconds between two looks.
-EVERY = 0.05
+#: Seconds between two looks, at least. What is dear to look at is looked at less: it must not slow what is waited for.
+EVERY, SHARE = 0.05, 3
 
 
 def wait_for(
@@ -23,9 +23,12 @@ def wait_for(
     decides if what was seen is enough. An error says the condition and what was seen last.
     """
     enough = until if callable(until) else lambda seen: seen == until
-    last = time.monotonic() + end
+    began = time.monotonic()
+    last = began + end
     while not enough(seen := look()):
-        if time.monotonic() >= last:
+        now = time.monotonic()
+        if now >= last:
             raise AssertionError(f"not within {end:g} s: {what}; seen last: {seen!r:.500}")
-        time.sleep(EVERY)
+        time.sleep(min(max(EVERY, SHARE * (now - began)), 1.0))
+        began = time.monotonic()
     return seen
