@@ -33,7 +33,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import (
 from ansible_collections.ops.runbook.plugins.module_utils.guard import lease as lease_file
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import LONGER, Opening, decide
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
@@ -218,8 +218,9 @@ class Guard:
             return None
         # Waited for a moment: somebody may just be looking at the lock.
         if not self.running.wait(self._timer() + 0.3):
-            # The kernel lock was taken between two looks; the next turn sees its owner.
-            raise Problem("lease_held", "another process has just begun to work here")
+            # The lock was taken between two looks, and the next turn sees its owner; or the owner lost its lease.
+            text = "a process that has no lease works here now: it has just begun, or is about to end"
+            raise Problem("lease_held", text, (LONGER, ("the same command again", "looks who it is")))
         self.ledger().keep()
         if progress is not None and opening.bury and self.recorded(progress.operation) is None:
             self._bury(progress, accept_damaged_ledger)

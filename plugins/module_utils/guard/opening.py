@@ -20,6 +20,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 
 #: Allowed values of the operator input `interrupted`.
 INTERRUPTED = ("resume", "undo", "accept")
+#: The way past a lease that nothing has to be known for.
+LONGER = ("lock_wait=300", "waits up to 300 seconds for it to end")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _held(lease: Lease | None, standing: str, lock_takeover: str, progress: Prog
         "lease_held",
         f"{who} {work}",
         (
-            ("lock_wait=300", "waits up to 300 seconds for it to end"),
+            LONGER,
             *takeovers,
         ),
     )
