@@ -220,6 +220,7 @@ def begin_again(name: str, arguments: Sequence[str]) -> int:
         environment = {
             **os.environ,
             "HISTORIES_DEFECT": name,
+            "HISTORIES_PARENT": str(os.getpid()),
             "MOLECULE_PROJECT_DIRECTORY": str(copy),
             "LAB_INVENTORY": ",".join(str(ROOT / inventory) for inventory in inventories),
             "ANSIBLE_CONFIG": str(copy / "ansible.cfg"),

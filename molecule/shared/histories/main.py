@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "lab"), str(HERE.parent / "faults"), str(ROOT / "collections")]
 
-from histories import defects, draw, results, shorten, systems  # noqa: E402
+from histories import defects, draw, results, shorten, systems, warm_server  # noqa: E402
 from histories.draw import History  # noqa: E402
 from histories.played import Played  # noqa: E402
 
@@ -71,7 +71,8 @@ def play_all(
             with _TELLING:
                 ended(played)
 
-    threads = [threading.Thread(target=worker, args=(host,)) for host in hosts]
+    # Whoever types Ctrl+C wants all of them to end, not the histories that wait as well.
+    threads = [threading.Thread(target=worker, args=(host,), daemon=True) for host in hosts]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -146,6 +147,8 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
+    if parent := os.environ.get("HISTORIES_PARENT"):
+        warm_server.end_with_parent(int(parent))
     given = arguments()
     system = given.replay.partition("/")[0] if given.replay else given.system
     if given.defect in defects.DEFECTS:

@@ -18,7 +18,7 @@ from waiting import END
 class Controller:
     """A run that goes on in the background, with SSH connections of its own.
 
-    begin: starts it; without it, and for a run that dies at a task, it is a process of its own.
+    begin: starts it, cold if it dies at a task; without it the run is a process of its own.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class Controller:
         self._process: Any = None
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         words = command(procedure, "-l", hosts, *options, **inputs)
-        if begin is not None and not die_at:
-            self._process = begin(words, str(ROOT), environment, self._output, self._folder.name)
+        if begin is not None:
+            self._process = begin(words, str(ROOT), environment, self._output, self._folder.name, bool(die_at))
             return
         self._process = subprocess.Popen(
             words,
