@@ -22,8 +22,18 @@ def hosts() -> Iterator[list[Lab]]:
     at_once(hosts, lambda host: (host.root("rm -rf /srv/lab/state-*"), host.reset()))
 
 
+def deployed(hosts: list[Lab]) -> list[Lab]:
+    at_once(hosts, lambda host: host.at("v1.0.0", "v1.1.0"))
+    return hosts
+
+
 @pytest.fixture
 def fleet(hosts: list[Lab]) -> list[Lab]:
     """All of them at v1.1.0, deployed after v1.0.0."""
-    at_once(hosts, lambda host: host.at("v1.0.0", "v1.1.0"))
-    return hosts
+    return deployed(hosts)
+
+
+@pytest.fixture(scope="module")
+def fleet_of_file(hosts: list[Lab]) -> list[Lab]:
+    """The same, once for all tests of a file."""
+    return deployed(hosts)

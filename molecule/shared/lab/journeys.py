@@ -68,7 +68,8 @@ class Journey:
         """The reason and the ways forward are on the screen, and the service is as it was."""
         before, counts = self._seen(), [len(host.ledger()) for host in self.hosts]
         seen = self._user(way, folder).run(self.refusal.procedure, **self.refusal.inputs)
-        seen.refused(self.hosts[0].name, self.refusal.code, *self.refusal.words).without(self.secrets)
+        for host in self.hosts:
+            seen.refused(host.name, self.refusal.code, *self.refusal.words).without(self.secrets)
         assert self._seen() == before
         for host, count in zip(self.hosts, counts, strict=True):
             assert [record["outcome"] for record in host.ledger()[count:]] == ["refused"]
