@@ -57,7 +57,8 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
     there = converted is (state == "releases")
     changes = service.checkout.changes()
     differ = f"{len(changes)} files differ from {label(present)}: what runs is not that commit"
-    refusal = None if there else local_changes(changes, differ, commit_ways(service.app, converted))
+    links = service.checkout.links("HEAD") if changes else []
+    refusal = None if there else local_changes(changes, differ, commit_ways(service.app, converted, links))
     if refusal is None and not there:
         refusal = layout.strange(service, state)
     extra = _untracked(service) if state == "releases" and not there else []

@@ -108,6 +108,7 @@ class FactReader:
             "links": self._links,
             "picture": self._picture,
             "edited": lambda facts, question: tuple(service.checkout.changes()),
+            "linked": lambda facts, question: tuple(service.checkout.links("HEAD")),
             "cut_off": lambda facts, question: self._cut_off(),
             "may_reload": lambda facts, question: self._right.result() is None,
             "answer": lambda facts, question: (self._asked or pool.submit(self._ask)).result(),
@@ -206,6 +207,7 @@ class FactReader:
         mark = self._mark(_php(facts))
         if mark is None:
             return Made()
+        self.service.must_be_linked(self.service.store.folder(self.target))
         return Made(True, release_folders.same_settings(mark.settings, self.service.settings()))
 
     # -- the application -------------------------------------------------------------------------

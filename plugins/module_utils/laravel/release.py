@@ -340,10 +340,14 @@ def local_changes(found: Sequence[str], text: str, ways: tuple[tuple[str, str], 
     return Problem("local_changes", text, ways, (*found[:40], *more))
 
 
-def commit_ways(app: str, in_releases: bool) -> tuple[tuple[str, str], ...]:
-    """The ways in which a checkout becomes what one commit has. in_releases: its folder is of that commit for good."""
+def commit_ways(app: str, in_releases: bool, links: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The ways in which a checkout becomes what one commit has. in_releases: its folder is of that commit for good.
+
+    links: folders of the commit that are links on this host, and that git would replace.
+    """
     git = f"git -C {shlex.quote(app)}"
-    discard = (f"{git} checkout HEAD -- .", "on the host, throws the changes away")
+    but = [f":(exclude){path}" for path in links]
+    discard = (f"{git} checkout HEAD -- {shlex.join(['.', *but])}", "on the host, throws the changes away")
     if in_releases:
         return (
             discard,

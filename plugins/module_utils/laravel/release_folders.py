@@ -18,6 +18,7 @@ import hmac
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -220,6 +221,22 @@ class ReleaseStore:
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.symlink(os.path.relpath(target, os.path.dirname(place)), place)
 
+    def unlinked(self, folder: str, paths: Iterable[str]) -> list[str]:
+        """The shared paths that a release does not find behind a link: a checkout by hand puts its own in their place.
+
+        What no release shares yet is not one of them.
+        """
+        found = (given.rstrip("/") for given in paths)
+        shared = [(path, self.shared(path)) for path in found if os.path.lexists(self.shared(path))]
+        return [path for path, target in shared if not _leads_to(os.path.join(folder, path), target)]
+
+    def relink(self, folder: str, path: str) -> str:
+        """The line that lets a release find a shared path, for a person on the host; it keeps what the release has there."""
+        place, target = os.path.join(folder, path), self.shared(path)
+        aside = f"{target}.of-{os.path.basename(folder)}"
+        link = shlex.join(["ln", "-s", "-T", os.path.relpath(target, os.path.dirname(place)), place])
+        return f"{shlex.join(['mv', '-T', '--backup=numbered', place, aside])}; {link}"
+
     # -- the switch ------------------------------------------------------------------------------
 
     def switch(self, commit: str) -> None:
@@ -227,6 +244,10 @@ class ReleaseStore:
         if self.whole(commit) is None:
             raise FileNotFoundError(f"{self.folder(commit)} is not a whole release")
         replace_link(self.link, os.path.join("releases", self.name(commit)))
+
+
+def _leads_to(place: str, target: str) -> bool:
+    return os.path.islink(place) and os.path.realpath(place) == os.path.realpath(target)
 
 
 def replace_link(link: str, target: str) -> None:

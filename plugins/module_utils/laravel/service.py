@@ -151,6 +151,7 @@ class LaravelService:
         # Before the refusals that name a line of git: it would fail beside the lock file.
         self._must_be_unlocked()
         if self.store.current():
+            self.must_be_linked(self.app)
             self._must_be_marked(head)
         if not os.path.isfile(self.file("artisan")):
             raise Problem("no_artisan", f"{self.app} holds no artisan: it is not a Laravel application", (_SET_PATH,))
@@ -205,6 +206,20 @@ class LaravelService:
                 ),
             )
 
+    def must_be_linked(self, folder: str) -> None:
+        """Refuse a release that does not use what the releases share: it would not see their data, nor they its own."""
+        unlinked = self.store.unlinked(folder, self.description.shared)
+        if not unlinked:
+            return
+        named = ", ".join(os.path.join(folder, path) for path in unlinked)
+        line = "; ".join(self.store.relink(folder, path) for path in unlinked)
+        raise Problem(
+            "release_not_linked",
+            f"{named}: not a link to what the releases share, as after a checkout by hand; what was written there "
+            "since is in no other release",
+            ((line, "on the host, keeps it beside what is shared, and brings the link back"),),
+        )
+
     def _must_be_marked(self, head: str) -> None:
         mark = self.store.mark(self.app)
         if mark is None:
@@ -214,7 +229,7 @@ class LaravelService:
         else:
             return
         link, beside = shlex.quote(self.store.link), shlex.quote(f"{self.store.link}.new")
-        back = f"git -C {shlex.quote(self.app)} checkout -f --detach {mark.commit}" if mark else ""
+        back = self._back_to(mark.commit) if mark else ""
         ways = [(back, "on the host, brings the release back to its commit")] if back else []
         ways += [
             (
@@ -226,6 +241,14 @@ class LaravelService:
         ]
         none = ("the same command again", f"once a release in {self.store.root}/releases has its mark, {MARK}")
         raise Problem("release_not_whole", found, tuple(ways) or (none,))
+
+    def _back_to(self, commit: str) -> str:
+        """The line that brings the served folder to a commit, and back to what is shared, for a person on the host."""
+        line = f"git -C {shlex.quote(self.app)} checkout -f --detach {commit}"
+        # git puts a folder of its own in the place of each link that leads to files of the commit.
+        shared = [path.rstrip("/") for path in self.description.shared]
+        tracked = [path for path in shared if self.checkout.files(commit, path)]
+        return "; ".join([line, *(self.store.relink(self.app, path) for path in tracked)])
 
     def must_reload(self) -> None:
         """Prove the right to reload php-fpm before anything needs it. Raises Problem."""

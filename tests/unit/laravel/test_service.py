@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import commit_ways
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
 from ansible_collections.ops.runbook.plugins.module_utils.text import ways
@@ -99,3 +101,94 @@ def test_a_lock_of_git_is_named_before_a_line_of_git_that_fails_beside_it(
     with pytest.raises(Problem) as caught:
         service.must_be_operable()
     assert caught.value.code == "release_not_whole"
+
+
+@pytest.fixture
+def checked_out_by_hand(tmp_path: Path) -> tuple[LaravelService, str, str, Path]:
+    """A release with a folder of its own in which somebody has checked another commit out: service, release, other."""
+
+    def git(*words: str) -> str:
+        user = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main")
+        return subprocess.run(["git", *user, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    origin = tmp_path / "origin"
+    git("init", "-q", str(origin))
+    commits = []
+    for number in (1, 2):
+        (origin / "storage/logs").mkdir(parents=True, exist_ok=True)
+        (origin / "storage/logs/.gitignore").write_text("*\n!.gitignore\n")
+        (origin / "version").write_text(f"{number}\n")
+        (origin / f"of-{number}").touch()
+        git("-C", str(origin), "add", "--all")
+        git("-C", str(origin), "commit", "-qm", f"Release {number}")
+        commits.append(git("-C", str(origin), "rev-parse", "HEAD"))
+    first, second = commits
+    store = ReleaseStore(str(tmp_path / "app"))
+    git("clone", "-q", "--bare", str(origin), store.repository)
+    git("--git-dir", store.repository, "worktree", "add", "--quiet", "--detach", store.folder(second), second)
+    # An earlier release brought what is shared.
+    Path(store.shared("storage/logs")).mkdir(parents=True)
+    Path(store.shared("storage/logs/.gitignore")).write_text("*\n!.gitignore\n")
+    store.link_shared(store.folder(second), [".env", "storage/"])
+    Path(store.shared(".env")).write_text("APP_KEY=\n")
+    store.seal(Mark(commit=second, operation="1", php="8.4", vendor="", settings="", size=1, files=1))
+    os.symlink(f"releases/{second[:12]}", store.link)
+    git("-C", store.folder(second), "checkout", "-q", "-f", first)
+    service = LaravelService(
+        Description("vertex", store.root, strategy="releases", shared=(".env", "storage")), str(tmp_path / "state")
+    )
+    return service, second, first, Path(store.folder(second))
+
+
+def typed(service: LaravelService, head: str) -> str:
+    """Type the first way of the refusal. Returns its code; empty if it is operable."""
+    try:
+        service.must_be_linked(service.app)
+        service._must_be_marked(head)
+    except Problem as problem:
+        line, effect = problem.ways[0]
+        assert ways.form(line, effect) == ways.COMMAND
+        subprocess.run(["sh", "-c", line], check=False, capture_output=True)
+        return problem.code
+    return ""
+
+
+def test_the_lines_after_a_checkout_by_hand_bring_the_release_and_its_links_back(
+    checked_out_by_hand: tuple[LaravelService, str, str, Path],
+) -> None:
+    """git puts a folder in the place of a link that leads to files of the commit: what is shared was not seen then."""
+    service, release, other, folder = checked_out_by_hand
+    assert not (folder / "storage").is_symlink()
+    (folder / "storage/upload").write_text("of a customer")
+    codes = []
+    while len(codes) < 3 and (code := typed(service, service.checkout.head())):
+        codes.append(code)
+    assert codes == ["release_not_linked", "release_not_whole"]
+    assert service.checkout.head() == release and (folder / "version").read_text() == "2\n"
+    assert os.path.realpath(folder / "storage") == service.store.shared("storage")
+    assert os.path.realpath(folder / ".env") == service.store.shared(".env")
+    # Nothing that the application wrote is lost.
+    kept = [path.read_text() for path in Path(service.store.shared()).glob("storage.of-*/upload")]
+    assert kept == ["of a customer"]
+    assert service.checkout.changes() == []
+
+
+def test_a_path_that_no_release_shares_yet_asks_for_no_link(tmp_path: Path) -> None:
+    store = ReleaseStore(str(tmp_path))
+    folder = Path(store.folder("a" * 40))
+    (folder / "public/uploads").mkdir(parents=True)
+    assert store.unlinked(str(folder), ["public/uploads/"]) == []
+    Path(store.shared("public/uploads")).mkdir(parents=True)
+    assert store.unlinked(str(folder), ["public/uploads/"]) == ["public/uploads"]
+
+
+def test_throwing_changes_away_leaves_the_links_of_a_release(
+    checked_out_by_hand: tuple[LaravelService, str, str, Path],
+) -> None:
+    service, release, _other, folder = checked_out_by_hand
+    while typed(service, service.checkout.head()):
+        pass
+    (folder / "version").write_text("edited\n")
+    line, _effect = commit_ways(str(folder), True, service.checkout.links("HEAD"))[0]
+    subprocess.run(["sh", "-c", line], check=True)
+    assert (folder / "version").read_text() == "2\n" and (folder / "storage").is_symlink()

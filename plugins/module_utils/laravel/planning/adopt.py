@@ -33,7 +33,9 @@ def adopt(service: Description, ledger: Answers, past: History, set_aside: bool,
     present = {"id": facts.head, "name": name_of(past, facts, facts.head)}
     changes = known(facts.edited, "edited")
     differ = f"{len(changes)} files differ from {release.label(present)}: what runs is not that commit"
-    must_pass(release.local_changes(changes, differ, release.commit_ways(facts.app, service.in_releases)))
+    if changes:
+        ways = release.commit_ways(facts.app, service.in_releases, known(facts.linked, "linked"))
+        must_pass(release.local_changes(changes, differ, ways))
     answer = answered(service, facts)
     step = Step("adopt", f"record {release.label(present)}", data={"commit": facts.head})
     steps = adoption_steps(ledger, past, step, facts.head, set_aside)

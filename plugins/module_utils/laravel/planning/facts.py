@@ -83,6 +83,7 @@ class Facts:
     here: by commit, whether the checkout has it. before: the commits before the present one, for a person.
     tags: by commit, its first tag. tracks_env: by commit, whether it tracks .env. scripts: the commands in the target's
     composer.json that destroy data. links: those that hide files of the target. edited: lines of `git status --short`.
+    linked: folders of the present release that are links here.
     cut_off: the file of php-fpm by which a reload cuts requests off; empty where it does not. may_reload: the right to
     reload php-fpm was proven.
     answer: of the application, see laravel/probe.py; `failed` says why PHP gave none. vendor: where vendor/ comes from
@@ -103,6 +104,7 @@ class Facts:
     links: Mapping[str, Link] | None = None
     picture: Picture | None = None
     edited: tuple[str, ...] | None = None
+    linked: tuple[str, ...] | None = None
     cut_off: str | None = None
     may_reload: bool | None = None
     answer: Mapping[str, Any] | None = None
