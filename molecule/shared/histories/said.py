@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _REFUSED = re.compile(r"^REFUSED on (?P<hosts>[^:(]+?)(?: \((?P<code>\w+)\))?: (?P<text>.*)$", re.MULTILINE)
 _WAY = re.compile(r"^    (?P<way>\S.*?)(?:  +(?P<effect>\S.*))?$")
@@ -93,6 +93,10 @@ def ways(text: str, release: str) -> tuple[Way, ...]:
             listing = True
         elif listing:
             way = _WAY.match(line)
+            if way is None and found and re.match(r"^ {6,}\S", line):
+                # Beside a long way there is no room for its effect.
+                found[-1] = replace(found[-1], effect=line.strip())
+                continue
             if way is None:
                 listing = False
                 continue

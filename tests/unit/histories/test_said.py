@@ -82,3 +82,13 @@ def test_a_failed_run_names_what_to_type() -> None:
     assert said.read(FAILED + more, 2, "v1.0.0").ways[0].kind == "procedure"
     assert said.read(FAILED + more, 2, "v1.0.0").names_a_way
     assert not said.read("lines with -e x\n" + FAILED, 2, "v1.0.0").names_a_way
+
+
+def test_the_effect_of_a_long_way_is_on_a_line_of_its_own() -> None:
+    back = "ansible-playbook ops.runbook.laravel_rollback -e target=laravel1"
+    more = f"  To go on, one of:\n    {back} -e to=aaaa\n      verifies it again\n    {back}  goes back\n  Not one.\n"
+    ways = said.read(FAILED + more, 2, "v1.0.0").ways
+    assert [(str(way), way.effect) for way in ways] == [
+        (f"{back} -e to=aaaa", "verifies it again"),
+        (back, "goes back"),
+    ]
