@@ -48,6 +48,7 @@ class History:
     arrived: True if a release ever came to this host, for those that this one does not have.
     dropped: the number of the newest release that `never` does not have any more; 0 where it has all.
     older: how many releases `order` leaves out.
+    moved: True if an operation is recorded that may have changed the release, whether it came to its end or not.
     """
 
     order: tuple[Release, ...]
@@ -57,6 +58,7 @@ class History:
     arrived: Callable[[str], bool] = bool
     dropped: int = 0
     older: int = 0
+    moved: bool = False
 
     def find(self, release: str) -> Release | None:
         found = next((entry for entry in self.order if entry.id == release), None)
@@ -87,7 +89,7 @@ class Course:
 
     def __init__(self, arrived: Callable[[str], bool] = bool) -> None:
         self.left: str | None = None
-        self.short = False
+        self.short = self.moved = False
         self._dropped = self._older = self._number = 0
         self._releases: dict[str, Release] = {}
         self._never: dict[str, Release] = {}
@@ -104,6 +106,7 @@ class Course:
         dropped = [release.number for release in never[:-NEWEST]]
         return {
             "left": self.left,
+            "moved": self.moved,
             "number": self._number,
             "order": [list(astuple(release)) for release in order[-NEWEST:]],
             "never": [list(astuple(release)) for release in never[-NEWEST:]],
@@ -117,6 +120,8 @@ class Course:
         """Raises TypeError, KeyError or ValueError for what to_dict did not write."""
         course = cls(arrived)
         course.left, course.short = raw["left"], bool(raw["short"])
+        # What was written before this was kept has it where a release is.
+        course.moved = bool(raw.get("moved", raw["order"] or raw["never"]))
         course._dropped, course._older, course._number = raw["dropped"], raw["older"], raw["number"]
         for release in (Release(*entry) for entry in raw["order"]):
             course._put(release, "")
@@ -132,6 +137,7 @@ class Course:
             self._arrived,
             self._dropped,
             self._older,
+            self.moved,
         )
 
     # -- the order -----------------------------------------------------------------------------
@@ -176,7 +182,7 @@ class Course:
             # Maintenance of a host that was changed by hand must not make that change look recorded.
             return
         self._must_be_known(target, source)
-        self.left = _id(record.get("left")) or None
+        self.left, self.moved = _id(record.get("left")) or None, True
         if source == target and outcome != "succeeded":
             # It was about other settings: the release itself is what it was before.
             return
@@ -281,7 +287,7 @@ def doubt(past: History, current: str) -> str:
 
     Empty too without any record: nothing was ever proven there, and to adopt it is another procedure.
     """
-    if not past.order:
+    if not past.order and not past.moved:
         return ""
     if past.left is None:
         return f"an operation was cut off here, and nobody has verified {current[:10]} since"

@@ -231,7 +231,7 @@ class ReleaseStore:
         return [path for path, target in shared if not _leads_to(os.path.join(folder, path), target)]
 
     def relink(self, folder: str, path: str) -> str:
-        """The line that lets a release find a shared path, for a person on the host; it keeps what the release has there."""
+        """The line that lets a release find a shared path, for a person on the host; what the release has is kept."""
         place, target = os.path.join(folder, path), self.shared(path)
         aside = f"{target}.of-{os.path.basename(folder)}"
         link = shlex.join(["ln", "-s", "-T", os.path.relpath(target, os.path.dirname(place)), place])

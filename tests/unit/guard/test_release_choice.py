@@ -391,12 +391,13 @@ def not_brought_up(number: int) -> str:
 WRITTEN: dict[str, tuple[Service, dict[str, Any]]] = {
     "nothing": (
         Service(),
-        {"left": None, "number": 0, "order": [], "never": [], "older": 0, "dropped": 0, "short": False},
+        {"left": None, "moved": False, "number": 0, "order": [], "never": [], "older": 0, "dropped": 0, "short": False},
     ),
     "one, and one that failed": (
         series(1, 1),
         {
             "left": "r1",
+            "moved": True,
             "number": 2,
             "order": [entry(1)],
             "never": [entry(2, False, not_brought_up(2))],
@@ -409,6 +410,7 @@ WRITTEN: dict[str, tuple[Service, dict[str, Any]]] = {
         series(NEWEST),
         {
             "left": f"r{NEWEST}",
+            "moved": True,
             "number": NEWEST,
             "order": [entry(number) for number in range(1, NEWEST + 1)],
             "never": [],
@@ -421,6 +423,7 @@ WRITTEN: dict[str, tuple[Service, dict[str, Any]]] = {
         series(NEWEST + 2),
         {
             "left": f"r{NEWEST + 2}",
+            "moved": True,
             "number": NEWEST + 2,
             "order": [entry(number) for number in range(3, NEWEST + 3)],
             "never": [],
@@ -433,6 +436,7 @@ WRITTEN: dict[str, tuple[Service, dict[str, Any]]] = {
         series(1, NEWEST + 2),
         {
             "left": "r1",
+            "moved": True,
             "number": NEWEST + 3,
             "order": [entry(1)],
             "never": [entry(number, False, not_brought_up(number)) for number in range(4, NEWEST + 4)],
@@ -457,6 +461,13 @@ def test_the_newest_releases_of_a_course_are_written_down_and_read(name: str) ->
     assert (past.left, past.older, past.dropped) == (expected["left"], expected["older"], expected["dropped"])
     assert (past.whole is not None) is expected["short"]
     assert past.arrived is bool
+
+
+def test_a_course_that_an_older_version_wrote_down_says_by_its_releases_if_an_operation_moved_the_host() -> None:
+    for service, moved in ((Service(), False), (series(1), True), (series(0, 1), True)):
+        written = course(service.records).to_dict()
+        del written["moved"]
+        assert Course.from_dict(written, bool).history().moved is moved
 
 
 def test_left_out_records_add_up_over_several_readings() -> None:
@@ -598,6 +609,11 @@ DOUBTS: dict[str, tuple[Service, str, str]] = {
     "somebody moved it by hand": (deployed("a", "b"), "a", "the ledger left this host at b, but it is at a"),
     "one was cut off": (
         deployed("a", "b").killed("deploy", "c", "c"),
+        "c",
+        "an operation was cut off here, and nobody has verified c since",
+    ),
+    "one was cut off, the first of a new ledger": (
+        Service().killed("deploy", "c", "c"),
         "c",
         "an operation was cut off here, and nobody has verified c since",
     ),
