@@ -22,7 +22,7 @@ def compose_pin(text: Any, references: Any) -> str:
     try:
         return pins.pin(text, {str(service): str(reference) for service, reference in references.items()})
     except pins.CannotPin as error:
-        raise AnsibleFilterError(f"compose_pin: {error.text}") from error
+        raise AnsibleFilterError(f"compose_pin: {error.line()}") from error
 
 
 class FilterModule:

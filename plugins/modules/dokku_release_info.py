@@ -111,7 +111,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Do
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.options import SERVICE
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService, describe
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint, gate
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import said
 
 OPTIONS: dict[str, Any] = {
     **SERVICE,
@@ -157,9 +157,9 @@ def main() -> None:
         checks = endpoint.parse_checks(module.params["endpoints"]) if module.params["endpoints"] else []
         result = read(service, list(checks))
     except DokkuError as error:
-        module.fail_json(msg=shown(service.refusal(error).text))
+        module.fail_json(msg=said(service.refusal(error)))
     except endpoint.HealthCheckError as error:
-        module.fail_json(msg=shown(str(error)))
+        module.fail_json(msg=said(error))
     module.exit_json(changed=False, **result)
 
 

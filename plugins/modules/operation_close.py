@@ -69,8 +69,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils.guard import options
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import LedgerDamaged
-from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, said
 
 
 def main() -> None:
@@ -90,7 +89,7 @@ def main() -> None:
             module.exit_json(changed=False, outcome="refused", error=refused, settled=settled, record=record)
         ending, record = guard.close(module.params["operation"])
     except (Problem, LedgerDamaged, OSError) as error:
-        module.fail_json(msg=f"operation {module.params['operation']} could not be recorded: {shown(str(error))}")
+        module.fail_json(msg=f"operation {module.params['operation']} could not be recorded: {said(error)}")
     module.exit_json(
         changed=record is not None,
         outcome=ending.outcome,

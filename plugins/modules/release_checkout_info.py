@@ -54,8 +54,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ops.runbook.plugins.module_utils.github import release_checkout
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed, Commands
 from ansible_collections.ops.runbook.plugins.module_utils.host.git_checkout import Checkout
-from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, said
 
 
 def main() -> None:
@@ -69,7 +68,7 @@ def main() -> None:
     try:
         state = release_checkout.read(Checkout(Commands(module.params["path"], timeout=120)))
     except (Problem, CommandFailed, OSError) as error:
-        module.fail_json(msg=shown(str(error)), code="bad_input")
+        module.fail_json(msg=said(error), code="bad_input")
     module.exit_json(
         changed=False,
         commit=state.commit,

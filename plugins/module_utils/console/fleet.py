@@ -113,7 +113,9 @@ def decision(planned: Plans, orders: Orders, check_mode: bool, stopped: bool = F
     refused = [host for host, result in planned.items() if problem(result)]
     together = None if refused else _refuse_together(planned, orders)
     if stopped and not check_mode and not refused:
-        together = Problem("stopped", f"{STOPPED} before anything was changed", (), ("The same line again does it.",))
+        together = Problem(
+            "stopped", f"{STOPPED} before anything was changed", (("the same command again", "does it"),)
+        )
     if together is not None:
         code, text = together.code, together.text
     else:

@@ -27,13 +27,14 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard import (
     journal,
     ledger,
     ledger_keys,
+    phase_refusal,
     state_owner,
     state_trouble,
 )
 from ansible_collections.ops.runbook.plugins.module_utils.guard import lease as lease_file
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import FORWARD, Progress, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger_book import Book
-from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import LONGER, Opening, decide
+from ansible_collections.ops.runbook.plugins.module_utils.guard.opening import Opening, decide
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.health import blame
 from ansible_collections.ops.runbook.plugins.module_utils.host import clock as moment
@@ -219,8 +220,7 @@ class Guard:
         # Waited for a moment: somebody may just be looking at the lock.
         if not self.running.wait(self._timer() + 0.3):
             # The lock was taken between two looks, and the next turn sees its owner; or the owner lost its lease.
-            text = "a process that has no lease works here now: it has just begun, or is about to end"
-            raise Problem("lease_held", text, (LONGER, ("the same command again", "looks who it is")))
+            raise phase_refusal.without_lease()
         self.ledger().keep()
         if progress is not None and opening.bury and self.recorded(progress.operation) is None:
             self._bury(progress, accept_damaged_ledger)
@@ -316,11 +316,7 @@ class Guard:
             lease = self.lease()
             if lease is None or lease.operation != operation:
                 holder = "nobody holds it now" if lease is None else f"operation {lease.operation} holds it now"
-                raise Problem(
-                    "lease_lost",
-                    f"operation {operation} lost its lease ({holder}) and changes nothing more",
-                    (("operation_history", "shows what became of it"),),
-                )
+                raise phase_refusal.lease_lost(operation, f"({holder}) and changes nothing more")
             progress = self.progress()
             ttl = float((progress.opened if progress else {}).get("lease_ttl", 900.0))
             durable_file.replace(self.path("lease.json"), lease_file.renew(lease, ttl, self._clock()).to_bytes())
@@ -337,17 +333,17 @@ class Guard:
         closes: this process closes too, so that its death ends the lease also between two phases.
         """
         if not os.path.isdir(self.state_dir):
-            raise Problem("not_open", f"operation {operation} is not open: {self.state_dir} is missing")
+            raise phase_refusal.folder_missing(operation, self.state_dir)
         self.must_own(operation)
         # A command that outlived its killed module is waited for: two must not work on one checkout.
         if not self.running.wait(self._timer() + 60.0):
-            raise Problem("still_running", f"a process of operation {operation} is still at work on this host")
+            raise phase_refusal.still_running(operation)
         try:
             # Somebody may have taken the lease over, and left again, while this one waited.
             self.must_own(operation)
             found = self.progress()
             if found is None or found.operation != operation:
-                raise Problem("not_open", f"operation {operation} has no journal here any more")
+                raise phase_refusal.journal_gone(operation)
         except BaseException:
             self.leave()
             raise
@@ -444,7 +440,7 @@ class Guard:
         self._open_progress(operation)
         # A command that outlived its killed module is waited for: the journal ends only with the work.
         if not self.running.wait(self._timer() + 60.0):
-            raise Problem("still_running", f"a process of operation {operation} is still at work on this host")
+            raise phase_refusal.still_running(operation)
         try:
             progress = self._open_progress(operation)
             end = journal.ending(progress)
@@ -455,10 +451,10 @@ class Guard:
     def _open_progress(self, operation: str) -> Progress:
         progress = self.progress()
         if progress is None or progress.operation != operation:
-            raise Problem("not_open", f"operation {operation} is not open here; operation_history shows its record")
+            raise phase_refusal.not_open(operation)
         lease = self.lease()
         if lease is not None and lease.operation != operation:
-            raise Problem("lease_lost", f"operation {operation} lost its lease to {lease.operation}")
+            raise phase_refusal.lease_lost(operation, f"to {lease.operation}")
         return progress
 
     def _end(self, progress: Progress, end: journal.Ending, unname: bool = False) -> Record | None:

@@ -89,7 +89,8 @@ def _remaining(guard: Guard, request: Request, opening: Opening) -> Plan:
     """The plan of the interrupted operation, as far as it is still to be done."""
     progress = guard.progress()
     if progress is None or progress.plan is None or opening.direction is None:
-        raise Problem("no_plan", "the interrupted operation has no plan to go on with")
+        way = ("the same command without interrupted=", "plans anew: that operation had changed nothing")
+        raise Problem("no_plan", "the interrupted operation has no plan to go on with", (way,))
     verdict = opening.verdict or classify(progress)
     return {
         **progress.plan,

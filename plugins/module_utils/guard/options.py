@@ -13,8 +13,7 @@ from typing import Any, NoReturn, Protocol, TypeVar, get_args, get_origin, get_t
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.request import Request
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
-from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
-from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem, said
 
 Described = TypeVar("Described")
 
@@ -125,5 +124,13 @@ def answer(
     try:
         result = phases[phase]()
     except expected as error:
-        module.fail_json(msg=shown(str(error)), invocation=invocation)
+        refused = {"refusal": _refusal(error).to_dict()} if phase == "plan" else {}
+        module.fail_json(msg=said(error), invocation=invocation, **refused)
     module.exit_json(invocation=invocation, **result)
+
+
+def _refusal(error: Exception) -> Problem:
+    """The refusal of a plan that ended with an error."""
+    if isinstance(error, Problem):
+        return error
+    return Problem("plan_failed", str(error), (("the same command again", "once what this names is put right"),))

@@ -64,6 +64,11 @@ class Problem(Exception):
         return [{"input": shown(what), "effect": shown(effect)} for what, effect in self.ways]
 
 
+def said(error: BaseException) -> str:
+    """An error in one line for a person: a problem with its ways, any other as it is."""
+    return shown(error.line() if isinstance(error, Problem) else str(error))
+
+
 def must_pass(problem: Problem | None) -> None:
     """Raise the problem that a check found, if there is one."""
     if problem is not None:

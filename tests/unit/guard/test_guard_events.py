@@ -357,14 +357,17 @@ def held(guard: Guard) -> None:
     guard.running.take = lambda: False  # type: ignore[method-assign]
 
 
-NOT_OPEN = "operation op-1 is not open here; operation_history shows its record"
+NOT_OPEN = "operation op-1 is not open here"
+RECORD = ("operation_history", "shows its record")
 
 
 def test_each_refusal_says_what_is_so_and_what_to_type(tmp_path: Path) -> None:
     guard = guard_of(tmp_path / "none")
     missing = f"operation op-1 is not open: {tmp_path}/none is missing"
-    assert problem_of(guard.phase("op-1", "apply").__enter__) == refused("not_open", missing)
-    assert problem_of(lambda: guard.close("op-1")) == refused("not_open", NOT_OPEN)
+    assert problem_of(guard.phase("op-1", "apply").__enter__) == refused(
+        "not_open", missing, ("the same command again", "opens a new operation, or says how to make the folder")
+    )
+    assert problem_of(lambda: guard.close("op-1")) == refused("not_open", NOT_OPEN, RECORD)
     history = ("operation_history", "shows what became of it")
     guard = guard_of(tmp_path)
     lost = "operation op-1 lost its lease (nobody holds it now) and changes nothing more"
@@ -372,19 +375,23 @@ def test_each_refusal_says_what_is_so_and_what_to_type(tmp_path: Path) -> None:
     guard.open(request("op-2"))
     lost = "operation op-1 lost its lease (operation op-2 holds it now) and changes nothing more"
     assert problem_of(lambda: guard.must_own("op-1")) == refused("lease_lost", lost, history)
-    assert problem_of(lambda: guard.close("op-1")) == refused("not_open", NOT_OPEN)
+    assert problem_of(lambda: guard.close("op-1")) == refused("not_open", NOT_OPEN, RECORD)
     (tmp_path / "journal.jsonl").write_bytes((tmp_path / "journal.jsonl").read_bytes().replace(b"op-2", b"op-1"))
     lost = "operation op-1 lost its lease to op-2"
-    assert problem_of(lambda: guard.close("op-1")) == refused("lease_lost", lost)
+    assert problem_of(lambda: guard.close("op-1")) == refused("lease_lost", lost, history)
     gone = "operation op-2 has no journal here any more"
-    assert problem_of(guard.phase("op-2", "apply").__enter__) == refused("not_open", gone)
+    assert problem_of(guard.phase("op-2", "apply").__enter__) == refused("not_open", gone, RECORD)
     assert not guard.running.held
     (tmp_path / "journal.jsonl").unlink()
-    assert problem_of(guard.phase("op-2", "apply").__enter__) == refused("not_open", gone)
+    assert problem_of(guard.phase("op-2", "apply").__enter__) == refused("not_open", gone, RECORD)
 
 
 def test_a_phase_and_a_close_wait_a_minute_for_an_orphan(tmp_path: Path) -> None:
     text = "a process of operation op-1 is still at work on this host"
+    ways = (
+        ("lock_wait=300", "waits up to 300 seconds for it to end"),
+        ("operation_history", "shows if it is at work, or how it ended"),
+    )
     for act in (
         lambda guard: guard.phase("op-1", "apply").__enter__(),
         lambda guard: guard.close("op-1"),
@@ -396,7 +403,7 @@ def test_a_phase_and_a_close_wait_a_minute_for_an_orphan(tmp_path: Path) -> None
             guard.leave()
         time.passed = 7.0
         held(guard)
-        assert problem_of(lambda act=act, guard=guard: act(guard)) == refused("still_running", text)
+        assert problem_of(lambda act=act, guard=guard: act(guard)) == refused("still_running", text, *ways)
         assert 66.9 < time.passed < 67.2
 
 

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.console.report import refusal_lines
 from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
 from ansible_collections.ops.runbook.plugins.module_utils.guard.carry_out import Orders
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
@@ -215,3 +216,19 @@ def test_a_plan_in_check_mode_says_whether_anything_would_change(tmp_path: Path)
 def test_a_module_fails_with_one_sentence(tmp_path: Path, given: dict[str, Any], said: str) -> None:
     result, _ = ended(tmp_path, **given)
     assert result["failed"] and said in result["msg"]
+
+
+def test_a_module_that_fails_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread(*_given: object) -> dict[str, Any]:
+        raise OSError("the wall can't be read")
+
+    lost, _ = ended(tmp_path, phase="apply")
+    assert lost["msg"].endswith("(opens a new operation, or says how to make the folder)") and "refusal" not in lost
+    monkeypatch.setattr(Painting, "plan", unread)
+    broken, _ = ended(tmp_path, phase="plan")
+    assert broken["refusal"]["code"] == "plan_failed" and broken["refusal"]["text"] == broken["msg"]
+    assert broken["refusal"]["ways"] == [
+        {"input": "the same command again", "effect": "once what this names is put right"},
+    ]
+    (screen,) = [line for line in refusal_lines({"wall1": broken}) if "same command" in line]
+    assert screen == "    the same command again  once what this names is put right"
