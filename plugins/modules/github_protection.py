@@ -141,7 +141,8 @@ def validated(spec: Mapping[str, Any], item: Mapping[str, Any], where: str) -> d
     """An item as the module of its kind would take it."""
     found = ArgumentSpecValidator(dict(spec)).validate(dict(item))
     if found.error_messages:
-        raise GitHubError("bad_input", f"{where}: {'; '.join(found.error_messages)}")
+        way = (where, "as ansible-doc of the module of its kind has it")
+        raise GitHubError("bad_input", f"{where}: {'; '.join(found.error_messages)}", [way])
     return dict(found.validated_parameters)
 
 

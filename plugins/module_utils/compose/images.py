@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import threading
 import time
 from collections.abc import Container, Iterable, Mapping
@@ -150,7 +151,12 @@ class ImageStore:
         self._images.clear()
         if not self.has(image):
             raise Problem(
-                "image_not_proven", f"{image.text} was downloaded, but the engine does not have it by that digest"
+                "image_not_proven",
+                f"{image.text} was downloaded, but the engine does not have it by that digest",
+                (
+                    ("the same command again", "downloads it anew"),
+                    (f"docker image ls --digests {shlex.quote(image.repository)}", "on the host, shows what it has"),
+                ),
             )
 
     def must_have_room(self, what: str) -> None:

@@ -143,6 +143,10 @@ class Wanted:
     tags: tuple[str, ...] = ()
 
 
+#: The forms of `to` that name a release of any service.
+NAMES = (("to=<tag or commit>", "names a release"), ("to=<name@sha256:...>", "names its images"))
+
+
 def branch_tag(branch: str) -> str:
     """The tag that docker/metadata-action gives to the images of a branch: `hotfix/login` is `hotfix-login`."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", branch)[:128]
@@ -169,7 +173,8 @@ def wanted(to: str, images: Mapping[str, str], prefix: str, hotfix: bool = False
     if "@" in to or "/" in to or ":" in to:
         return _named(to, images)
     if not image_reference.is_tag(to):
-        raise Problem("bad_reference", f"to={to} is not a tag, an image reference, or a release of the ledger")
+        text = f"to={to} is not a tag, an image reference, or a release of the ledger"
+        raise Problem("bad_reference", text, NAMES)
     tags = [to]
     if _SHA.fullmatch(to):
         tags = [f"{prefix}{to}", *([f"{prefix}{to[:7]}"] if len(to) > 7 else []), to]
@@ -187,17 +192,18 @@ def _named(to: str, images: Mapping[str, str]) -> Wanted:
         try:
             reference = image_reference.parse(text.strip())
         except BadReference as error:
-            raise Problem("bad_reference", str(error)) from error
+            raise Problem("bad_reference", str(error), NAMES) from error
         mine = [known for known in images.values() if image_reference.same_repository(known, reference.repository)]
         if not mine:
             known = ", ".join(dict.fromkeys(images.values()))
-            raise Problem("not_of_this_service", f"{reference.repository} is not of this service, which has {known}")
+            text = f"{reference.repository} is not of this service, which has {known}"
+            raise Problem("not_of_this_service", text, NAMES)
         if reference.digest:
             digests[mine[0]] = Reference(mine[0], reference.tag, reference.digest)
         else:
             tags[reference.tag or "latest"] = None
     if digests and tags or len(tags) > 1:
-        raise Problem("bad_reference", f"to={to} mixes references: give digests, or one tag")
+        raise Problem("bad_reference", f"to={to} mixes references: give digests, or one tag", NAMES)
     return Wanted("digests", digests=digests) if digests else Wanted("tags", tags=tuple(tags))
 
 

@@ -85,5 +85,12 @@ def problems(app: str) -> Iterator[None]:
     except CannotCall as error:
         raise Problem("cannot_call", str(error), [error.way]) from error
     except DokkuError as error:
-        missing = isinstance(error, NotACommand)
-        raise Problem("not_a_command" if missing else "failed", str(error), touched=not missing) from error
+        if isinstance(error, NotACommand):
+            way = (
+                "dokku plugin:list",
+                "on the host, shows the plugins: the one of that command is missing, or too old",
+            )
+            raise Problem("not_a_command", str(error), [way]) from error
+        raise Problem(
+            "failed", str(error), [("the same again", "once what dokku says is put right")], touched=True
+        ) from error

@@ -151,7 +151,11 @@ def merged(wanted: Wanted, present: ProtectionPresent) -> dict[str, Any]:
     if found["approvals"] is None:
         if any(wanted.values.get(key) for key in _REVIEWS):
             if wanted.values.get("approvals") == -1:
-                raise GitHubError("bad_input", "rules for reviews are given, and required_approvals=-1 asks for none")
+                raise GitHubError(
+                    "bad_input",
+                    "rules for reviews are given, and required_approvals=-1 asks for none",
+                    [("required_approvals", "0 or more, or without the rules for reviews")],
+                )
             found["approvals"] = 1
         else:
             found.update(dict.fromkeys(_REVIEWS, False))

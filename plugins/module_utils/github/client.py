@@ -13,6 +13,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shlex
 import time
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping
@@ -53,6 +54,11 @@ class GitHubError(Problem):
     """A request that GitHub did not answer as needed. status: of HTTP; 0 where there is none."""
 
     status: int = 0
+
+
+#: The ways of answers that no setting of this repository explains.
+_LATER = ("the same again", "later; githubstatus.com says if GitHub has an incident")
+_ADDRESS = ("api_url", "check it, and the proxy: what answered is not GitHub's API")
 
 
 class Uncertain(GitHubError):
@@ -218,9 +224,10 @@ def refusal(method: str, path: str, reply: Reply) -> GitHubError:
         return GitHubError(
             "invalid",
             f"GitHub refuses what was sent: {call} answered {status}, {said}",
+            [("the same again", "with what GitHub names put right; docs/systems/github.md has what each module sends")],
             status=status,
         )
-    return GitHubError("failed", f"{call} answered {status}, {said}", status=status)
+    return GitHubError("failed", f"{call} answered {status}, {said}", [_LATER], status=status)
 
 
 class GitHub:
@@ -291,22 +298,24 @@ class GitHub:
             body = reply.json()
             items = body.get(key) if key and isinstance(body, Mapping) else body
             if not isinstance(items, list):
-                raise GitHubError("unexpected", f"GET {path} answered no list")
+                raise GitHubError("unexpected", f"GET {path} answered no list", [_ADDRESS])
             yield from items
             given, total = given + len(items), total_of(body)
             try:
                 following = next_page(reply.headers)
             except ValueError as error:
-                raise GitHubError("list_cut", f"GET {path}: {error}, so more may follow than was given") from None
+                text = f"GET {path}: {error}, so more may follow than was given"
+                raise GitHubError("list_cut", text, [_LATER]) from None
             if hints.withheld(reply.headers) or following is None and given < total:
                 raise _part_of(path, given, total)
             if following is None:
                 return
             following = urljoin(self._url(url, {}), following)
             if origin(following) != origin(self._api):
-                raise GitHubError("unexpected", f"the next page of {path} is on another host: {following}")
+                raise GitHubError("unexpected", f"the next page of {path} is on another host: {following}", [_ADDRESS])
             url, asked = following, {}
-        raise GitHubError("list_cut", f"GET {path} has more than {PAGES} pages")
+        fewer = ("the same again", "once the list is shorter, or with what narrows it")
+        raise GitHubError("list_cut", f"GET {path} has more than {PAGES} pages", [fewer])
 
     def send(self, method: str, path: str, body: Json = None) -> Json:
         """A write. Raises Uncertain where nobody knows whether it was carried out."""
@@ -339,7 +348,9 @@ class GitHub:
         if reply.status < 300:
             if reply.cut:
                 raise GitHubError(
-                    "too_long", f"the answer to {method} {path} is longer than {LONGEST >> 20} MiB, and was not read"
+                    "too_long",
+                    f"the answer to {method} {path} is longer than {LONGEST >> 20} MiB, and was not read",
+                    [(f"gh api {shlex.quote(path.lstrip('/'))}", "on this machine, shows it")],
                 )
             return reply
         if limited(reply):
@@ -385,8 +396,9 @@ class GitHub:
                 return reply
             url = urljoin(url, location)
             if urlsplit(url).scheme not in ("http", "https"):
-                raise GitHubError("unexpected", f"a redirect to {urlsplit(url).scheme}: is not followed")
-        raise GitHubError("unexpected", f"more than {REDIRECTS} redirects, the last to {urlsplit(url).hostname}")
+                raise GitHubError("unexpected", f"a redirect to {urlsplit(url).scheme}: is not followed", [_ADDRESS])
+        text = f"more than {REDIRECTS} redirects, the last to {urlsplit(url).hostname}"
+        raise GitHubError("unexpected", text, [_ADDRESS])
 
     def _once(self, method: str, url: str, body: Json) -> Reply:
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": API_VERSION}

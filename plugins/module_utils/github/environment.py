@@ -70,7 +70,7 @@ def checked(wanted: Wanted) -> Wanted:
     """The wanted environment. Raises GitHubError where it can't be; contacts nobody."""
     repository_path(wanted.repository)
     if not wanted.name or len(wanted.name) > 255:
-        raise GitHubError("bad_input", "the name of an environment has 1 to 255 characters")
+        raise GitHubError("bad_input", "the name of an environment has 1 to 255 characters", [("name", "such a name")])
     if wanted.reviewers is not None and len(set(wanted.reviewers)) > MOST_REVIEWERS:
         raise GitHubError(
             "bad_input",
@@ -78,7 +78,11 @@ def checked(wanted: Wanted) -> Wanted:
             [("reviewer_teams", "a team counts as one")],
         )
     if wanted.wait_timer is not None and not 0 <= wanted.wait_timer <= LONGEST_WAIT:
-        raise GitHubError("bad_input", f"wait_timer={wanted.wait_timer} is not within 0 and {LONGEST_WAIT} minutes")
+        raise GitHubError(
+            "bad_input",
+            f"wait_timer={wanted.wait_timer} is not within 0 and {LONGEST_WAIT} minutes",
+            [(f"wait_timer={LONGEST_WAIT}", "waits as long as GitHub can")],
+        )
     if wanted.patterns and wanted.policy not in (None, "selected"):
         raise GitHubError(
             "bad_input",

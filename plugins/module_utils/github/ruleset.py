@@ -107,7 +107,7 @@ def checked(wanted: Wanted) -> Wanted:
     """The wanted ruleset. Raises GitHubError where it can't be; contacts nobody."""
     repository_path(wanted.repository)
     if not wanted.name.strip():
-        raise GitHubError("bad_input", "a ruleset has a name")
+        raise GitHubError("bad_input", "a ruleset has a name", [("name", "by which it is found again")])
     other = _FOLDERS["tag" if wanted.target == "branch" else "branch"]
     for name in (*(wanted.include or ()), *(wanted.exclude or ())):
         if name.startswith(other) or (wanted.target == "tag" and name == "~DEFAULT_BRANCH"):

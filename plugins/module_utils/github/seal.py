@@ -37,6 +37,10 @@ def seal(value: str, public_key: str) -> str:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != 32:
-        raise GitHubError("unexpected", "the public key that GitHub gave is not 32 bytes in base64")
+        raise GitHubError(
+            "unexpected",
+            "the public key that GitHub gave is not 32 bytes in base64",
+            [("api_url", "check it, and the proxy: what answered is not GitHub's API")],
+        )
     sealed: bytes = public.SealedBox(public.PublicKey(raw)).encrypt(value.encode())
     return base64.b64encode(sealed).decode("ascii")

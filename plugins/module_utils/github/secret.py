@@ -112,11 +112,13 @@ def checked(wanted: Wanted) -> Wanted:
             [("repository", "owner/name, with environment= for one of its environments"), ("organization", "alone")],
         )
     if wanted.organization and not _ORGANISATION.match(wanted.organization):
-        raise GitHubError("bad_input", f"{wanted.organization!r} is not the name of an organisation")
+        way = ("organization", "its name alone, as in github.com/acme")
+        raise GitHubError("bad_input", f"{wanted.organization!r} is not the name of an organisation", [way])
     if wanted.repository:
         repository_path(wanted.repository)
     if not wanted.organization and (wanted.visibility or wanted.selected is not None):
-        raise GitHubError("bad_input", "visibility and selected_repositories are of an organisation's secret")
+        way = ("organization", "with them, or without them for a repository's secret")
+        raise GitHubError("bad_input", "visibility and selected_repositories are of an organisation's secret", [way])
     if wanted.selected is not None and wanted.visibility != "selected":
         raise GitHubError(
             "bad_input",
@@ -128,9 +130,11 @@ def checked(wanted: Wanted) -> Wanted:
             raise GitHubError("bad_input", f"the value of {name} is empty", [("state=absent", "removes the secret")])
         size = len(wanted.value.encode())
         if size > LARGEST:
-            raise GitHubError("bad_input", f"the value of {name} has {size} bytes, and GitHub takes {LARGEST}")
+            way = ("value", "a key that decrypts the large one, which is kept encrypted in the repository")
+            raise GitHubError("bad_input", f"the value of {name} has {size} bytes, and GitHub takes {LARGEST}", [way])
     if (wanted.update == "older") != bool(wanted.older_than):
-        raise GitHubError("bad_input", "update=older and older_than are given together or not at all")
+        way = ("update=older", "with older_than, or neither of them")
+        raise GitHubError("bad_input", "update=older and older_than are given together or not at all", [way])
     if wanted.older_than:
         moment(wanted.older_than)
     return replace(wanted, name=name)

@@ -99,7 +99,7 @@ class Security(State[SecurityPresent]):
         self.what = f"security of {wanted.repository}"
         repository_path(wanted.repository)
         if problem := contradiction(wanted.values):
-            raise GitHubError("bad_input", problem)
+            raise GitHubError("bad_input", problem, [("the same again", "with both on, or both off")])
 
     def read(self, github: GitHub) -> SecurityPresent:
         path = repository_path(self.wanted.repository)

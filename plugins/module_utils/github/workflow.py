@@ -17,6 +17,7 @@ all. There the run is found: by a nonce in its title, else as the only new one o
 from __future__ import annotations
 
 import itertools
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -197,7 +198,8 @@ def look(github: GitHub, repository: str, run_id: int, attempt: int = 0) -> Run:
     path = f"{repository_path(repository)}/actions/runs/{run_id}"
     body = github.find(path)
     if body is None:
-        raise GitHubError("run_missing", f"{repository} has no run {run_id}, or the token does not see it")
+        way = (f"gh run list -R {shlex.quote(repository)}", "on this machine, shows the runs that there are")
+        raise GitHubError("run_missing", f"{repository} has no run {run_id}, or the token does not see it", [way])
     if attempt and int(body.get("run_attempt") or 1) != attempt:
         body = github.get(f"{path}/attempts/{attempt}")
     if body.get("status") != "waiting":

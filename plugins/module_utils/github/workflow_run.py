@@ -151,7 +151,8 @@ def checked(wanted: Dispatch) -> Dispatch:
             [("workflow", "the name of its file, as in deploy.yml, or its number")],
         )
     if wanted.commit and not re.fullmatch(r"[0-9a-f]{40}", wanted.commit):
-        raise GitHubError("bad_input", f"commit={wanted.commit!r} is not the whole name of a commit")
+        way = ("commit", "all 40 characters of it, as `git rev-parse HEAD` shows them")
+        raise GitHubError("bad_input", f"commit={wanted.commit!r} is not the whole name of a commit", [way])
     if len(wanted.all_inputs) > MOST_INPUTS:
         raise GitHubError(
             "bad_input",
@@ -162,6 +163,7 @@ def checked(wanted: Dispatch) -> Dispatch:
         raise GitHubError(
             "bad_input",
             f"the input {wanted.nonce_input} takes the nonce, of at least 8 characters; inputs must not have it too",
+            [("nonce_input", "the name of an input that is not among inputs, or nothing")],
         )
     return wanted
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -82,10 +83,11 @@ class Checkout:
         asked = self.run("rev-parse", "--show-toplevel", "--verify", "HEAD^{commit}", check=False)
         if asked.code != 0:
             said = excerpt(asked.stderr)
-            raise Problem("not_a_checkout", f"{path} is not a git checkout: {said}")
+            raise Problem("not_a_checkout", f"{path} is not a git checkout: {said}", (_whose(path),))
         top, commit = asked.stdout.split("\n")[:2]
         if os.path.realpath(top) != os.path.realpath(path):
-            raise Problem("not_a_checkout", f"{path} is not a git checkout of its own: it lies inside {top}")
+            text = f"{path} is not a git checkout of its own: it lies inside {top}"
+            raise Problem("not_a_checkout", text, (_whose(path),))
         return commit
 
     def repository(self) -> str:
@@ -222,7 +224,8 @@ class Checkout:
         decides, and the remote is asked only about what is not (a rollback). Raises Problem.
         """
         if not is_ref_name(wanted):
-            raise Problem("bad_release_name", f"to={wanted} is not a name that git takes for a tag or a branch")
+            text = f"to={wanted} is not a name that git takes for a tag or a branch"
+            raise Problem("bad_release_name", text, (("to=<commit or tag>", "names the release to go to"),))
         if not fresh:
             local = self._local(wanted)
             if local is not None:
@@ -452,3 +455,8 @@ class Checkout:
             shutil.copy2(source, copy, follow_symlinks=False)
             durable_tree.put(copy, target)
         return folder
+
+
+def _whose(path: str) -> tuple[str, str]:
+    line = f"git -C {shlex.quote(path)} log -1"
+    return line, "shows what git says of the folder, as the user of this run, on the host where it is"

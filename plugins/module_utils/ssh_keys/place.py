@@ -20,6 +20,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 #: Programs that run the command they are given. Another one, like git-shell or nologin, does something of its own.
 SHELLS = frozenset("sh bash dash ash zsh ksh mksh fish csh tcsh rbash".split())
 
+_ACCOUNT = ("ssh_key_account", "in the inventory: the account that CI logs in to")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -109,7 +111,8 @@ def look(name: str, environment: Mapping[str, str], sshd_config: str = "") -> Pl
     try:
         account = sshd_files.account(name)
     except sshd_files.NotRead as error:
-        raise Problem("account_unknown", str(error)) from error
+        way = ("ssh_key_account", "in the inventory: an account that the host has; `getent passwd` shows them")
+        raise Problem("account_unknown", str(error), (way,)) from error
     configuration = sshd_files.ask(name, environment, config=sshd_config)
     if not configuration.known:
         # Its defaults would do for a list of keys; what removes one has to be sure.
@@ -119,7 +122,10 @@ def look(name: str, environment: Mapping[str, str], sshd_config: str = "") -> Pl
             (("--become", "asks sshd as root"),),
         )
     if not configuration.public_keys:
-        raise Problem("keys_off", f"sshd takes no keys for {name} (PubkeyAuthentication no)")
+        text = f"sshd takes no keys for {name} (PubkeyAuthentication no)"
+        raise Problem(
+            "keys_off", text, (("sudo sshd -T", "on the host, shows the setting; `yes` lets keys in"), _ACCOUNT)
+        )
     found = []
     for path in sshd_files.paths(configuration, account):
         try:
@@ -170,7 +176,8 @@ def choose(places: Places, asked: str, said: Said, now: float) -> tuple[str, str
     """The fingerprint that is rotated, why it is that one, and warnings. Raises Problem. asked: by the operator."""
     listed = tuple(places.listed(now))
     if not listed:
-        raise Problem("no_keys", f"{places.account.name} has no key in any file that sshd reads")
+        text = f"{places.account.name} has no key in any file that sshd reads"
+        raise Problem("no_keys", text, (_ACCOUNT,))
     _must_be_named(places, asked, said, listed)
     chosen = asked or said.used
     _must_be_there(places, chosen, said, listed)
@@ -229,7 +236,7 @@ def _must_be_there(places: Places, chosen: str, said: Said, listed: tuple[str, .
     raise Problem(
         "key_not_used_by_ci",
         f"{chosen} is in no file that sshd reads for {name}, and yet {said.where} says that CI has it",
-        (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
+        (_ACCOUNT,),
         listed,
     )
 
@@ -239,13 +246,16 @@ def must_let_in(places: Places, chosen: str, now: float) -> None:
     lines = [(place, line) for place in places.files for line in place.holds(chosen)]
     if any(line.key is not None and line.key.is_authority for _place, line in lines):
         raise Problem(
-            "old_is_authority", f"{chosen} is a CA (cert-authority): its certificates are not rotated this way"
+            "old_is_authority",
+            f"{chosen} is a CA (cert-authority): its certificates are not rotated this way",
+            (("old_key=SHA256:…", "names the key that CI has, as ssh-keygen -lf shows it"),),
+            tuple(places.listed(now)),
         )
     if not places.in_force(chosen, now):
         raise Problem(
             "old_lets_nobody_in",
             f"{chosen} lets nobody into {places.account.name}: {'; '.join(dead(places, chosen, now))}",
-            (("ssh_key_account", "in the inventory: the account that CI logs in to"),),
+            (_ACCOUNT,),
             tuple(places.listed(now)),
         )
 

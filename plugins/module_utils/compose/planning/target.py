@@ -41,8 +41,7 @@ def choose(situation: Situation, present: Mapping[str, Any] | None, facts: Facts
     try:
         wanted = release.wanted(wish.to, service.images, service.tag_prefix, wish.hotfix)
     except Problem as error:
-        ways = (("to=<tag or commit>", "names a release"), ("to=<name@sha256:...>", "names its images"))
-        raise error.also(ways, recent(situation)) from error
+        raise error.also(details=recent(situation)) from error
     if wanted.kind == "previous":
         return _previous(situation, present, facts)
     if wanted.kind == "recorded":

@@ -294,7 +294,8 @@ class SecretsPlanner:
             try:
                 env_file.written(wish.values[key])
             except ValueError as error:
-                raise Problem("bad_value", f"the new value of {key} is {error}") from error
+                text = f"the new value of {key} is {error}"
+                raise Problem("bad_value", text, (("values_file=<file>", "with another value"),)) from error
 
     # -- how old keys are ------------------------------------------------------------------------
 

@@ -414,7 +414,8 @@ def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], ob
         # The name was given twice before this was planned, or this operation itself has made the app.
         present = AppState(app).read(dokku)
         if present.exists and plan["to"]["id"] == "present" and not _made_here(plan):
-            raise Problem("not_ours", f"{app} was there before this operation, and is not destroyed by it")
+            way = ("interrupted=accept", "leaves the app as it is")
+            raise Problem("not_ours", f"{app} was there before this operation, and is not destroyed by it", (way,))
         return _changed(desired_state.bring(_destroyer(context), AppState(app, "absent", app)))
 
     def branch(one: Step) -> object:

@@ -26,6 +26,7 @@ def check_name(name: str) -> None:
             "bad_name",
             f"{name!r} is not an app name: it begins with a lower-case letter or a digit, has lower-case letters, "
             f"digits, dots and hyphens only, and at most {_LONGEST} of them",
+            [("app: shop-api", "in the inventory, the input or the task: such a name")],
         )
 
 

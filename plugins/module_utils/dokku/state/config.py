@@ -55,6 +55,7 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
         raise Problem(
             "bad_key",
             f"{listed(bad)} can't be the name of a variable: letters, digits and underscores, and no digit first",
+            [('MAIL_HOST: "..."', "in the inventory, the input or the task: such a name")],
         )
     found: dict[str, str] = {}
     for key, value in values.items():
@@ -67,7 +68,8 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
             )
         found[str(key)] = str(value)
         if "\0" in found[str(key)]:
-            raise Problem("not_a_text", f"the value of {key} has a NUL in it")
+            way = (f'{key}: "..."', "in the inventory, the input or the task: the value without it, such as in base64")
+            raise Problem("not_a_text", f"the value of {key} has a NUL in it", [way])
     return found
 
 
@@ -92,9 +94,11 @@ class ConfigState(State[ConfigPresent]):
         texts({**self.values, **dict.fromkeys(self.absent, "")})
         both = sorted({*self.values} & {*self.absent})
         if both:
-            raise Problem("contradiction", f"{listed(both)} is to be set and to be absent")
+            way = ("absent", "in the inventory, the input or the task: without what is to be set")
+            raise Problem("contradiction", f"{listed(both)} is to be set and to be absent", [way])
         if _REVISION in self.values or _REVISION in self.absent:
-            raise Problem("own_key", f"{_REVISION} is Dokku's own: each deploy of {self.app} writes it")
+            way = ("values", f"in the inventory, the input or the task: without {_REVISION}")
+            raise Problem("own_key", f"{_REVISION} is Dokku's own: each deploy of {self.app} writes it", [way])
 
     def read(self, dokku: Dokku) -> ConfigPresent:
         return ConfigPresent({str(key): str(value) for key, value in dokku.json("config:export", self.app).items()})

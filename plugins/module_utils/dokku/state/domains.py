@@ -33,7 +33,8 @@ def normal(domain: str) -> str:
         hint = "; a host name has no underscore"
     elif not found.isascii():
         hint = "; a name with other letters is given in its form for DNS, which begins with xn--"
-    raise Problem("bad_domain", f"{domain!r} is not a domain{hint}")
+    way = ("domains: [shop.example.com]", "in the inventory, the input or the task: such a name")
+    raise Problem("bad_domain", f"{domain!r} is not a domain{hint}", [way])
 
 
 def unique(domains: Iterable[str]) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ class LetsencryptState(State[LetsencryptPresent]):
 
     def __post_init__(self) -> None:
         if self.email and not _EMAIL.fullmatch(self.email):
-            raise Problem("bad_email", f"{self.email!r} is not a mail address")
+            way = ("email: ops@example.com", "in the inventory, the input or the task: such an address")
+            raise Problem("bad_email", f"{self.email!r} is not a mail address", [way])
 
     def read(self, dokku: Dokku) -> LetsencryptPresent:
         try:

@@ -56,17 +56,25 @@ class LinkState(State[LinkPresent]):
 
     def __post_init__(self) -> None:
         if self.plugin not in PLUGINS:
-            raise Problem("bad_plugin", f"{self.plugin!r} is not one of {', '.join(PLUGINS)}")
+            way = ("plugin: postgres", "in the inventory, the input or the task: one of these")
+            raise Problem("bad_plugin", f"{self.plugin!r} is not one of {', '.join(PLUGINS)}", [way])
         if not _NAME.fullmatch(self.service) or self.service.startswith("-"):
             raise Problem(
                 "bad_service",
                 f"{self.service!r} is not a name of a {self.plugin} service: letters, digits, hyphens and underscores",
+                [(f"dokku {self.plugin}:list", "on the host, shows the services")],
             )
         if self.alias and (not _ALIAS.fullmatch(self.alias) or self.alias.endswith("_URL")):
             raise Problem(
                 "bad_alias",
                 f"{self.alias!r} can't be an alias: capitals, digits and underscores, without the _URL that the plugin "
                 "adds",
+                [
+                    (
+                        "alias: REPORTS",
+                        "in the inventory, the input or the task: such a name, of which the variable is REPORTS_URL",
+                    )
+                ],
             )
 
     def read(self, dokku: Dokku) -> LinkPresent:

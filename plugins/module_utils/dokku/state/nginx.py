@@ -108,7 +108,8 @@ def texts(properties: Mapping[str, Any]) -> dict[str, str]:
         elif value is None:
             value = ""
         elif not isinstance(value, (str, int)):
-            raise Problem("bad_value", f"{key} {value!r} can't be: a property is one text")
+            way = (f'{key}: "..."', "in the inventory, the input or the task: one text")
+            raise Problem("bad_value", f"{key} {value!r} can't be: a property is one text", [way])
         found[str(key)] = str(value).strip()
     return found
 
@@ -134,11 +135,13 @@ class NginxState(State[NginxPresent]):
     def __post_init__(self) -> None:
         for key, value in self.properties.items():
             if key in _EXPLAINED:
-                raise Problem("no_property", f"{key} is not a property of an app: {_EXPLAINED[key]}")
+                way = ("properties", f"in the inventory, the input or the task: without {key}")
+                raise Problem("no_property", f"{key} is not a property of an app: {_EXPLAINED[key]}", [way])
             if key not in PROPERTIES:
                 raise Problem(
                     "no_property",
                     f"{key!r} is not a property; there are {', '.join(sorted(PROPERTIES))}",
+                    [("properties", "in the inventory, the input or the task: one of these names")],
                 )
             check, meaning = PROPERTIES[key]
             if value and not check(value):
@@ -146,6 +149,7 @@ class NginxState(State[NginxPresent]):
                     "bad_value",
                     f"{key} {value!r} can't be: it is {meaning}. Dokku would take it, and nginx might then refuse the "
                     "configuration of every app of the host",
+                    [(f"{key}: ...", f"in the inventory, the input or the task: {meaning}")],
                 )
 
     def read(self, dokku: Dokku) -> NginxPresent:
@@ -195,6 +199,7 @@ class NginxState(State[NginxPresent]):
             "nginx_refuses",
             f"nginx refuses the configuration of {self.app} with {'; '.join(plan.lines())}: {why}. What was "
             "set before is set again",
+            [("the same again", "with other values; what nginx says names the one that is wrong")],
             touched=True,
         )
 
@@ -233,6 +238,7 @@ class NginxState(State[NginxPresent]):
                 f"proxy-busy-buffers-size {found['proxy-busy-buffers-size']} must be at least the larger of "
                 f"proxy-buffer-size {found['proxy-buffer-size']} and one of proxy-buffers {found['proxy-buffers']}, "
                 "and at most all of these but one: nginx refuses anything else",
+                [("proxy-busy-buffers-size: ...", "in the inventory, the input or the task: such a size")],
             )
 
 

@@ -30,7 +30,11 @@ def counts(scale: Mapping[str, Any]) -> dict[str, int]:
         text = "" if isinstance(count, bool) else str(count).strip()
         # Dokku takes -1 with an exit code of 0.
         if not _PROCESS.fullmatch(str(process)) or not text.isdecimal():
-            raise Problem("bad_scale", f"{process}={count} can't be: a process has 0 containers or more")
+            way = (
+                "scale: {web: 2}",
+                "in the inventory, the input or the task: names of processes, and a number for each",
+            )
+            raise Problem("bad_scale", f"{process}={count} can't be: a process has 0 containers or more", [way])
         found[str(process)] = int(text)
     return found
 

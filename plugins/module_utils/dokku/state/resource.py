@@ -20,6 +20,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 #: Limits that Dokku's scheduler on one host hands to Docker; it silently drops all others.
 LIMITS = ("cpu", "memory", "memory-swap", "nvidia-gpu")
 RESERVATIONS = ("memory",)
+_SAMPLES = {"cpu": "2", "memory": "2g", "memory-swap": "2g", "nvidia-gpu": "1"}
 
 #: Processes for which nothing of their own is set.
 DEFAULT = "_default_"
@@ -76,7 +77,11 @@ def memory(text: str, what: str = "memory") -> int:
 
 
 def _bad(what: str, text: str, why: str) -> Problem:
-    return Problem("bad_resource", f"{what} {text!r} can't be: {why}")
+    way = (
+        f"{what}: {_SAMPLES[what]}",
+        "in the inventory, the input or the task: a value of this form, within these bounds",
+    )
+    return Problem("bad_resource", f"{what} {text!r} can't be: {why}", [way])
 
 
 def _measure(key: str, text: str) -> object:
@@ -133,6 +138,7 @@ class ResourceState(State[ResourcePresent]):
                     raise Problem(
                         "bad_resource",
                         f"a {kind} of {key!r} has no effect on a host with Docker; what has one: {listed(known)}",
+                        [("memory: 2g", "in the inventory, the input or the task: one of these")],
                     )
                 if value:
                     _measure(key, value)
