@@ -26,10 +26,11 @@ WITHOUT: dict[str, dict[str, str]] = {
         "plan": "the scenario laravel plans with the command",
         "refusal": "the kill with its resume is refused first",
         "undo": "the command hands the input on, as that of a resume",
+        "callback": "the command has the screen of ansible.cfg",
+        "runner": "the command is another way than ansible-runner",
     },
     "fleet": {
         "resume": "a run over several hosts resumes each as the scenario laravel does",
-        "screen": OTHER_WAY,
         "canary": OTHER_WAY,
     },
     "mesh": {
@@ -37,6 +38,8 @@ WITHOUT: dict[str, dict[str, str]] = {
         "deploy": "the mesh sends any procedure in the same way",
         "undo": "the mesh sends any input in the same way",
         "screen": "the results that come back are those of ansible-runner",
+        "callback": "each run of the scenario has it, and the scenario laravel looks at it",
+        "runner": "each run of the mesh is one of ansible-runner; the scenario laravel gives it a file of inputs",
         "canary": OTHER_WAY,
     },
 }

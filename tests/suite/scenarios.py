@@ -9,8 +9,9 @@ from pathlib import Path
 
 import yaml
 
-#: What the core of a system proves. A test says with pytest.mark.core("undo") which of them it is.
-KINDS = ("plan", "deploy", "rollback", "refusal", "resume", "undo", "screen", "canary")
+#: What the core of a system proves. A test says with pytest.mark.core("undo") which of them it is. Three are ways to
+#: run a procedure: with the screen of ansible.cfg, with the default callback, by ansible-runner with a file of inputs.
+KINDS = ("plan", "deploy", "rollback", "refusal", "resume", "undo", "canary", "screen", "callback", "runner")
 #: A test of a core with another purpose: it alone proves something.
 ALONE = "alone"
 #: Random histories with fixed seeds, which a system has once it has a description of its acts and faults.

@@ -39,5 +39,6 @@ def test_a_release_and_the_way_back(journey: Journey, way: Way, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.core("refusal", "callback", "runner", only=("default callback", "runner"))
 def test_a_refusal(journey: Journey, way: Way, tmp_path: Path) -> None:
     journey.is_refused(way, tmp_path)

@@ -21,5 +21,6 @@ def test_a_release_and_the_way_back(journey: journeys.Journey, way: Way, tmp_pat
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.core("refusal", "callback", "runner", only=("default callback", "runner"))
 def test_a_refusal(journey: journeys.Journey, way: Way, tmp_path: Path) -> None:
     journey.is_refused(way, tmp_path)

@@ -93,13 +93,13 @@ class Journey:
 
 
 def laravel(lab: Lab) -> Journey:
-    """From v1.0.0 to v1.1.0 and back, with the strategy of this host."""
-    lab.at("v1.0.0")
+    """From v1.1.0 to v1.7.0 and back, with the strategy of this host."""
+    lab.at("v1.0.0", "v1.1.0")
     return Journey(
         hosts=[lab],
         serves=lambda host: host.version(),
-        there=Leg("laravel_deploy", {"to": "v1.1.0"}, "1.1.0"),
-        back=Leg("laravel_rollback", {}, "1.0.0"),
+        there=Leg("laravel_deploy", {"to": "v1.7.0"}, "1.7.0"),
+        back=Leg("laravel_rollback", {}, "1.1.0"),
         # The first digits of a commit are a number of YAML, and the text of that number is another one.
         refusal=Refusal("laravel_deploy", {"to": "0123456"}, "unknown_release", ["0123456"]),
         secrets=[lab.root(f"grep ^APP_KEY= {lab.app}/.env | cut -d= -f2-")],

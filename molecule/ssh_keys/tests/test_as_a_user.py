@@ -36,6 +36,7 @@ def test_a_rotation(world: World, user: User, way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.core("refusal", "callback", "runner", only=("default callback", "runner"))
 def test_a_refusal(world: World, user: User, way: Way) -> None:
     world.hub.denied.update({"GET /repos": "secrets=read"})
     before = world.files()
