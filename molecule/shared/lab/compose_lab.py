@@ -139,15 +139,21 @@ class ComposeLab(Host):
 
     @counted_reset()
     def at(self, *names: str) -> None:
-        """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
-        kept = "-".join(names)
+        """Bring the host to a release by adoption and deploys, and keep that state to come back to.
+
+        It begins at the state before the last deploy.
+        """
+        kept, (*before, last) = "-".join(names), names
         if self.root(f"test -e /srv/lab/state-{kept} && echo yes", check=False) == "yes":
             self.restore(kept)
             return
-        self.reset()
-        runs = [self.play("compose_adopt"), *(self.play("compose_deploy", to=tag(name)) for name in names[1:])]
-        for run in runs:
-            assert run.green, run.text
+        if before:
+            self.at(*before)
+            run = self.play("compose_deploy", to=tag(last))
+        else:
+            self.reset()
+            run = self.play("compose_adopt")
+        assert run.green, run.text
         self.keep(kept)
 
     def move(self, name: str, to: str) -> None:

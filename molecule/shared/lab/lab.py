@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import states
 from waiting import END
 
 ROOT = Path(os.environ.get("MOLECULE_PROJECT_DIRECTORY", Path(__file__).parents[3]))
@@ -242,17 +243,30 @@ class Lab(Host):
 
     @counted_reset()
     def at(self, *tags: str) -> None:
-        """Bring the host to a release by adoption and deploys, and keep that state to come back to."""
-        if not self.comes_back(*tags):
+        """Bring the host to a release by adoption and deploys, and keep that state to come back to.
+
+        It begins at the state before the last deploy, and one host makes it for all.
+        """
+        if self.comes_back(*tags):
+            return
+        kept = self.kept(*tags)
+        record = ROOT / ".cache/states" / HOSTS[0] / kept.rpartition("/")[2]
+        if states.once(record, self.name, kept, lambda: self._make(*tags)):
+            assert self.comes_back(*tags)
+
+    def _make(self, *tags: str) -> None:
+        *before, last = tags
+        if before:
+            self.at(*before)
+            run = self.play("laravel_deploy", to=last)
+        elif self.strategy == "releases":
+            Lab(self.name).at(last)
+            run = self.play("laravel_convert")
+        else:
             self.reset()
-            adopted = self.play("laravel_adopt", laravel_strategy="in_place")
-            assert adopted.green, adopted.text
-            if self.strategy == "releases":
-                assert self.play("laravel_convert").green
-            for tag in tags[1:]:
-                run = self.play("laravel_deploy", to=tag)
-                assert run.green, run.text
-            self.root(f"lab-keep {self.kept(*tags).removeprefix('/srv/lab/')}")
+            run = self.play("laravel_adopt")
+        assert run.green, run.text
+        self.root(f"lab-keep {self.kept(*tags).removeprefix('/srv/lab/')}")
 
     @counted_reset()
     def comes_back(self, *tags: str) -> bool:
