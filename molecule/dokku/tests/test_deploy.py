@@ -10,7 +10,8 @@ from dokku_lab import REPOSITORY, STATE, DokkuLab
 from lab import Run
 
 MAIN, STAGING = "restant-main", "restant-staging"
-SOON = {"dokku_health_deadline": 20}
+# The new release is never well. The one before is up when Dokku's own command ends.
+SOON = {"dokku_health_deadline": 5}
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from lab import APP, STATE, Lab, Run, command, operator_environment, plain, play
+from lab import APP, SOON, STATE, Lab, Run, command, operator_environment, plain, play
 from waiting import END, wait_for
 
 OLD, NEW = "v1.1.0", "v1.7.0"
@@ -72,7 +72,7 @@ def test_healthy_deploy_and_rollback_are_recorded_on_each_host(fleet: list[Lab])
 
 def test_failing_canary_goes_back_and_the_rest_is_untouched(fleet: list[Lab]) -> None:
     others = [host.root(f"find {APP} -newer {STATE}/ledger.jsonl -name '*.php'") for host in fleet[1:]]
-    run = deploy(fleet, to="v1.4.0")
+    run = deploy(fleet, to="v1.4.0", **SOON)
     assert not run.green
     assert versions(fleet) == ["1.1.0"] * 3
     (canary, error), *rest = last(fleet)
@@ -89,7 +89,7 @@ def test_failing_canary_goes_back_and_the_rest_is_untouched(fleet: list[Lab]) ->
 @pytest.mark.core("plan")
 def test_later_failure_takes_the_others_back(fleet: list[Lab]) -> None:
     with sick(fleet[2], "1.7.0"):
-        run = deploy(fleet)
+        run = deploy(fleet, **SOON)
         assert versions(fleet) == ["1.1.0"] * 3
     assert not run.green
     cause = f"{fleet[2].name} failed: health: expected status 200, got 500: sick"
@@ -112,7 +112,7 @@ def test_later_failure_takes_the_others_back(fleet: list[Lab]) -> None:
 
 def test_later_failure_that_stops_names_the_mix_and_both_ways_on(fleet: list[Lab]) -> None:
     with sick(fleet[1], "1.7.0"):
-        run = deploy(fleet, on_partial="stop", on_unhealthy="hold", batch="1")
+        run = deploy(fleet, on_partial="stop", on_unhealthy="hold", batch="1", **SOON)
     assert not run.green
     assert versions(fleet) == ["1.7.0", "1.7.0", "1.1.0"]
     assert [outcome for outcome, _ in last(fleet)] == ["succeeded", "failed", "refused"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lab import APP, STATE, Lab
+from lab import APP, SOON, STATE, Lab
 
 SECRET = "canary-5c0ffee5e7"
 
@@ -58,7 +58,7 @@ def test_down_by_hand_without_a_secret_is_kept_and_said(lab: Lab) -> None:
 def test_broken_release_behind_the_page_still_goes_back(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
     assert lab.play("laravel_maintenance", state="down").green
-    run = lab.play("laravel_deploy", to="v1.4.0")
+    run = lab.play("laravel_deploy", to="v1.4.0", **SOON)
     assert not run.green
     assert lab.ledger()[-1]["outcome"] == "reverted"
     assert lab.play("laravel_maintenance", state="up").green

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from lab import APP, STATE, Lab
+from lab import APP, SOON, STATE, Lab
 
 NOTE = "2026_01_19_000001_add_note_to_orders_table"
 REFUNDS = "2026_01_19_000002_create_refunds_table"
@@ -91,7 +91,7 @@ def test_no_op_is_not_green_over_a_site_that_is_down(lab: Lab) -> None:
 @pytest.mark.core("alone")
 def test_broken_deploy_goes_back_by_itself(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
-    run = lab.play("laravel_deploy", to="v1.4.0")
+    run = lab.play("laravel_deploy", to="v1.4.0", **SOON)
     assert not run.green
     assert "reverted" in run.text
     assert "v1.1.0" in run.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lab import Lab
+from lab import SOON, Lab
 from screens import seen
 
 LOOKS = ("laravel_status", "health_check", "operation_history")
@@ -35,7 +35,7 @@ def test_a_refusal(lab: Lab, check: tuple[str, ...]) -> None:
 
 def test_a_release_that_goes_back(lab: Lab) -> None:
     lab.at("v1.0.0")
-    run = seen(lab, "laravel_deploy", to="v1.4.0")
+    run = seen(lab, "laravel_deploy", to="v1.4.0", **SOON)
     assert not run.green
     assert f"{lab.name}: not well, went back" in run.text and f"{lab.name}: reverted: health" in run.text, run.text
 

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from lab import APP, DATABASE, Lab
+from lab import APP, DATABASE, SOON, Lab
 
 NOTE = "2026_01_19_000001_add_note_to_orders_table"
 REFUNDS = "2026_01_19_000002_create_refunds_table"
@@ -63,7 +63,7 @@ def test_web_server_that_passes_the_link_serves_the_release_too(lab: Lab) -> Non
 
 def test_broken_deploy_switches_back_and_is_never_chosen(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
-    run = lab.play("laravel_deploy", to="v1.4.0")
+    run = lab.play("laravel_deploy", to="v1.4.0", **SOON)
     assert not run.green
     assert lab.version() == "1.1.0"
     record = lab.ledger()[-1]

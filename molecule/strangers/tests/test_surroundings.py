@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lab import APP, Lab
+from lab import APP, SOON, Lab
 
 ADDRESS = "https://localhost/api/v1/health"
 # A worker ends when it looks at what queue:restart left, and not before: a gate that comes earlier finds it at work.
@@ -171,7 +171,7 @@ def test_a_slow_machine_is_no_fault_of_the_release(lab: Lab) -> None:
 
 def test_previous_says_why_it_passes_over_a_release(lab: Lab) -> None:
     lab.at("v1.0.0", "v1.1.0")
-    assert not lab.play("laravel_deploy", to="v1.4.0").green
+    assert not lab.play("laravel_deploy", to="v1.4.0", **SOON).green
     plan = lab.play("laravel_rollback", "--check")
     assert plan.green and "passes over" in plan.text and "expected status 200, got 500" in plan.text, plan.text
     assert lab.version() == "1.1.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lab import APP, OWN, Lab
+from lab import APP, OWN, SOON, Lab
 
 
 @pytest.fixture(params=["077", "027"])
@@ -44,7 +44,7 @@ def test_releases_are_made_and_switched(hardened: Lab) -> None:
 
 
 def test_a_release_that_does_not_start_is_taken_back_to_one_that_is_served(hardened: Lab) -> None:
-    run = hardened.play("laravel_deploy", to="v1.4.0")
+    run = hardened.play("laravel_deploy", to="v1.4.0", **SOON)
     assert not run.green
     assert hardened.version() == "1.0.0"
     assert hardened.outcomes()[-1] == ("deploy", "reverted")
