@@ -153,10 +153,19 @@ def block(role: str) -> list[str]:
     raise LookupError(f"the argument specs of {role} have no block &service")
 
 
+def shared_by_all(role: str) -> Mapping[str, Option]:
+    """The options that every entry point has: those of `recover`, or the block of a system that is only looked at."""
+    entries = specs_of(role)
+    if "recover" in entries:
+        return dict(entries["recover"]["options"])
+    looked_at = entries[SYSTEMS[role].look]["options"]
+    return {name: looked_at[name] for name in block(role)}
+
+
 def service(role: str) -> Options:
     """The options that describe a service."""
     system, names = SYSTEMS[role], dict(SYSTEMS[role].names)
-    options = specs_of(role)["recover"]["options"]
+    options = shared_by_all(role)
     short = [name.removeprefix(f"{role}_") for name in block(role)]
     chosen = [*(name for name in short if name not in system.apart), *system.beside]
     return {names.get(name, name): (f"{role}_{name}", options[f"{role}_{name}"]) for name in chosen}
@@ -166,7 +175,7 @@ def limits(role: str) -> Options:
     """The limits of a look at a service: the whole numbers that its entry point has, and no other."""
     system, names = SYSTEMS[role], dict(SYSTEMS[role].names)
     entries = specs_of(role)
-    common = entries["recover"]["options"]
+    common = shared_by_all(role)
     found = {}
     for name, option in entries[system.look]["options"].items():
         if name not in common and option["type"] == "int":

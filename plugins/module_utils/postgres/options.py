@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that describe a PostgreSQL cluster, and the limits of a look at it.
+
+Written by `make generate` from the role's argument specs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+SERVICE: dict[str, Any] = {
+    "service": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "stanza": {"type": "str", "required": True},
+            "user": {"type": "str", "default": "postgres"},
+            "pgbackrest": {"type": "str", "default": "/usr/bin/pgbackrest"},
+            "psql": {"type": "str", "default": "psql"},
+            "connection": {"type": "str", "default": "dbname=postgres"},
+            "repository_folder": {"type": "path", "default": ""},
+        },
+    },
+}
+LIMITS: dict[str, Any] = {
+    "max_age": {"type": "int", "default": 26},
+    "full_days": {"type": "int", "default": 8},
+    "shrink": {"type": "int", "default": 50},
+    "archive_minutes": {"type": "int", "default": 15},
+    "archive_files": {"type": "int", "default": 8},
+    "disk_warn": {"type": "int", "default": 85},
+    "disk_bad": {"type": "int", "default": 95},
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """A PostgreSQL cluster as the inventory describes it."""
+
+    name: str
+    stanza: str
+    user: str = "postgres"
+    pgbackrest: str = "/usr/bin/pgbackrest"
+    psql: tuple[str, ...] = ("psql",)
+    connection: str = "dbname=postgres"
+    repository_folder: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The figures of a PostgreSQL cluster that are a warning, or bad."""
+
+    max_age: int = 26
+    full_days: int = 8
+    shrink: int = 50
+    archive_minutes: int = 15
+    archive_files: int = 8
+    disk_warn: int = 85
+    disk_bad: int = 95
