@@ -43,7 +43,7 @@ options:
         default: psql
       connection:
         description:
-          - What psql connects to, as words of libpq or an address without a password. A password belongs into
+          - What psql connects to, as words of libpq or an address without a password. Write a password into
             C(~/.pgpass) of the user who connects.
         type: str
         default: dbname=postgres

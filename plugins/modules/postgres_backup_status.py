@@ -9,8 +9,8 @@ module: postgres_backup_status
 short_description: Read whether the backups of a PostgreSQL cluster can be restored
 version_added: 0.1.0
 description:
-  - Reads the status of a stanza of pgBackRest, the names of the WAL files in its archive, what the server says of its
-    archiver, and the disks, in one call, and judges each. Nothing is changed but the file of the metrics.
+  - Reads the status of a stanza of pgBackRest, the names of the WAL files in its archive, the answers of the server
+    about its archiver, and the disks, in one call, and judges each. Nothing is changed but the file of the metrics.
   - A repository that can't be read, or a server that is down, is a result, not a failure. What is not known is never
     V(ok).
   - Every call of pgBackRest has a deadline, because it waits for minutes where object storage does not answer.
@@ -26,6 +26,7 @@ attributes:
   diff_mode:
     description: Shows what would change.
     support: none
+    details: The file of the metrics is not shown.
   idempotent:
     description: When run twice with the same arguments, the second run changes nothing.
     support: partial
@@ -102,6 +103,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.postgres.options impor
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster, describe
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
+from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
 
 def main() -> None:
@@ -120,7 +122,7 @@ def main() -> None:
     except Problem as problem:
         # A connection that is refused for its password is shown nowhere.
         service = {name: value for name, value in params["service"].items() if name != "connection"}
-        module.fail_json(invocation={"module_args": {**params, "service": service}}, **problem.to_failure())
+        module.fail_json(msg=shown(problem.line()), invocation={"module_args": {**params, "service": service}})
     metrics_file = "" if module.check_mode else params["metrics_file"]
     found = look.status(cluster, described(Limits, params), params["verify"], metrics_file)
     module.exit_json(changed=False, **found)

@@ -33,6 +33,7 @@ WITHOUT: dict[str, dict[str, str]] = {
         "resume": "a run over several hosts resumes each as the scenario laravel does",
         "canary": OTHER_WAY,
     },
+    "postgres": dict.fromkeys(("deploy", "rollback", "resume", "undo"), "the procedures of the system only look"),
     "mesh": {
         "plan": OTHER_WAY,
         "deploy": "the mesh sends any procedure in the same way",

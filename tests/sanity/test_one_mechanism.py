@@ -23,6 +23,7 @@ NO_MASKS = {
     "compose/diagnosis/signs.py": "the words by which a database refuses a login",
     "compose/secrets/usage.py": "an address with a mark in the place of the password",
     "github/module.py": "the form of an address",
+    "postgres/server.py": "a connection with a password in it, which is refused",
     "destructive/pipeline.py": "a pipeline's name for a value that it does not have itself",
 }
 #: Files that hide a whole value by the place where it stands, and search no text for it.

@@ -14,7 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = rights.of_page()
 EVERYTHING = {rule for found in PAGE.values() for rule in found}
 #: The image of a system's hosts, and the rows of the page that its operator has from the start.
-IMAGES = {"laravel": ["Laravel"], "compose": ["Docker Compose"], "dokku": ["Dokku"], "ssh_keys": []}
+IMAGES = {
+    "laravel": ["Laravel"],
+    "compose": ["Docker Compose"],
+    "dokku": ["Dokku"],
+    "ssh_keys": [],
+    "postgres": ["PostgreSQL, backups"],
+}
 #: Rules of others: of an administrator, and of Dokku itself.
 OTHERS = ("admin", "%dokku")
 #: Tasks that need root, by the procedures that an administrator runs, as the page says.
@@ -28,13 +34,21 @@ def sudoers(image: str) -> list[str]:
 
 
 def test_the_table_of_the_page_is_read() -> None:
-    assert PAGE == {
+    assert {
         "Laravel": ["deploy ALL=(root) NOPASSWD: /usr/bin/systemctl reload phpX-fpm.service"],
         "Docker Compose": [],
         "Dokku": ["deploy ALL=(dokku) NOPASSWD: /usr/bin/dokku"],
         "Dokku, backups": ["deploy ALL=(root) NOPASSWD: /usr/local/sbin/dokku-parts"],
+        "PostgreSQL, backups": [
+            f"deploy ALL=(postgres) NOPASSWD: /usr/bin/timeout {call}"
+            for call in (
+                "60 /usr/bin/pgbackrest --stanza shop --output json info",
+                "60 /usr/bin/pgbackrest --stanza shop --output json --recurse repo-ls archive/shop",
+                "14400 /usr/bin/pgbackrest --stanza shop --output text --verbose verify",
+            )
+        ],
         "SSH keys of all accounts": [],
-    }
+    } == PAGE
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -20,6 +20,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.postgres import wal
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.wal import Segment
 from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_json
 
+#: Seconds in which a file may be behind one that follows it.
+IN_FLIGHT = 600.0
 _FILE = re.compile(r"(?P<wal>[0-9A-F]{24})(?P<partial>\.partial)?-[0-9a-f]{40}(?:\.[0-9a-z]{1,8})?")
 _HISTORY = re.compile(r"(?P<timeline>[0-9A-F]{8})\.history")
 
@@ -102,11 +104,22 @@ def _named(listing: Mapping[str, Any], folder: str) -> Iterator[tuple[str, float
 # -- what is missing -------------------------------------------------------------------------------
 
 
-def gaps(archive: Archive) -> list[Gap]:
-    """The missing files, in the order of their names."""
+def gaps(archive: Archive, acknowledged: Segment | None = None, now: float = 0.0) -> list[Gap]:
+    """The missing files, in the order of their names.
+
+    acknowledged: the last file that the server knows to be archived; None where that is not known. now: unix time.
+    Several files are archived at once, so a later one may be there first: that is not a gap for some minutes.
+    """
     found = [gap for timeline in archive.files for gap in _inside(timeline, archive.files[timeline])]
     found += [gap for timeline in archive.files for gap in _before(archive, timeline)]
-    return sorted(found)
+    return sorted(gap for gap in found if not _in_flight(archive, gap, acknowledged, now))
+
+
+def _in_flight(archive: Archive, gap: Gap, acknowledged: Segment | None, now: float) -> bool:
+    if acknowledged is None or gap.first.timeline != acknowledged.timeline or gap.first <= acknowledged:
+        return False
+    after = Segment(gap.last.timeline, gap.last.number + 1)
+    return now - archive.times.get(after, 0.0) < IN_FLIGHT
 
 
 def _inside(timeline: int, numbers: Iterable[int]) -> Iterator[Gap]:

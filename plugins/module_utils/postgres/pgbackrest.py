@@ -41,7 +41,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class Stanza:
-    """What `info` says of a stanza. code: of its status; 0 is good. troubles: of each repository with another code.
+    """A stanza as `info` describes it. code: of its status; 0 is good. troubles: of each repository with another code.
 
     database: number, system identifier and version of the newest cluster. folder: of its WAL files in the archive.
     busy: a backup runs. repositories: how many there are.
@@ -125,7 +125,7 @@ def _backups(raw: Sequence[Mapping[str, Any]]) -> Iterator[Backup]:
 
 @dataclass(frozen=True)
 class Verified:
-    """What `verify` says. good: every file was read and is as it was written. lines: what it found."""
+    """The end of a `verify`. good: every file was read and is as it was written. lines: its findings."""
 
     good: bool
     lines: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a server of PostgreSQL says about itself: the questions, and how its answers are read. Pure."""
+"""The questions to a server of PostgreSQL, and how its answers are read. Pure."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def script() -> str:
 def connection_problem(connection: str) -> str:
     """Why a connection may not stand in the inventory; empty for one that may."""
     if _PASSWORD.search(connection):
-        return "it has a password, which belongs into ~/.pgpass on the host"
+        return "it has a password; write that into ~/.pgpass on the host"
     return ""
 
 

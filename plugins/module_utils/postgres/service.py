@@ -33,11 +33,11 @@ def describe(raw: Mapping[str, Any]) -> Description:
     """The description in a module's `service` option. Raises Problem for one that can't be meant."""
     description = described(Description, raw)
     if not _STANZA.fullmatch(description.stanza) or description.stanza.startswith((".", "-")):
-        way = ("postgres_stanza=<name>", "letters, digits, '-', '_' and '.'")
+        way = ("postgres_stanza=<name>", "in the inventory names it with letters, digits, '-', '_' and '.'")
         raise Problem("stanza_name", f"{description.stanza!r} is not the name of a stanza of pgBackRest", (way,))
     problem = server.connection_problem(description.connection)
     if problem:
-        way = ("postgres_connection='host=db.example.com dbname=app'", "names the server without a password")
+        way = ("postgres_connection=service=<name>", "in the inventory names an entry of ~/.pg_service.conf")
         raise Problem("connection_password", f"postgres_connection can't be used: {problem}", (way,))
     return description
 
@@ -50,7 +50,7 @@ class Cluster:
         self._commands = Commands("/")
 
     def info(self) -> str:
-        """What pgBackRest says of the stanza. Raises CommandFailed."""
+        """The answer of pgBackRest about the stanza. Raises CommandFailed."""
         return self._pgbackrest(pgbackrest.info_command(self.description.stanza), pgbackrest.READ_SECONDS)
 
     def archived(self) -> str:
@@ -58,7 +58,7 @@ class Cluster:
         return self._pgbackrest(pgbackrest.archive_command(self.description.stanza), pgbackrest.READ_SECONDS)
 
     def verify(self) -> str:
-        """What pgBackRest says after it read every file. Raises CommandFailed."""
+        """The answer of pgBackRest after it read every file. Raises CommandFailed."""
         return self._pgbackrest(pgbackrest.verify_command(self.description.stanza), pgbackrest.VERIFY_SECONDS)
 
     def _pgbackrest(self, words: Sequence[str], seconds: int) -> str:
@@ -82,7 +82,7 @@ class Cluster:
         return [f"{begin} {' '.join(limited(self.description.pgbackrest, *one))}" for one in asked]
 
     def ask(self) -> Server:
-        """What the server says of itself. Raises CommandFailed where psql does not run, or does not end."""
+        """Ask the server about itself. Raises CommandFailed where psql does not run, or does not end."""
         argv = [*self.description.psql, "-X", "-q", "-A", "-t", "-F", "|", "-w", "-d", self.description.connection]
         env = {"PGCONNECT_TIMEOUT": "10", "LC_ALL": "C.UTF-8"}
         done = self._commands.run(argv, env, stdin=server.script(), check=False, timeout=_PSQL_SECONDS)

@@ -81,6 +81,26 @@ def test_each_removed_file_is_seen_but_the_first_and_the_last(begin: int, count:
     assert [gap.first.number for gap in gaps] == ([removed] if inner else [])
 
 
+@pytest.mark.parametrize(
+    ("acknowledged", "seconds", "expected"),
+    [
+        (None, 1, [9]),
+        (Segment(1, 8), 1, []),
+        (Segment(1, 8), archive.IN_FLIGHT, [9]),
+        (Segment(1, 9), 1, [9]),
+        (Segment(1, 20), 1, [9]),
+        (Segment(2, 8), 1, [9]),
+    ],
+)
+def test_a_file_that_is_under_way_is_not_missing_yet(
+    acknowledged: Segment | None, seconds: float, expected: list[int]
+) -> None:
+    """Several files are archived at once; the server has not heard yet of the one that is late."""
+    found = archived((1, range(1, 9)), (1, range(10, 11)))
+    now = found.times[Segment(1, 10)] + seconds
+    assert [gap.first.number for gap in archive.gaps(found, acknowledged, now)] == expected
+
+
 def test_a_timeline_without_its_history_file_is_named() -> None:
     spans = ((1, range(1, 10)), (2, range(10, 14)), (3, range(14, 15)))
     assert archive.without_history(archived(*spans, besides=[HISTORY])) == [3]

@@ -81,7 +81,7 @@ def rows(reading: Reading) -> dict[str, Row]:
     return {row.topic: row for row in judge(reading, Limits())}
 
 
-def test_what_is_well_is_green_everywhere() -> None:
+def test_a_sound_repository_is_green_everywhere() -> None:
     found = rows(WELL)
     assert {row.level for row in found.values()} == {OK}
     assert {*found} == {"repository", "backup", "full backup", "archive", "own WAL", "window", "archiver", "server"}
@@ -309,7 +309,7 @@ CRY_WOLF: dict[str, Reading] = {
 
 
 @pytest.mark.parametrize("reading", CRY_WOLF.values(), ids=CRY_WOLF)
-def test_what_is_well_is_not_called_bad(reading: Reading) -> None:
+def test_a_sound_repository_is_not_called_bad(reading: Reading) -> None:
     assert {topic: row for topic, row in rows(reading).items() if row.level != OK} == {}
 
 

@@ -1,4 +1,4 @@
-"""What a server says of itself: the answers of psql, and the questions that nobody answered."""
+"""The answers of psql about a server, and the questions that nobody answered."""
 
 from __future__ import annotations
 

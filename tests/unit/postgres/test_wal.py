@@ -1,4 +1,4 @@
-"""Names of WAL files: their order, the wrap of a log at FF, and names that are none."""
+"""Names of WAL files: their order, the wrap of a log at FF, and other names."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_name_has_a_number(name: str, size: int, number: int) -> None:
         ("000000010000000000000001", 2048 * MIB),
     ],
 )
-def test_a_name_that_is_none_is_refused(name: str, size: int) -> None:
+def test_another_name_is_refused(name: str, size: int) -> None:
     with pytest.raises(ValueError, match=r"WAL file"):
         wal.parse(name, size)
 

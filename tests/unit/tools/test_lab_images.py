@@ -42,6 +42,7 @@ def test_a_host_stands_on_the_base_and_an_engine_where_it_has_one() -> None:
         "dokku": ["engine", "packages"],
         "laravel": ["base"],
         "mesh": ["base"],
+        "postgres": ["base"],
         "ssh_keys": ["base"],
     }
 

@@ -65,6 +65,19 @@ def _end(archive: Archive, gaps: Sequence[Gap]) -> float | None:
     return max(reached, default=None)
 
 
+def missing_files(reading: Reading) -> list[Gap]:
+    """The gaps of the archive that was read; none without one."""
+    if reading.archive is None:
+        return []
+    name = str(reading.server.get("archiver", "last_archived_wal") or "")
+    try:
+        acknowledged = wal.parse(name, reading.archive.size)
+    except ValueError:
+        # A history file, a .backup or a .partial one, or nothing yet.
+        acknowledged = None
+    return wal_archive.gaps(reading.archive, acknowledged, reading.now)
+
+
 def moment(seconds: float) -> str:
     """A unix time for people, in UTC."""
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
@@ -81,7 +94,7 @@ def age(seconds: float) -> str:
 def facts(reading: Reading) -> dict[str, Any]:
     """The figures behind the rows; None where one is not known."""
     stanza, archive, server = reading.stanza, reading.archive, reading.server
-    gaps = wal_archive.gaps(archive) if archive else []
+    gaps = missing_files(reading)
     found = window(stanza, archive, gaps) if stanza and archive else None
     newest = archive.newest() if archive else None
     return {

@@ -21,6 +21,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.postgres.pgbackrest im
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.figures import (
     Window,
     age,
+    missing_files,
     moment,
     wal_of,
     window,
@@ -129,7 +130,7 @@ def _archive_rows(reading: Reading) -> Iterator[Row]:
     if archive is None:
         yield _unknown(reading, "archive", "archive")
         return
-    found = wal_archive.gaps(archive)
+    found = missing_files(reading)
     yield _gap_row(reading, archive, found)
     lost = wal_archive.without_history(archive)
     if lost:
