@@ -46,6 +46,11 @@ CASES = {
         [(1, 9, 9), (2, 10, 11)],
     ),
     "a hole behind the fork": (((1, range(1, 10)), (2, range(10, 12)), (2, range(13, 14))), (HISTORY,), [(2, 12, 12)]),
+    "a hole before the fork, and the old server wrote on": (
+        ((1, range(1, 9)), (1, range(10, 14)), (2, range(10, 14))),
+        (HISTORY,),
+        [(1, 9, 9)],
+    ),
     "a third timeline from the first": (((1, range(1, 8)), (2, range(7, 9)), (3, range(5, 9))), (HISTORY,), []),
     "the old timeline is expired": (((2, range(10, 14)),), (HISTORY,), []),
     "another time in the old timeline": (((1, range(50, 60)), (2, range(10, 14))), (HISTORY,), []),

@@ -323,6 +323,13 @@ def test_the_window_begins_with_the_oldest_backup_that_leads_to_its_end() -> Non
     assert whole == figures.Window(STANZA.backups[0].stop, BEGIN + 60 * 11, True)
 
 
+@pytest.mark.parametrize("other", [{"database": 2}, {"repository": 2}])
+def test_the_window_is_of_this_cluster_and_of_the_repository_that_was_read(other: dict[str, int]) -> None:
+    older = backup("other", 1, 90, **other)
+    found = figures.window(replace(STANZA, backups=(older, *STANZA.backups)), archived((1, range(1, 13))), [])
+    assert found is not None and found.begin == STANZA.backups[0].stop
+
+
 @pytest.mark.parametrize(
     ("lost", "begin", "last"),
     [(4, 1, 12), (5, 1, 12), (9, 0, 8), (2, 1, 12)],
