@@ -28,6 +28,7 @@ PRINTED = {
     "laravel/php_fpm": "molecule/laravel/tests",
     "host/systemd_units": "molecule/laravel/tests",
     "security/dependencies": "molecule/laravel/tests",
+    "postgres/pgbackrest": "molecule/postgres/tests",
 }
 
 #: Readers of what this collection itself writes, or of what an operator types -> no other program has an opinion.
