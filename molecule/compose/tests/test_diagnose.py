@@ -12,6 +12,8 @@ from compose_lab import COMPOSE, PROJECT, ComposeLab, tag
 from test_secrets import leaks, secrets
 
 ENV = f"{PROJECT}/.env"
+#: How a line begins that a person types on this host.
+LINE = f"cd {PROJECT} && docker compose -f docker-compose.prod.yml"
 AGAIN = (
     "docker exec shop-db-1 sh -c 'psql -X -U postgres -h /tmp -c \"alter role shop password "
     "'\"'\"'$POSTGRES_PASSWORD'\"'\"'\"'"
@@ -130,7 +132,7 @@ CASES = {
     ),
     "the proxy still asks a container that is gone": Case(
         MOVED,
-        ("an address that no container of this project has now", "next  docker compose restart proxy"),
+        ("an address that no container of this project has now", f"next  {LINE} restart proxy"),
         "expected status 200, got 50",
     ),
     "the database has another password": Case(
@@ -139,7 +141,7 @@ CASES = {
         "db runs, and turns its clients away: ",
     ),
     "the database was stopped in order": Case(
-        "docker stop shop-db-1", ("next  docker compose up -d db",), "db is not running: exit code 0"
+        "docker stop shop-db-1", (f"next  {LINE} up -d db",), "db is not running: exit code 0"
     ),
     "another container has the port": Case(PORT, ("next  ss -ltnp sport = :80 ",), "proxy was never started: "),
     "the backend crashes": Case(
@@ -158,7 +160,7 @@ CASES = {
         f"docker kill shop-db-1; {FAILS}", ("health answers 503: db is not running: exit code 137", "up -d db")
     ),
     "a container was removed": Case(
-        "docker rm -f shop-web-1", ("web has no container", "docker compose up -d web", "no container")
+        "docker rm -f shop-web-1", ("web has no container", f"{LINE} up -d web", "no container")
     ),
     "somebody edited a tag by hand": Case(
         f"sed -i 's/shop-backend:sha-c0ffee1/shop-backend:{tag('good2')}/' {COMPOSE}",

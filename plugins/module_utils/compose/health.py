@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose import before as compose_before
-from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect
+from ansible_collections.ops.runbook.plugins.module_utils.compose import inspect, typed_line
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import signs
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import digest_in
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
@@ -317,7 +317,7 @@ def behind_the_proxy(service: ComposeService, project: str, results: Sequence[he
         listed = service.engine.containers([f"com.docker.compose.project={project}"])
     except (EngineError, EngineUnreachable):
         return ""
-    addresses = inspect.addresses(listed)
+    addresses, lines = inspect.addresses(listed), typed_line.lines(service.description)
     for container in listed:
         name = inspect.service_of(container)
         if not any(port.get("PublicPort") for port in container.get("Ports") or ()):
@@ -329,7 +329,7 @@ def behind_the_proxy(service: ComposeService, project: str, results: Sequence[he
         )
         error = signs.upstream_error([*bounded.lines_of(found.stdout), *bounded.lines_of(found.stderr)])
         if error is not None:
-            return ". ".join(signs.explained(name, error, set(addresses.values()), addresses, {}))
+            return ". ".join(signs.explained(name, error, set(addresses.values()), addresses, {}, lines))
     return ""
 
 

@@ -7,8 +7,29 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.options import Options
+
+
+@dataclass(frozen=True)
+class Lines:
+    """How a line about one service begins that a person types on the host.
+
+    compose: up to the command of Compose, such as `cd /srv/shop && docker compose -f prod.yml`. docker: the command of
+    Docker, such as `sudo docker`.
+    """
+
+    compose: str
+    docker: str
+
+    def of(self, command: str, service: str) -> str:
+        """The line with a command of Compose, such as `up -d`, for one service of the compose files."""
+        return f"{self.compose} {command} {shlex.quote(service)}"
+
+
+def lines(service: Options) -> Lines:
+    return Lines(line(service), shlex.join(service.docker))
 
 
 def line(service: Options, *words: str) -> str:

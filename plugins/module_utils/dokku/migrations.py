@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 _NEW = re.compile(r"^\s*(\d{4}_\d{2}_\d{2}_\d{6}_\w+)\s\.*\s*(?:\[\d+\]\s*)?(Ran|Pending)\s*$")
 _OLD = re.compile(r"^\|\s*(Yes|No)\s*\|\s*(\d{4}_\d{2}_\d{2}_\d{6}_\w+)\s*\|")
 
-_NOT_UNDONE = "a rollback of Dokku runs none; dokku run APP php artisan migrate:rollback before it, from the newer code"
+_NOT_UNDONE = (
+    "a rollback of Dokku runs none; dokku run {app} php artisan migrate:rollback before it, on the host, "
+    "while the newer code is live"
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def known_by(records: Iterable[Mapping[str, Any]], identity: str) -> tuple[str, 
 
 
 def judge(
-    status: Status | None, error: str, known: Sequence[str] | None, target: str, typed: str, mode: str
+    app: str, status: Status | None, error: str, known: Sequence[str] | None, target: str, typed: str, mode: str
 ) -> Migrations:
     """Migrations of a rollback. status: None if the command did not tell; error: why. known: by the target."""
     if status is None:
@@ -87,7 +90,7 @@ def judge(
         found = verdict.compare(Position(status.ran, status.known, known))
         # A migration that the target brings and the database lacks was pending before, too.
         comparison = Comparison("ahead" if found.ahead else "same", found.ahead, foreign=found.foreign)
-    irreversible = dict.fromkeys(comparison.ahead, _NOT_UNDONE)
+    irreversible = dict.fromkeys(comparison.ahead, _NOT_UNDONE.format(app=app))
     undoing = Undoing(comparison.ahead, irreversible, {}, ())
     return Migrations("dokku", "rollback", mode, target, typed, comparison, undoing)
 

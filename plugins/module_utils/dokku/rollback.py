@@ -196,7 +196,9 @@ def _migrations(
     known = dokku_migrations.known_by(
         context.guard.ledger().of([(ledger_keys.MIGRATIONS, str(target["id"]))]), str(target["id"])
     )
-    judged = dokku_migrations.judge(status, error, known, str(target["name"]), number, wish.migrations)
+    judged = dokku_migrations.judge(
+        context.service.app, status, error, known, str(target["name"]), number, wish.migrations
+    )
     refusal = migration_plan.refuse(judged)
     if refusal is not None:
         raise refusal

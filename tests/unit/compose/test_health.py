@@ -14,7 +14,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.health import 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.migrations import alembic_probe
 from ansible_collections.ops.runbook.plugins.module_utils.compose.options import InsideHealth
 from ansible_collections.ops.runbook.plugins.module_utils.compose.release import release
-from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container
+from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Container, Description
 from ansible_collections.ops.runbook.plugins.module_utils.docker.engine import EngineUnreachable
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
 from ansible_collections.ops.runbook.plugins.module_utils.health import gate
@@ -159,7 +159,10 @@ def test_behind_a_proxy_that_answers_502_its_log_is_the_cause(status: int | None
 
     containers = [listed("backend", "172.20.0.5"), listed("proxy", "172.20.0.4", 80)]
     engine = SimpleNamespace(containers=lambda _labels: containers)
-    service = SimpleNamespace(engine=engine, compose=lambda *_words, **_options: Output(0, "", f"{log}\n"))
+    described = Description("shop", "/srv/shop", {})
+    service = SimpleNamespace(
+        engine=engine, description=described, compose=lambda *_words, **_options: Output(0, "", f"{log}\n")
+    )
     results = [gate.Result("health", "http://localhost/", False, status)]
     assert behind_the_proxy(service, "shop", results).startswith(said)  # type: ignore[arg-type]
     assert bool(behind_the_proxy(service, "shop", results)) is bool(said)  # type: ignore[arg-type]

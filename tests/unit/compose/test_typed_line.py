@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +46,11 @@ def test_the_line_is_about_the_service(name: str) -> None:
     )
 
 
-def test_no_refusal_names_a_line_of_its_own(checkout: Path) -> None:
-    """A way that begins with `docker compose` finds the files of another service, or none."""
-    for path in sorted((checkout / "plugins/module_utils/compose").rglob("*.py")):
-        if path.parent.name != "diagnosis":
-            found = re.findall(
-                r"^ *\(f?\"docker compose .*|way = \(f?\"docker compose .*", path.read_text(), re.MULTILINE
-            )
-            assert found == [], f"{path}: {found}; typed_line.line writes it"
+def test_a_line_for_one_service_is_about_that_service() -> None:
+    described = Description("shop", "/srv/shop", {}, files=("prod.yml",), docker=("sudo", "docker"))
+    found = typed_line.lines(described)
+    assert found.of("up -d", "my web") == "cd /srv/shop && sudo docker compose -f prod.yml up -d 'my web'"
+    assert found.docker == "sudo docker"
 
 
 def test_the_way_starts_the_engine_and_does_not_only_look(tmp_path: Path) -> None:

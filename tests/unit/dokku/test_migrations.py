@@ -67,18 +67,19 @@ JUDGED: dict[str, tuple[Status | None, list[str] | None, str, str]] = {
 @pytest.mark.parametrize("case", JUDGED.values(), ids=JUDGED)
 def test_the_verdict_refuses_what_it_can_t_prove(case: tuple[Status | None, list[str] | None, str, str]) -> None:
     status, known, verdict, code = case
-    judged = judge(status, "the app does not boot", known, "release 2", "2", "refuse")
+    judged = judge("shop", status, "the app does not boot", known, "release 2", "2", "refuse")
     refusal = migration_plan.refuse(judged)
     assert (judged.comparison.verdict, refusal.code if refusal else "") == (verdict, code)
     # Nothing runs migrations backwards here, so nothing offers it.
     assert not refusal or not any("down" in way for way, _ in refusal.ways)
-    asserted = judge(status, "the app does not boot", known, "release 2", "2", "keep")
+    asserted = judge("shop", status, "the app does not boot", known, "release 2", "2", "keep")
     assert migration_plan.refuse(asserted) is None
 
 
 def test_the_newest_is_named_first() -> None:
-    judged = judge(Status((ONE, TWO, THREE), ()), "", [ONE], "release 2", "2", "keep")
+    judged = judge("shop", Status((ONE, TWO, THREE), ()), "", [ONE], "release 2", "2", "keep")
     assert migration_plan.record(judged)["ahead"] == [THREE, TWO]
+    assert "dokku run shop php artisan migrate:rollback before it" in judged.undoing.irreversible[THREE]
 
 
 def test_an_unchecked_schema_is_not_called_the_same() -> None:

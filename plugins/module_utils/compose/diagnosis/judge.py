@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import next_steps, signs
+from ansible_collections.ops.runbook.plugins.module_utils.compose.typed_line import Lines
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Row
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 
@@ -89,9 +90,10 @@ class Facts:
     drift: by service, how what runs differs from what is pinned. busy: who is at work on it now.
     records: why the records of operations are not read. hotfixes: those whose merges are not known to be done.
     addresses: the service of each container's address. builds: by service that shares a repository with one of the
-    release, and is not of it: how its image differs from that one's.
+    release, and is not of it: how its image differs from that one's. lines: those that a person types on the host.
     """
 
+    lines: Lines
     engine_problem: str = ""
     files_problem: str = ""
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -180,7 +182,7 @@ def _around(facts: Facts) -> Iterator[Finding]:
             BAD, "engine", f"the Docker engine can't be asked: {facts.engine_problem}", "systemctl status docker"
         )
     if facts.files_problem:
-        yield Finding(BAD, "compose files", facts.files_problem, "docker compose config -q, in the service's folder")
+        yield Finding(BAD, "compose files", facts.files_problem, f"{facts.lines.compose} config -q")
 
 
 def _disks(facts: Facts) -> Iterator[Finding]:
@@ -191,7 +193,8 @@ def _disks(facts: Facts) -> Iterator[Finding]:
         level = BAD if used >= facts.disk_bad else WARN if used >= facts.disk_warn else OK
         if level != OK:
             text = f"the disk of {', '.join(disk.paths)} is {used:.0f} % {what}"
-            yield Finding(level, "disk", text, "docker system df; retention removes what no good release needs")
+            look = f"{facts.lines.docker} system df; retention removes what no good release needs"
+            yield Finding(level, "disk", text, look)
 
 
 # -- services ------------------------------------------------------------------------------------
@@ -284,7 +287,7 @@ def _of_service(facts: Facts, service: str, text: str) -> Finding:
     last = next((seen.log[-1] for seen in mine if seen.log), "")
     more = f"; its log ends with: {cut(last, 200)}" if last and last not in text else ""
     seen = next((seen for seen in mine if _state(seen, service in facts.once)), None)
-    step = next_steps.of_container(service, seen, service in facts.once, service in facts.builds)
+    step = next_steps.of_container(service, seen, service in facts.once, service in facts.builds, facts.lines)
     return Finding(BAD, service, f"{service} {text}{more}", step, (service,))
 
 
@@ -304,7 +307,7 @@ def _closed(facts: Facts, broken: Mapping[str, str]) -> list[Finding]:
             if one.service != seen.service
             for line in (*one.checks, *one.recent, *one.log)
         )
-        line, step = signs.refusal(seen.recent, others)
+        line, step = signs.refusal(seen.recent, others, facts.lines)
         if line:
             text = f"{seen.service} runs, and turns its clients away: {cut(line, 300)}"
             found.append(Finding(BAD, seen.service, text, step, (seen.service,)))
@@ -344,7 +347,7 @@ def _why(facts: Facts, answer: Answer) -> tuple[str, str]:
             ports.setdefault(one.service, set()).add(one.port)
         log = [line for seen in facts.containers if seen.service == proxy for line in seen.recent]
         error = signs.upstream_error(log)
-        return signs.explained(proxy, error, facts.services, facts.addresses, ports)
+        return signs.explained(proxy, error, facts.services, facts.addresses, ports, facts.lines)
     if answer.where == "host" and inside and not any(one.problem for one in inside):
         look = "look at the published port, the firewall, and what else listens there (ss -ltnp)"
         return "inside all is well", look

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
 
-from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file, hotfix, inspect, once
+from ansible_collections.ops.runbook.plugins.module_utils.compose import env_file, hotfix, inspect, once, typed_line
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis import bundle as compose_bundle
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judge import (
     BAD,
@@ -125,6 +125,7 @@ class _Look:
         # After all that was seen: an operation may have begun since.
         history, untold = records(self.guard, self._subject)
         facts = Facts(
+            lines=typed_line.lines(self.service.description),
             engine_problem=engine_problem,
             files_problem=files_problem,
             services=self._services(config),

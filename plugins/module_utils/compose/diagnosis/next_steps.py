@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from ansible_collections.ops.runbook.plugins.module_utils.compose.typed_line import Lines
+
 #: How a service that was left behind comes along with the release.
 NAME_IT = "name {name} in compose_images, so that the next compose_deploy brings it along"
 
@@ -38,12 +40,13 @@ class Container(Protocol):
     def log(self) -> tuple[str, ...]: ...
 
 
-def of_container(service: str, seen: Container | None, once: bool, left_behind: bool) -> str:
+def of_container(service: str, seen: Container | None, once: bool, left_behind: bool, lines: Lines) -> str:
     """The next step for a service. seen: its unhealthy container; None without one.
 
-    once: it has one thing to do, and ends. left_behind: its image is of another build than the release's.
+    once: it has one thing to do, and ends. left_behind: its image is of another build than the release's. lines: those
+    that a person types on the host.
     """
-    start = f"docker compose up -d {service}"
+    start = lines.of("up -d", service)
     if seen is None or (seen.state == "created" and not seen.error):
         return start
     if _PORT_TAKEN.search(seen.error):
@@ -55,11 +58,12 @@ def of_container(service: str, seen: Container | None, once: bool, left_behind: 
             return NAME_IT.format(name=service)
         return f"compose_deploy with a release whose image has the migration {unknown.group(1)}"
     if seen.oom_killed:
-        return f"give {service} more memory in the compose file, or find what fills it: docker stats"
+        return f"give {service} more memory in the compose file, or find what fills it: {lines.docker} stats"
     if seen.state == "paused":
-        return f"docker compose unpause {service}"
+        return lines.of("unpause", service)
     if seen.state in ("exited", "dead") and not once and seen.exit_code in _STOPPED and not seen.error:
         return start
     if seen.state in ("exited", "dead", "created"):
-        return f"docker compose logs --tail 50 {service}: to start it again changes nothing before its cause is mended"
+        logs = lines.of("logs --tail 50", service)
+        return f"{logs}: to start it again changes nothing before its cause is mended"
     return ""

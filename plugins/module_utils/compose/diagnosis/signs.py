@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils.compose.typed_line import Lines
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 
 #: Letters of a line that are looked at.
@@ -90,39 +91,45 @@ def explained(
     services: Collection[str],
     addresses: Mapping[str, str],
     ports: Mapping[str, Collection[int]],
+    lines: Lines,
 ) -> tuple[str, str]:
     """Why a proxy that runs gives no answer of what is behind it, and what to type next. proxy: empty where not known.
 
     services: of the compose files. addresses: service of each container's address. ports: of each other service that
-    was seen to answer inside, where.
+    was seen to answer inside, where. lines: those that a person types on the host.
     """
     if not proxy:
         return (f"{', '.join(ports)} answers inside, so the proxy before it does not reach it" if ports else ""), ""
     if error is None:
-        return _without_a_line(proxy, ports)
+        return _without_a_line(proxy, ports, lines)
     said = f"its log says: {cut(error.line, 300)}"
     if error.name in services:
         return (
             f"{proxy} finds no address for the name {error.name}, although the compose files have such a service: they "
             f"share no network; {said}",
-            f"put {proxy} and {error.name} into one network in the compose file, then docker compose up -d {proxy}",
+            f"put {proxy} and {error.name} into one network in the compose file, then {lines.of('up -d', proxy)}",
         )
     if error.name:
         return (
             f"{proxy} finds no address for the name {error.name}; {said}",
-            f"correct that name in the configuration of {proxy}, then docker compose restart {proxy}",
+            f"correct that name in the configuration of {proxy}, then {lines.of('restart', proxy)}",
         )
     if error.address:
-        return _of_an_address(proxy, error, said, addresses, ports)
-    return f"{proxy} gets no answer of what is behind it; {said}", _logs_of(proxy)
+        return _of_an_address(proxy, error, said, addresses, ports, lines)
+    return f"{proxy} gets no answer of what is behind it; {said}", _logs_of(proxy, lines)
 
 
 def _of_an_address(
-    proxy: str, error: Upstream, said: str, addresses: Mapping[str, str], ports: Mapping[str, Collection[int]]
+    proxy: str,
+    error: Upstream,
+    said: str,
+    addresses: Mapping[str, str],
+    ports: Mapping[str, Collection[int]],
+    lines: Lines,
 ) -> tuple[str, str]:
     owner = addresses.get(error.address, "")
     asked, why = f"{proxy} asks {error.address}:{error.port}", f" ({error.why})" if error.why else ""
-    restart = f"docker compose restart {proxy}"
+    restart = lines.of("restart", proxy)
     if not owner:
         return f"{asked}, an address that no container of this project has now: its container is gone; {said}", restart
     others = [name for name, seen in ports.items() if name != owner and error.port in seen]
@@ -140,21 +147,21 @@ def _of_an_address(
     )
 
 
-def _without_a_line(proxy: str, ports: Mapping[str, Collection[int]]) -> tuple[str, str]:
+def _without_a_line(proxy: str, ports: Mapping[str, Collection[int]], lines: Lines) -> tuple[str, str]:
     if ports:
         return (
             f"{', '.join(ports)} answers inside, so {proxy} does not reach it, and its log does not say why: it may "
             "still have the address of a container that is gone",
-            f"docker compose restart {proxy}",
+            lines.of("restart", proxy),
         )
     return (
         f"nothing behind {proxy} was asked, and that {proxy} itself answers proves nothing of it",
-        f"{_logs_of(proxy)}; compose_inside_health with an address of the service behind {proxy}",
+        f"{_logs_of(proxy, lines)}; compose_inside_health with an address of the service behind {proxy}",
     )
 
 
-def _logs_of(service: str) -> str:
-    return f"docker compose logs --tail 50 {service}"
+def _logs_of(service: str, lines: Lines) -> str:
+    return lines.of("logs --tail 50", service)
 
 
 # -- what lets nobody in --------------------------------------------------------------------------
@@ -162,7 +169,7 @@ def _logs_of(service: str) -> str:
 
 @dataclass(frozen=True)
 class _Sign:
-    """line: how the log says it. next: what to look at."""
+    """line: how the log says it. next: what to look at; {docker} stands for the command of Docker."""
 
     line: re.Pattern[str]
     next: str
@@ -180,7 +187,7 @@ _SIGNS = (
         re.compile(r"too many clients already|remaining connection slots are reserved|Too many connections"),
         "what holds so many connections: pool sizes and replicas of the application, max_connections of the database",
     ),
-    _Sign(re.compile(r"(?:PANIC|FATAL|ERROR):.{1,300}No space left on device"), "docker system df; df -h"),
+    _Sign(re.compile(r"(?:PANIC|FATAL|ERROR):.{1,300}No space left on device"), "{docker} system df; df -h"),
 )
 #: A health check of the database's own may ask for such a name too, so that a client has to have said it as well.
 _NAMED = re.compile(r"FATAL:\s{1,4}((?:role|database) \"[^\"]{1,63}\" does not exist)|(Unknown database '[^']{1,64})")
@@ -188,17 +195,17 @@ _NAMED = re.compile(r"FATAL:\s{1,4}((?:role|database) \"[^\"]{1,63}\" does not e
 _CLIENT = re.compile(r"exception|error[: ]|connection|failed:|\bclient\b", re.IGNORECASE)
 
 
-def refusal(log: Sequence[str], heard: str) -> tuple[str, str]:
+def refusal(log: Sequence[str], heard: str, lines: Lines) -> tuple[str, str]:
     """The last line by which a service turns its clients away, and what to look at; empty without one.
 
-    heard: the output of the clients.
+    heard: the output of the clients. lines: those that a person types on the host.
     """
     for full in reversed(log):
         line = full[:_LOOKED_AT]
         for sign in _SIGNS:
             found = sign.line.search(line)
             if found and not _CLIENT.search(line[: found.start()]):
-                return full, sign.next
+                return full, sign.next.format(docker=lines.docker)
         named = _NAMED.search(line)
         if named and (named.group(1) or named.group(2)) in heard and not _CLIENT.search(line[: named.start()]):
             return full, "compare the names of user and database in .env with those that the database was made with"

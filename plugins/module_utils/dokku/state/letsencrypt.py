@@ -70,8 +70,8 @@ class LetsencryptState(State[LetsencryptPresent]):
                 "this host has no Dokku plugin letsencrypt",
                 [
                     (
-                        "dokku plugin:install https://github.com/dokku/dokku-letsencrypt.git",
-                        "as root on the host, installs it",
+                        "sudo dokku plugin:install https://github.com/dokku/dokku-letsencrypt.git",
+                        "on the host, installs it",
                     )
                 ],
             ) from error

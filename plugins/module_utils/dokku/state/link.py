@@ -94,8 +94,8 @@ class LinkState(State[LinkPresent]):
                 f"this host has no Dokku plugin {self.plugin}",
                 [
                     (
-                        f"dokku plugin:install https://github.com/dokku/dokku-{self.plugin}.git {self.plugin}",
-                        "as root on the host, installs it",
+                        f"sudo dokku plugin:install https://github.com/dokku/dokku-{self.plugin}.git {self.plugin}",
+                        "on the host, installs it",
                     )
                 ],
             ) from error

@@ -17,9 +17,11 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judg
     Seen,
     diagnose,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.compose.typed_line import Lines
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import Row
 from ansible_collections.ops.runbook.plugins.module_utils.secrets import redact
 
+LINES = Lines("cd /srv/shop && docker compose -f prod.yml", "docker")
 SERVICES = {"proxy": (), "backend": ("db",), "worker": ("db",), "web": (), "db": ()}
 
 
@@ -45,6 +47,7 @@ UNRESOLVED = (
 DENIED = '2026-11-30 02:00:00.000 UTC [77] FATAL:  password authentication failed for user "shop"'
 BAD_GATEWAY = replace(OUTSIDE, status=502, problem="expected status 200, got 502")
 STACK = Facts(
+    LINES,
     services=SERVICES,
     containers=tuple(well(name) for name in SERVICES),
     answers=(OUTSIDE, PROXY, WEB),
@@ -130,20 +133,21 @@ TABLE = {
         "bad",
         "health, asked from the host: expected status 200, got 502. web answers inside, so proxy does not reach it, "
         "and its log does not say why: it may still have the address of a container that is gone. "
-        "docker compose restart proxy",
+        "cd /srv/shop && docker compose -f prod.yml restart proxy",
     ),
     "a proxy that answers itself": (
         replace(STACK, answers=(BAD_GATEWAY, PING)),
         "bad",
         "health, asked from the host: expected status 200, got 502. nothing behind proxy was asked, and that proxy "
-        "itself answers proves nothing of it. docker compose logs --tail 50 proxy; compose_inside_health with an "
-        "address of the service behind proxy",
+        "itself answers proves nothing of it. cd /srv/shop && docker compose -f prod.yml logs --tail 50 proxy; "
+        "compose_inside_health with an address of the service behind proxy",
     ),
     "a proxy that asks for an unknown name": (
         with_state(STACK, well("proxy", recent=("fine", UNRESOLVED, "fine")), answers=(BAD_GATEWAY, PING)),
         "bad",
         "health, asked from the host: expected status 200, got 502. proxy finds no address for the name backendd; its "
-        f"log says: {UNRESOLVED}. correct that name in the configuration of proxy, then docker compose restart proxy",
+        f"log says: {UNRESOLVED}. correct that name in the configuration of proxy, then "
+        "cd /srv/shop && docker compose -f prod.yml restart proxy",
     ),
     "a proxy that asks for a service of another network": (
         with_state(
@@ -155,7 +159,7 @@ TABLE = {
         "health, asked from the host: expected status 200, got 502. proxy finds no address for the name backend, "
         "although the compose files have such a service: they share no network; its log says: "
         f"{UNRESOLVED.replace('backendd', 'backend')}. put proxy and backend into one network in the compose file, "
-        "then docker compose up -d proxy",
+        "then cd /srv/shop && docker compose -f prod.yml up -d proxy",
     ),
     "a proxy that asks on a wrong port": (
         with_state(
@@ -179,7 +183,7 @@ TABLE = {
         "bad",
         "health, asked from the host: expected status 200, got 502. proxy asks 172.20.0.3:8000, an address that no "
         f"container of this project has now: its container is gone; its log says: {REFUSED.replace(':9001', ':8000')}. "
-        "docker compose restart proxy",
+        "cd /srv/shop && docker compose -f prod.yml restart proxy",
     ),
     "a proxy that asks another service at the old address": (
         with_state(
@@ -191,7 +195,7 @@ TABLE = {
         "bad",
         "health, asked from the host: expected status 200, got 502. proxy asks 172.20.0.3:8000, which is the address "
         "of worker now, and backend answers on that port: proxy still has the address of a container that is gone; its "
-        f"log says: {REFUSED.replace(':9001', ':8000')}. docker compose restart proxy",
+        f"log says: {REFUSED.replace(':9001', ':8000')}. cd /srv/shop && docker compose -f prod.yml restart proxy",
     ),
     "what is behind the proxy is not well itself": (
         replace(STACK, answers=(BAD_GATEWAY, replace(BACKEND, status=503, problem="answers 503"))),
@@ -262,7 +266,10 @@ TABLE = {
     ),
     "the engine is down": (
         Facts(
-            engine_problem="no such socket", services=SERVICES, answers=(replace(OUTSIDE, status=None, problem="x"),)
+            LINES,
+            engine_problem="no such socket",
+            services=SERVICES,
+            answers=(replace(OUTSIDE, status=None, problem="x"),),
         ),
         "bad",
         "the Docker engine can't be asked: no such socket",
@@ -341,17 +348,17 @@ def test_the_cause_comes_first_and_says_what_to_type() -> None:
     facts, _, _ = TABLE["the database is gone, and others with it"]
     found = diagnose(facts).findings
     assert [one.subject for one in found] == ["db", "backend", "worker", "health"]
-    assert found[0].next == "docker compose up -d db"
+    assert found[0].next == "cd /srv/shop && docker compose -f prod.yml up -d db"
 
 
 NEXT = {
-    "the database is gone, and others with it": "docker compose up -d db",
-    "a database that was stopped in order": "docker compose up -d db",
-    "no container": "docker compose up -d worker",
+    "the database is gone, and others with it": "cd /srv/shop && docker compose -f prod.yml up -d db",
+    "a database that was stopped in order": "cd /srv/shop && docker compose -f prod.yml up -d db",
+    "no container": "cd /srv/shop && docker compose -f prod.yml up -d worker",
     "out of memory": "give web more memory in the compose file, or find what fills it: docker stats",
-    "a proxy with an old address": "docker compose restart proxy",
-    "its one thing failed": "docker compose logs --tail 50 db: to start it again changes nothing before its cause is "
-    "mended",
+    "a proxy with an old address": "cd /srv/shop && docker compose -f prod.yml restart proxy",
+    "its one thing failed": "cd /srv/shop && docker compose -f prod.yml logs --tail 50 db: to start it again changes "
+    "nothing before its cause is mended",
 }
 
 
@@ -393,7 +400,7 @@ states = st.builds(
 def test_whatever_is_seen_there_is_a_verdict(
     containers: list[Seen], services: dict[str, tuple[str, ...]], answers: list[Answer], engine: str
 ) -> None:
-    facts = Facts(engine_problem=engine, services=services, containers=tuple(containers), answers=tuple(answers))
+    facts = Facts(LINES, engine_problem=engine, services=services, containers=tuple(containers), answers=tuple(answers))
     found = diagnose(facts)
     assert found.text
     assert (found.level == "ok") is (not found.findings)

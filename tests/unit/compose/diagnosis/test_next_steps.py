@@ -8,10 +8,13 @@ import pytest
 
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.judge import Seen
 from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.next_steps import of_container
+from ansible_collections.ops.runbook.plugins.module_utils.compose.typed_line import Lines
 
 EXITED = Seen("shop-jobs-1", "jobs", "exited")
-FAILED = "docker compose logs --tail 50 jobs: to start it again changes nothing before its cause is mended"
-START = "docker compose up -d jobs"
+LINES = Lines("cd /srv/shop && sudo docker compose", "sudo docker")
+LOGS = "cd /srv/shop && sudo docker compose logs --tail 50 jobs"
+FAILED = f"{LOGS}: to start it again changes nothing before its cause is mended"
+START = "cd /srv/shop && sudo docker compose up -d jobs"
 LOST = ("INFO  [alembic]", "FAILED: Can't locate revision identified by 'a2'")
 
 STEPS = {
@@ -39,7 +42,7 @@ STEPS = {
         replace(EXITED, exit_code=137, oom_killed=True),
         False,
         False,
-        "give jobs more memory in the compose file, or find what fills it: docker stats",
+        "give jobs more memory in the compose file, or find what fills it: sudo docker stats",
     ),
     "a port that is taken": (
         replace(EXITED, state="created", error="listen tcp4 0.0.0.0:8080: bind: address already in use"),
@@ -59,7 +62,7 @@ STEPS = {
         False,
         FAILED,
     ),
-    "paused": (replace(EXITED, state="paused"), False, False, "docker compose unpause jobs"),
+    "paused": (replace(EXITED, state="paused"), False, False, "cd /srv/shop && sudo docker compose unpause jobs"),
     "starts again and again": (replace(EXITED, state="restarting", exit_code=1), False, False, ""),
     "unhealthy": (replace(EXITED, state="running", health="unhealthy"), False, False, ""),
 }
@@ -67,4 +70,4 @@ STEPS = {
 
 @pytest.mark.parametrize(("seen", "once", "left_behind", "step"), STEPS.values(), ids=STEPS)
 def test_a_next_step(seen: Seen | None, once: bool, left_behind: bool, step: str) -> None:
-    assert of_container("jobs", seen, once, left_behind) == step
+    assert of_container("jobs", seen, once, left_behind, LINES) == step

@@ -9,7 +9,9 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.diagnosis.sign
     refusal,
     upstream_error,
 )
+from ansible_collections.ops.runbook.plugins.module_utils.compose.typed_line import Lines
 
+LINES = Lines("cd /srv/shop && docker compose", "sudo docker")
 NGINX = '2026/11/30 02:00:00 [error] 31#31: *7 {}, client: 10.0.0.9, server: , request: "GET / HTTP/1.1", {}host: "x"'
 
 UPSTREAM = {
@@ -98,8 +100,10 @@ REFUSALS = {
 
 @pytest.mark.parametrize("line", REFUSALS.values(), ids=REFUSALS)
 def test_a_database_that_lets_nobody_in_is_read(line: str) -> None:
-    found, step = refusal(["ready", line, "checkpoint"], "")
+    found, step = refusal(["ready", line, "checkpoint"], "", LINES)
     assert found == line and step
+    assert "{" not in step
+    assert ("sudo docker system df; df -h" in step) is ("left on device" in line)
 
 
 CLIENTS = [
@@ -113,10 +117,10 @@ CLIENTS = [
 
 @pytest.mark.parametrize("line", CLIENTS)
 def test_a_client_is_no_database(line: str) -> None:
-    assert refusal([line], "") == ("", "")
+    assert refusal([line], "", LINES) == ("", "")
 
 
 def test_a_name_that_only_its_own_check_asks_for_is_no_refusal() -> None:
     line = '2026-11-30 UTC [77] FATAL:  role "root" does not exist'
-    assert refusal([line], "") == ("", "")
-    assert refusal([line], 'connection failed: FATAL:  role "root" does not exist')[0] == line
+    assert refusal([line], "", LINES) == ("", "")
+    assert refusal([line], 'connection failed: FATAL:  role "root" does not exist', LINES)[0] == line
