@@ -422,10 +422,6 @@ def _place(result: Outcome) -> Mapping[str, Any] | None:
     return next((one for one in (record.get("left"), record.get("to"), plan.get("to"), plan.get("from")) if one), None)
 
 
-#: Procedures around the release that is there, which verify it.
-_AROUND = ("adopt", "convert", "maintenance")
-
-
 def _failed_lines(results: Outcomes, system: str) -> list[str]:
     """The lines to type after an operation that failed: where it left the hosts nothing waits for a decision."""
     failed = {host: one for host, one in results.items() if outcome_of(one) == "failed" and one.get("settled", True)}
@@ -436,9 +432,9 @@ def _failed_lines(results: Outcomes, system: str) -> list[str]:
     procedure, source = plan.get("procedure"), plan.get("from")
     mend = "repair what is named above, then the same command again."
     target = ",".join(failed)
-    if procedure in _AROUND and release_name.identity(there):
-        # Processes may still serve another release: a deploy to this one makes anew what belongs to it.
-        anew = (_going(system, "deploy", target, there or {}), f"brings {label(there)} up again; then the same command")
+    if plan.get("anew"):
+        name, _, inputs = str(plan["anew"]).partition(" ")
+        anew = (f"{_going(system, name, target)} {inputs}", f"brings {label(there)} up again; then the same command")
         return ["  To go on, one of:", *_aligned([anew]), f"  Or {mend}"]
     if procedure not in ("deploy", "rollback") or not release_name.identity(there):
         return [f"  To go on: {mend}"]

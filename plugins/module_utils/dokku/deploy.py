@@ -63,6 +63,7 @@ def plan(context: Context) -> DokkuPlan:
         seen=inputs.get("staging"),
         required=bool(inputs.get("staging_required")),
         hotfix=bool(inputs.get("hotfix")),
+        live=same,
     )
     tried, unproven = judge_staging(staging, source, service.app)
     _refuse(_no_room(service.app, description.disk_reserve))
@@ -170,13 +171,17 @@ def situation_warnings(situation: Situation) -> list[str]:
 
 
 class StagingWish:
-    """True if the same release has to be healthy on staging. seen: the result of dokku_release_info there."""
+    """True if the same release has to be healthy on staging. seen: the result of dokku_release_info there.
 
-    def __init__(self, app: str, seen: Any, required: bool, hotfix: bool) -> None:
+    live: the release is live in production already, and is deployed again since it is not well there.
+    """
+
+    def __init__(self, app: str, seen: Any, required: bool, hotfix: bool, live: bool = False) -> None:
         self.app = app
         self.seen: Mapping[str, Any] | None = seen if isinstance(seen, Mapping) else None
         self.required = required
         self.hotfix = hotfix
+        self.live = live
 
 
 def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, list[str]]:
@@ -186,6 +191,8 @@ def judge_staging(wish: StagingWish, source: Source, app: str) -> tuple[str, lis
     if wish.hotfix:
         text = f"hotfix=true: {wish.app} was not asked, and this goes to production without it"
         return "", [text]
+    if wish.live:
+        return f"the same release is live on {app} already, so {wish.app} was not asked", []
     problem = _staging_problem(wish, source)
     if not problem:
         return f"the same release is live and well on {wish.app}", []

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.nginx_check import Broken
-from ansible_collections.ops.runbook.plugins.module_utils.guard import journal
+from ansible_collections.ops.runbook.plugins.module_utils.guard import journal, release_name
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -173,6 +173,12 @@ def present(situation: Situation) -> dict[str, Any] | None:
         return record(live, situation)
     image = str(situation.report.get("live-image") or "")
     return {"id": image or "unknown", "name": "not recorded", "number": None, "revision": "", "image": image}
+
+
+def anew(present: Mapping[str, Any]) -> str:
+    """`anew` of a plan whose release is live. Empty for one that Dokku has not recorded, or can't deploy again."""
+    known = present.get("number") and not str(present["id"]).startswith("sha256:")
+    return release_name.anew(present) if known else ""
 
 
 def code_asked(target: Mapping[str, Any]) -> Code | None:

@@ -113,6 +113,9 @@ class Plan(_PlanMust, total=False):
     saved_as: str  # the id of the operation that was planned, by which a continued one finds what it saved; ledger
     halfway: str  # a sentence in place of "The host is between two releases."; screens
     left_over: str  # a sentence on what a first deploy may leave when it is reverted; screens
+    # `<procedure> -e <input>=<value> ...` of the same system, which brings the release of this plan up again once the
+    # operation has failed; empty where nothing but a person can do that; screens
+    anew: str
     remaining: Sequence[str]  # ids of the steps still to do, where an interrupted operation is continued; screens
     just_before: Mapping[str, Any] | None  # what Work.before saw before the first change; a system's verify
 

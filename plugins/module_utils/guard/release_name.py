@@ -31,6 +31,14 @@ def typed(release: Mapping[str, Any]) -> str:
     return identity[:10] if re.fullmatch("[0-9a-f]{40}", identity) else identity
 
 
+def anew(release: Mapping[str, Any] | None) -> str:
+    """A deploy to a release, as `anew` of a plan has it. Empty for a release that is not known.
+
+    Processes may still serve another release than the one that is there: a deploy makes anew what belongs to it.
+    """
+    return f"deploy -e to={typed(release)}" if release and identity(release) else ""
+
+
 def identity(release: Mapping[str, Any] | None) -> str:
     """The id of a release: a commit, or digests. Empty without one."""
     return str((release or {}).get("id") or "")

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard import release_name
 from ansible_collections.ops.runbook.plugins.module_utils.guard.disk_room import room_in
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
@@ -106,6 +107,7 @@ def plan(service: LaravelService, head: str, ledger: Answers, state: str, leave:
         "proven": "it runs now",
         "steps": [step.to_dict() for step in steps],
         "undo": [step.to_dict() for step in undo],
+        "anew": release_name.anew(present),
         "migrations": None,
         "php": str(answer["php"]),
         "facts": {"strategy": state},

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure, release_name
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Acts, Procedure, System
 from ansible_collections.ops.runbook.plugins.module_utils.host.serving_umask import as_served
@@ -97,6 +97,7 @@ class Maintenance(_Change):
             "proven": "",
             "steps": [step.to_dict() for step in steps],
             "undo": [step.to_dict() for step in undo],
+            "anew": release_name.anew(present),
             "facts": {"maintenance": state},
             "maintenance": state == "down",
             "maintenance_driver": str(answer.get("maintenance_driver") or ""),

@@ -361,12 +361,23 @@ TROUBLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["web1: failed: status 500", f"  web1 is at {OLD_TEXT}, and not well.", *AGAIN, *BEFORE],
     ),
     "an adoption failed": (
-        closed("failed", planned=planned(procedure="adopt")),
+        closed("failed", planned=planned(procedure="adopt", anew="deploy -e to=bbbbbbbbbb")),
         [
             "web1: failed: status 500",
             f"  web1 is at {NEW_TEXT}, and not well.",
             "  To go on, one of:",
             "    ansible-playbook ops.runbook.x_deploy -e target=web1 -e to=bbbbbbbbbb"
+            f"  brings {NEW_TEXT} up again; then the same command",
+            "  Or repair what is named above, then the same command again.",
+        ],
+    ),
+    "a procedure of another system failed, which has a line of its own": (
+        closed("failed", planned=planned(procedure="polish", anew="rollback -e to=v3 -e x=1")),
+        [
+            "web1: failed: status 500",
+            f"  web1 is at {NEW_TEXT}, and not well.",
+            "  To go on, one of:",
+            "    ansible-playbook ops.runbook.x_rollback -e target=web1 -e to=v3 -e x=1"
             f"  brings {NEW_TEXT} up again; then the same command",
             "  Or repair what is named above, then the same command again.",
         ],

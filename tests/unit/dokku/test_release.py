@@ -396,6 +396,16 @@ def test_a_hotfix_bypasses_staging_and_says_so() -> None:
     assert line == "" and warnings[0].startswith("hotfix=true: restant-staging was not asked")
 
 
+def test_a_release_that_is_live_is_deployed_again_without_staging() -> None:
+    """It brings nothing to production that is not there, and staging may have gone on."""
+    wish = deploy.StagingWish("restant-staging", None, True, False, live=True)
+    line, warnings = deploy.judge_staging(wish, Source("git", A, A), "restant-main")
+    assert (line, warnings) == (
+        "the same release is live on restant-main already, so restant-staging was not asked",
+        [],
+    )
+
+
 def test_the_staging_app_itself_asks_nobody() -> None:
     assert deploy.judge_staging(staging(None), Source("git", A, A), "restant-staging") == ("", [])
 
@@ -412,3 +422,17 @@ def test_checks_that_are_off_are_said() -> None:
     found = situation(*THREE)
     off = Situation(found.app, found.releases, found.report, found.ps, checks={"disabled-list": "web"})
     assert "switched off for web" in deploy.situation_warnings(off)[0]
+
+
+@pytest.mark.parametrize(
+    ("present", "line"),
+    [
+        ({"id": A, "name": "release 3", "number": 3}, "deploy -e to=aaaaaaaaaa"),
+        ({"id": "acme/app:2", "name": "release 3", "number": 3}, "deploy -e to=acme/app:2"),
+        ({"id": f"sha256:{'a' * 64}", "name": "release 3", "number": 3}, ""),
+        ({"id": "dokku/shop:latest", "name": "not recorded", "number": None}, ""),
+        ({"id": "unknown", "name": "not recorded"}, ""),
+    ],
+)
+def test_a_recorded_release_is_brought_up_again_by_a_deploy(present: dict[str, Any], line: str) -> None:
+    assert dokku_release.anew(present) == line

@@ -28,7 +28,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose.release import
 from ansible_collections.ops.runbook.plugins.module_utils.compose.service import Description
 from ansible_collections.ops.runbook.plugins.module_utils.docker import image_reference
 from ansible_collections.ops.runbook.plugins.module_utils.docker.image_reference import Reference
-from ansible_collections.ops.runbook.plugins.module_utils.guard import state_trouble
+from ansible_collections.ops.runbook.plugins.module_utils.guard import release_name, state_trouble
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import entries, entry, known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.open_and_plan import adoption_steps
@@ -138,6 +138,7 @@ def adopt(situation: Situation, facts: Facts, set_aside: bool, ledger: str = "")
         "from": None if done else present.release,
         "steps": [one.to_dict() for one in done],
         "undo": [],
+        "anew": release_name.anew(present.release),
         "migrations": None,
         "facts": {"pin": situation.service.pin, "files": dict(known(facts.hashes, "hashes"))},
         "also": [["images", _image_lines(present.images, [])]],

@@ -73,6 +73,7 @@ def plan(context: Context) -> DokkuPlan:
         "steps": steps,
         # Cleaned, renewed or archived things are not taken back; a way back changes nothing.
         "undo": [],
+        "anew": release.anew(present),
         "also": also,
         "warnings": [],
         "facts": {"cadence": cadence},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard import release_name
 from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import known
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.ledger import Answers
@@ -48,6 +49,7 @@ def adopt(service: Description, ledger: Answers, past: History, set_aside: bool,
         "proven": "it runs now",
         "steps": [one.to_dict() for one in steps],
         "undo": [],
+        "anew": release_name.anew(present),
         "migrations": None,
         "php": said["php"],
         "maintenance": said["maintenance"],
