@@ -33,7 +33,10 @@ WITHOUT: dict[str, dict[str, str]] = {
         "resume": "a run over several hosts resumes each as the scenario laravel does",
         "canary": OTHER_WAY,
     },
-    "postgres": dict.fromkeys(("deploy", "rollback", "resume", "undo"), "the procedures of the system only look"),
+    "postgres": {
+        **dict.fromkeys(("deploy", "rollback", "resume", "undo"), "the procedures of the system only look"),
+        "runner": "a look takes its inputs from ansible-runner as those of the scenario laravel do",
+    },
     "mesh": {
         "plan": OTHER_WAY,
         "deploy": "the mesh sends any procedure in the same way",

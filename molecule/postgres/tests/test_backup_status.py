@@ -33,7 +33,7 @@ def test_the_screen_of_a_person_has_the_verdict_first(database: Database) -> Non
     assert not [line for line in lines if "TASK [" in line or "Traceback" in line], run.text
 
 
-@pytest.mark.core("refusal")
+@pytest.mark.core("refusal", "callback")
 def test_a_wal_file_that_is_missing_is_named_though_pgbackrest_is_content(database: Database) -> None:
     lost = database.archived()[4]
     database.root(f"rm {lost}")
