@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from histories import defects, draw, systems
+from histories.replay import SEEDS, sample
 
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
+from suite import scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORIES = ROOT / "molecule/shared/histories"
@@ -69,3 +74,35 @@ def test_a_kept_history_can_be_replayed(path: Path) -> None:
     assert history.start in known.starts
     for step in history.steps:
         assert set(step.kinds) <= set(known.all()), str(step)
+
+
+@pytest.mark.parametrize("system", systems.SYSTEMS)
+def test_make_test_plays_three_histories_of_each_system(system: str) -> None:
+    """The scenario has the system's name. What was red once is left to the whole scenario."""
+    scenario = next(one for one in scenarios.everything(ROOT) if one.name == system)
+    place = str(scenario.folder / "tests/test_histories.py")
+    done = subprocess.run(
+        ["pytest", "--collect-only", "-q", "-m", "core", "-p", "no:cacheprovider", place],
+        cwd=ROOT,
+        env={**os.environ, **scenario.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = sorted(line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line)
+    assert found == sorted(f"test_a_history_of_a_fixed_seed[{seed}]" for seed in SEEDS[system]), done.stdout
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("system", systems.SYSTEMS)
+def test_the_three_histories_have_many_kinds_and_few_steps(system: str) -> None:
+    """They are a part of each run of the tests, so they have to be soon over."""
+    steps = [step for seed in SEEDS[system] for step in sample(system, seed).steps]
+    kinds = Counter(kind.partition(" ")[0] for kind in {kind for step in steps for kind in step.kinds})
+    assert kinds["operation"] >= 5, kinds
+    assert kinds["fault"] >= 5, kinds
+    assert len(steps) <= 13
+
+
+def test_a_system_of_histories_has_seeds() -> None:
+    assert {*SEEDS} == {*systems.SYSTEMS}

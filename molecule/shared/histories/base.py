@@ -8,7 +8,7 @@ from typing import Any
 
 from small_disk import small_disk
 
-from histories import check, observe
+from histories import check, faults, observe
 from histories.check import Facts
 from histories.draw import Kinds
 
@@ -114,6 +114,10 @@ class OnHost:
 
     def leave(self) -> None:
         """Close what the history had open on this machine."""
+
+    def tidy(self) -> None:
+        """Bring the host back to where other tests begin with it: no fault strikes there any more."""
+        faults.remove(self.host)
 
     def fill(self) -> None:
         """Fill the disk of the application, as the user of the service may."""

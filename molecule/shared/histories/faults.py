@@ -35,6 +35,11 @@ def install(host: Host) -> None:
     clear(host)
 
 
+def remove(host: Host) -> None:
+    """Let no Python of the host look for faults any more."""
+    host.root(f"rm -rf {HELD} {PACKAGES}/lab_fault.pth {PACKAGES}/lab_fault.py {PACKAGES}/fault.py")
+
+
 def clear(host: Host) -> None:
     host.root(f"rm -rf {HELD}; install -d -m 1777 {HELD}")
 

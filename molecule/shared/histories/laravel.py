@@ -136,6 +136,10 @@ class Laravel(OnHost):
         paged = self.host.root(f"test -e {self.app}/storage/framework/down && echo yes", check=False)
         return [self.good(), *([("laravel_maintenance", ["-e", "state=up"])] if paged else [])]
 
+    def tidy(self) -> None:
+        super().tidy()
+        self.host.root("systemctl start cron.service")
+
     # -- by hand -------------------------------------------------------------------------------
 
     @property

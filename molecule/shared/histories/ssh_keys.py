@@ -101,6 +101,10 @@ class Keys(OnHost):
     def leave(self) -> None:
         self.open.close()
 
+    def tidy(self) -> None:
+        super().tidy()
+        self.host.root(f"rm -rf {CI}")
+
     def start(self, start: str) -> None:
         folder = Path(self.open.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
         self.world = self.open.enter_context(ssh_keys_lab.world(folder, [self.host.name]))
