@@ -25,6 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import ansible.cli.playbook
+import ansible.constants
 import ansible.executor.module_common
 import ansible.executor.playbook_executor
 import ansible.plugins.callback.default
@@ -35,6 +36,9 @@ from ansible.plugins import loader as plugins
 from ansible.template import Templar, trust_as_template
 
 AT_ONCE = 2
+#: Seconds between two looks for the results of tasks. Ansible looks each millisecond, which on a busy machine is an
+#: eighth of the CPU time of a run.
+LOOKS = 0.01
 #: A template that has Ansible look for all filters and tests, and load the lookups of a procedure's first play.
 FILTERS = "{{ 1 | ops.runbook.operation_batches }}"
 #: PEP 552: a compiled file that is taken without a look at its source. Another Python reads the source.
@@ -123,6 +127,7 @@ def main() -> None:
         **{name: getattr(zipfile, name) for name in dir(zipfile) if name != "ZipFile"}, ZipFile=CompiledZip
     )
     load()
+    ansible.constants.DEFAULT_INTERNAL_POLL_INTERVAL = LOOKS
     # None of them lives long enough to need it.
     gc.disable()
     for line in sys.stdin:
