@@ -17,7 +17,7 @@ from histories.played import Played
 SEEDS = {
     "laravel": (2193, 4698, 176),
     "compose": (11942, 697, 11079),
-    "ssh_keys": (6382, 6708, 8530),
+    "ssh_keys": (11589, 9932, 27998),
     "dokku": (7342, 8259, 11149),
 }
 
