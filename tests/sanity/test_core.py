@@ -34,8 +34,8 @@ WITHOUT: dict[str, dict[str, str]] = {
         "canary": OTHER_WAY,
     },
     "postgres": {
-        **dict.fromkeys(("deploy", "rollback", "resume", "undo"), "the procedures of the system only look"),
-        "runner": "a look takes its inputs from ansible-runner as those of the scenario laravel do",
+        **dict.fromkeys(("deploy", "rollback"), "a backup moves no release"),
+        "runner": "a look and a backup take their inputs from ansible-runner as the scenario laravel does",
     },
     "mesh": {
         "plan": OTHER_WAY,

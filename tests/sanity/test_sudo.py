@@ -19,7 +19,7 @@ IMAGES = {
     "compose": ["Docker Compose"],
     "dokku": ["Dokku"],
     "ssh_keys": [],
-    "postgres": ["PostgreSQL, backups"],
+    "postgres": ["PostgreSQL, backups", "PostgreSQL, making backups"],
 }
 #: Rules of others: of an administrator, and of Dokku itself.
 OTHERS = ("admin", "%dokku")
@@ -46,6 +46,10 @@ def test_the_table_of_the_page_is_read() -> None:
                 "60 /usr/bin/pgbackrest --stanza shop --output json --recurse repo-ls archive/shop",
                 "14400 /usr/bin/pgbackrest --stanza shop --output text --verbose verify",
             )
+        ],
+        "PostgreSQL, making backups": [
+            f"deploy ALL=(postgres) NOPASSWD: /usr/bin/timeout 86400 /usr/bin/pgbackrest {words}"
+            for words in (f"--stanza shop --type {kind} backup" for kind in ("full", "diff", "incr"))
         ],
         "SSH keys of all accounts": [],
     } == PAGE

@@ -18,6 +18,7 @@ ROW = re.compile(r"(ok|WARN|BAD) +(\w[\w ]*?)  +(.*)")
 class Database(Host):
     """The database of the shop."""
 
+    state = "/var/lib/ops-runbook/shop"
     up = "pg_isready -q"
 
     def status(self, *options: str, **inputs: Any) -> Run:

@@ -14,6 +14,8 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import bounded, f
 
 #: Seconds after which `timeout` ends a call on the host: `info` waits minutes for object storage that is down.
 READ_SECONDS = 60
+#: The same for a backup.
+BACKUP_SECONDS = 86400
 #: The same for a call that reads every file of the repository.
 VERIFY_SECONDS = 14400
 
@@ -73,6 +75,11 @@ def archive_command(stanza: str) -> list[str]:
 def verify_command(stanza: str) -> list[str]:
     """The words that read every file of a stanza. Without --verbose a good result prints nothing."""
     return ["--stanza", stanza, "--output", "text", "--verbose", "verify"]
+
+
+def backup_command(stanza: str, kind: str) -> list[str]:
+    """The words that make a backup. kind: full, diff or incr."""
+    return ["--stanza", stanza, "--type", kind, "backup"]
 
 
 def read_info(text: str, name: str) -> Stanza:

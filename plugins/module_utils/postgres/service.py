@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
+from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.postgres import pgbackrest, server
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import Options
@@ -43,11 +46,13 @@ def describe(raw: Mapping[str, Any]) -> Description:
 
 
 class Cluster:
-    """The cluster, and the calls that look at it. None of them changes anything."""
+    """The cluster, and the calls of its programs. Only `back_up` changes anything."""
 
-    def __init__(self, description: Description) -> None:
+    def __init__(self, description: Description, inherited: Sequence[int] = (), state_dir: str = "") -> None:
         self.description = description
-        self._commands = Commands("/")
+        # Only who holds the guard's lock writes into its folder.
+        told = LastLine(os.path.join(state_dir, last_line.NAME), str) if inherited else None
+        self._commands = Commands("/", inherited, last_line=told)
 
     def info(self) -> str:
         """The answer of pgBackRest about the stanza. Raises CommandFailed."""
@@ -60,6 +65,12 @@ class Cluster:
     def verify(self) -> str:
         """The answer of pgBackRest after it read every file. Raises CommandFailed."""
         return self._pgbackrest(pgbackrest.verify_command(self.description.stanza), pgbackrest.VERIFY_SECONDS)
+
+    def back_up(self, kind: str) -> None:
+        """Make a backup. kind: full, diff or incr. Raises CommandFailed."""
+        words = pgbackrest.backup_command(self.description.stanza, kind)
+        argv = self._as_owner(words, pgbackrest.BACKUP_SECONDS)
+        self._commands.run(argv, timeout=pgbackrest.BACKUP_SECONDS + _SPARE, tell=True)
 
     def _pgbackrest(self, words: Sequence[str], seconds: int) -> str:
         return self._commands.run(self._as_owner(words, seconds), timeout=seconds + _SPARE).stdout

@@ -44,6 +44,14 @@ def first(name: str, count: int, **given: str) -> list[str]:
         ("Monthly maintenance", ["Sat 2026-02-07 09:00 UTC", "Sat 2026-03-07 09:00 UTC", "Sat 2026-04-04 09:00 UTC"]),
         ("Quarterly maintenance", ["Sun 2026-04-05 09:00 UTC", "Sun 2026-07-05 09:00 UTC", "Sun 2026-10-04 09:00 UTC"]),
         (
+            "PostgreSQL full backup",
+            ["Sun 2026-01-11 05:00 UTC", "Sun 2026-01-18 05:00 UTC", "Sun 2026-01-25 05:00 UTC"],
+        ),
+        (
+            "PostgreSQL backup of the day",
+            ["Mon 2026-01-05 05:00 UTC", "Tue 2026-01-06 05:00 UTC", "Wed 2026-01-07 05:00 UTC"],
+        ),
+        (
             "PostgreSQL backups read through",
             ["Sun 2026-01-11 06:00 UTC", "Sun 2026-01-18 06:00 UTC", "Sun 2026-01-25 06:00 UTC"],
         ),
@@ -81,7 +89,9 @@ def test_a_rule_is_one_that_awx_takes_and_says_what_its_words_say(one: Due, star
     match one.name:
         case "Monday security audit" | "Weekly maintenance":
             assert {moment.weekday() for moment in found} == {0} and gaps == {7}
-        case "PostgreSQL backups read through":
+        case "PostgreSQL backup of the day":
+            assert {moment.weekday() for moment in found} <= {0, 1, 2, 3, 4, 5} and gaps == {1, 2}
+        case "PostgreSQL backups read through" | "PostgreSQL full backup":
             assert {moment.weekday() for moment in found} == {6} and gaps == {7}
         case "Morning checklist" | "PostgreSQL backups of the morning":
             assert gaps == {1}

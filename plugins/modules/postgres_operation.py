@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, ops.runbook contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_operation
+short_description: Plan an operation on a PostgreSQL cluster, and carry it out
+version_added: 0.1.0
+description:
+  - With O(phase=plan) takes the lease of the cluster, starts the journal, reads repository and server, and decides. A
+    plan that must not go on is refused, with each way forward as the input to give.
+  - With O(phase=apply) makes the backup, proves it by the repository, and closes the operation. A backup that a run
+    before it began is awaited, and not begun again.
+notes:
+  - pgBackRest is called as the user who owns the cluster. Whoever else runs this module needs the rules of sudo of
+    C(docs/reference/sudo.md).
+author: ops.runbook contributors (@ops-runbook)
+extends_documentation_fragment:
+  - ops.runbook.operation
+  - ops.runbook.operation.open
+  - ops.runbook.operation.carry_out
+  - ops.runbook.operation.attributes
+  - ops.runbook.postgres
+attributes:
+  diff_mode:
+    description: Shows what would change.
+    support: none
+    details: A backup changes no file that has another content before.
+options:
+  procedure:
+    description: What is planned, as the ledger names it. Needed for O(phase=plan).
+    type: str
+    choices: [backup]
+  type:
+    description: Type of the backup.
+    type: str
+    choices: [full, diff, incr]
+    default: full
+seealso:
+  - module: ops.runbook.operation_close
+  - module: ops.runbook.postgres_backup_status
+"""
+
+EXAMPLES = r"""
+- name: Plan a full backup
+  ops.runbook.postgres_operation:
+    phase: plan
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/shop
+    procedure: backup
+    type: full
+    service: &service
+      name: shop
+      stanza: shop
+  register: planned
+
+- name: Make it
+  ops.runbook.postgres_operation:
+    phase: apply
+    operation: 20261121T031502Z-4f2a9c
+    state_dir: /var/lib/ops-runbook/shop
+    service: *service
+    close: true
+  when: planned.refusal is none
+"""
+
+RETURN = r"""
+plan:
+  description: The plan, with the keys of that of M(ops.runbook.compose_operation).
+  returned: for O(phase=plan)
+  type: dict
+refusal:
+  description: Why the operation is refused, as that of M(ops.runbook.compose_operation); V(null) if it is not.
+  returned: for O(phase=plan)
+  type: dict
+healthy:
+  description: Whether the backup was made and proven.
+  returned: for O(phase=apply)
+  type: bool
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ops.runbook.plugins.module_utils.guard import procedure
+from ansible_collections.ops.runbook.plugins.module_utils.guard.options import CARRY_OUT
+from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import SERVICE
+from ansible_collections.ops.runbook.plugins.module_utils.postgres.procedures import POSTGRES
+
+OPTIONS: dict[str, Any] = {
+    **CARRY_OUT,
+    **SERVICE,
+    "procedure": {"type": "str", "choices": list(POSTGRES.procedures)},
+    "type": {"type": "str", "choices": ["full", "diff", "incr"], "default": "full"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=OPTIONS, required_if=[("phase", "plan", ("procedure",))], supports_check_mode=True
+    )
+    procedure.run(module, POSTGRES)
+
+
+if __name__ == "__main__":
+    main()
