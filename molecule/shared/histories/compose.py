@@ -83,7 +83,7 @@ class Flap(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", 83), Flap).serve_forever()
 """
 #: Nobody waits two minutes for what never gets well.
-SOON = ("-e", "compose_health_deadline=20")
+SOON = ("-e", "compose_health_deadline=8")
 WAITS = ("compose_deploy", "compose_rollback", "compose_rotate_secrets")
 #: Containers that somebody stopped by hand.
 STOPPED = "/srv/lab/stopped"
@@ -126,7 +126,7 @@ class Compose(OnHost):
 
     def given(self, procedure: str) -> list[str]:
         # A line that a screen names waits as long as this for a release that is never well.
-        return ["-e", "compose_health_deadline=45"] if procedure in WAITS else []
+        return ["-e", "compose_health_deadline=25"] if procedure in WAITS else []
 
     def line(self, act: str, argument: str) -> tuple[str, list[str]]:
         """The procedure and its inputs for an operation."""
