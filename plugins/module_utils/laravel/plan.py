@@ -207,7 +207,8 @@ class FactReader:
         mark = self._mark(_php(facts))
         if mark is None:
             return Made()
-        self.service.must_be_linked(self.service.store.folder(self.target))
+        there = self.service.at(self.service.store.folder(self.target))
+        there.must_be_whole(there.checkout.head())
         return Made(True, release_folders.same_settings(mark.settings, self.service.settings()))
 
     # -- the application -------------------------------------------------------------------------

@@ -151,8 +151,7 @@ class LaravelService:
         # Before the refusals that name a line of git: it would fail beside the lock file.
         self._must_be_unlocked()
         if self.store.current():
-            self.must_be_linked(self.app)
-            self._must_be_marked(head)
+            self.must_be_whole(head)
         if not os.path.isfile(self.file("artisan")):
             raise Problem("no_artisan", f"{self.app} holds no artisan: it is not a Laravel application", (_SET_PATH,))
         repository = self.checkout.repository()
@@ -206,13 +205,18 @@ class LaravelService:
                 ),
             )
 
-    def must_be_linked(self, folder: str) -> None:
+    def must_be_whole(self, head: str) -> None:
+        """Refuse a release whose folder is not as it was sealed. head: the commit that is checked out in it."""
+        self._must_be_linked()
+        self._must_be_marked(head)
+
+    def _must_be_linked(self) -> None:
         """Refuse a release that does not use what the releases share: it would not see their data, nor they its own."""
-        unlinked = self.store.unlinked(folder, self.description.shared)
+        unlinked = self.store.unlinked(self.app, self.description.shared)
         if not unlinked:
             return
-        named = ", ".join(os.path.join(folder, path) for path in unlinked)
-        line = "; ".join(self.store.relink(folder, path) for path in unlinked)
+        named = ", ".join(os.path.join(self.app, path) for path in unlinked)
+        line = "; ".join(self.store.relink(self.app, path) for path in unlinked)
         raise Problem(
             "release_not_linked",
             f"{named}: not a link to what the releases share, as after a checkout by hand; what was written there "
@@ -221,7 +225,7 @@ class LaravelService:
         )
 
     def _must_be_marked(self, head: str) -> None:
-        mark = self.store.mark(self.app)
+        mark, served = self.store.mark(self.app), self.app == self.store.current()
         if mark is None:
             found = f"{self.app} is served, and is half-made"
         elif mark.commit != head:
@@ -237,7 +241,7 @@ class LaravelService:
                 f"on the host, serves {name}, which is whole",
             )
             for name in self.store.whole_names()[:3]
-            if name != os.path.basename(self.app)
+            if served and name != os.path.basename(self.app)
         ]
         none = ("the same command again", f"once a release in {self.store.root}/releases has its mark, {MARK}")
         raise Problem("release_not_whole", found, tuple(ways) or (none,))

@@ -8,10 +8,14 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import Unread
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.plan import FactReader
+from ansible_collections.ops.runbook.plugins.module_utils.laravel.planning.facts import Facts, Wish
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release import commit_ways
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.release_folders import Mark, ReleaseStore
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.service import Description, LaravelService
@@ -143,8 +147,7 @@ def checked_out_by_hand(tmp_path: Path) -> tuple[LaravelService, str, str, Path]
 def typed(service: LaravelService, head: str) -> str:
     """Type the first way of the refusal. Returns its code; empty if it is operable."""
     try:
-        service.must_be_linked(service.app)
-        service._must_be_marked(head)
+        service.must_be_whole(head)
     except Problem as problem:
         line, effect = problem.ways[0]
         assert ways.form(line, effect) == ways.COMMAND
@@ -192,3 +195,25 @@ def test_throwing_changes_away_leaves_the_links_of_a_release(
     line, _effect = commit_ways(str(folder), True, service.checkout.links("HEAD"))[0]
     subprocess.run(["sh", "-c", line], check=True)
     assert (folder / "version").read_text() == "2\n" and (folder / "storage").is_symlink()
+
+
+def test_a_target_whose_folder_has_another_commit_is_refused_before_it_is_served(
+    checked_out_by_hand: tuple[LaravelService, str, str, Path],
+) -> None:
+    """Serving yet another release is no way to it."""
+    service, release, other, folder = checked_out_by_hand
+    os.makedirs(service.store.folder(other))
+    service.store.seal(Mark(commit=other, operation="2", php="8.4", vendor="", settings="", size=1, files=1))
+    service.store.switch(other)
+    reader = FactReader(service.at(service.store.current()), Wish("rollback", release, ""), ThreadPoolExecutor(2))
+    reader.target = release
+    found = Facts(other, "", "", answer={"php": "8.4.1"})
+    codes = []
+    for _ in range(2):
+        with pytest.raises(Problem) as caught:
+            reader._made(found, Unread("made"))
+        codes.append(caught.value.code)
+        [(line, _effect)] = caught.value.ways
+        subprocess.run(["sh", "-c", line], check=False, capture_output=True)
+    assert codes == ["release_not_linked", "release_not_whole"]
+    assert reader._made(found, Unread("made")).whole and (folder / "version").read_text() == "2\n"
