@@ -10,7 +10,8 @@ short_description: Read whether the backups of a PostgreSQL cluster can be resto
 version_added: 0.1.0
 description:
   - Reads the status of a stanza of pgBackRest, the names of the WAL files in its archive, the answers of the server
-    about its archiver, and the disks, in one call, and judges each. Nothing is changed but the file of the metrics.
+    about its archiver, the disks, and the operations on the cluster, in one call, and judges each. Nothing is changed
+    but the file of the metrics.
   - A repository that can't be read, or a server that is down, is a result, not a failure. What is not known is never
     V(ok).
   - Every call of pgBackRest has a deadline, because it waits for minutes where object storage does not answer.
@@ -32,6 +33,14 @@ attributes:
     support: partial
     details: The file of the metrics has the time of the look.
 options:
+  state_dir:
+    description: Folder on the host with lease, journal and ledger of the cluster.
+    type: path
+    required: true
+  environment:
+    description: Environment of the cluster, as the ledger names it.
+    type: str
+    default: ""
   verify:
     description: Read every file of the repository, and compare it with its checksum. This may take hours.
     type: bool
@@ -47,6 +56,7 @@ seealso:
 EXAMPLES = r"""
 - name: Read how the backups are
   ops.runbook.postgres_backup_status:
+    state_dir: /var/lib/ops-runbook/shop
     service:
       name: shop
       stanza: shop
@@ -98,6 +108,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster, describe
@@ -110,6 +121,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **SERVICE,
+            "state_dir": {"type": "path", "required": True},
+            "environment": {"type": "str", "default": ""},
             "verify": {"type": "bool", "default": False},
             "metrics_file": {"type": "path", "default": ""},
             **LIMITS,
@@ -124,7 +137,14 @@ def main() -> None:
         service = {name: value for name, value in params["service"].items() if name != "connection"}
         module.fail_json(msg=shown(problem.line()), invocation={"module_args": {**params, "service": service}})
     metrics_file = "" if module.check_mode else params["metrics_file"]
-    found = look.status(cluster, described(Limits, params), params["verify"], metrics_file)
+    found = look.status(
+        cluster,
+        Guard(params["state_dir"]),
+        described(Limits, params),
+        params["verify"],
+        metrics_file,
+        params["environment"],
+    )
     module.exit_json(changed=False, **found)
 
 

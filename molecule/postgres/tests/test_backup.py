@@ -91,6 +91,8 @@ def test_a_backup_that_is_killed_ends_as_a_person_says(database: Database, way: 
     assert found is not None and found[1] in ("interrupted", "lease_held"), refused.text
     assert f"interrupted={way}" in refused.text
     wait_for("that backup ended", lambda: database.info()["status"]["lock"]["backup"]["held"], False)
+    seen = database.status()
+    assert not seen.green and "was interrupted" in rows(seen)["operation"][1], seen.text
     run = database.play("postgres_backup", interrupted=way)
     assert database.outcomes()[-1] == ("backup", outcome), run.text
     assert not database.has_lease() and database.status().green

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.postgres import service as postgres_service
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import SERVICE, Limits
@@ -57,7 +58,8 @@ class Host:
         return Cluster(describe(raw))
 
     def status(self, verify: bool = False, metrics_file: str = "", **limits: Any) -> dict[str, Any]:
-        return look.status(self.cluster(), Limits(max_age=10**6, full_days=10**6, **limits), verify, metrics_file)
+        wide = Limits(max_age=10**6, full_days=10**6, **limits)
+        return look.status(self.cluster(), Guard(str(self.folder / "state")), wide, verify, metrics_file)
 
 
 @pytest.fixture
@@ -125,13 +127,20 @@ def test_a_right_that_is_missing_is_named_with_its_rule(host: Host, monkeypatch:
     (host.folder / "sudo").write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
     (host.folder / "sudo").chmod(0o755)
     monkeypatch.setenv("PATH", f"{host.folder}:/usr/bin:/bin")
-    found = look.status(host.cluster(user="postgres", pgbackrest="/usr/bin/pgbackrest"), Limits(), True, "")
+    cluster = host.cluster(user="postgres", pgbackrest="/usr/bin/pgbackrest")
+    found = look.status(cluster, Guard(str(host.folder / "state")), Limits(), True)
     rows = {row["topic"]: row for row in found["rows"]}
     begin = f"echo '{user_name()} ALL=(postgres) NOPASSWD: /usr/bin/timeout "
     assert rows["repository"]["details"][0].startswith(
         f"{begin}60 /usr/bin/pgbackrest --stanza shop --output json info' | sudo tee -a "
     )
     assert rows["verify"]["details"][0].startswith(f"{begin}14400 /usr/bin/pgbackrest --stanza shop ")
+
+
+def test_a_state_folder_that_can_t_be_read_is_bad(host: Host) -> None:
+    (host.folder / "state").mkdir()
+    (host.folder / "state/ledger.jsonl").write_text("not a record\n{}\n")
+    assert "ledger" in host.status()["verdict"]["bad"]
 
 
 def test_the_metrics_are_written_for_a_cluster_that_is_down_too(host: Host, tmp_path: Path) -> None:

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from ansible_collections.ops.runbook.plugins.module_utils.health.rows import BAD, OK, Row, disks, verdict
+from ansible_collections.ops.runbook.plugins.module_utils.guard import history as operation_history
+from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
+from ansible_collections.ops.runbook.plugins.module_utils.health.rows import (
+    BAD,
+    OK,
+    Row,
+    disks,
+    operation_rows,
+    verdict,
+)
 from ansible_collections.ops.runbook.plugins.module_utils.host import durable_file
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
 from ansible_collections.ops.runbook.plugins.module_utils.postgres import archive, pgbackrest, wal
@@ -29,14 +39,18 @@ Value = TypeVar("Value")
 _SAID = 300
 
 
-def status(cluster: Cluster, limits: Limits, verify: bool, metrics_file: str) -> dict[str, Any]:
+def status(
+    cluster: Cluster, guard: Guard, limits: Limits, verify: bool = False, metrics_file: str = "", environment: str = ""
+) -> dict[str, Any]:
     """The whole screen as data: verdict, rows, facts, seconds. A cluster that is down gives a screen too.
 
-    metrics_file: the file for node_exporter that is written; empty for none.
+    metrics_file: the file for node_exporter that is written; empty for none. environment: of the cluster, as the ledger
+    names it.
     """
     started = time.monotonic()
     reading = read(cluster, verify)
     rows, found = judge(reading, limits), facts(reading)
+    rows += operation_rows("postgres", *_history(guard, Subject("postgres", cluster.description.stanza, environment)))
     if metrics_file:
         text = metrics(cluster.description.name, verdict(rows)["level"], found, reading.now)
         try:
@@ -49,6 +63,13 @@ def status(cluster: Cluster, limits: Limits, verify: bool, metrics_file: str) ->
         "facts": found,
         "seconds": round(time.monotonic() - started, 3),
     }
+
+
+def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
+    try:
+        return operation_history.of(guard, subject), ""
+    except operation_history.StateUnreadable as error:
+        return {}, error.line()
 
 
 def _verdict(rows: Sequence[Row], verify: bool) -> dict[str, Any]:
