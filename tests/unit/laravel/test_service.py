@@ -200,7 +200,7 @@ def test_throwing_changes_away_leaves_the_links_of_a_release(
 def test_a_target_whose_folder_has_another_commit_is_refused_before_it_is_served(
     checked_out_by_hand: tuple[LaravelService, str, str, Path],
 ) -> None:
-    """Serving yet another release is no way to it."""
+    """The way is to bring that folder back, and not to serve yet another release."""
     service, release, other, folder = checked_out_by_hand
     os.makedirs(service.store.folder(other))
     service.store.seal(Mark(commit=other, operation="2", php="8.4", vendor="", settings="", size=1, files=1))
