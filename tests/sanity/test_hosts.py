@@ -35,7 +35,7 @@ PUBLIC = {
 }
 ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.]*\w)")
 WEB = re.compile(r"\bhttps?://[^\s\"'`<>)\]}]+")
-USER_AT = re.compile(r"(?<![\w.%+-])[\w.+-]+@((?:[a-z0-9-]+\.)+[a-z]{2,})\b", re.IGNORECASE)
+USER_AT = re.compile(r"(?<![\w.%+!-])[\w.+-]+@((?:[a-z0-9-]+\.)+[a-z]{2,})\b", re.IGNORECASE)
 REACHED = re.compile(r"^\s*ansible_host:\s*[\"']?([\w.:-]+)", re.MULTILINE)
 
 

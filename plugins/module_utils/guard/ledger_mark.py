@@ -19,7 +19,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text import foreign_js
 NAME = "ledger.mark"
 #: Raised whenever a record gets other keys (ledger_keys.of), or the releases are folded otherwise (release_choice):
 #: a mark of an earlier version knows nothing of them, and is not believed.
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)

@@ -119,9 +119,7 @@ class Course:
     def from_dict(cls, raw: Mapping[str, Any], arrived: Callable[[str], bool]) -> Course:
         """Raises TypeError, KeyError or ValueError for what to_dict did not write."""
         course = cls(arrived)
-        course.left, course.short = raw["left"], bool(raw["short"])
-        # What was written before this was kept has it where a release is.
-        course.moved = bool(raw.get("moved", raw["order"] or raw["never"]))
+        course.left, course.moved, course.short = raw["left"], bool(raw["moved"]), bool(raw["short"])
         course._dropped, course._older, course._number = raw["dropped"], raw["older"], raw["number"]
         for release in (Release(*entry) for entry in raw["order"]):
             course._put(release, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -87,8 +88,9 @@ def shape(dyno: str, index: int, at: str, text: str, quiet: bool) -> str:
 
 def end_on_signal() -> None:
     def end(number: int, frame: object) -> NoReturn:
-        warn("context canceled")
-        sys.exit(1)
+        # The signal may come while a line is printed: what is buffered is not touched.
+        os.write(2, b" !     context canceled\n")
+        os._exit(1)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

@@ -463,13 +463,6 @@ def test_the_newest_releases_of_a_course_are_written_down_and_read(name: str) ->
     assert past.arrived is bool
 
 
-def test_a_course_that_an_older_version_wrote_down_says_by_its_releases_if_an_operation_moved_the_host() -> None:
-    for service, moved in ((Service(), False), (series(1), True), (series(0, 1), True)):
-        written = course(service.records).to_dict()
-        del written["moved"]
-        assert Course.from_dict(written, bool).history().moved is moved
-
-
 def test_left_out_records_add_up_over_several_readings() -> None:
     service = series(NEWEST + 2)
     read = Course.from_dict(course(service.records).to_dict(), lambda _release: False)
