@@ -1,4 +1,4 @@
-"""Plugins of all scenarios: the seconds of resets, and the results that the next run goes on from."""
+"""Plugins of all scenarios: the order of tests, the seconds of resets, and the results that the next run continues."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from suite import core, junit, resume
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(core, "suite-core")
     resume.pytest_configure(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what converge left, before others change it."""
+    items.sort(key=lambda item: item.path.stem != "test_converged")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -12,11 +12,6 @@ from lab import HOSTS
 FORGET = "find /srv/lab -maxdepth 1 -name 'state-*' ! -name state-initial -exec rm -rf {} +"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First what converge left, before others change it."""
-    items.sort(key=lambda item: item.path.stem != "test_converged")
-
-
 def _host(name: str) -> Iterator[ComposeLab]:
     host = ComposeLab(name)
     host.root(FORGET)

@@ -14,8 +14,7 @@ def lab() -> DokkuLab:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First what converge left, before others change it. Of the kills one of each kind, unless all are asked for."""
-    items.sort(key=lambda item: item.path.stem != "test_converged")
+    """Of the kills one of each kind, unless all are asked for."""
     if os.environ.get("KILLS") == "all":
         return
     for item in items:

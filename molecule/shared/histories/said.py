@@ -94,7 +94,7 @@ def ways(text: str, release: str) -> tuple[Way, ...]:
         elif listing:
             way = _WAY.match(line)
             if way is None and found and re.match(r"^ {6,}\S", line):
-                # Beside a long way there is no room for its effect.
+                # The screen prints the effect of a long way on the next line.
                 found[-1] = replace(found[-1], effect=line.strip())
                 continue
             if way is None:

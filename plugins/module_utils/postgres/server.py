@@ -80,7 +80,7 @@ class Server:
     unanswered: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, question: str, column: str) -> Any:
-        """A column of an answer; None where there is no answer."""
+        """A column of an answer; None where the server did not answer the question."""
         return self.answers.get(question, {}).get(column)
 
     @property

@@ -78,7 +78,9 @@ def test_a_person_is_told_what_else_is_wrong() -> None:
     assert any(line.startswith("server: data checksums are off") for line in lines)
     assert decide.warnings(judge(WELL, Limits()), STANZA, "incr") == []
     bare = replace(STANZA, backups=())
-    assert decide.warnings([], bare, "incr") == ["there is no full backup, so pgBackRest makes a full one"]
+    assert decide.warnings([], bare, "incr") == [
+        "the repository has no full backup yet, so pgBackRest makes a full one"
+    ]
     assert decide.warnings([], bare, "full") == []
 
 

@@ -122,7 +122,7 @@ LIES: dict[str, tuple[Reading, str, str, str]] = {
         BAD,
         "missing stanza path (status 1 of stanza shop)",
     ),
-    "there is no backup": (
+    "pgBackRest has made no backup": (
         stanza(code=2, message="no valid backups", backups=()),
         "backup",
         BAD,

@@ -51,7 +51,7 @@ def warnings(rows: Sequence[Row], stanza: Stanza, kind: str) -> list[str]:
     """Lines that a person should know before the backup."""
     found = [f"{row.topic}: {row.text}" for row in rows if row.topic in _TOLD and row.level in (WARN, BAD)]
     if kind != "full" and not any(backup.kind == "full" for backup in stanza.backups):
-        found.append("there is no full backup, so pgBackRest makes a full one")
+        found.append("the repository has no full backup yet, so pgBackRest makes a full one")
     return found
 
 
