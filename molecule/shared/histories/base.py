@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from small_disk import small_disk
@@ -72,7 +72,7 @@ class OnHost:
     def good(self) -> tuple[str, list[str]]:
         raise NotImplementedError
 
-    def closing(self) -> list[tuple[str, list[str]]]:
+    def closing(self) -> Iterable[tuple[str, list[str]]]:
         """The lines typed at the end of each history: the service is well afterwards, and visitors see it."""
         return [self.good()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 
 from lab import APP, Lab
 from small_disk import small_disk
@@ -131,10 +132,12 @@ class Laravel(OnHost):
         """The line that brings the service to a good release, from wherever it is."""
         return "laravel_deploy", ["-e", "to=v1.2.0"]
 
-    def closing(self) -> list[tuple[str, list[str]]]:
+    def closing(self) -> Iterator[tuple[str, list[str]]]:
         """The lines typed at the end of each history: the service is well afterwards, and visitors see it."""
-        paged = self.host.root(f"test -e {self.app}/storage/framework/down && echo yes", check=False)
-        return [self.good(), *([("laravel_maintenance", ["-e", "state=up"])] if paged else [])]
+        yield self.good()
+        # The way to a good release may bring back a storage folder that was in maintenance.
+        if self.host.root(f"test -e {self.app}/storage/framework/down && echo yes", check=False):
+            yield "laravel_maintenance", ["-e", "state=up"]
 
     def tidy(self) -> None:
         super().tidy()

@@ -8,7 +8,7 @@ import random
 import shlex
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -56,7 +56,7 @@ class System(Protocol):
 
     def good(self) -> tuple[str, list[str]]: ...
 
-    def closing(self) -> list[tuple[str, list[str]]]: ...
+    def closing(self) -> Iterable[tuple[str, list[str]]]: ...
 
     def history_inputs(self) -> list[str]: ...
 
@@ -349,8 +349,12 @@ class Player:
         """
         tried: set[str] = set()
         again: set[str] = set()
-        chosen, before = None, heard
+        chosen, before, armed = None, heard, self.due
         for _ in range(LINES):
+            if armed != self.due:
+                # The fault struck: what was typed before it may be needed again.
+                tried.clear()
+                armed = self.due
             if heard.ended and not heard.refused and (heard.green or heard.outcome == "reverted"):
                 return
             same = (heard.refused, heard.why, heard.ways) == (True, before.why, before.ways)

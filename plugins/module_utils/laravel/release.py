@@ -283,11 +283,16 @@ def _switched(facts: Facts) -> list[Step]:
 
 
 def _switched_back(facts: Facts) -> list[Step]:
-    return [*_migrate_up(facts), _switch(facts.source), *_change_over(facts, facts.source, known=True)]
+    # The commands of a switch need a release that boots.
+    vendor = [_vendor(facts.source, missing_only=True)] if facts.broken else []
+    return [*vendor, *_migrate_up(facts), _switch(facts.source), *_change_over(facts, facts.source, known=True)]
 
 
-def _vendor(release: Mapping[str, str]) -> Step:
-    return Step("vendor", "make vendor/ as composer.lock asks for", data={"commit": release["id"]})
+def _vendor(release: Mapping[str, str], missing_only: bool = False) -> Step:
+    title = "make vendor/ as composer.lock asks for"
+    if missing_only:
+        return Step("vendor", f"{title}, if it is missing", data={"commit": release["id"], "missing_only": True})
+    return Step("vendor", title, data={"commit": release["id"]})
 
 
 def _switch(release: Mapping[str, str]) -> Step:

@@ -107,9 +107,12 @@ class ReleaseStore:
             return None
 
     def whole(self, commit: str) -> Mark | None:
-        """The mark of this commit's release; None if it has no whole one."""
-        mark = self.mark(self.folder(commit))
-        return mark if mark is not None and mark.commit == commit else None
+        """The mark of this commit's release; None if it has no whole one, or if its vendor tree is gone."""
+        folder = self.folder(commit)
+        mark = self.mark(folder)
+        # People remove vendor/ to free a disk: nothing in such a folder boots, so it is made anew before it is served.
+        there = os.path.isfile(os.path.join(folder, "vendor", "autoload.php"))
+        return mark if mark is not None and mark.commit == commit and there else None
 
     def names(self) -> list[str]:
         """Every release, half-made ones too."""

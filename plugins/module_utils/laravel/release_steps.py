@@ -84,8 +84,10 @@ class ReleaseSteps(LaravelSteps):
         commit, place = step.data["commit"], self._place(step)
         if in_git(place, commit):
             return FROM_GIT
-        wanted = self._key(commit)
         live = place.vendor.live
+        if step.data.get("missing_only") and os.path.isfile(os.path.join(live, "autoload.php")):
+            return "as it was"
+        wanted = self._key(commit)
         held_path.remove_tree(place.app, live, ignore_errors=True)
         source = self._tree(wanted)
         if not source:

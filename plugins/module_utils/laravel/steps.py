@@ -143,12 +143,12 @@ class LaravelSteps:
     def _remains(self, service: LaravelService, wanted: list[str]) -> str:
         """Leftovers of a failed run of migrations, as far as they are known."""
         applied = self._applied(service)
-        if applied is None:
+        if applied is None or not wanted:
             return ""
         done = [name for name in wanted if name in applied]
         text = f". In the database now: {', '.join(done) if done else 'none of them'}"
-        if not self.plan["transactional"]:
-            missing = next((name for name in wanted if name not in applied), "")
+        missing = next((name for name in wanted if name not in applied), "")
+        if missing and not self.plan["transactional"]:
             text += f". {missing} {LEFT_HALF_DONE}"
         return text
 

@@ -202,6 +202,11 @@ STEPS |= {
         ["keep_caches", "vendor", "caches", *SWITCH],
         ["put_back_caches", "restart", "reload_php"],
     ),
+    "releases: the one that is left does not boot, and would not take the commands of the switch back to it": (
+        beside("deploy", broken=True),
+        ["keep", *BUILD, "migrate", *SWITCH],
+        ["vendor", *SWITCH],
+    ),
     "releases: it is there already, and nobody has verified it": (
         beside(target=V2, doubted=True, extra_commands=[["npm", "ci"]]),
         ["keep_caches", "caches", *SWITCH],

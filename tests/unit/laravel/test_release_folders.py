@@ -32,9 +32,17 @@ def mark(commit: str) -> Mark:
     return Mark(commit, "op", "8.4.1", "key", settings_of(b"", "salt"), 4096, 2)
 
 
+def vendor(folder: str) -> Path:
+    """A release's vendor tree, as far as it is looked at."""
+    tree = Path(folder, "vendor")
+    tree.mkdir(parents=True)
+    (tree / "autoload.php").touch()
+    return tree
+
+
 def make(store: ReleaseStore, commit: str) -> str:
     folder = store.begin(commit, "op")
-    os.makedirs(folder)
+    vendor(folder)
     Path(folder, "code").write_text(commit)
     store.seal(mark(commit))
     return folder
@@ -48,11 +56,20 @@ def store(tmp_path: Path) -> ReleaseStore:
 def test_a_release_is_whole_from_its_seal_on(store: ReleaseStore) -> None:
     folder = store.begin(A, "op")
     assert store.whole(A) is None
-    os.makedirs(folder)
+    vendor(folder)
     assert store.whole(A) is None
     assert store.half_made() == [A[:12]]
     store.seal(mark(A))
     assert store.whole(A) == mark(A)
+    assert store.half_made() == []
+
+
+def test_a_release_whose_vendor_tree_was_removed_is_made_anew_before_it_is_served(store: ReleaseStore) -> None:
+    shutil.rmtree(Path(make(store, A), "vendor"))
+    assert store.whole(A) is None
+    with pytest.raises(FileNotFoundError):
+        store.switch(A)
+    # It is not a rest of an operation: retention decides about it, as about others.
     assert store.half_made() == []
 
 

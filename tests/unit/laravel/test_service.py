@@ -134,6 +134,10 @@ def checked_out_by_hand(tmp_path: Path) -> tuple[LaravelService, str, str, Path]
     Path(store.shared("storage/logs")).mkdir(parents=True)
     Path(store.shared("storage/logs/.gitignore")).write_text("*\n!.gitignore\n")
     store.link_shared(store.folder(second), [".env", "storage/"])
+    for commit in commits:
+        tree = Path(store.folder(commit), "vendor")
+        tree.mkdir(parents=True)
+        (tree / "autoload.php").touch()
     Path(store.shared(".env")).write_text("APP_KEY=\n")
     store.seal(Mark(commit=second, operation="1", php="8.4", vendor="", settings="", size=1, files=1))
     os.symlink(f"releases/{second[:12]}", store.link)
@@ -202,7 +206,6 @@ def test_a_target_whose_folder_has_another_commit_is_refused_before_it_is_served
 ) -> None:
     """The way is to bring that folder back, and not to serve yet another release."""
     service, release, other, folder = checked_out_by_hand
-    os.makedirs(service.store.folder(other))
     service.store.seal(Mark(commit=other, operation="2", php="8.4", vendor="", settings="", size=1, files=1))
     service.store.switch(other)
     reader = FactReader(service.at(service.store.current()), Wish("rollback", release, ""), ThreadPoolExecutor(2))

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
 from ansible_collections.ops.runbook.plugins.module_utils.laravel import steps as laravel_steps
 from ansible_collections.ops.runbook.plugins.module_utils.laravel.steps import LaravelSteps
+from ansible_collections.ops.runbook.plugins.module_utils.migrations.plan import LEFT_HALF_DONE
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,23 @@ def test_an_adoption_names_why_going_back_needs_composer(
     steps.service = SimpleNamespace(checkout=checkout, vendor=SimpleNamespace(stamp=lambda: "stamped"))
     steps.plan = {"php": "8.4"}
     assert steps.adopt(Step("adopt", "", data={"commit": "c" * 40})) == said
+
+
+@pytest.mark.parametrize(
+    ("wanted", "applied", "transactional", "said"),
+    [
+        (["one", "two"], None, False, ""),
+        ([], ["one"], False, ""),
+        (["one", "two"], [], True, ". In the database now: none of them"),
+        (["one", "two"], ["one"], False, f". In the database now: one. two {LEFT_HALF_DONE}"),
+        (["one", "two"], ["one", "two"], False, ". In the database now: one, two"),
+    ],
+    ids=["not known", "none were to run", "none ran", "the second one failed", "all ran"],
+)
+def test_a_failed_run_of_migrations_names_those_that_may_be_half_done(
+    wanted: list[str], applied: list[str] | None, transactional: bool, said: str
+) -> None:
+    steps: Any = object.__new__(LaravelSteps)
+    steps.plan = {"transactional": transactional}
+    steps._applied = lambda _service: applied
+    assert steps._remains(None, wanted) == said

@@ -263,6 +263,7 @@ def _release_facts(
         unasked=schema.unasked,
         elsewhere=schema.elsewhere,
         in_releases=service.in_releases,
+        broken=bool(known(facts.answer, "answer").get("boot_error")),
         made=made.whole,
         warm=made.warm,
         migrate_here=wish.migrate_here,
