@@ -288,7 +288,7 @@ def _absent(
             f"{', '.join(there)} is in the registry, but {', '.join(missing)} is not: they were not built together",
             (("to=<another release>", "that was published whole"),),
         )
-    ways: tuple[tuple[str, str], ...] = (("to=<another release>", "that is in the registry"),)
+    ways: tuple[tuple[str, str], ...] = (PUBLISHED,)
     if set(here) >= set(images.values()) and procedure == "rollback":
         text = ",".join(f"{name}@{here[name]}" for name in dict.fromkeys(images.values()))
         ways = (
@@ -296,6 +296,11 @@ def _absent(
             *ways,
         )
     return registry_refusal(problem, ", ".join(missing) or tag, ways)
+
+
+#: Another release, from where it can be had.
+PUBLISHED = ("to=<another release>", "that is in the registry")
+HELD = ("to=<another release>", "whose images are on this host; operation_history lists them")
 
 
 def registry_refusal(problem: Asked, what: str, ways: tuple[tuple[str, str], ...]) -> Problem:
@@ -317,7 +322,7 @@ def registry_refusal(problem: Asked, what: str, ways: tuple[tuple[str, str], ...
         return Problem(
             "registry_down",
             f"the registry {registry} can't be reached, and {what} is not on this host by digest: {problem.text}",
-            (("the same command again", "once the registry answers"), *ways[:1]),
+            (("the same command again", "once the registry answers"), HELD if ways[0] == PUBLISHED else ways[0]),
         )
     if problem.kind == "no_space":
         way = ("docker system df", "on the host, shows what fills the disk")

@@ -20,8 +20,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.facts import ent
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import label
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
-_ANOTHER = (("to=<another release>", "that is in the registry"),)
-
 
 @dataclass(frozen=True)
 class Target:
@@ -100,8 +98,7 @@ def _from_ledger(situation: Situation, recorded: Mapping[str, Any], facts: Facts
         raise release.tag_moved(recorded, moved)
     for name, answer in ((name, asked[text]) for name, text in absent.items()):
         if not answer.digest:
-            ways = (("to=<another release>", "whose images are on this host; operation_history lists them"),)
-            raise release.registry_refusal(answer, images[name].text, ways)
+            raise release.registry_refusal(answer, images[name].text, (release.HELD,))
     how = "its images are on this host, by digest" if not absent else "by digest in the registry"
     return Choice(images, how, tuple(warnings))
 
@@ -149,7 +146,7 @@ def _by_digests(situation: Situation, wanted: Wanted, facts: Facts) -> Choice:
         if not entry(facts.held, "held", image.by_digest):
             answer = entry(facts.registry, "registry", image.by_digest)
             if not answer.digest:
-                raise release.registry_refusal(answer, image.text, _ANOTHER)
+                raise release.registry_refusal(answer, image.text, (release.PUBLISHED,))
     if missing:
         found.update(_siblings(situation, next(iter(found.values())), missing, facts))
     return Choice({service: found[name] for service, name in images.items()}, "by digest")
