@@ -121,6 +121,8 @@ class Player:
         self.noted = time.monotonic()
         # The fault of this step and its moment, until it has struck: a refusal has fewer writes than what follows it.
         self.due = ("", "")
+        # The inputs of the line that was typed last.
+        self.last: list[str] = []
         # The operation that was at work, and the one that was let in after it.
         self.let_in = ("", "")
 
@@ -194,6 +196,7 @@ class Player:
 
     def _typed(self, procedure: str, inputs: list[str], fault: str = "", moment: str = "") -> said.Said:
         """Type one line, with a fault or without, and check what it led to."""
+        self.last = inputs
         if not fault:
             run, was_cut, more = self._run(procedure, inputs), False, []
         else:
@@ -443,11 +446,15 @@ class Player:
     def _end(self) -> None:
         """Nothing red stays: one command, and the ways that it names, bring the service to a good release."""
         self.due = ("", "")
+        self.last: list[str] = []
         self._mended()
         self.before = self._look(plant=True)
         self.chance = random.Random(len(self.history.steps))
         for procedure, inputs in self.system.closing():
             self._follow(procedure, inputs, self._typed(procedure, inputs))
+            if not set(inputs) <= set(self.last):
+                # A way led to another good release: the wish is typed again.
+                self._follow(procedure, inputs, self._typed(procedure, inputs))
         after = self._look()
         problems = []
         if after.one != self.system.ends_at:
