@@ -19,7 +19,7 @@ class System:
     title: its name for people. about: one line on its package of module_utils, which has the role's name; empty where
     there is none. modules: see tools/generate/service_options.py. paths: kinds of the variables that are
     joined to a folder, see host/held_path.py. remedies: words of `ops-runbook doctor` about a tool that does not run,
-    by the tool; {user} stands for the user of Ansible there. schedules: see awx/schedule.py. credential_types: those of
+    by the tool; {user} stands for the user of Ansible there. schedules: see schedules.py. credential_types: those of
     AWX that its procedures need, in the words of awx.awx.credential_type.
     """
 
