@@ -66,6 +66,12 @@ options:
       - Days after which the newest full backup is overdue. A restore replays all WAL since then.
     type: int
     default: 8
+  overdue:
+    description:
+      - Periods of the calendar after which the newest run of C(postgres_backup), or the newest reading of every file,
+        is overdue. V(0) asks for neither. Give a larger number if your timers run less often than the calendar.
+    type: int
+    default: 2
   shrink:
     description:
       - Percent by which the newest full backup may be smaller than those before it.

@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.console import recurrence
 from ansible_collections.ops.runbook.plugins.module_utils.console.systems import System
 
 UTC = "UTC"
@@ -32,6 +33,16 @@ class Due:
     utc: bool = False
     since: str = ""
     answers: Mapping[str, Any] = field(default_factory=dict)
+
+
+def period(system: System, procedure: str, answers: Mapping[str, Any] | None = None) -> int:
+    """Most days between two runs of a procedure with these answers, by the schedules of its system.
+
+    Raises NotSayable for a rule whose days do not follow from the date alone.
+    """
+    wanted = (answers or {}).items()
+    found = [one for one in due([system], [procedure]) if wanted <= one.answers.items()]
+    return recurrence.period(recurrence.parse(one.rule) for one in found)
 
 
 def due(systems: Iterable[System], procedures: Container[str]) -> list[Due]:

@@ -30,6 +30,7 @@ SERVICE: dict[str, Any] = {
 LIMITS: dict[str, Any] = {
     "max_age": {"type": "int", "default": 26},
     "full_days": {"type": "int", "default": 8},
+    "overdue": {"type": "int", "default": 2},
     "shrink": {"type": "int", "default": 50},
     "archive_minutes": {"type": "int", "default": 15},
     "archive_files": {"type": "int", "default": 8},
@@ -57,6 +58,7 @@ class Limits:
 
     max_age: int = 26
     full_days: int = 8
+    overdue: int = 2
     shrink: int = 50
     archive_minutes: int = 15
     archive_files: int = 8
