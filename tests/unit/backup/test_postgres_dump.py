@@ -132,6 +132,20 @@ def test_each_table_has_as_many_rows_as_lines_whatever_its_name(
     assert found.rows == {qualified(*name): len(lines) for name, lines in tables.items()}
 
 
+def test_a_table_whose_rows_come_in_two_parts_has_both() -> None:
+    """Partitions may be dumped into the table that they are of."""
+    part = "COPY public.t (a) FROM stdin;\n1\n\\.x\n\\.\n\n"
+    assert read(HEADER + part + part + END).rows == {"public.t": 4}
+
+
+def test_no_more_than_the_beginning_of_a_row_is_kept() -> None:
+    found = PostgresDump()
+    found.feed(b"COPY public.big (t) FROM stdin;\n")
+    for _ in range(80):
+        found.feed(b"x" * 65536)
+    assert len(found._head) <= 2 * 1024 * 1024
+
+
 def test_a_row_that_is_longer_than_what_is_kept_counts_once() -> None:
     row = "x" * (3 * 1024 * 1024)
     found = read(f"{HEADER}COPY public.big (t) FROM stdin;\n{row}\n{row}\n\\.\n{END}", 65536)

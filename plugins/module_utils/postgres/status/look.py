@@ -61,9 +61,13 @@ def status(
     recorded.
     """
     started = time.monotonic()
-    reading = read(cluster, verify)
-    rows, found = judge(reading, limits), facts(reading)
-    history, problem = _history(guard, Subject("postgres", cluster.description.stanza, environment))
+    if cluster.description.dumps:
+        reading, rows = _dumps(cluster, guard, limits, verify)
+    else:
+        reading = read(cluster, verify)
+        rows = judge(reading, limits)
+    found = facts(reading)
+    history, problem = _history(guard, Subject("postgres", cluster.description.place, environment))
     if not problem:
         rows += _timer_rows(guard.state_dir, reading, history, limits, periods, keep)
     rows += operation_rows("postgres", history, problem)
@@ -86,6 +90,13 @@ def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
         return operation_history.of(guard, subject), ""
     except operation_history.StateUnreadable as error:
         return {}, error.line()
+
+
+def _dumps(cluster: Cluster, guard: Guard, limits: Limits, verify: bool) -> tuple[Reading, list[Row]]:
+    from ansible_collections.ops.runbook.plugins.module_utils.postgres.dump import status as dump_status
+
+    found = dump_status.read(cluster, guard.path("backups"), verify)
+    return found.reading, dump_status.judge(found, limits)
 
 
 def _timer_rows(
