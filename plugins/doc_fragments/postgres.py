@@ -30,7 +30,7 @@ options:
         default: pgbackrest
       stanza:
         description:
-          - Stanza of pgBackRest that backs the cluster up. Needed with C(postgres_engine=pgbackrest).
+          - Stanza of pgBackRest that backs the cluster up. Empty is the name of the cluster.
         type: str
         default: ""
       databases:

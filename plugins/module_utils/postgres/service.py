@@ -44,7 +44,12 @@ class Description(Options):
     @property
     def place(self) -> str:
         """The place that the records of this cluster are of."""
-        return self.connection if self.dumps else self.stanza
+        return self.connection if self.dumps else self.stanza_name
+
+    @property
+    def stanza_name(self) -> str:
+        """The stanza; that of a cluster that names none has the name of its service."""
+        return self.stanza or self.name
 
 
 def describe(raw: Mapping[str, Any]) -> Description:
@@ -52,9 +57,9 @@ def describe(raw: Mapping[str, Any]) -> Description:
     description = described(Description, raw)
     if description.dumps:
         _must_name_databases(description)
-    elif not _STANZA.fullmatch(description.stanza) or description.stanza.startswith((".", "-")):
+    elif not _STANZA.fullmatch(description.stanza_name) or description.stanza_name.startswith((".", "-")):
         way = ("postgres_stanza=<name>", "in the inventory names it with letters, digits, '-', '_' and '.'")
-        raise Problem("stanza_name", f"{description.stanza!r} is not the name of a stanza of pgBackRest", (way,))
+        raise Problem("stanza_name", f"{description.stanza_name!r} is not the name of a stanza of pgBackRest", (way,))
     problem = server.connection_problem(description.connection)
     if problem:
         way = ("postgres_connection=service=<name>", "in the inventory names an entry of ~/.pg_service.conf")
@@ -89,19 +94,19 @@ class Cluster:
 
     def info(self) -> str:
         """The answer of pgBackRest about the stanza. Raises CommandFailed."""
-        return self._pgbackrest(pgbackrest.info_command(self.description.stanza), pgbackrest.READ_SECONDS)
+        return self._pgbackrest(pgbackrest.info_command(self.description.stanza_name), pgbackrest.READ_SECONDS)
 
     def archived(self) -> str:
         """The list of the WAL files in the repository. Raises CommandFailed."""
-        return self._pgbackrest(pgbackrest.archive_command(self.description.stanza), pgbackrest.READ_SECONDS)
+        return self._pgbackrest(pgbackrest.archive_command(self.description.stanza_name), pgbackrest.READ_SECONDS)
 
     def verify(self) -> str:
         """The answer of pgBackRest after it read every file. Raises CommandFailed."""
-        return self._pgbackrest(pgbackrest.verify_command(self.description.stanza), pgbackrest.VERIFY_SECONDS)
+        return self._pgbackrest(pgbackrest.verify_command(self.description.stanza_name), pgbackrest.VERIFY_SECONDS)
 
     def back_up(self, kind: str) -> None:
         """Make a backup. kind: full, diff or incr. Raises CommandFailed."""
-        words = pgbackrest.backup_command(self.description.stanza, kind)
+        words = pgbackrest.backup_command(self.description.stanza_name, kind)
         argv = self._as_owner(words, pgbackrest.BACKUP_SECONDS)
         self._commands.run(argv, timeout=pgbackrest.BACKUP_SECONDS + _SPARE, tell=True)
 
@@ -116,7 +121,7 @@ class Cluster:
 
     def rules(self) -> list[str]:
         """The rules of sudo that let this user look at the backups."""
-        stanza = self.description.stanza
+        stanza = self.description.stanza_name
         asked = (
             (pgbackrest.info_command(stanza), pgbackrest.READ_SECONDS),
             (pgbackrest.archive_command(stanza), pgbackrest.READ_SECONDS),

@@ -357,7 +357,7 @@ def test_a_folder_of_another_cluster_is_refused(host: Host) -> None:
         ({"databases": [{"name": "shop"}, {"name": "shop"}]}, "database_name"),
         ({"backup_dir": "backups"}, "backup_dir"),
         ({"connection": "host=db password=x"}, "connection_password"),
-        ({"engine": "pgbackrest", "stanza": ""}, "stanza_name"),
+        ({"engine": "pgbackrest", "stanza": "../x"}, "stanza_name"),
     ],
 )
 def test_a_description_that_can_t_be_meant_is_refused(host: Host, changed: dict[str, Any], code: str) -> None:

@@ -224,11 +224,15 @@ def test_metrics_that_can_t_be_written_are_bad(host: Host, tmp_path: Path) -> No
     assert found["verdict"]["bad"] == ["metrics"]
 
 
-@pytest.mark.parametrize("stanza", ["", "-x", "../x", "a b", "a/b", "--config=x", "x\n"])
+@pytest.mark.parametrize("stanza", ["-x", "../x", "a b", "a/b", "--config=x", "x\n"])
 def test_a_name_that_is_none_of_a_stanza_is_refused(stanza: str) -> None:
     with pytest.raises(Problem, match="is not the name of a stanza") as refused:
         describe({**DEFAULTS, "name": "shop", "stanza": stanza})
     assert refused.value.code == "stanza_name" and refused.value.ways
+
+
+def test_a_stanza_without_a_name_has_that_of_the_service() -> None:
+    assert describe({**DEFAULTS, "name": "shop"}).stanza_name == "shop"
 
 
 def test_a_password_in_the_inventory_is_refused_and_not_shown() -> None:

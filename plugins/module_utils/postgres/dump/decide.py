@@ -50,7 +50,7 @@ def unreadable(database: str, tables: Sequence[Table]) -> Problem | None:
         return None
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     text = f"{user_name()} may not read these tables of {database}: {', '.join(names[:_SHOWN])}{more}"
-    way = ("GRANT pg_read_all_data TO <role>", "as the owner of the server in psql, once, lets the role of this user")
+    way = ("psql -c 'GRANT pg_read_all_data TO <role>'", "as postgres, once, lets the role of this user read them")
     return Problem("unreadable_tables", text, (way,))
 
 

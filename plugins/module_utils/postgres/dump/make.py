@@ -112,7 +112,7 @@ class Maker:
 
 
 class _Sink:
-    """What tarfile writes into."""
+    """A file for tarfile that hands on whatever is written."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take

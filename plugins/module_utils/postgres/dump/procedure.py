@@ -11,8 +11,8 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.backup import expiry, retention, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
-from ansible_collections.ops.runbook.plugins.module_utils.backup import retention, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Keep, Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
@@ -132,11 +132,7 @@ def steps(context: Context, plan: PostgresPlan) -> Acts:
         return None
 
     def remove(_step: Step) -> object:
-        owner = _owner(context, identity)
-        going = retention.expired(store.look()[0], _keep(backup), owner, [identity])
-        for one in going:
-            store.remove(one)
-        return {"removed": going, "swept": store.sweep(owner.made, [identity])}
+        return expiry.retain(store, _keep(backup), identity, _owner(context, identity))
 
     return {
         "dump": lambda step: maker.database(str(step.data["name"])),

@@ -35,7 +35,7 @@ _OF_WAL = ("settings", "waiting", "archiver", "wal", "position")
 
 @dataclass(frozen=True)
 class Dumps:
-    """What was read. here: whole backups of this service, the oldest first. bad: folders that are none, each with why.
+    """The folder as it was read. here: whole backups of this service, the oldest first. bad: other folders, with why.
 
     ahead: ids of backups of the future. named: the databases that have to be in each. room: for the next backup.
     """
@@ -127,7 +127,7 @@ def _folder_rows(dumps: Dumps) -> Iterator[Row]:
 
 
 def _content_rows(dumps: Dumps, limits: Limits) -> Iterator[Row]:
-    """Whether the newest backup has each database, and not much fewer rows than those before it."""
+    """The databases of the newest backup: each has to be in it, with not much fewer rows than in those before it."""
     if not dumps.here:
         return
     newest = {part.name: _rows(dumps.here[-1], part.name) for part in dumps.here[-1].of("database")}

@@ -143,7 +143,9 @@ def read(cluster: Cluster, verify: bool) -> Reading:
             return None
 
     with ThreadPoolExecutor(max_workers=3) as pool:
-        stanzas = pool.submit(part, "stanza", lambda: pgbackrest.read_info(cluster.info(), cluster.description.stanza))
+        stanzas = pool.submit(
+            part, "stanza", lambda: pgbackrest.read_info(cluster.info(), cluster.description.stanza_name)
+        )
         checked = pool.submit(part, "verified", lambda: pgbackrest.read_verify(cluster.verify())) if verify else None
         server = part("server", cluster.ask) or Server(problem=problems.get("server", ""))
         if server.problem:
