@@ -123,9 +123,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from ansible_collections.ops.runbook.plugins.module_utils.postgres import backups
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster, describe
-from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
 
@@ -153,14 +153,14 @@ def main() -> None:
         service = {name: value for name, value in params["service"].items() if name != "connection"}
         module.fail_json(msg=shown(problem.line()), invocation={"module_args": {**params, "service": service}})
     metrics_file = "" if module.check_mode else params["metrics_file"]
-    found = look.status(
+    found = backups.status(
         cluster,
         Guard(params["state_dir"]),
         described(Limits, params),
         params["verify"],
-        metrics_file,
-        params["environment"],
-        {name: days for name, days in params["periods"].items() if days},
+        metrics_file=metrics_file,
+        environment=params["environment"],
+        periods={name: days for name, days in params["periods"].items() if days},
         keep=not module.check_mode,
     )
     module.exit_json(changed=False, **found)

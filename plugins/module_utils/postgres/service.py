@@ -74,7 +74,7 @@ def _must_name_databases(description: Description) -> None:
     if not names or wrong or len({*names}) < len(names):
         text = f"{', '.join(map(repr, wrong or names)) or 'nothing'} in postgres_databases can't be dumped"
         way = (
-            "postgres_databases=[{name: shop}]",
+            "postgres_databases",
             "in the inventory names each database once, with letters and digits",
         )
         raise Problem("database_name", text, (way,))

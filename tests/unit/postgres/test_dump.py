@@ -18,13 +18,13 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import BACK, FORWARD, Step
 from ansible_collections.ops.runbook.plugins.module_utils.guard.procedure import Context, do
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import CommandFailed
+from ansible_collections.ops.runbook.plugins.module_utils.postgres import backups
 from ansible_collections.ops.runbook.plugins.module_utils.postgres import service as postgres_service
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.dump import databases
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.dump.databases import Table
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.procedures import POSTGRES
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster, describe
-from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from unit.backup.test_postgres_dump import END, HEADER
 from unit.postgres.test_judge import ANSWERS
@@ -139,7 +139,7 @@ class Host:
         wide = Limits(
             **{"max_age": 10**6, "full_days": 10**6, "overdue": 0, "disk_warn": 100, "disk_bad": 101, **limits}
         )
-        found = look.status(self.cluster(), Guard(str(self.folder / "state")), wide, verify, periods=PERIODS)
+        found = backups.status(self.cluster(), Guard(str(self.folder / "state")), wide, verify, periods=PERIODS)
         return {row["topic"]: (row["level"], row["text"]) for row in found["rows"]}
 
 

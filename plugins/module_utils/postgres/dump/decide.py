@@ -16,7 +16,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 
 STATUS = ("postgres_backup_status", "shows all that it rests on")
 ROOM_WAYS = (
-    ("postgres_backup_keep={last: 3}", "in the inventory keeps fewer backups"),
+    ("postgres_backup_keep", "in the inventory keeps fewer backups"),
     ("postgres_backup_dir=<folder>", "in the inventory makes them on another disk"),
 )
 _SHOWN = 6
@@ -38,9 +38,7 @@ def missing(names: Sequence[str], there: Sequence[str]) -> Problem | None:
     if not names:
         return None
     text = f"the server has no database {', '.join(names)}; it has {', '.join(there)}"
-    return Problem(
-        "no_database", text, (("postgres_databases=[{name: <name>}]", "in the inventory names those it has"),)
-    )
+    return Problem("no_database", text, (("postgres_databases", "in the inventory names those it has"),))
 
 
 def unreadable(database: str, tables: Sequence[Table]) -> Problem | None:

@@ -44,6 +44,16 @@ NO_PERIODS: Mapping[str, int] = {}
 _SAID = 300
 
 
+#: What was read, and the rows about it.
+Seen = tuple[Reading, list[Row]]
+
+
+def by_pgbackrest(cluster: Cluster, limits: Limits, verify: bool) -> Seen:
+    """Read a repository of pgBackRest, and judge it."""
+    reading = read(cluster, verify)
+    return reading, judge(reading, limits)
+
+
 def status(
     cluster: Cluster,
     guard: Guard,
@@ -53,19 +63,16 @@ def status(
     environment: str = "",
     periods: Mapping[str, int] = NO_PERIODS,
     keep: bool = True,
+    seen: Seen | None = None,
 ) -> dict[str, Any]:
     """The whole screen as data: verdict, rows, facts, seconds. A cluster that is down gives a screen too.
 
     metrics_file: the file for node_exporter that is written; empty for none. environment: of the cluster, as the ledger
     names it. periods: days between two runs of the calendar, see timers.py. keep: whether a reading of every file is
-    recorded.
+    recorded. seen: what was read and judged already, of a cluster that pgBackRest does not back up.
     """
     started = time.monotonic()
-    if cluster.description.dumps:
-        reading, rows = _dumps(cluster, guard, limits, verify)
-    else:
-        reading = read(cluster, verify)
-        rows = judge(reading, limits)
+    reading, rows = seen or by_pgbackrest(cluster, limits, verify)
     found = facts(reading)
     history, problem = _history(guard, Subject("postgres", cluster.description.place, environment))
     if not problem:
@@ -90,13 +97,6 @@ def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
         return operation_history.of(guard, subject), ""
     except operation_history.StateUnreadable as error:
         return {}, error.line()
-
-
-def _dumps(cluster: Cluster, guard: Guard, limits: Limits, verify: bool) -> tuple[Reading, list[Row]]:
-    from ansible_collections.ops.runbook.plugins.module_utils.postgres.dump import status as dump_status
-
-    found = dump_status.read(cluster, guard.path("backups"), verify)
-    return found.reading, dump_status.judge(found, limits)
 
 
 def _timer_rows(
