@@ -7,21 +7,17 @@
 from __future__ import annotations
 
 import difflib
+import enum
 import json
-import os
 import shlex
-import sys
-import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from ansible_collections.ops.runbook.plugins.module_utils.console import own_procedures
 from ansible_collections.ops.runbook.plugins.module_utils.console.inputs import unknown
@@ -30,11 +26,18 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text impor
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 from ops_runbook import known
 from ops_runbook.result import MEANINGS, Ending
+from ops_runbook.terminal import Screen, console, show, uncoloured
 
 if TYPE_CHECKING:
     from ops_runbook.run import Request
 
-LOG_WIDTH = 120
+
+class Scope(enum.StrEnum):
+    """The owner of the systemd or cron that a schedule is for."""
+
+    SYSTEM = "system"
+    USER = "user"
+
 
 #: Over the procedures of roles that change nothing.
 LOOKS = "Looks"
@@ -48,32 +51,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: " + "; ".join(f"{int(ending)} {meaning}" for ending, meaning in MEANINGS.items()),
 )
-
-
-def console(stderr: bool = False) -> Console:
-    """Colours on a terminal only, and a log that is as wide wherever it is written."""
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else LOG_WIDTH
-    plain = uncoloured() or not stream.isatty()
-    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False, no_color=plain)
-
-
-def uncoloured() -> bool:
-    """True if the person wants no colours anywhere, as https://no-color.org and Ansible let them say."""
-    return bool(os.environ.get("NO_COLOR")) or os.environ.get("ANSIBLE_NOCOLOR", "").lower() in (
-        *("1", "true", "yes", "on", "y", "t"),
-    )
-
-
-def show(out: Console, table: Table) -> None:
-    """A table; in a log without the spaces that fill its last column."""
-    if out.is_terminal:
-        out.print(table)
-        return
-    with out.capture() as capture:
-        out.print(table)
-    for line in capture.get().splitlines():
-        typer.echo(line.rstrip())
 
 
 def usage(text: str) -> NoReturn:
@@ -301,6 +278,7 @@ def plan_or_run(
     as_json: AsJson = False,
     junit: Junit = None,
     show_command: Shown = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless it fails.")] = False,
     verbose: Verbose = 0,
 ) -> None:
     from ops_runbook.run import Request
@@ -308,7 +286,7 @@ def plan_or_run(
     asked, check = named(procedure), context.command.name == "plan"
     given, variables = parsed(asked, inputs)
     request = Request(asked, given, inventory or (), limit, [*variables, *(extra_vars or ())], check, diff, verbose)
-    _run(request, show_command, as_json, junit)
+    _run(request, show_command, as_json, junit, quiet)
 
 
 @app.command(short_help="Show what was done to a service.")
@@ -330,7 +308,9 @@ def history(
     _run(request, show_command, as_json)
 
 
-def _run(request: Request, show_command: bool, as_json: bool, junit: Path | None = None) -> NoReturn:
+def _run(
+    request: Request, show_command: bool, as_json: bool, junit: Path | None = None, quiet: bool = False
+) -> NoReturn:
     # Loads Ansible and its runner, which a completion or a list has no use for.
     from ops_runbook import result
     from ops_runbook.run import execute, left_open
@@ -339,11 +319,14 @@ def _run(request: Request, show_command: bool, as_json: bool, junit: Path | None
         typer.echo(request.command())
         raise typer.Exit()
     out = console(stderr=as_json)
-    with Screen(out, quiet=as_json) as screen:
+    with Screen(out, silent=as_json, held=quiet) as screen:
         colour = out.is_terminal and not as_json and not uncoloured()
         found = execute(request, screen.event, screen.say, out.width, colour)
     if junit is not None:
         junit.write_text(result.junit(found), encoding="utf-8")
+    if quiet and not found["exit_code"]:
+        raise typer.Exit()
+    screen.release()
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
@@ -355,46 +338,6 @@ def _run(request: Request, show_command: bool, as_json: bool, junit: Path | None
                 soft_wrap=True,
             )
     raise typer.Exit(found["exit_code"])
-
-
-class Screen:
-    """The screen of a run: the callback's output, and below it, on a terminal, the work under way."""
-
-    def __init__(self, out: Console, quiet: bool) -> None:
-        self._out, self._quiet = out, quiet
-        self._status = out.status("connecting") if out.is_terminal else None
-        self._phase, self._since = "", time.monotonic()
-
-    def __enter__(self) -> Screen:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()
-
-    def event(self, event: Mapping[str, Any], events: Any) -> None:
-        text = str(event.get("stdout") or "")
-        if text and not self._quiet:
-            # As it came: it has its colours, and was folded by whoever made it.
-            self._out.print(Text.from_ansi(text.replace("\r\n", "\n").rstrip("\n")), soft_wrap=True)
-        if self._status and events.phase != self._phase:
-            self._phase, self._since = events.phase, time.monotonic()
-            self._status.update(Elapsed(self._phase, ", ".join(events.hosts)))
-
-    def say(self, text: str) -> None:
-        console(stderr=True).print(text, markup=False, soft_wrap=True)
-
-
-class Elapsed:
-    """A text that is made anew whenever it is drawn."""
-
-    def __init__(self, phase: str, hosts: str) -> None:
-        self._phase, self._hosts, self._since = phase, hosts, time.monotonic()
-
-    def __rich__(self) -> str:
-        return f"{self._phase}  {self._hosts}  {time.monotonic() - self._since:.0f} s"
 
 
 @app.command(short_help="Check this machine and the hosts.")
@@ -446,6 +389,71 @@ def _show(findings: list[Any]) -> None:
         out.print("\n" + shown(f"{finding.where}, {finding.what}: {finding.remedy}"), markup=False, soft_wrap=True)
     if not bad:
         out.print("\nall is well")
+
+
+# -- scheduling ----------------------------------------------------------------------------------
+
+
+@app.command("schedule", short_help="Write timers of systemd, or lines of cron.")
+def write_schedule(
+    systemd: Annotated[bool, typer.Option("--systemd", help="Write a timer and a service for each schedule.")] = False,
+    cron: Annotated[bool, typer.Option("--cron", help="Write one file with a line for each schedule.")] = False,
+    scope: Annotated[
+        Scope, typer.Option(help="Whose systemd or cron it is for: that of the machine, or your own.")
+    ] = Scope.SYSTEM,
+    system: Annotated[list[str] | None, typer.Option(help="Schedules of this system only, by its role.")] = None,
+    procedure: Annotated[
+        list[str] | None,
+        typer.Option(help="Schedules of this procedure only.", autocompletion=complete_procedure),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave the schedules of this procedure out.", autocompletion=complete_procedure),
+    ] = None,
+    inventory: Inventories = None,
+    target: Annotated[str, typer.Option(help="Host or group to work on, where the procedure takes one.")] = "",
+    answer: Annotated[
+        list[str] | None, typer.Option(metavar="PROCEDURE:INPUT=VALUE", help="An input of a procedure.")
+    ] = None,
+    on_failure: Annotated[str, typer.Option(help="Unit that systemd starts when a run fails.")] = "",
+    mailto: Annotated[str, typer.Option(help="Address to which cron mails a run that fails.")] = "",
+    run_as: Annotated[str, typer.Option(help="User of this machine who runs it; you where none is given.")] = "",
+    folder: Annotated[str, typer.Option(help="Folder in which it runs; this one where none is given.")] = "",
+    command: Annotated[str, typer.Option(help="Path of ops-runbook; that of this one where none is given.")] = "",
+    timezone: Annotated[str, typer.Option(help="Zone of the times; that of this machine where none is given.")] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Write into this folder; without one it is printed.", file_okay=False)
+    ] = None,
+) -> None:
+    """Write the calendar of the runbooks as timers of systemd or as lines of cron. Installs nothing."""
+    from ops_runbook import schedule, schedule_site
+
+    given: dict[str, dict[str, str]] = {}
+    for text in answer or ():
+        name, _, pair = text.partition(":")
+        found, variables = parsed(named(name), [pair])
+        secret = [one.name for one in named(name).inputs if one.secret and one.name in found]
+        if variables or secret:
+            usage(f"{text.partition('=')[0]} belongs in the inventory: a schedule is a file that others can read")
+        given.setdefault(name, {}).update(found)
+    try:
+        chosen = schedule_site.choose(known.systems(), known.procedures(), system or (), procedure or (), without or ())
+        asked = schedule_site.Asked(
+            *(cron, scope, inventory or (), target, on_failure, mailto, run_as, folder, command, timezone, given)
+        )
+        if systemd == cron:
+            usage("give --systemd or --cron")
+        site = schedule_site.find(asked)
+        schedule.must_be_sayable(chosen, site, cron)
+        files = (schedule.crontab if cron else schedule.units)(chosen, site)
+        if output is None:
+            typer.echo("\n".join(text if cron else f"# {name}\n{text}" for name, text in files.items()), nl=False)
+            return
+        paths = schedule.write(output, files)
+    except schedule.ScheduleError as wrong:
+        usage(str(wrong))
+    for line in [*map(str, paths), "", *schedule_site.next_steps(paths, asked, site)]:
+        typer.echo(line)
 
 
 def print_version(asked: bool) -> None:

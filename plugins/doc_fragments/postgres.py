@@ -21,11 +21,40 @@ options:
           - Name of the cluster, on the screen and in metrics.
         type: str
         required: true
+      engine:
+        description:
+          - V(pgbackrest) makes backups of the whole cluster with all of its WAL. V(dump) makes dumps of named
+            databases, for a server to whose files nobody has access; a restore goes to the time of a dump alone.
+        type: str
+        choices: [pgbackrest, dump]
+        default: pgbackrest
       stanza:
         description:
-          - Stanza of pgBackRest that backs the cluster up.
+          - Stanza of pgBackRest that backs the cluster up. Empty is the name of the cluster.
         type: str
-        required: true
+        default: ""
+      databases:
+        description:
+          - Databases that are dumped. Needed with C(postgres_engine=dump).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description:
+              - Name of the database, of letters, digits, C(.), C(_) and C(-).
+            type: str
+            required: true
+      backup_dir:
+        description:
+          - Folder of the dumps on the host. Empty puts them into C(backups) of the state folder.
+        type: path
+        default: ""
+      programs:
+        description:
+          - Folder of pg_dump, pg_dumpall and pg_restore. Empty takes those that a login finds.
+        type: path
+        default: ""
       user:
         description:
           - User of the host who owns the cluster and runs pgBackRest.
@@ -66,6 +95,12 @@ options:
       - Days after which the newest full backup is overdue. A restore replays all WAL since then.
     type: int
     default: 8
+  overdue:
+    description:
+      - Periods of the calendar after which the newest run of C(postgres_backup), or the newest reading of every file,
+        is overdue. V(0) asks for neither. Give a larger number if your timers run less often than the calendar.
+    type: int
+    default: 2
   shrink:
     description:
       - Percent by which the newest full backup may be smaller than those before it.

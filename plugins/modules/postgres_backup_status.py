@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Reads the status of a stanza of pgBackRest, the names of the WAL files in its archive, the answers of the server
     about its archiver, the disks, and the operations on the cluster, in one call, and judges each. Nothing is changed
-    but the file of the metrics.
+    but the file of the metrics and, with O(verify=true), the record of that reading in the state folder.
   - A repository that can't be read, or a server that is down, is a result, not a failure. What is not known is never
     V(ok).
   - Every call of pgBackRest has a deadline, because it waits for minutes where object storage does not answer.
@@ -23,7 +23,7 @@ attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
     support: full
-    details: In check mode no metrics are written.
+    details: In check mode no metrics are written, and no reading is recorded.
   diff_mode:
     description: Shows what would change.
     support: none
@@ -42,13 +42,26 @@ options:
     type: str
     default: ""
   verify:
-    description: Read every file of the repository, and compare it with its checksum. This may take hours.
+    description:
+      - Read every file of the repository, and compare it with its checksum. This may take hours. The result is kept
+        in the state folder, and later looks show it.
     type: bool
     default: false
   metrics_file:
     description: File for the textfile collector of node_exporter, which must end in C(.prom). Empty writes none.
     type: path
     default: ""
+  periods:
+    description: Days between two runs, as the calendar has them. A run without its days is not asked for.
+    type: dict
+    default: {}
+    suboptions:
+      backup:
+        description: Of a backup by M(ops.runbook.postgres_operation).
+        type: int
+      verify:
+        description: Of this module with O(verify=true).
+        type: int
 seealso:
   - module: ops.runbook.host_check_info
 """
@@ -110,11 +123,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
+from ansible_collections.ops.runbook.plugins.module_utils.postgres import backups
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import LIMITS, SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster, describe
-from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import look
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from ansible_collections.ops.runbook.plugins.module_utils.text.screen_text import shown
+
+PERIODS: dict[str, Any] = {"backup": {"type": "int"}, "verify": {"type": "int"}}
 
 
 def main() -> None:
@@ -125,6 +140,7 @@ def main() -> None:
             "environment": {"type": "str", "default": ""},
             "verify": {"type": "bool", "default": False},
             "metrics_file": {"type": "path", "default": ""},
+            "periods": {"type": "dict", "default": {}, "options": PERIODS},
             **LIMITS,
         },
         supports_check_mode=True,
@@ -137,13 +153,15 @@ def main() -> None:
         service = {name: value for name, value in params["service"].items() if name != "connection"}
         module.fail_json(msg=shown(problem.line()), invocation={"module_args": {**params, "service": service}})
     metrics_file = "" if module.check_mode else params["metrics_file"]
-    found = look.status(
+    found = backups.status(
         cluster,
         Guard(params["state_dir"]),
         described(Limits, params),
         params["verify"],
-        metrics_file,
-        params["environment"],
+        metrics_file=metrics_file,
+        environment=params["environment"],
+        periods={name: days for name, days in params["periods"].items() if days},
+        keep=not module.check_mode,
     )
     module.exit_json(changed=False, **found)
 

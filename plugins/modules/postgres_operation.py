@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - With O(phase=plan) takes the lease of the cluster, starts the journal, reads repository and server, and decides. A
     plan that must not go on is refused, with each way forward as the input to give.
-  - With O(phase=apply) makes the backup, proves it by the repository, and closes the operation. A backup that a run
-    before it began is awaited, and not begun again.
+  - With O(phase=apply) makes the backup, proves it by the repository, and closes the operation. A backup of pgBackRest
+    that a run before it began is awaited, and not begun again.
 notes:
   - pgBackRest is called as the user who owns the cluster. Whoever else runs this module needs the rules of sudo of
     C(docs/reference/sudo.md).
@@ -34,10 +34,35 @@ options:
     type: str
     choices: [backup]
   type:
-    description: Type of the backup.
+    description: Type of the backup by pgBackRest. A dump is always full.
     type: str
     choices: [full, diff, incr]
     default: full
+  backup_public_key:
+    description: Public RSA key (PEM) that dumps are encrypted to. Empty leaves them readable to who reads the folder.
+    type: str
+    default: ""
+  backup_keep:
+    description: How many dumps stay. The newest one always stays.
+    type: dict
+    default: {}
+    suboptions:
+      last:
+        description: The newest ones. 7 where it is not given.
+        type: int
+      daily:
+        description: Days with a dump, of each of which the newest stays. 7 where it is not given.
+        type: int
+      weekly:
+        description: Weeks with a dump, of each of which the newest stays. 4 where it is not given.
+        type: int
+      monthly:
+        description: Months with a dump, of each of which the newest stays. 6 where it is not given.
+        type: int
+  backup_reserve:
+    description: MiB that must stay free on the disk of the dumps.
+    type: int
+    default: 500
 seealso:
   - module: ops.runbook.operation_close
   - module: ops.runbook.postgres_backup_status
@@ -95,6 +120,13 @@ OPTIONS: dict[str, Any] = {
     **SERVICE,
     "procedure": {"type": "str", "choices": list(POSTGRES.procedures)},
     "type": {"type": "str", "choices": ["full", "diff", "incr"], "default": "full"},
+    "backup_public_key": {"type": "str", "default": ""},
+    "backup_keep": {
+        "type": "dict",
+        "default": {},
+        "options": {name: {"type": "int"} for name in ("last", "daily", "weekly", "monthly")},
+    },
+    "backup_reserve": {"type": "int", "default": 500},
 }
 
 

@@ -19,13 +19,13 @@ from code_files import ROOT, shown
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.health import endpoint
 from tools import floors
-from tools.generate import architecture, inventory, pages, service_options
+from tools.generate import architecture, inventory, pages, periods, service_options
 from tools.generate.marks import between
 
 PLUGINS = "ansible_collections.ops.runbook.plugins.module_utils"
 
 
-WRITTEN = [found for module in (service_options, pages, inventory, architecture) for found in module.files()]
+WRITTEN = [found for module in (service_options, periods, pages, inventory, architecture) for found in module.files()]
 
 
 @pytest.mark.parametrize(("path", "text"), WRITTEN, ids=lambda one: shown(one) if isinstance(one, Path) else "")

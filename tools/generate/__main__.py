@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "collections"))
 
-from tools.generate import architecture, inventory, pages, service_options  # noqa: E402
+from tools.generate import architecture, inventory, pages, periods, service_options  # noqa: E402
 
 # Pages follow from argument specs, so those are written before.
-for module in (service_options, pages, inventory, architecture):
+for module in (service_options, periods, pages, inventory, architecture):
     for path, text in module.files():
         path.write_text(text, encoding="utf-8")

@@ -19,17 +19,20 @@ def test_a_repository_that_is_well_is_green_and_stays_as_it_is(database: Databas
     before = database.repository()
     run = database.status("--check", postgres_backup_status_metrics_file=METRICS)
     assert run.green, run.text
-    assert {level for level, _text in rows(run).values()} == {"ok"}, run.text
+    found = rows(run)
+    assert found.pop("timers")[0] == "WARN", "no file of the repository was read yet"
+    assert {level for level, _text in found.values()} == {"ok"}, run.text
     assert {"repository", "backup", "archive", "own WAL", "window", "archiver"} <= {*rows(run)}
     assert database.repository() == before
 
 
 @pytest.mark.core("screen")
 def test_the_screen_of_a_person_has_the_verdict_first(database: Database) -> None:
+    assert database.status(verify="true").green
     run = play("postgres_backup_status", "-l", database.name, screen=OPERATOR)
     assert run.green, run.text
     lines = [line for line in run.text.splitlines() if line.strip()]
-    assert any(f"OK: {database.name}: all is well; no file of the repository was read" in line for line in lines)
+    assert any(f"OK: {database.name}: all is well" in line for line in lines)
     assert not [line for line in lines if "TASK [" in line or "Traceback" in line], run.text
 
 
@@ -111,6 +114,21 @@ def test_a_flipped_byte_is_seen_by_a_status_that_reads_everything(database: Data
     assert database.status().green
     run = database.status(verify="true")
     assert not run.green and rows(run)["verify"][0] == "BAD", run.text
+    run = database.status()
+    assert not run.green and "damaged 0 min ago" in rows(run)["verify"][1], run.text
+
+
+def test_a_timer_that_stopped_is_bad_in_the_next_status(database: Database) -> None:
+    assert database.status(verify="true").green
+    assert rows(database.status())["timers"][0] == "ok"
+    record = f"{database.state}/verified.json"
+    assert database.root(f"stat -c '%a %U' {database.state} {record}").split() == ["700", "deploy", "600", "deploy"]
+    finished = int(database.root("date +%s")) - 15 * 86400
+    database.root(f'sed -Ei \'s/"finished":[0-9.]+/"finished":{finished}/\' {record}')
+    run = database.status()
+    level, text = rows(run)["timers"]
+    assert (run.green, level) == (False, "BAD") and "overdue: verify 15 days ago, due each 7 days" in text, run.text
+    assert database.status(verify="true").green
 
 
 def test_a_drill_that_archives_is_seen(database: Database) -> None:
@@ -144,7 +162,7 @@ def test_a_server_that_was_promoted_is_green_again(database: Database) -> None:
     database.root("systemctl start postgresql@17-main")
     database.until("[ \"$(runuser -u postgres -- psql -XqAt -c 'SELECT pg_is_in_recovery()')\" = f ]")
     database.write()
-    run = database.status()
+    run = database.status(verify="true")
     assert run.green and {level for level, _text in rows(run).values()} == {"ok"}, run.text
     assert any("partial" in path for path in database.archived())
 
@@ -166,7 +184,7 @@ def test_a_right_that_is_missing_in_the_database_is_no_green(database: Database)
 
 
 def test_the_metrics_are_there_for_node_exporter(database: Database) -> None:
-    assert database.status(postgres_backup_status_metrics_file=METRICS).green
+    assert database.status(verify="true", postgres_backup_status_metrics_file=METRICS).green
     text = database.root(f"cat {METRICS}")
     assert 'ops_runbook_postgres_backup_status{service="shop"} 0' in text.splitlines()
     stop = database.info()["backup"][0]["timestamp"]["stop"]

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule as awx_schedule
 from ansible_collections.ops.runbook.plugins.module_utils.awx import survey as awx_survey
+from ansible_collections.ops.runbook.plugins.module_utils.console import schedules as calendar
 from ansible_collections.ops.runbook.plugins.module_utils.console.procedures import Procedure
 from ansible_collections.ops.runbook.plugins.module_utils.console.systems import System
 
@@ -48,7 +49,7 @@ class Settings:
     approval_timeout: int = 3600
     schedules: bool = True
     schedule_start: str = "2026-01-05"
-    schedule_timezone: str = awx_schedule.UTC
+    schedule_timezone: str = calendar.UTC
     schedule_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keys_rotated: str = ""
     notifications: Sequence[Mapping[str, Any]] = ()
@@ -270,7 +271,7 @@ def _schedules(
     """The schedules, and why another is not made: AWX takes none whose job would miss a required answer."""
     inputs = {one.name: one.inputs for one in wanted}
     made, left_out = [], []
-    for due in awx_schedule.due(systems, inputs):
+    for due in calendar.due(systems, inputs):
         schedule = _schedule(due, settings)
         missing = [one.name for one in inputs[due.procedure] if one.required and one.name not in schedule["extra_data"]]
         if missing:
@@ -280,7 +281,7 @@ def _schedules(
     return made, left_out
 
 
-def _schedule(one: awx_schedule.Due, settings: Settings) -> dict[str, Any]:
+def _schedule(one: calendar.Due, settings: Settings) -> dict[str, Any]:
     start = one.since and getattr(settings, one.since) or settings.schedule_start
     return {
         "name": one.name,

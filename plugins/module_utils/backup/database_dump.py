@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from ansible_collections.ops.runbook.plugins.module_utils.backup.contents import BadDump, Contents
+from ansible_collections.ops.runbook.plugins.module_utils.backup.postgres_dump import PostgresDump
 from ansible_collections.ops.runbook.plugins.module_utils.backup.sql_rows import RowCounter
 
 #: Ends every complete dump of mysqldump and mariadb-dump.
@@ -35,26 +37,6 @@ _HEAD = 1024 * 1024
 _START = 64
 #: The position of a replicated server that a dump holds. A server that has been there refuses the dump for it.
 _GTID = b"SET @@GLOBAL.GTID_PURGED="
-
-
-class BadDump(Exception):
-    """A dump that must not be restored. The text says why."""
-
-
-@dataclass(frozen=True)
-class Contents:
-    """Facts of a dump.
-
-    engine: mysql or redis. size: bytes. rows: by table, of a SQL dump. database and server: as its header names them.
-    problem: why it is not complete; empty where it is.
-    """
-
-    engine: str
-    size: int
-    rows: dict[str, int] = field(default_factory=dict)
-    database: str = ""
-    server: str = ""
-    problem: str = ""
 
 
 class SqlDump:
@@ -169,13 +151,18 @@ class RedisDump:
         return Contents(self.engine, self.size, problem=problem, server=self._head.decode("ascii", "replace"))
 
 
-def reader(engine: str) -> SqlDump | RedisDump:
-    """The reader for the dumps of a Dokku plugin. Raises BadDump for a plugin whose dumps can't be proven here."""
+def reader(engine: str) -> SqlDump | RedisDump | PostgresDump:
+    """The reader for the dumps of an engine. Raises BadDump for one whose dumps can't be proven here.
+
+    That of PostgreSQL reads the SQL of `pg_restore -f -`.
+    """
     if engine == "mysql":
         return SqlDump()
     if engine == "redis":
         return RedisDump()
-    raise BadDump(f"a dump of {engine} can't be proven here: mysql and redis can")
+    if engine == "postgres":
+        return PostgresDump()
+    raise BadDump(f"a dump of {engine} can't be proven here: mysql, redis and postgres can")
 
 
 def _name(quoted: bytes) -> str:

@@ -33,10 +33,10 @@ _FACTS: dict[str, type] = {
 }
 _TYPES: dict[type, str] = {dict: "an object", str: "a text", list: "a list"}
 NAME = "manifest.json"
-KINDS = ("database", "config", "settings", "properties", "storage", "repository", "image")
+KINDS = ("database", "roles", "config", "settings", "properties", "storage", "repository", "image")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-#: A valid name of an app or a service: it becomes a part of paths and commands.
+#: A valid name of a service, an app or a database: it becomes a part of paths and commands.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*:[A-Za-z0-9_][A-Za-z0-9._-]*")
 #: A backup's folder: the id of the operation that made it.
@@ -51,7 +51,7 @@ class BadManifest(Exception):
 class Part:
     """One file of a backup.
 
-    kind: one of KINDS. name: of the service, the storage folder or the image; empty for what an app has once.
+    kind: one of KINDS. name: of the database, the storage folder or the image; empty for what a service has once.
     size and sha256: of the file as it lies there, encrypted or not. key: the file with its seal, or with the wrapped
     key of an older backup; empty where it is not encrypted. facts: what was counted or read while it was made (rows,
     keys, alias, version of the server). key_sha256: of the key's file, empty in an older backup.
@@ -85,9 +85,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """id: the folder's name. made: UTC, RFC 3339. reason: requested, before_restore. recipient: fingerprint of the
-    public key that it is encrypted to, empty where it is not. versions: of Dokku and its plugins. release: what ran.
-    left_out: what the app has and this backup has not, each with why.
+    """id: the folder's name. app: the service that it is of. made: UTC, RFC 3339. reason: requested, before_restore.
+    recipient: fingerprint of the public key that it is encrypted to, empty where it is not. versions: of the programs
+    that made it. release: what ran. left_out: what the service has and this backup has not, each with why. source: the
+    system identifier of the cluster that it is of; empty where there is none.
     """
 
     id: str
@@ -101,6 +102,7 @@ class Manifest:
     release: dict[str, str]
     parts: tuple[Part, ...]
     left_out: tuple[str, ...] = ()
+    source: str = ""
 
     def of(self, *kinds: str) -> list[Part]:
         return [part for part in self.parts if part.kind in kinds]
@@ -123,6 +125,7 @@ class Manifest:
             "release": self.release,
             "parts": [part.to_dict() for part in self.parts],
             "left_out": list(self.left_out),
+            **({"source": self.source} if self.source else {}),
         }
 
     def to_bytes(self) -> bytes:
@@ -140,11 +143,13 @@ def parse(content: bytes) -> Manifest:
         raise BadManifest(f"{NAME} is not a JSON object")
     if raw.get("schema") != SCHEMA:
         raise BadManifest(f"{NAME} has schema {_shown(raw.get('schema'))}; this version reads {SCHEMA}")
-    texts = {key: _text(raw, key) for key in ("id", "app", "host", "environment", "made", "reason", "recipient")}
+    texts = {
+        key: _text(raw, key) for key in ("id", "app", "host", "environment", "made", "reason", "recipient", "source")
+    }
     if not SAFE_ID.fullmatch(texts["id"]):
         raise BadManifest(f"{NAME}: invalid id of an operation: {texts['id']!r}")
     if not SAFE_NAME.fullmatch(texts["app"]):
-        raise BadManifest(f"{NAME}: invalid name of an app: {texts['app']!r}")
+        raise BadManifest(f"{NAME}: invalid name of a service: {texts['app']!r}")
     if clock.seconds(texts["made"]) is None:
         raise BadManifest(f"{NAME}: invalid time: {texts['made']!r}")
     if texts["recipient"] and not _SHA256.fullmatch(texts["recipient"]):

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Chooses the backup of an app that is meant, and those that may be removed. Pure.
+"""Chooses the backup of a service that is meant, and those that may be removed. Pure.
 
-A folder may hold backups of several apps and hosts. A rule counts and removes only those of its own app that the ledger
-of this service names; the ledger also has the order in which they were made. A date is what a clock said, and a clock
-that was wrong once says it for years.
+A folder may hold backups of several services and hosts. A rule counts and removes only those of its own service that
+the ledger of this service names; the ledger also has the order in which they were made. A date is what a clock said,
+and a clock that was wrong once says it for years.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Keep:
 
 @dataclass(frozen=True)
 class Owner:
-    """The app, host and ledger whose backups are looked at, and the present time.
+    """The service, host and ledger whose backups are looked at, and the present time.
 
     operations: those in the ledger of this service, asked by id, or their ids, the oldest first. now: RFC 3339.
     running: ids of operations that are not in the ledger yet.
@@ -72,7 +72,7 @@ def operation_of(identity: str) -> str:
 
 
 def ahead(manifests: Iterable[Manifest], owner: Owner) -> list[Manifest]:
-    """The backups of this app that claim to be of the future: a clock was wrong, or is wrong now."""
+    """The backups of this service that claim to be of the future: a clock was wrong, or is wrong now."""
     limit = (clock.seconds(owner.now) or 0.0) + CLOCK_MARGIN
     return [one for one in manifests if one.app == owner.app and (clock.seconds(one.made) or 0.0) > limit]
 
@@ -88,7 +88,7 @@ def ahead_lines(manifests: Iterable[Manifest], owner: Owner) -> list[str]:
 
 
 def in_order(manifests: Iterable[Manifest], owner: Owner) -> list[Manifest]:
-    """The backups of this app, the oldest first, without those of the future.
+    """The backups of this service, the oldest first, without those of the future.
 
     Those of this ledger are in its order, whatever their dates say. One from elsewhere comes before the first of them
     that has a later date.
@@ -113,12 +113,12 @@ def choose(manifests: Iterable[Manifest], wanted: str, owner: Owner) -> Manifest
 
 
 def elsewhere(manifests: Iterable[Manifest], owner: Owner) -> list[str]:
-    """The ids of this app's backups that no operation of this ledger made: brought here, or of another host."""
+    """The ids of this service's backups that no operation of this ledger made: brought here, or of another host."""
     return [one.id for one in manifests if one.app == owner.app and not owner.made(one.id)]
 
 
 def expired(manifests: Iterable[Manifest], keep: Keep, owner: Owner, protected: Iterable[str] = ()) -> list[str]:
-    """The ids of whole backups that no rule keeps, oldest first: of this app, and made by this service, only.
+    """The ids of whole backups that no rule keeps, oldest first: of this service, and made by its operations, only.
 
     The newest requested one always stays, whatever the rules say, and so do the protected ones. A half-made backup is
     not among the manifests, and so is never counted.

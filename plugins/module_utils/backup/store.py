@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Backups on a host: one folder each, which is whole or not there. Several apps may share the folder that has them.
+"""Backups on a host: one folder each, which is whole or not there. Several services may share the folder that has them.
 
 <folder>/<id>/              a whole backup: manifest.json, SHA256SUMS, the parts
 <folder>/.making-<id>/      one that is being made; it counts for nothing
@@ -212,7 +212,7 @@ class Store:
     def sweep(self, made_here: Callable[[str], bool], but: Iterable[str] = ()) -> list[str]:
         """Remove what operations that have ended left half-made or half-removed. Returns the names.
 
-        made_here: whether the ledger of this service names the operation that began a backup. Another app's may be
+        made_here: whether the ledger of this service names the operation that began a backup. Another service's may be
         under way in the same folder: the lease is of one service, and the folder is not.
         """
         spared = set(but)

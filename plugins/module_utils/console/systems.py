@@ -19,7 +19,8 @@ class System:
     title: its name for people. about: one line on its package of module_utils, which has the role's name; empty where
     there is none. modules: see tools/generate/service_options.py. paths: kinds of the variables that are
     joined to a folder, see host/held_path.py. remedies: words of `ops-runbook doctor` about a tool that does not run,
-    by the tool; {user} stands for the user of Ansible there. schedules: see awx/schedule.py. credential_types: those of
+    by the tool; {user} stands for the user of Ansible there. schedules: see schedules.py. periods: runs
+    that a status asks for, each by its procedure and the answers of its schedules. credential_types: those of
     AWX that its procedures need, in the words of awx.awx.credential_type.
     """
 
@@ -30,6 +31,7 @@ class System:
     paths: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
     schedules: Sequence[Mapping[str, Any]] = ()
+    periods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     credential_types: Sequence[Mapping[str, Any]] = ()
 
 

@@ -49,12 +49,13 @@ class Wanted:
     verify: bool = False
 
 
-#: Records that a status reads: the last operations, and the last maintenance and the last hotfix, however long ago.
+#: Records that a status reads: the last operations, and the last maintenance, backup and hotfix, however long ago.
 LATELY = Wanted(
     limit=20,
     also=(
         (ledger_keys.ENDED, "maintenance/succeeded"),
         (ledger_keys.ENDED, "maintenance/failed"),
+        (ledger_keys.ENDED, "backup/succeeded"),
         (ledger_keys.HOTFIX, ledger_keys.LATEST),
     ),
     acted=True,

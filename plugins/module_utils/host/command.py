@@ -13,11 +13,12 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.destructive.commands import argv_problem
+from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream
 from ansible_collections.ops.runbook.plugins.module_utils.host.last_line import LastLine, await_end, file_in_memory
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import mask_named
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded
@@ -85,13 +86,47 @@ class Commands:
             "pass_fds": tuple(self.inherited),
             **({} if self.umask is None else {"umask": self.umask}),
         }
-        try:
+        with self._explained(argv, limit, most):
             if tell and self.last_line is not None and stdin is not None:
                 done = _fed(argv, stdin, limit, self.last_line, how)
             elif tell and self.last_line is not None:
                 done = _watched(argv, limit, self.last_line, how)
             else:
                 done = _captured(argv, stdin, limit, most, shown, how)
+        if check and done.returncode != 0:
+            raise CommandFailed(self.describe(argv, done.returncode, done.stdout, done.stderr))
+        return Output(done.returncode, done.stdout, done.stderr)
+
+    def stream(self, argv: Sequence[str], take: Callable[[bytes], None], env: Mapping[str, str] | None = None) -> None:
+        """Run a command to its end, and hand on what it prints, however much. Raises CommandFailed.
+
+        take: what it raises is raised here. The command must have no children that outlive it: they hold the pipe.
+        """
+        self.must_not_destroy(argv)
+        with file_in_memory("err") as err, self._explained(argv, self.timeout):
+
+            def start(out: IO[bytes]) -> subprocess.CompletedProcess[bytes]:
+                return subprocess.run(
+                    list(argv),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    cwd=self.cwd,
+                    env={**os.environ, **(env or {})},
+                    pass_fds=tuple(self.inherited),
+                    timeout=self.timeout,
+                    check=False,
+                )
+
+            done = byte_stream.collect(start, take)
+            if done.returncode:
+                raise CommandFailed(self.describe(argv, done.returncode, "", _head_and_tail(err)))
+
+    @contextlib.contextmanager
+    def _explained(self, argv: Sequence[str], limit: float | None, most: int = bounded.PARSED) -> Iterator[None]:
+        """Name the cause where a command does not start, does not end, or prints too much. Raises CommandFailed."""
+        try:
+            yield
         except _TooMuch as error:
             raise CommandFailed(
                 self._shown(f"{shlex.join(argv)} printed more than {most >> 10} KiB and was stopped")
@@ -102,11 +137,8 @@ class Commands:
             raise CommandFailed(f"{argv[0]} may not be run: {error.strerror}") from error
         except subprocess.TimeoutExpired as error:
             raise CommandTimedOut(
-                self._shown(f"{shlex.join(argv)} did not end within {limit:g} s and was stopped")
+                self._shown(f"{shlex.join(argv)} did not end within {limit or 0:g} s and was stopped")
             ) from error
-        if check and done.returncode != 0:
-            raise CommandFailed(self.describe(argv, done.returncode, done.stdout, done.stderr))
-        return Output(done.returncode, done.stdout, done.stderr)
 
     def _shown(self, text: str) -> str:
         """Without the values that are known to be secrets, and without what the text itself gives away."""

@@ -15,4 +15,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.contract import 
 class PostgresPlan(Plan, total=False):
     """A plan of PostgreSQL, with what its steps and its verification need."""
 
-    backup: Mapping[str, Any]  # type of the backup, and the time at which the newest one before it ended
+    # Of pgBackRest: type of the backup, and the time at which the newest one before it ended. Of dumps: their folder,
+    # the public key, the rules of how many stay, the databases, and what the manifest says beside the parts.
+    backup: Mapping[str, Any]

@@ -18,7 +18,16 @@ SERVICE: dict[str, Any] = {
         "required": True,
         "options": {
             "name": {"type": "str", "required": True},
-            "stanza": {"type": "str", "required": True},
+            "engine": {"type": "str", "choices": ["pgbackrest", "dump"], "default": "pgbackrest"},
+            "stanza": {"type": "str", "default": ""},
+            "databases": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"name": {"type": "str", "required": True}},
+            },
+            "backup_dir": {"type": "path", "default": ""},
+            "programs": {"type": "path", "default": ""},
             "user": {"type": "str", "default": "postgres"},
             "pgbackrest": {"type": "str", "default": "/usr/bin/pgbackrest"},
             "psql": {"type": "str", "default": "psql"},
@@ -30,6 +39,7 @@ SERVICE: dict[str, Any] = {
 LIMITS: dict[str, Any] = {
     "max_age": {"type": "int", "default": 26},
     "full_days": {"type": "int", "default": 8},
+    "overdue": {"type": "int", "default": 2},
     "shrink": {"type": "int", "default": 50},
     "archive_minutes": {"type": "int", "default": 15},
     "archive_files": {"type": "int", "default": 8},
@@ -39,11 +49,22 @@ LIMITS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Database:
+    """An item of the option databases."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Options:
     """A PostgreSQL cluster as the inventory describes it."""
 
     name: str
-    stanza: str
+    engine: str = "pgbackrest"
+    stanza: str = ""
+    databases: tuple[Database, ...] = ()
+    backup_dir: str = ""
+    programs: str = ""
     user: str = "postgres"
     pgbackrest: str = "/usr/bin/pgbackrest"
     psql: tuple[str, ...] = ("psql",)
@@ -57,6 +78,7 @@ class Limits:
 
     max_age: int = 26
     full_days: int = 8
+    overdue: int = 2
     shrink: int = 50
     archive_minutes: int = 15
     archive_files: int = 8

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.ops.runbook.plugins.module_utils.text import bounded, foreign_json
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import excerpt
@@ -66,6 +67,21 @@ def connection_problem(connection: str) -> str:
     if _PASSWORD.search(connection):
         return "it has a password; write that into ~/.pgpass on the host"
     return ""
+
+
+def connection_to(connection: str, database: str) -> str:
+    """The same connection to another database; the same one where none is named."""
+    if not database:
+        return connection
+    if "://" in connection:
+        place, mark, options = connection.partition("?")
+        scheme, _, rest = place.partition("://")
+        kept = "&".join(one for one in options.split("&") if one and not one.startswith("dbname="))
+        address = f"{scheme}://{rest.partition('/')[0]}/{quote(database, safe='')}"
+        return f"{address}{mark if kept else ''}{kept}"
+    escaped = database.replace("\\", "\\\\").replace("'", "\\'")
+    # Of two words of one name the last one counts.
+    return f"{connection} dbname='{escaped}'"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import SAFE_NAME
 from ansible_collections.ops.runbook.plugins.module_utils.guard.options import described
 from ansible_collections.ops.runbook.plugins.module_utils.host import last_line
 from ansible_collections.ops.runbook.plugins.module_utils.host.command import Commands
@@ -25,24 +27,60 @@ from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Pr
 _SPARE = 15.0
 #: Seconds for psql, which asks a dozen questions.
 _PSQL_SECONDS = 120.0
+#: Seconds for a dump of a database, and for reading it through; and for a short answer of a program.
+DUMP_SECONDS, READ_SECONDS = 86400.0, 300.0
+_ENV = {"PGCONNECT_TIMEOUT": "10", "LC_ALL": "C.UTF-8"}
 _STANZA = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 class Description(Options):
     """The cluster as the inventory describes it. See the role postgres' argument specs for the meaning."""
 
+    @property
+    def dumps(self) -> bool:
+        """True if backups are dumps of databases."""
+        return self.engine == "dump"
+
+    @property
+    def place(self) -> str:
+        """The place that the records of this cluster are of."""
+        return self.connection if self.dumps else self.stanza_name
+
+    @property
+    def stanza_name(self) -> str:
+        """The stanza; that of a cluster that names none has the name of its service."""
+        return self.stanza or self.name
+
 
 def describe(raw: Mapping[str, Any]) -> Description:
     """The description in a module's `service` option. Raises Problem for one that can't be meant."""
     description = described(Description, raw)
-    if not _STANZA.fullmatch(description.stanza) or description.stanza.startswith((".", "-")):
+    if description.dumps:
+        _must_name_databases(description)
+    elif not _STANZA.fullmatch(description.stanza_name) or description.stanza_name.startswith((".", "-")):
         way = ("postgres_stanza=<name>", "in the inventory names it with letters, digits, '-', '_' and '.'")
-        raise Problem("stanza_name", f"{description.stanza!r} is not the name of a stanza of pgBackRest", (way,))
+        raise Problem("stanza_name", f"{description.stanza_name!r} is not the name of a stanza of pgBackRest", (way,))
     problem = server.connection_problem(description.connection)
     if problem:
         way = ("postgres_connection=service=<name>", "in the inventory names an entry of ~/.pg_service.conf")
         raise Problem("connection_password", f"postgres_connection can't be used: {problem}", (way,))
     return description
+
+
+def _must_name_databases(description: Description) -> None:
+    """Raise Problem unless each database that is dumped has a name that may become that of a file."""
+    names = [database.name for database in description.databases]
+    wrong = [name for name in names if not SAFE_NAME.fullmatch(name)]
+    if not names or wrong or len({*names}) < len(names):
+        text = f"{', '.join(map(repr, wrong or names)) or 'nothing'} in postgres_databases can't be dumped"
+        way = (
+            "postgres_databases",
+            "in the inventory names each database once, with letters and digits",
+        )
+        raise Problem("database_name", text, (way,))
+    if description.backup_dir and not os.path.isabs(description.backup_dir):
+        way = ("postgres_backup_dir=/srv/backups", "in the inventory is a full path")
+        raise Problem("backup_dir", f"postgres_backup_dir is not a full path: {description.backup_dir!r}", (way,))
 
 
 class Cluster:
@@ -56,19 +94,19 @@ class Cluster:
 
     def info(self) -> str:
         """The answer of pgBackRest about the stanza. Raises CommandFailed."""
-        return self._pgbackrest(pgbackrest.info_command(self.description.stanza), pgbackrest.READ_SECONDS)
+        return self._pgbackrest(pgbackrest.info_command(self.description.stanza_name), pgbackrest.READ_SECONDS)
 
     def archived(self) -> str:
         """The list of the WAL files in the repository. Raises CommandFailed."""
-        return self._pgbackrest(pgbackrest.archive_command(self.description.stanza), pgbackrest.READ_SECONDS)
+        return self._pgbackrest(pgbackrest.archive_command(self.description.stanza_name), pgbackrest.READ_SECONDS)
 
     def verify(self) -> str:
         """The answer of pgBackRest after it read every file. Raises CommandFailed."""
-        return self._pgbackrest(pgbackrest.verify_command(self.description.stanza), pgbackrest.VERIFY_SECONDS)
+        return self._pgbackrest(pgbackrest.verify_command(self.description.stanza_name), pgbackrest.VERIFY_SECONDS)
 
     def back_up(self, kind: str) -> None:
         """Make a backup. kind: full, diff or incr. Raises CommandFailed."""
-        words = pgbackrest.backup_command(self.description.stanza, kind)
+        words = pgbackrest.backup_command(self.description.stanza_name, kind)
         argv = self._as_owner(words, pgbackrest.BACKUP_SECONDS)
         self._commands.run(argv, timeout=pgbackrest.BACKUP_SECONDS + _SPARE, tell=True)
 
@@ -83,7 +121,7 @@ class Cluster:
 
     def rules(self) -> list[str]:
         """The rules of sudo that let this user look at the backups."""
-        stanza = self.description.stanza
+        stanza = self.description.stanza_name
         asked = (
             (pgbackrest.info_command(stanza), pgbackrest.READ_SECONDS),
             (pgbackrest.archive_command(stanza), pgbackrest.READ_SECONDS),
@@ -94,10 +132,45 @@ class Cluster:
 
     def ask(self) -> Server:
         """Ask the server about itself. Raises CommandFailed where psql does not run, or does not end."""
-        argv = [*self.description.psql, "-X", "-q", "-A", "-t", "-F", "|", "-w", "-d", self.description.connection]
-        env = {"PGCONNECT_TIMEOUT": "10", "LC_ALL": "C.UTF-8"}
-        done = self._commands.run(argv, env, stdin=server.script(), check=False, timeout=_PSQL_SECONDS)
+        argv = self._psql(self.description.connection)
+        done = self._commands.run(argv, _ENV, stdin=server.script(), check=False, timeout=_PSQL_SECONDS)
         return server.read(done.code, done.stdout, done.stderr)
+
+    def _psql(self, connection: str) -> list[str]:
+        return [*self.description.psql, "-X", "-q", "-A", "-t", "-F", "|", "-w", "-d", connection]
+
+    # -- dumps -----------------------------------------------------------------------------------
+
+    def query(self, script: str, database: str = "", seconds: float = _PSQL_SECONDS) -> str:
+        """The answer of a database to SQL, all of which has to succeed. Raises CommandFailed."""
+        argv = [*self._psql(self._connection(database)), "-v", "ON_ERROR_STOP=1"]
+        return self._commands.run(argv, _ENV, stdin=script, timeout=seconds).stdout
+
+    def dump(self, database: str, folder: str) -> None:
+        """Dump a database into a new folder, in the directory format. Raises CommandFailed."""
+        words = ["-Fd", "-w", "-f", folder, "-d", self._connection(database)]
+        self._commands.run([self._program("pg_dump"), *words], _ENV, timeout=DUMP_SECONDS, tell=True)
+
+    def read_through(self, folder: str, take: Callable[[bytes], None]) -> None:
+        """Read a whole dump, and hand on its SQL. Raises CommandFailed."""
+        replace(self._commands, timeout=DUMP_SECONDS).stream(
+            [self._program("pg_restore"), "-f", "-", folder], take, _ENV
+        )
+
+    def roles(self, take: Callable[[bytes], None]) -> None:
+        """Hand on the SQL of the roles of the cluster, without their passwords. Raises CommandFailed."""
+        words = ["--globals-only", "--no-role-passwords", "-w", "-d", self.description.connection]
+        replace(self._commands, timeout=READ_SECONDS).stream([self._program("pg_dumpall"), *words], take, _ENV)
+
+    def version(self) -> str:
+        """The version of pg_dump. Raises CommandFailed."""
+        return self._commands.run([self._program("pg_dump"), "--version"], timeout=READ_SECONDS).stdout.strip()
+
+    def _program(self, name: str) -> str:
+        return os.path.join(self.description.programs, name)
+
+    def _connection(self, database: str) -> str:
+        return server.connection_to(self.description.connection, database)
 
 
 def limited(program: str, words: Sequence[str], seconds: int) -> list[str]:

@@ -24,7 +24,7 @@ _INPUTS = re.compile(rf"{_INPUT.pattern}(?: {_INPUT.pattern})*")
 _PROCEDURE = re.compile(rf"([a-z]+(?:_[a-z]+)+)(?:(?: with)? ({_INPUTS.pattern}))?")
 _PLAIN = re.compile(r"[\w@%+:,./<>=…-][\w@%+:,./<> =…-]*|")
 _PROGRAMS = (
-    "ansible-playbook|apt-get|chown|crontab|df|dig|docker|dokku|echo|gh|git|journalctl|cd|ln|ls|mkdir|mv|ops-runbook|pip|rm|ssh|ssh-add|sudo|systemctl"
+    "ansible-playbook|apt-get|chown|crontab|df|dig|docker|dokku|echo|gh|git|journalctl|cd|ln|ls|mkdir|mv|ops-runbook|pip|psql|rm|ssh|ssh-add|sudo|systemctl"
     "|umount|unset|--become|-e|-l|-u"
 )
 _COMMAND = re.compile(rf"({_PROGRAMS})( .*)?", re.DOTALL)

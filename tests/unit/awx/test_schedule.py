@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ops.runbook.plugins.module_utils.awx import schedule
-from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import Due, ScheduleError
-from ansible_collections.ops.runbook.plugins.module_utils.console import systems
+from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import ScheduleError
+from ansible_collections.ops.runbook.plugins.module_utils.console import schedules, systems
+from ansible_collections.ops.runbook.plugins.module_utils.console.schedules import Due
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 SYSTEMS = systems.read(Path(__file__).resolve().parents[3], plain_yaml.load).values()
@@ -131,7 +132,7 @@ def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
 
 
 def test_only_what_has_a_procedure_here_is_due() -> None:
-    assert [one.name for one in schedule.due(SYSTEMS, ["ssh_key_audit", "other"])] == ["SSH key rotation reminder"]
+    assert [one.name for one in schedules.due(SYSTEMS, ["ssh_key_audit", "other"])] == ["SSH key rotation reminder"]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def part(**change: Any) -> list[dict[str, Any]]:
         (b"[]", "not a JSON object"),
         (changed(schema=2), "schema 2"),
         (changed(id="../etc"), "invalid id"),
-        (changed(app="../etc"), "invalid name of an app"),
+        (changed(app="../etc"), "invalid name of a service"),
         (changed(app=3), "app is not a text"),
         (changed(made="yesterday"), "invalid time"),
         (changed(recipient="x"), "invalid fingerprint"),

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup import expiry, retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Keep, Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import source as dokku_backup_source
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 
@@ -137,7 +136,7 @@ def test_two_apps_in_one_folder_keep_what_their_own_rules_keep(tmp_path: Path) -
     cut_off = made(START - timedelta(days=40), 4)
     store.begin(cut_off.id)
     keep = {"last": 7, "daily": 0, "weekly": 0, "monthly": 0, "before_restore": 30}
-    did = dokku_backup.retain(store, {"keep": keep}, shop[-1].id, owner(cut_off, *shop))
+    did = expiry.retain(store, Keep(**keep), shop[-1].id, owner(cut_off, *shop))
     here, bad = store.look()
     assert not bad
     assert [one.id for one in here if one.app == "crm"] == [one.id for one in crm]
@@ -152,7 +151,7 @@ def test_a_backup_that_was_brought_here_is_never_removed(tmp_path: Path) -> None
     for one in [brought, *own]:
         seal(store, one)
     keep = {"last": 1, "daily": 0, "weekly": 0, "monthly": 0, "before_restore": 0}
-    dokku_backup.retain(store, {"keep": keep}, own[-1].id, owner(*own))
+    expiry.retain(store, Keep(**keep), own[-1].id, owner(*own))
     assert [one.id for one in store.look()[0]] == [brought.id, own[-1].id]
     assert retention.elsewhere(store.look()[0], owner(*own)) == [brought.id]
 

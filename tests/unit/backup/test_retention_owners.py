@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ops.runbook.plugins.module_utils.backup import retention
+from ansible_collections.ops.runbook.plugins.module_utils.backup import expiry, retention
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Keep, Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
@@ -26,7 +26,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.compose import release
 from ansible_collections.ops.runbook.plugins.module_utils.compose.images import ImageStore
 from ansible_collections.ops.runbook.plugins.module_utils.compose.secrets.steps import SecretsSteps
 from ansible_collections.ops.runbook.plugins.module_utils.compose.steps import ComposeSteps
-from ansible_collections.ops.runbook.plugins.module_utils.dokku.backup import make as dokku_backup
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.state import steps as dokku_parts
 from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger, ledger_keys
 from ansible_collections.ops.runbook.plugins.module_utils.guard.journal import Step
@@ -102,7 +101,7 @@ def of_backups(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
             store.begin(identity.replace("20261120", "20261119"))
     half = [identity.replace("20261120", "20261119") for identity in mine.operations]
     owner = Owner("web", (*half, *mine.operations), NOW)
-    dokku_backup.retain(store, {"keep": {"last": 1, "daily": 0, "weekly": 0, "monthly": 0}}, "", owner)
+    expiry.retain(store, Keep(last=1, daily=0, weekly=0, monthly=0), "", owner)
     return os.listdir(folder)
 
 
@@ -258,7 +257,7 @@ def of_logs(folder: Path, mine: Owned, theirs: Owned) -> list[str]:
 
 
 RETENTIONS: dict[str, Scenario] = {
-    "dokku/backup/make.retain": of_backups,
+    "backup/expiry.retain": of_backups,
     "backup/retention.expired": of_backups,
     "backup/store.Store.sweep": of_backups,
     "dokku/state/steps.write_config": of_kept_settings,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.ops.runbook.plugins.module_utils.awx.schedule import Due
 from ansible_collections.ops.runbook.plugins.module_utils.awx.state import Settings
 from ansible_collections.ops.runbook.plugins.module_utils.console import procedures, systems
+from ansible_collections.ops.runbook.plugins.module_utils.console.schedules import Due
 from ansible_collections.ops.runbook.plugins.plugin_utils import plain_yaml
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 from ansible_collections.ops.runbook.plugins.module_utils.guard.release_name import typed
 from ansible_collections.ops.runbook.plugins.module_utils.secrets.redact import MASK
 from ops_runbook import known
-from ops_runbook.command_line import app, console, uncoloured
+from ops_runbook.command_line import app
 from ops_runbook.result import Ending, Events, document, ending, junit
 from ops_runbook.run import (
     Request,
@@ -39,6 +39,7 @@ from ops_runbook.run import (
     private_folder,
     shown_variable,
 )
+from ops_runbook.terminal import Screen, console, uncoloured
 from unit.console.test_screen import CLOSE, FACT, ID, LARAVEL, applied, planned
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -228,6 +229,27 @@ def test_the_command_is_shown_as_ansible_takes_it() -> None:
 def test_a_secret_is_not_shown() -> None:
     ran = cli("run", "laravel_maintenance", "state=down", "secret=canary-7f", "--show-command")
     assert "canary" not in ran.output and MASK in ran.stdout
+
+
+@pytest.mark.parametrize(("code", "printed"), [(0, ""), (4, "the plan\n4: failed and reverted. Kept in /kept\n")])
+def test_a_quiet_run_prints_its_screen_only_if_it_fails(
+    monkeypatch: pytest.MonkeyPatch, code: int, printed: str
+) -> None:
+    def execute(request: Request, on_event: Any, *_: Any) -> dict[str, Any]:
+        on_event({"stdout": "the plan\r\n"}, Events())
+        return {"exit_code": code, "meaning": "failed and reverted", "artifacts": "/kept"}
+
+    monkeypatch.setattr("ops_runbook.run.execute", execute)
+    ran = cli("run", "laravel_rollback", "--quiet")
+    assert (ran.exit_code, ran.stdout) == (code, printed)
+    assert "the plan" in cli("run", "laravel_rollback").stdout
+
+
+def test_a_quiet_run_that_breaks_prints_what_it_had(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError), Screen(console(), held=True) as screen:
+        screen.event({"stdout": "the plan"}, Events())
+        raise OSError
+    assert capsys.readouterr().out == "the plan\n"
 
 
 # -- what becomes of a run -----------------------------------------------------------------------

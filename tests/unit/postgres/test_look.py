@@ -13,13 +13,14 @@ from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import 
 from ansible_collections.ops.runbook.plugins.module_utils.postgres import service as postgres_service
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import SERVICE, Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster, describe
-from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import look
+from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import look, verified
 from ansible_collections.ops.runbook.plugins.module_utils.text.problem import Problem
 from unit.postgres.repository import listing, wal_name
 from unit.postgres.test_judge import ANSWERS
-from unit.postgres.test_pgbackrest import NO_STANZA, TWO_BACKUPS, VERIFIED
+from unit.postgres.test_pgbackrest import FLIPPED_FILE, NO_STANZA, TWO_BACKUPS, VERIFIED
 
 DEFAULTS = {name: one.get("default") for name, one in SERVICE["service"]["options"].items()}
+PERIODS = {"backup": 1, "verify": 7}
 PROGRAM = """\
 #!/bin/sh
 echo "$0 $*" >> {folder}/calls
@@ -57,9 +58,13 @@ class Host:
         raw = {**DEFAULTS, "name": "shop", "stanza": "shop", "user": user_name(), **programs, **changed}
         return Cluster(describe(raw))
 
-    def status(self, verify: bool = False, metrics_file: str = "", **limits: Any) -> dict[str, Any]:
-        wide = Limits(max_age=10**6, full_days=10**6, **limits)
-        return look.status(self.cluster(), Guard(str(self.folder / "state")), wide, verify, metrics_file)
+    def status(self, verify: bool = False, metrics_file: str = "", keep: bool = True, **limits: Any) -> dict[str, Any]:
+        wide = Limits(**{"max_age": 10**6, "full_days": 10**6, "overdue": 10**6, **limits})
+        guard = Guard(str(self.folder / "state"))
+        return look.status(self.cluster(), guard, wide, verify, metrics_file, periods=PERIODS, keep=keep)
+
+    def rows(self, **given: Any) -> dict[str, tuple[str, str]]:
+        return {row["topic"]: (row["level"], row["text"]) for row in self.status(**given)["rows"]}
 
 
 @pytest.fixture
@@ -79,9 +84,68 @@ def test_a_cluster_that_is_well_is_green(host: Host) -> None:
     ]
 
 
-def test_the_verdict_claims_no_more_than_was_looked_at(host: Host) -> None:
-    assert host.status()["verdict"]["text"] == "all is well; no file of the repository was read: -e verify=true"
+def test_a_repository_that_was_never_read_is_not_green(host: Host) -> None:
+    level, text = host.rows()["timers"]
+    assert level == "warn" and "verify never, due each 7 days" in text
     assert not [call for call in host.calls() if "verify" in call]
+
+
+def test_a_reading_of_every_file_is_seen_in_the_next_status(host: Host) -> None:
+    host.status(verify=True)
+    assert (host.folder / "state").stat().st_mode & 0o777 == 0o700
+    assert (host.folder / "state" / verified.NAME).stat().st_mode & 0o777 == 0o600
+    found = host.rows()
+    assert found["verify"] == ("ok", "every file of the repository was read 0 min ago, and was as it was written")
+    assert found["timers"][0] == "ok" and "verify 0 min ago" in found["timers"][1]
+
+
+def test_a_damage_stays_on_the_screen_until_a_reading_finds_none(host: Host) -> None:
+    host.say("verify", FLIPPED_FILE)
+    assert host.rows(verify=True)["verify"][0] == "bad"
+    assert host.rows()["verify"] == ("bad", "files of the repository were damaged 0 min ago")
+    host.say("verify", VERIFIED)
+    assert host.rows(verify=True)["verify"][0] == "ok" == host.rows()["verify"][0]
+
+
+def test_a_check_records_no_reading(host: Host) -> None:
+    assert host.rows(verify=True, keep=False)["timers"][0] == "ok"
+    assert not (host.folder / "state").exists() and host.rows()["timers"][0] == "warn"
+
+
+def test_a_reading_that_did_not_end_is_not_recorded(host: Host) -> None:
+    host.status(verify=True)
+    before = (host.folder / "state" / verified.NAME).read_bytes()
+    host.say("verify", "")
+    assert host.rows(verify=True)["verify"][0] == "bad"
+    assert (host.folder / "state" / verified.NAME).read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"finished": true, "good": true}', '{"finished": 1, "good": 1}'])
+def test_a_record_that_is_none_is_bad(host: Host, content: str) -> None:
+    (host.folder / "state").mkdir()
+    (host.folder / "state" / verified.NAME).write_text(content)
+    found = host.rows()
+    assert found["record"][0] == "bad" and verified.NAME in found["record"][1] and found["timers"][0] == "warn"
+
+
+def test_a_record_is_not_read_through_a_link(host: Host) -> None:
+    host.status(verify=True)
+    path = host.folder / "state" / verified.NAME
+    path.rename(host.folder / "elsewhere")
+    path.symlink_to(host.folder / "elsewhere")
+    assert host.rows()["record"][0] == "bad"
+
+
+def test_a_record_that_can_t_be_written_is_bad(host: Host) -> None:
+    (host.folder / "state").write_text("a file in place of the folder")
+    assert "bad" in {row["level"] for row in host.status(verify=True)["rows"] if row["topic"] in ("record", "ledger")}
+
+
+def test_a_folder_of_another_service_gets_no_record(host: Host) -> None:
+    (host.folder / "state").mkdir(mode=0o700)
+    (host.folder / "state/service.json").write_text('{"system": "laravel", "place": "/srv/shop"}')
+    assert "ledger" in host.status(verify=True)["verdict"]["bad"]
+    assert not (host.folder / "state" / verified.NAME).exists()
 
 
 def test_a_server_that_archived_while_it_was_looked_at_is_no_lie(host: Host) -> None:
@@ -160,11 +224,15 @@ def test_metrics_that_can_t_be_written_are_bad(host: Host, tmp_path: Path) -> No
     assert found["verdict"]["bad"] == ["metrics"]
 
 
-@pytest.mark.parametrize("stanza", ["", "-x", "../x", "a b", "a/b", "--config=x", "x\n"])
+@pytest.mark.parametrize("stanza", ["-x", "../x", "a b", "a/b", "--config=x", "x\n"])
 def test_a_name_that_is_none_of_a_stanza_is_refused(stanza: str) -> None:
     with pytest.raises(Problem, match="is not the name of a stanza") as refused:
         describe({**DEFAULTS, "name": "shop", "stanza": stanza})
     assert refused.value.code == "stanza_name" and refused.value.ways
+
+
+def test_a_stanza_without_a_name_has_that_of_the_service() -> None:
+    assert describe({**DEFAULTS, "name": "shop"}).stanza_name == "shop"
 
 
 def test_a_password_in_the_inventory_is_refused_and_not_shown() -> None:

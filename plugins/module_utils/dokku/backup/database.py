@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from ansible_collections.ops.runbook.plugins.module_utils.backup import database_dump
-from ansible_collections.ops.runbook.plugins.module_utils.backup.database_dump import BadDump, Contents, Objects
+from ansible_collections.ops.runbook.plugins.module_utils.backup.contents import BadDump, Contents
+from ansible_collections.ops.runbook.plugins.module_utils.backup.database_dump import Objects
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.client import Answer, Dokku, NotACommand
 from ansible_collections.ops.runbook.plugins.module_utils.dokku.service import DokkuService
 from ansible_collections.ops.runbook.plugins.module_utils.host import byte_stream

@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.ops.runbook.plugins.module_utils.backup import expiry, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup import retention as backup_retention
-from ansible_collections.ops.runbook.plugins.module_utils.backup import sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Keep, Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
@@ -155,7 +155,7 @@ def steps(context: Context, plan: DokkuPlan) -> Mapping[str, Callable[[Step], ob
         return None
 
     def retention(_step: Step) -> object:
-        return retain(store, plan["backup"], identity, owner_of(context, identity))
+        return expiry.retain(store, _keep(plan["backup"]), identity, owner_of(context, identity))
 
     return {
         "part": lambda step: maker.make(piece_of(step)),
@@ -175,15 +175,6 @@ def owner_of(context: Context, *running: str) -> Owner:
     """This service, with its ledger. running: operations that are not in the ledger yet."""
     recorded = context.guard.ledger().named(ledger_keys.OPERATION)
     return Owner(context.service.app, recorded, clock.now().text, running)
-
-
-def retain(store: Store, backup: Mapping[str, Any], current: str, owner: Owner) -> dict[str, Any]:
-    """Remove what no rule keeps of this app's. The present one stays, and so does the newest whole one."""
-    here, _ = store.look()
-    going = backup_retention.expired(here, _keep(backup), owner, [current])
-    for identity in going:
-        store.remove(identity)
-    return {"removed": going, "swept": store.sweep(owner.made, [current])}
 
 
 def _keep(backup: Mapping[str, Any]) -> Keep:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from ansible_collections.ops.runbook.plugins.module_utils.backup import database_dump, retention, sealed_file
 from ansible_collections.ops.runbook.plugins.module_utils.backup import manifest as backup_manifest
 from ansible_collections.ops.runbook.plugins.module_utils.backup import store as backup_store
+from ansible_collections.ops.runbook.plugins.module_utils.backup.contents import BadDump
 from ansible_collections.ops.runbook.plugins.module_utils.backup.manifest import Manifest, Part
 from ansible_collections.ops.runbook.plugins.module_utils.backup.retention import Owner
 from ansible_collections.ops.runbook.plugins.module_utils.backup.store import Store
@@ -167,7 +168,7 @@ class Source:
             reader = database_dump.reader(plugin)
             for piece in self.read(part):
                 reader.feed(piece)
-        except (database_dump.BadDump, sealed_file.SealError, OSError) as error:
+        except (BadDump, sealed_file.SealError, OSError) as error:
             return str(error)
         contents = reader.contents()
         wanted = name.replace("-", "_").replace(".", "_")

@@ -83,7 +83,7 @@ def steps(context: Context, plan: PostgresPlan) -> Acts:
 
 
 def _info(cluster: Cluster) -> Stanza:
-    return pgbackrest.read_info(cluster.info(), cluster.description.stanza)
+    return pgbackrest.read_info(cluster.info(), cluster.description.stanza_name)
 
 
 def _settled(cluster: Cluster) -> Stanza:

@@ -39,16 +39,16 @@ def judge(reading: Reading, limits: Limits) -> list[Row]:
     """The rows of the screen, in the order in which a person wants them."""
     rows = [*_repository_rows(reading)]
     if reading.stanza is not None:
-        rows += _backup_rows(reading.stanza, reading.now, limits)
+        rows += backup_rows(reading.stanza, reading.now, limits)
     rows += _archive_rows(reading)
     rows += _archiver_rows(reading, limits)
-    rows += _verify_rows(reading)
-    rows += _server_rows(reading)
+    rows += verify_rows(reading)
+    rows += server_rows(reading)
     rows += [disk_row(disk, limits.disk_warn, limits.disk_bad) for disk in reading.disks]
     return rows
 
 
-def _unknown(reading: Reading, part: str, topic: str) -> Row:
+def unknown(reading: Reading, part: str, topic: str) -> Row:
     way = reading.ways.get(part, "")
     return Row(topic, BAD, f"not known: {reading.problems.get(part, 'it was not read')}", ways=(way,) if way else ())
 
@@ -59,7 +59,7 @@ def _unknown(reading: Reading, part: str, topic: str) -> Row:
 def _repository_rows(reading: Reading) -> Iterator[Row]:
     stanza = reading.stanza
     if stanza is None:
-        yield _unknown(reading, "stanza", "repository")
+        yield unknown(reading, "stanza", "repository")
         return
     if stanza.code != pgbackrest.OK:
         text = f"{stanza.message} (status {stanza.code} of stanza {stanza.name})"
@@ -88,7 +88,7 @@ def _ways_of(stanza: Stanza) -> tuple[str, ...]:
     return (f"pgbackrest --stanza {stanza.name} check   says more, as postgres on the host",)
 
 
-def _backup_rows(stanza: Stanza, now: float, limits: Limits) -> Iterator[Row]:
+def backup_rows(stanza: Stanza, now: float, limits: Limits) -> Iterator[Row]:
     backups = stanza.backups
     if not backups:
         yield Row("backup", BAD, "there is none")
@@ -107,7 +107,7 @@ def _backup_rows(stanza: Stanza, now: float, limits: Limits) -> Iterator[Row]:
         yield from _size_rows(fulls, limits)
     damaged = [backup.label for backup in backups if backup.failed_pages]
     if damaged:
-        text = f"the database had pages with a wrong checksum when these were made: {_some(damaged)}"
+        text = f"the database had pages with a wrong checksum when these were made: {some(damaged)}"
         yield Row("pages", BAD, text, ways=("amcheck and a restore beside say what is lost",))
 
 
@@ -128,16 +128,16 @@ def _size_rows(fulls: Sequence[Backup], limits: Limits) -> Iterator[Row]:
 def _archive_rows(reading: Reading) -> Iterator[Row]:
     archive, stanza = reading.archive, reading.stanza
     if archive is None:
-        yield _unknown(reading, "archive", "archive")
+        yield unknown(reading, "archive", "archive")
         return
     found = missing_files(reading)
     yield _gap_row(reading, archive, found)
     lost = wal_archive.without_history(archive)
     if lost:
         names = [f"{timeline:08X}.history" for timeline in lost]
-        yield Row("timelines", BAD, f"a restore does not find its way, since the archive has no {_some(names)}")
+        yield Row("timelines", BAD, f"a restore does not find its way, since the archive has no {some(names)}")
     if archive.twice:
-        text = f"there are two files with different content of {_some(archive.twice)}: two servers archive here"
+        text = f"there are two files with different content of {some(archive.twice)}: two servers archive here"
         yield Row("doubles", BAD, text)
     yield from _fork_rows(reading, archive)
     if stanza is not None and stanza.backups:
@@ -211,7 +211,7 @@ def _window_row(found: Window | None, now: float) -> Row:
 def _archiver_rows(reading: Reading, limits: Limits) -> Iterator[Row]:
     server = reading.server
     if server.problem:
-        yield _unknown(reading, "server", "archiver")
+        yield unknown(reading, "server", "archiver")
         return
     if server.standby:
         yield Row("archiver", WARN, "this server is a standby, so its archiver says nothing: look at the primary")
@@ -300,19 +300,19 @@ def _number(value: object) -> float:
 # -- what else decides about a restore -------------------------------------------------------------
 
 
-def _verify_rows(reading: Reading) -> Iterator[Row]:
+def verify_rows(reading: Reading) -> Iterator[Row]:
     if not reading.asked_to_verify:
         return
     found = reading.verified
     if found is None:
-        yield _unknown(reading, "verified", "verify")
+        yield unknown(reading, "verified", "verify")
     elif found.good:
         yield Row("verify", OK, "every file of the repository was read, and is as it was written")
     else:
         yield Row("verify", BAD, "files of the repository are damaged", found.lines[:_SHOWN])
 
 
-def _server_rows(reading: Reading) -> Iterator[Row]:
+def server_rows(reading: Reading) -> Iterator[Row]:
     server = reading.server
     if server.problem:
         return
@@ -322,9 +322,9 @@ def _server_rows(reading: Reading) -> Iterator[Row]:
     if server.get("settings", "has_timeout") is False:
         said.append("archive_timeout is 0: what a quiet database wrote stays out of the archive for hours")
     if server.get("ascii", "names"):
-        said.append(f"SQL_ASCII takes any byte: {_some(server.get('ascii', 'names'))}")
+        said.append(f"SQL_ASCII takes any byte: {some(server.get('ascii', 'names'))}")
     if server.get("collation", "names"):
-        said.append(f"indexes are of another version of the collation: {_some(server.get('collation', 'names'))}")
+        said.append(f"indexes are of another version of the collation: {some(server.get('collation', 'names'))}")
     unasked = {name: why for name, why in server.unanswered.items() if name not in ("waiting", "archiver")}
     if unasked:
         said.append(f"not known: {', '.join(unasked)} ({cut(next(iter(unasked.values())))})")
@@ -334,6 +334,6 @@ def _server_rows(reading: Reading) -> Iterator[Row]:
         yield Row("server", OK, "checksums, archive_timeout, encodings and collations are as a restore needs them")
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(str(name) for name in names[:_SHOWN]) + more

@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A look at the backups of a PostgreSQL cluster, read once. It changes nothing but the file of the metrics."""
+"""A look at the backups of a PostgreSQL cluster, read once.
+
+It changes nothing but the file of the metrics, and the record of the last reading of every file.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -17,7 +20,6 @@ from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Gua
 from ansible_collections.ops.runbook.plugins.module_utils.guard.state_owner import Subject
 from ansible_collections.ops.runbook.plugins.module_utils.health.rows import (
     BAD,
-    OK,
     Row,
     disks,
     operation_rows,
@@ -29,28 +31,53 @@ from ansible_collections.ops.runbook.plugins.module_utils.postgres import archiv
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.server import Server
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster
+from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import timers, verified
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.figures import facts, metrics
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.judge import judge
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.reading import Reading
+from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.verified import Verification
 from ansible_collections.ops.runbook.plugins.module_utils.text.excerpt import cut
 
 Value = TypeVar("Value")
+NO_PERIODS: Mapping[str, int] = {}
 #: Letters of what a program said that a row shows.
 _SAID = 300
 
 
+#: What was read, and the rows about it.
+Seen = tuple[Reading, list[Row]]
+
+
+def by_pgbackrest(cluster: Cluster, limits: Limits, verify: bool) -> Seen:
+    """Read a repository of pgBackRest, and judge it."""
+    reading = read(cluster, verify)
+    return reading, judge(reading, limits)
+
+
 def status(
-    cluster: Cluster, guard: Guard, limits: Limits, verify: bool = False, metrics_file: str = "", environment: str = ""
+    cluster: Cluster,
+    guard: Guard,
+    limits: Limits,
+    verify: bool = False,
+    metrics_file: str = "",
+    environment: str = "",
+    periods: Mapping[str, int] = NO_PERIODS,
+    keep: bool = True,
+    seen: Seen | None = None,
 ) -> dict[str, Any]:
     """The whole screen as data: verdict, rows, facts, seconds. A cluster that is down gives a screen too.
 
     metrics_file: the file for node_exporter that is written; empty for none. environment: of the cluster, as the ledger
-    names it.
+    names it. periods: days between two runs of the calendar, see timers.py. keep: whether a reading of every file is
+    recorded. seen: what was read and judged already, of a cluster that pgBackRest does not back up.
     """
     started = time.monotonic()
-    reading = read(cluster, verify)
-    rows, found = judge(reading, limits), facts(reading)
-    rows += operation_rows("postgres", *_history(guard, Subject("postgres", cluster.description.stanza, environment)))
+    reading, rows = seen or by_pgbackrest(cluster, limits, verify)
+    found = facts(reading)
+    history, problem = _history(guard, Subject("postgres", cluster.description.place, environment))
+    if not problem:
+        rows += _timer_rows(guard.state_dir, reading, history, limits, periods, keep)
+    rows += operation_rows("postgres", history, problem)
     if metrics_file:
         text = metrics(cluster.description.name, verdict(rows)["level"], found, reading.now)
         try:
@@ -58,7 +85,7 @@ def status(
         except OSError as error:
             rows.append(Row("metrics", BAD, f"{metrics_file} can't be written: {error.strerror}"))
     return {
-        "verdict": _verdict(rows, verify),
+        "verdict": verdict(rows),
         "rows": [row.document() for row in rows],
         "facts": found,
         "seconds": round(time.monotonic() - started, 3),
@@ -72,11 +99,33 @@ def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
         return {}, error.line()
 
 
-def _verdict(rows: Sequence[Row], verify: bool) -> dict[str, Any]:
-    """The verdict, which does not claim more than was looked at."""
-    found = verdict(rows)
-    unread = "" if verify else "; no file of the repository was read: -e verify=true"
-    return {**found, "text": found["text"] + (unread if found["level"] == OK else "")}
+def _timer_rows(
+    state_dir: str,
+    reading: Reading,
+    history: Mapping[str, Any],
+    limits: Limits,
+    periods: Mapping[str, int],
+    keep: bool,
+) -> Iterator[Row]:
+    """The rows of timers.py. A reading of every file is recorded first, and counts from then on."""
+    kept, path = _new_verification(reading), os.path.join(state_dir, verified.NAME)
+    try:
+        if kept is None:
+            kept = verified.read(state_dir)
+        elif keep:
+            verified.write(state_dir, kept)
+    except (OSError, ValueError) as error:
+        text = error.strerror if isinstance(error, OSError) else str(error)
+        yield Row("record", BAD, f"{path}, the record of the last reading of every file: {text}")
+    yield from timers.rows(reading, history.get("records") or (), kept, periods, limits.overdue)
+
+
+def _new_verification(reading: Reading) -> Verification | None:
+    """The reading of every file by this look; None without one."""
+    found, stanza = reading.verified, reading.stanza
+    if found is None or stanza is None:
+        return None
+    return Verification(reading.now, found.good, stanza.name, stanza.system, found.lines)
 
 
 def read(cluster: Cluster, verify: bool) -> Reading:
@@ -94,7 +143,9 @@ def read(cluster: Cluster, verify: bool) -> Reading:
             return None
 
     with ThreadPoolExecutor(max_workers=3) as pool:
-        stanzas = pool.submit(part, "stanza", lambda: pgbackrest.read_info(cluster.info(), cluster.description.stanza))
+        stanzas = pool.submit(
+            part, "stanza", lambda: pgbackrest.read_info(cluster.info(), cluster.description.stanza_name)
+        )
         checked = pool.submit(part, "verified", lambda: pgbackrest.read_verify(cluster.verify())) if verify else None
         server = part("server", cluster.ask) or Server(problem=problems.get("server", ""))
         if server.problem:
