@@ -52,6 +52,11 @@ options:
           - Folder of the repository on the host, of which the free room is shown. Empty for object storage.
         type: path
         default: ""
+      drill_program:
+        description:
+          - Path of the program that a restore drill runs as root, as its rule of sudo has it.
+        type: path
+        default: /usr/local/sbin/postgres-drill
 """
 
     LIMITS = r"""
@@ -81,6 +86,11 @@ options:
       - WAL files by which the repository may be behind the server.
     type: int
     default: 8
+  drill_days:
+    description:
+      - Days after which the last good restore drill is overdue.
+    type: int
+    default: 15
   disk_warn:
     description:
       - Percent in use of a file system, or of its inodes, that is a warning.

@@ -16,3 +16,4 @@ class PostgresPlan(Plan, total=False):
     """A plan of PostgreSQL, with what its steps and its verification need."""
 
     backup: Mapping[str, Any]  # type of the backup, and the time at which the newest one before it ended
+    drill: Mapping[str, Any]  # what is restored and up to when, what is expected of it, the goals, the first rungs

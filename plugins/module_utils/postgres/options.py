@@ -24,6 +24,7 @@ SERVICE: dict[str, Any] = {
             "psql": {"type": "str", "default": "psql"},
             "connection": {"type": "str", "default": "dbname=postgres"},
             "repository_folder": {"type": "path", "default": ""},
+            "drill_program": {"type": "path", "default": "/usr/local/sbin/postgres-drill"},
         },
     },
 }
@@ -33,6 +34,7 @@ LIMITS: dict[str, Any] = {
     "shrink": {"type": "int", "default": 50},
     "archive_minutes": {"type": "int", "default": 15},
     "archive_files": {"type": "int", "default": 8},
+    "drill_days": {"type": "int", "default": 15},
     "disk_warn": {"type": "int", "default": 85},
     "disk_bad": {"type": "int", "default": 95},
 }
@@ -49,6 +51,7 @@ class Options:
     psql: tuple[str, ...] = ("psql",)
     connection: str = "dbname=postgres"
     repository_folder: str = ""
+    drill_program: str = "/usr/local/sbin/postgres-drill"
 
 
 @dataclass(frozen=True)
@@ -60,5 +63,6 @@ class Limits:
     shrink: int = 50
     archive_minutes: int = 15
     archive_files: int = 8
+    drill_days: int = 15
     disk_warn: int = 85
     disk_bad: int = 95

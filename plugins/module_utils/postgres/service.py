@@ -52,7 +52,7 @@ class Cluster:
         self.description = description
         # Only who holds the guard's lock writes into its folder.
         told = LastLine(os.path.join(state_dir, last_line.NAME), str) if inherited else None
-        self._commands = Commands("/", inherited, last_line=told)
+        self.commands = Commands("/", inherited, last_line=told)
 
     def info(self) -> str:
         """The answer of pgBackRest about the stanza. Raises CommandFailed."""
@@ -70,10 +70,10 @@ class Cluster:
         """Make a backup. kind: full, diff or incr. Raises CommandFailed."""
         words = pgbackrest.backup_command(self.description.stanza, kind)
         argv = self._as_owner(words, pgbackrest.BACKUP_SECONDS)
-        self._commands.run(argv, timeout=pgbackrest.BACKUP_SECONDS + _SPARE, tell=True)
+        self.commands.run(argv, timeout=pgbackrest.BACKUP_SECONDS + _SPARE, tell=True)
 
     def _pgbackrest(self, words: Sequence[str], seconds: int) -> str:
-        return self._commands.run(self._as_owner(words, seconds), timeout=seconds + _SPARE).stdout
+        return self.commands.run(self._as_owner(words, seconds), timeout=seconds + _SPARE).stdout
 
     def _as_owner(self, words: Sequence[str], seconds: int) -> list[str]:
         called = limited(self.description.pgbackrest, words, seconds)
@@ -96,7 +96,7 @@ class Cluster:
         """Ask the server about itself. Raises CommandFailed where psql does not run, or does not end."""
         argv = [*self.description.psql, "-X", "-q", "-A", "-t", "-F", "|", "-w", "-d", self.description.connection]
         env = {"PGCONNECT_TIMEOUT": "10", "LC_ALL": "C.UTF-8"}
-        done = self._commands.run(argv, env, stdin=server.script(), check=False, timeout=_PSQL_SECONDS)
+        done = self.commands.run(argv, env, stdin=server.script(), check=False, timeout=_PSQL_SECONDS)
         return server.read(done.code, done.stdout, done.stderr)
 
 

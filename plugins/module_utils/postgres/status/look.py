@@ -29,6 +29,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.postgres import archiv
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.server import Server
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster
+from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import drilled
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.figures import facts, metrics
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.judge import judge
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.reading import Reading
@@ -50,6 +51,7 @@ def status(
     started = time.monotonic()
     reading = read(cluster, verify)
     rows, found = judge(reading, limits), facts(reading)
+    rows.append(_last_drill(guard, Subject("postgres", cluster.description.stanza, environment), limits, reading.now))
     rows += operation_rows("postgres", *_history(guard, Subject("postgres", cluster.description.stanza, environment)))
     if metrics_file:
         text = metrics(cluster.description.name, verdict(rows)["level"], found, reading.now)
@@ -70,6 +72,15 @@ def _history(guard: Guard, subject: Subject) -> tuple[Mapping[str, Any], str]:
         return operation_history.of(guard, subject), ""
     except operation_history.StateUnreadable as error:
         return {}, error.line()
+
+
+def _last_drill(guard: Guard, subject: Subject, limits: Limits, now: float) -> Row:
+    """The row of the last restore drill, whose records lie beside those of the cluster."""
+    try:
+        records = operation_history.of(Guard(f"{guard.state_dir.rstrip('/')}-drill"), subject)["records"]
+    except operation_history.StateUnreadable as error:
+        return Row("last drill", BAD, error.line())
+    return drilled.row(records, limits.drill_days, now)
 
 
 def _verdict(rows: Sequence[Row], verify: bool) -> dict[str, Any]:
