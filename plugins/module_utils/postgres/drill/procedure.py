@@ -68,7 +68,7 @@ def plan(context: Context) -> PostgresPlan:
         backup = decide.chosen(stanza, listed, str(inputs["backup"] or "latest"), target)
         must_pass(decide.room(looked, backup, int(inputs["disk_reserve"])))
         if not context.check_mode:
-            must_pass(_writable(program.ask("canary", context.operation)))
+            must_pass(writable(program.ask("canary", context.operation)))
     except (CommandFailed, ValueError, KeyError, TypeError) as error:
         way = ("postgres_backup_status", "shows what is missing, where the repository is on this host")
         raise Problem("repository_unreadable", f"the drill can't be planned: {error}", (way,)) from error
@@ -114,7 +114,7 @@ def plan(context: Context) -> PostgresPlan:
     }
 
 
-def _writable(answer: Mapping[str, Any]) -> Problem | None:
+def writable(answer: Mapping[str, Any]) -> Problem | None:
     if not answer["wrote"]:
         return None
     text = "the drill can write into the repository, so a mistake in it could reach production's backups"
