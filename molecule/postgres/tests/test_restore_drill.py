@@ -54,7 +54,7 @@ def test_a_drill_proves_the_newest_backup_and_writes_nothing_into_the_repository
     assert seen.green and rows(seen)["last drill"][0] == "ok", seen.text
 
 
-def test_what_production_wrote_last_is_restored_and_lost_time_is_measured(host: Drilled) -> None:
+def test_the_last_writes_of_production_are_restored_and_lost_time_is_measured(host: Drilled) -> None:
     host.sql("INSERT INTO orders SELECT generate_series(5001, 5007)")
     host.beat()
     databases = [

@@ -171,7 +171,7 @@ def test_the_control_file_of_an_online_backup_is_not_taken_for_a_promoted_cluste
     assert PROGRAMS.out_of_recovery(drill, "in production") is expected
 
 
-def test_what_a_program_said_is_its_last_error() -> None:
+def test_the_last_error_of_a_program_is_shown() -> None:
     said = "LOG: a\n2026 FATAL:  no record\nHINT: wrong\nLOG: shutting down\n"
     assert PROGRAMS.ended(said) == "2026 FATAL:  no record"
     assert PROGRAMS.ended("one\ntwo\n") == "one two" and PROGRAMS.ended("") == ""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -101,7 +102,7 @@ def chosen(stanza: Stanza, archive: Archive, asked: str, target: float | None) -
 def refusal(looked: Mapping[str, Any], name: str, stanza: str) -> Problem | None:
     """Why no drill is begun on a host. looked: the answer of the program's verb `look`. name: of the cluster."""
     setup = looked["setup"]
-    again = ("postgres_drill_setup -e ansible_user=<administrator>", "writes the setup of this host anew, as root")
+    again = ("ansible-playbook ops.runbook.postgres_drill_setup", "writes the setup of this host anew, as root")
     folder = str(setup["folder"])
     if setup["stanza"] != stanza:
         text = f"the setup of this host drills stanza {setup['stanza']}, and the inventory has {stanza}"
@@ -114,8 +115,9 @@ def refusal(looked: Mapping[str, Any], name: str, stanza: str) -> Problem | None
     if looked["trouble"]:
         return Problem("drill_folder", f"the drill folder can't be used: {looked['trouble']}", (again,))
     if looked["strangers"]:
-        text = f"the drill folder {folder} is not empty: it has {looked['strangers'][0]}, which no drill made"
-        return Problem("drill_folder_not_empty", text, ((f"ls -la {folder}", "on the host shows all of it"),))
+        text = f"the drill folder {folder} has {looked['strangers'][0]}, which no drill made"
+        way = (f"ls -la {shlex.quote(folder)}", "on the host shows all of it")
+        return Problem("drill_folder_not_empty", text, (way,))
     if looked["rests"]:
         one = looked["rests"][0]
         begun = f", begun {moment(float(one['begun']))}" if one.get("begun") else ""
@@ -161,5 +163,5 @@ def repository_gap(archive: Archive, backup: Backup) -> str:
 
 
 def repository_trouble(stanza: Stanza) -> str:
-    """What is wrong with the status of the repository; empty where nothing is."""
+    """The trouble that the status of the repository names; empty without one."""
     return "" if stanza.code == pgbackrest.OK else f"{stanza.message} (status {stanza.code})"

@@ -54,7 +54,7 @@ def restored(answer: Mapping[str, Any], system: str) -> Rung:
 
 
 def ready(answer: Mapping[str, Any], goal: int) -> tuple[Rung, float]:
-    """The rung of the recovery time, and that time in seconds. goal: seconds; 0 is none."""
+    """The rung of the recovery time, and that time in seconds. goal: seconds; 0 sets no goal."""
     rto = round(float(answer["ready"]) - float(answer["begun"]), 1)
     late = f"ready after {rto:g} s, the goal is {goal} s" if goal and rto > goal else ""
     return judged(
@@ -151,7 +151,7 @@ def verdict(rungs: Iterable[Rung]) -> str:
 
 
 def gone(looked: Mapping[str, Any], operation: str, kept: bool) -> str:
-    """What is left of a drill that should be gone; empty where nothing is. looked: the answer of the verb `look`."""
+    """The rest of a drill that should be gone; empty where it is gone. looked: the answer of the verb `look`."""
     if kept:
         return ""
     left = [f"the folder {one['id']}" for one in looked["rests"] if one["id"] == operation]

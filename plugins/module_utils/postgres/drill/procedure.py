@@ -169,7 +169,7 @@ class Drill:
         """A rung on the cluster that runs; after a reboot it is started anew."""
         if self._broken():
             return {"rungs": [ladder.not_climbed(step.id, "there is no restored cluster").document()]}
-        climb: Callable[[], dict[str, Any]] = getattr(self, f"climb_{step.id}")
+        climb = self._climbs()[step.id]
 
         def on_running() -> dict[str, Any]:
             # The last rung looks at the stopped cluster.
@@ -194,6 +194,18 @@ class Drill:
             one["verdict"] == ladder.BAD and one["rung"] != "ready" for step in _NEEDED for one in _rungs(notes, step)
         )
 
+    def _climbs(self) -> Mapping[str, Callable[[], dict[str, Any]]]:
+        return {
+            "databases": self._climb_databases,
+            "rows": self._climb_rows,
+            "heartbeat": self._climb_heartbeat,
+            "sequences": self._climb_sequences,
+            "amcheck": self._climb_amcheck,
+            "integrity": self._climb_integrity,
+            "probe": self._climb_probe,
+            "checksums": self._climb_checksums,
+        }
+
     # -- the rungs ---------------------------------------------------------------------------------
 
     def _before(self) -> Mapping[str, Any]:
@@ -203,17 +215,17 @@ class Drill:
                 return dict(found)
         return {}
 
-    def climb_databases(self) -> dict[str, Any]:
+    def _climb_databases(self) -> dict[str, Any]:
         answer = self.ask("facts")
         return {"rungs": [ladder.databases(answer, self._databases, self._before())], "facts": answer}
 
-    def climb_rows(self) -> dict[str, Any]:
+    def _climb_rows(self) -> dict[str, Any]:
         expected = {one.name: dict(one.tables) for one in self._databases if one.tables}
         answer = self.ask("rows", given=json.dumps(expected))
         filled = {one.name: self.ask("filled", one.name)["tables"] for one in self._databases if one.empty}
         return {"rungs": [ladder.rows(answer, self._databases, filled)]}
 
-    def climb_heartbeat(self) -> dict[str, Any]:
+    def _climb_heartbeat(self) -> dict[str, Any]:
         beat = self._wish["heartbeat"]
         if not beat:
             return {
@@ -223,20 +235,20 @@ class Drill:
         rung, rpo = ladder.heartbeat(newest, self._wish["until"], int(beat["seconds"]), self._wish["rpo_goal"])
         return {"rungs": [rung], "rpo": rpo}
 
-    def climb_sequences(self) -> dict[str, Any]:
+    def _climb_sequences(self) -> dict[str, Any]:
         return {"rungs": [ladder.sequences(self.ask("sequences"))]}
 
-    def climb_amcheck(self) -> dict[str, Any]:
+    def _climb_amcheck(self) -> dict[str, Any]:
         return {"rungs": [ladder.tool("amcheck", self.ask("amcheck"), "every table and index is consistent")]}
 
-    def climb_integrity(self) -> dict[str, Any]:
+    def _climb_integrity(self) -> dict[str, Any]:
         return {"rungs": [ladder.tool("integrity", self.ask("integrity"), "the command of the setup ended with 0")]}
 
-    def climb_probe(self) -> dict[str, Any]:
+    def _climb_probe(self) -> dict[str, Any]:
         wrong = "" if self.ask("probe", self._databases[0].name)["read"] else "the row that was written is not there"
         return {"rungs": [ladder.judged("probe", wrong, "a row was written, and read in another session")]}
 
-    def climb_checksums(self) -> dict[str, Any]:
+    def _climb_checksums(self) -> dict[str, Any]:
         return {"rungs": [ladder.tool("checksums", self.ask("checksums"), "every page has its checksum")]}
 
     # -- the report --------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Program:
     def refusal(self) -> Problem | None:
         """The reason why this user can't call it; None where they may."""
         if not os.path.isfile(self.command):
-            way = ("postgres_drill_setup -e ansible_user=<administrator>", "installs it on the host, as root, once")
+            way = ("ansible-playbook ops.runbook.postgres_drill_setup", "installs it on the host, as root, once")
             return Problem("drill_missing", f"{self.command} is not on this host", (way,))
         if os.geteuid() == 0 or not subprocess.run(["sudo", "-n", "-l", self.command], capture_output=True).returncode:
             return None
@@ -56,7 +56,7 @@ class Program:
         return done.stdout
 
     def ask(self, verb: str, *words: str, given: str | None = None) -> Mapping[str, Any]:
-        """The answer as an object. Raises CommandFailed, also for one that is none."""
+        """The answer as an object. Raises CommandFailed, also for an answer that is not an object."""
         try:
             return foreign_json.load_object(self.text(verb, *words, given=given))
         except ValueError as error:
