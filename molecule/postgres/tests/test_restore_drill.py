@@ -208,7 +208,8 @@ def test_a_folder_at_production_s_is_refused(host: Drilled, near: str) -> None:
     assert code(run.text) == "drill_is_production", run.text
 
 
-STEPS = ["restore", "recover", "start", "rows", "amcheck", "checksums", "destroy", "report"]
+#: The report is written too quickly for a kill from outside.
+STEPS = ["restore", "recover", "start", "rows", "amcheck", "checksums", "destroy"]
 
 
 def killed(host: Drilled, step: str) -> None:
