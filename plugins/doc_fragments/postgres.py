@@ -35,16 +35,27 @@ options:
         default: ""
       databases:
         description:
-          - Databases that are dumped. Needed with C(postgres_engine=dump).
+          - Databases of the cluster. With C(postgres_engine=dump) they are dumped; a restored cluster has to have
+            them, with what is expected of each.
         type: list
         elements: dict
         default: []
         suboptions:
           name:
             description:
-              - Name of the database, of letters, digits, C(.), C(_) and C(-).
+              - Name of the database. One that is dumped has letters, digits, C(.), C(_) and C(-).
             type: str
             required: true
+          expect:
+            description:
+              - Least number of rows by table, such as V(public.orders).
+            type: dict
+            default: {}
+          empty:
+            description:
+              - The database has no rows, and that is well.
+            type: bool
+            default: false
       backup_dir:
         description:
           - Folder of the dumps on the host. Empty puts them into C(backups) of the state folder.
@@ -81,6 +92,11 @@ options:
           - Folder of the repository on the host, of which the free room is shown. Empty for object storage.
         type: path
         default: ""
+      drill_program:
+        description:
+          - Path of the program that a restore drill runs as root, as its rule of sudo has it.
+        type: path
+        default: /usr/local/sbin/postgres-drill
 """
 
     LIMITS = r"""
@@ -116,6 +132,11 @@ options:
       - WAL files by which the repository may be behind the server.
     type: int
     default: 8
+  drill_days:
+    description:
+      - Days after which the last good restore drill is overdue.
+    type: int
+    default: 15
   disk_warn:
     description:
       - Percent in use of a file system, or of its inodes, that is a warning.

@@ -13,6 +13,7 @@ description:
     plan that must not go on is refused, with each way forward as the input to give.
   - With O(phase=apply) makes the backup, proves it by the repository, and closes the operation. A backup of pgBackRest
     that a run before it began is awaited, and not begun again.
+  - A restore drill restores a backup beside the cluster, asks the restored one, and destroys it.
 notes:
   - pgBackRest is called as the user who owns the cluster. Whoever else runs this module needs the rules of sudo of
     C(docs/reference/sudo.md).
@@ -27,12 +28,12 @@ attributes:
   diff_mode:
     description: Shows what would change.
     support: none
-    details: A backup changes no file that has another content before.
+    details: Neither a backup nor a drill changes a file that had another content before.
 options:
   procedure:
     description: What is planned, as the ledger names it. Needed for O(phase=plan).
     type: str
-    choices: [backup]
+    choices: [backup, restore_drill]
   type:
     description: Type of the backup by pgBackRest. A dump is always full.
     type: str
@@ -63,6 +64,54 @@ options:
     description: MiB that must stay free on the disk of the dumps.
     type: int
     default: 500
+  backup:
+    description: Label of the backup that a drill restores, or V(latest).
+    type: str
+    default: latest
+  to_time:
+    description: Time with its zone up to which a drill replays the archive. Empty is its end.
+    type: str
+    default: ""
+  keep_restored:
+    description: Leave the restored cluster of a drill where it is.
+    type: bool
+    default: false
+  heartbeat:
+    description: Column into which production writes the time again and again.
+    type: dict
+    suboptions:
+      database:
+        description: Database that has the table.
+        type: str
+        required: true
+      table:
+        description: The table.
+        type: str
+        required: true
+      column:
+        description: Its column with the time, which has a zone.
+        type: str
+        required: true
+      seconds:
+        description: Seconds between two rows.
+        type: int
+        default: 60
+  rto_goal:
+    description: Seconds after which a restored cluster has to be ready. 0 sets no goal.
+    type: int
+    default: 0
+  rpo_goal:
+    description: Seconds of data that may be lost. 0 sets no goal.
+    type: int
+    default: 0
+  disk_reserve:
+    description: GiB that stay free on the disk of the drill folder.
+    type: int
+    default: 2
+  wal_size:
+    description: MiB of a WAL file of the cluster.
+    type: int
+    default: 16
 seealso:
   - module: ops.runbook.operation_close
   - module: ops.runbook.postgres_backup_status
@@ -101,7 +150,7 @@ refusal:
   returned: for O(phase=plan)
   type: dict
 healthy:
-  description: Whether the backup was made and proven.
+  description: Whether the backup was made and proven, or every rung of the drill was good.
   returned: for O(phase=apply)
   type: bool
 """
@@ -127,6 +176,20 @@ OPTIONS: dict[str, Any] = {
         "options": {name: {"type": "int"} for name in ("last", "daily", "weekly", "monthly")},
     },
     "backup_reserve": {"type": "int", "default": 500},
+    "backup": {"type": "str", "default": "latest"},
+    "to_time": {"type": "str", "default": ""},
+    "keep_restored": {"type": "bool", "default": False},
+    "heartbeat": {
+        "type": "dict",
+        "options": {
+            **{name: {"type": "str", "required": True} for name in ("database", "table", "column")},
+            "seconds": {"type": "int", "default": 60},
+        },
+    },
+    "rto_goal": {"type": "int", "default": 0},
+    "rpo_goal": {"type": "int", "default": 0},
+    "disk_reserve": {"type": "int", "default": 2},
+    "wal_size": {"type": "int", "default": 16},
 }
 
 

@@ -117,6 +117,8 @@ WRITERS = sorted([*(ROOT / "tools/generate").glob("*.py"), ROOT / "tools/floors.
 CORE = [path for path in RULES if called(path).partition("/")[0] in BELOW] + COMMAND + WRITERS
 #: Files that speak of a system, or of one of its tools, by what they are for.
 SPEAK_OF_A_SYSTEM = {
+    "backup/database_dump.py": "the engines of databases whose dumps it reads",
+    "backup/postgres_dump.py": "the engine of the databases whose dumps it reads",
     "backup/differences.py": "the variables by which a platform says which code runs",
     "destructive/": "which commands of which tools destroy data is what this package knows",
     "docker/registry.py": "the variables by which the login to a registry is given",

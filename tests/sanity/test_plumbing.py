@@ -14,8 +14,8 @@ from code_files import ROOT, shown
 
 from tools.generate import service_options
 
-#: Lines by hand that carry options of Laravel, Compose and Dokku from the roles to the code.
-MOST = 150
+#: Lines by hand that carry options of Laravel, Compose, Dokku and PostgreSQL from the roles to the code.
+MOST = 165
 BEGIN, END = service_options.marks("service")
 
 

@@ -19,12 +19,12 @@ IMAGES = {
     "compose": ["Docker Compose"],
     "dokku": ["Dokku"],
     "ssh_keys": [],
-    "postgres": ["PostgreSQL, backups", "PostgreSQL, making backups"],
+    "postgres": ["PostgreSQL, backups", "PostgreSQL, making backups", "PostgreSQL, restore drills"],
 }
 #: Rules of others: of an administrator, and of Dokku itself.
 OTHERS = ("admin", "%dokku")
 #: Tasks that need root, by the procedures that an administrator runs, as the page says.
-ADMINISTRATORS = ("releases", "backup_setup")
+ADMINISTRATORS = ("releases", "backup_setup", "drill_setup")
 
 
 def sudoers(image: str) -> list[str]:
@@ -51,6 +51,7 @@ def test_the_table_of_the_page_is_read() -> None:
             f"deploy ALL=(postgres) NOPASSWD: /usr/bin/timeout 86400 /usr/bin/pgbackrest {words}"
             for words in (f"--stanza shop --type {kind} backup" for kind in ("full", "diff", "incr"))
         ],
+        "PostgreSQL, restore drills": ["deploy ALL=(root) NOPASSWD: /usr/local/sbin/postgres-drill"],
         "SSH keys of all accounts": [],
     } == PAGE
 
@@ -73,12 +74,12 @@ def test_a_role_installs_a_rule_of_the_page() -> None:
     for path in ROOT.glob("roles/*/tasks/*.yml"):
         role = path.parents[1]
         names = plain_yaml.load((role / "defaults/main.yml").read_text())
-        names |= {"dokku_backup_user": "deploy", "dokku_operator": "deploy"}
+        names |= {"postgres_drill_operator": "deploy", "dokku_backup_user": "deploy", "dokku_operator": "deploy"}
         for line in [line for line in path.read_text().splitlines() if "NOPASSWD" in line]:
             for name in re.findall(r"\{\{ (\w+) \}\}", line):
                 line = line.replace(f"{{{{ {name} }}}}", str(names[name]))
             found |= {*rights.rules(line)}
-    assert found == {*PAGE["Dokku"], *PAGE["Dokku, backups"]}
+    assert found == {*PAGE["Dokku"], *PAGE["Dokku, backups"], *PAGE["PostgreSQL, restore drills"]}
 
 
 PATTERNS = ("*.md", "docs/**/*.md", "inventories/**/*.yml", "roles/**/*.yml", "roles/**/*.md", "plugins/**/*.py")

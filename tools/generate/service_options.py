@@ -289,7 +289,7 @@ def options_file(role: str) -> str:
             f'{LICENCE}"""The options that describe {what}, and the limits of a look at it.\n\n{WRITTEN}\n"""\n',
             "from __future__ import annotations\n",
             *(["from collections.abc import Mapping"] if any("Mapping[" in line for line in classes) else []),
-            "from dataclasses import dataclass",
+            f"from dataclasses import dataclass{', field' if any(' = field(' in line for line in classes) else ''}",
             "from typing import Any\n",
             f"SERVICE: dict[str, Any] = {laid_out({'service': whole})}",
             *(
@@ -345,6 +345,8 @@ def valued(option: Option, words: bool) -> str:
         return repr(tuple(tuple(shlex.split(one)) if words else one for one in default))
     if option.get("type") == "float":
         return repr(float(default))
+    if option.get("type") == "dict":
+        return "field(default_factory=dict)"
     return repr(tuple(shlex.split(default)) if words else default)
 
 

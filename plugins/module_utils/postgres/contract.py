@@ -18,3 +18,4 @@ class PostgresPlan(Plan, total=False):
     # Of pgBackRest: type of the backup, and the time at which the newest one before it ended. Of dumps: their folder,
     # the public key, the rules of how many stay, the databases, and what the manifest says beside the parts.
     backup: Mapping[str, Any]
+    drill: Mapping[str, Any]  # what is restored and up to when, what is expected of it, the goals, the first rungs

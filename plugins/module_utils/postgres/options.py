@@ -9,7 +9,8 @@ Written by `make generate` from the role's argument specs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 SERVICE: dict[str, Any] = {
@@ -24,7 +25,11 @@ SERVICE: dict[str, Any] = {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"name": {"type": "str", "required": True}},
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "expect": {"type": "dict", "default": {}},
+                    "empty": {"type": "bool", "default": False},
+                },
             },
             "backup_dir": {"type": "path", "default": ""},
             "programs": {"type": "path", "default": ""},
@@ -33,6 +38,7 @@ SERVICE: dict[str, Any] = {
             "psql": {"type": "str", "default": "psql"},
             "connection": {"type": "str", "default": "dbname=postgres"},
             "repository_folder": {"type": "path", "default": ""},
+            "drill_program": {"type": "path", "default": "/usr/local/sbin/postgres-drill"},
         },
     },
 }
@@ -43,6 +49,7 @@ LIMITS: dict[str, Any] = {
     "shrink": {"type": "int", "default": 50},
     "archive_minutes": {"type": "int", "default": 15},
     "archive_files": {"type": "int", "default": 8},
+    "drill_days": {"type": "int", "default": 15},
     "disk_warn": {"type": "int", "default": 85},
     "disk_bad": {"type": "int", "default": 95},
 }
@@ -53,6 +60,8 @@ class Database:
     """An item of the option databases."""
 
     name: str
+    expect: Mapping[str, str] = field(default_factory=dict)
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,7 @@ class Options:
     psql: tuple[str, ...] = ("psql",)
     connection: str = "dbname=postgres"
     repository_folder: str = ""
+    drill_program: str = "/usr/local/sbin/postgres-drill"
 
 
 @dataclass(frozen=True)
@@ -82,5 +92,6 @@ class Limits:
     shrink: int = 50
     archive_minutes: int = 15
     archive_files: int = 8
+    drill_days: int = 15
     disk_warn: int = 85
     disk_bad: int = 95

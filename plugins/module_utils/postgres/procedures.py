@@ -40,9 +40,15 @@ def _engine(dumps: bool) -> Procedure[Cluster]:
     return procedure
 
 
+def _restore_drill() -> Procedure[Cluster]:
+    from ansible_collections.ops.runbook.plugins.module_utils.postgres.drill import procedure
+
+    return procedure
+
+
 class _Postgres(System[Description, Cluster]):
     name = "postgres"
-    procedures = {"backup": _Backup}
+    procedures = {"backup": _Backup, "restore_drill": _restore_drill}
 
     def describe(self, raw: Mapping[str, Any]) -> Description:
         return describe(raw)

@@ -55,16 +55,22 @@ class Description(Options):
 def describe(raw: Mapping[str, Any]) -> Description:
     """The description in a module's `service` option. Raises Problem for one that can't be meant."""
     description = described(Description, raw)
-    if description.dumps:
-        _must_name_databases(description)
-    elif not _STANZA.fullmatch(description.stanza_name) or description.stanza_name.startswith((".", "-")):
+    (_must_name_databases if description.dumps else _must_name_a_stanza)(description)
+    _must_need_no_password(description)
+    return description
+
+
+def _must_name_a_stanza(description: Description) -> None:
+    if not _STANZA.fullmatch(description.stanza_name) or description.stanza_name.startswith((".", "-")):
         way = ("postgres_stanza=<name>", "in the inventory names it with letters, digits, '-', '_' and '.'")
         raise Problem("stanza_name", f"{description.stanza_name!r} is not the name of a stanza of pgBackRest", (way,))
+
+
+def _must_need_no_password(description: Description) -> None:
     problem = server.connection_problem(description.connection)
     if problem:
         way = ("postgres_connection=service=<name>", "in the inventory names an entry of ~/.pg_service.conf")
         raise Problem("connection_password", f"postgres_connection can't be used: {problem}", (way,))
-    return description
 
 
 def _must_name_databases(description: Description) -> None:
@@ -90,7 +96,7 @@ class Cluster:
         self.description = description
         # Only who holds the guard's lock writes into its folder.
         told = LastLine(os.path.join(state_dir, last_line.NAME), str) if inherited else None
-        self._commands = Commands("/", inherited, last_line=told)
+        self.commands = Commands("/", inherited, last_line=told)
 
     def info(self) -> str:
         """The answer of pgBackRest about the stanza. Raises CommandFailed."""
@@ -108,10 +114,10 @@ class Cluster:
         """Make a backup. kind: full, diff or incr. Raises CommandFailed."""
         words = pgbackrest.backup_command(self.description.stanza_name, kind)
         argv = self._as_owner(words, pgbackrest.BACKUP_SECONDS)
-        self._commands.run(argv, timeout=pgbackrest.BACKUP_SECONDS + _SPARE, tell=True)
+        self.commands.run(argv, timeout=pgbackrest.BACKUP_SECONDS + _SPARE, tell=True)
 
     def _pgbackrest(self, words: Sequence[str], seconds: int) -> str:
-        return self._commands.run(self._as_owner(words, seconds), timeout=seconds + _SPARE).stdout
+        return self.commands.run(self._as_owner(words, seconds), timeout=seconds + _SPARE).stdout
 
     def _as_owner(self, words: Sequence[str], seconds: int) -> list[str]:
         called = limited(self.description.pgbackrest, words, seconds)
@@ -133,7 +139,7 @@ class Cluster:
     def ask(self) -> Server:
         """Ask the server about itself. Raises CommandFailed where psql does not run, or does not end."""
         argv = self._psql(self.description.connection)
-        done = self._commands.run(argv, _ENV, stdin=server.script(), check=False, timeout=_PSQL_SECONDS)
+        done = self.commands.run(argv, _ENV, stdin=server.script(), check=False, timeout=_PSQL_SECONDS)
         return server.read(done.code, done.stdout, done.stderr)
 
     def _psql(self, connection: str) -> list[str]:
@@ -144,27 +150,27 @@ class Cluster:
     def query(self, script: str, database: str = "", seconds: float = _PSQL_SECONDS) -> str:
         """The answer of a database to SQL, all of which has to succeed. Raises CommandFailed."""
         argv = [*self._psql(self._connection(database)), "-v", "ON_ERROR_STOP=1"]
-        return self._commands.run(argv, _ENV, stdin=script, timeout=seconds).stdout
+        return self.commands.run(argv, _ENV, stdin=script, timeout=seconds).stdout
 
     def dump(self, database: str, folder: str) -> None:
         """Dump a database into a new folder, in the directory format. Raises CommandFailed."""
         words = ["-Fd", "-w", "-f", folder, "-d", self._connection(database)]
-        self._commands.run([self._program("pg_dump"), *words], _ENV, timeout=DUMP_SECONDS, tell=True)
+        self.commands.run([self._program("pg_dump"), *words], _ENV, timeout=DUMP_SECONDS, tell=True)
 
     def read_through(self, folder: str, take: Callable[[bytes], None]) -> None:
         """Read a whole dump, and hand on its SQL. Raises CommandFailed."""
-        replace(self._commands, timeout=DUMP_SECONDS).stream(
+        replace(self.commands, timeout=DUMP_SECONDS).stream(
             [self._program("pg_restore"), "-f", "-", folder], take, _ENV
         )
 
     def roles(self, take: Callable[[bytes], None]) -> None:
         """Hand on the SQL of the roles of the cluster, without their passwords. Raises CommandFailed."""
         words = ["--globals-only", "--no-role-passwords", "-w", "-d", self.description.connection]
-        replace(self._commands, timeout=READ_SECONDS).stream([self._program("pg_dumpall"), *words], take, _ENV)
+        replace(self.commands, timeout=READ_SECONDS).stream([self._program("pg_dumpall"), *words], take, _ENV)
 
     def version(self) -> str:
         """The version of pg_dump. Raises CommandFailed."""
-        return self._commands.run([self._program("pg_dump"), "--version"], timeout=READ_SECONDS).stdout.strip()
+        return self.commands.run([self._program("pg_dump"), "--version"], timeout=READ_SECONDS).stdout.strip()
 
     def _program(self, name: str) -> str:
         return os.path.join(self.description.programs, name)

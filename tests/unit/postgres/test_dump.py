@@ -32,6 +32,8 @@ from unit.postgres.test_look import DEFAULTS
 
 ID, NEXT = "20261121T031502Z-4f2a9c", "20261122T031502Z-4f2a9d"
 PERIODS = {"backup": 1, "verify": 7}
+#: A database as the module has it.
+SHOP: dict[str, Any] = {"name": "shop", "expect": {}, "empty": False}
 #: Answers of psql by what it is asked; the rows of tables are counted before and after each dump.
 PSQL = """\
 #!/bin/sh
@@ -112,7 +114,7 @@ class Host:
 
     def cluster(self, **changed: Any) -> Cluster:
         programs = {"psql": f"{self.folder}/psql", "programs": str(self.folder)}
-        raw = {**DEFAULTS, "name": "shop", "engine": "dump", "databases": [{"name": "shop"}], **programs, **changed}
+        raw = {**DEFAULTS, "name": "shop", "engine": "dump", "databases": [SHOP], **programs, **changed}
         return Cluster(describe(raw))
 
     def context(self, operation: str = ID, **inputs: Any) -> Context[Cluster]:
@@ -352,9 +354,9 @@ def test_a_folder_of_another_cluster_is_refused(host: Host) -> None:
     ("changed", "code"),
     [
         ({"databases": []}, "database_name"),
-        ({"databases": [{"name": "a/b"}]}, "database_name"),
-        ({"databases": [{"name": "-a"}]}, "database_name"),
-        ({"databases": [{"name": "shop"}, {"name": "shop"}]}, "database_name"),
+        ({"databases": [{**SHOP, "name": "a/b"}]}, "database_name"),
+        ({"databases": [{**SHOP, "name": "-a"}]}, "database_name"),
+        ({"databases": [SHOP, SHOP]}, "database_name"),
         ({"backup_dir": "backups"}, "backup_dir"),
         ({"connection": "host=db password=x"}, "connection_password"),
         ({"engine": "pgbackrest", "stanza": "../x"}, "stanza_name"),
@@ -446,7 +448,7 @@ def test_a_fault_of_the_dumps_is_bad(host: Host, how: str) -> None:
 
 def test_a_database_that_the_newest_backup_lacks_is_bad(host: Host) -> None:
     host.made()
-    host.cluster = lambda: Host.cluster(host, databases=[{"name": "shop"}, {"name": "store"}])  # type: ignore[method-assign]
+    host.cluster = lambda: Host.cluster(host, databases=[SHOP, {**SHOP, "name": "store"}])  # type: ignore[method-assign]
     assert host.rows()["databases"] == ("bad", "the newest backup has not: store")
 
 

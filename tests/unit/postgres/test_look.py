@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.ops.runbook.plugins.module_utils.guard import ledger_book
 from ansible_collections.ops.runbook.plugins.module_utils.guard.guard import Guard
+from ansible_collections.ops.runbook.plugins.module_utils.host.clock import now
 from ansible_collections.ops.runbook.plugins.module_utils.host.user_name import user_name
 from ansible_collections.ops.runbook.plugins.module_utils.postgres import service as postgres_service
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import SERVICE, Limits
@@ -33,6 +36,21 @@ esac
 """
 
 
+#: The record of a restore drill that ended well a moment ago.
+DRILL: Any = {
+    "id": "20261201T000000Z-aaaaaa",
+    "service": "shop-drill",
+    "procedure": "restore_drill",
+    "finished": now().text,
+    "from": {"id": "20261130-212020F", "name": "full"},
+    "to": {"id": "20261130-212020F", "name": "full"},
+    "outcome": "succeeded",
+    "notes": {
+        "report": {"backup": "20261130-212020F", "rto": 12.5, "rpo": 3.0, "climbed": ["rows"], "not_climbed": []}
+    },
+}
+
+
 class Host:
     """Programs that answer with the texts of files."""
 
@@ -45,6 +63,8 @@ class Host:
         self.say("info", TWO_BACKUPS)
         self.say("archive", listing(wal_name(1, number) for number in range(1, 13)))
         self.say("verify", VERIFIED)
+        (folder / "state-drill").mkdir()
+        ledger_book.append(str(folder / "state-drill/ledger.jsonl"), DRILL)
         self.say("server", "".join(f"{name}|{json.dumps(answer)}\n" for name, answer in answers.items()))
 
     def say(self, name: str, text: str) -> None:
@@ -82,6 +102,11 @@ def test_a_cluster_that_is_well_is_green(host: Host) -> None:
         "pgbackrest --stanza shop --output text --verbose verify",
         "psql -X -q -A -t -F | -w -d dbname=postgres",
     ]
+
+
+def test_a_backup_that_was_never_restored_is_worth_a_look(host: Host) -> None:
+    shutil.rmtree(host.folder / "state-drill")
+    assert host.rows()["last drill"][0] == "warn"
 
 
 def test_a_repository_that_was_never_read_is_not_green(host: Host) -> None:

@@ -31,7 +31,7 @@ from ansible_collections.ops.runbook.plugins.module_utils.postgres import archiv
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.options import Limits
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.server import Server
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.service import Cluster
-from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import timers, verified
+from ansible_collections.ops.runbook.plugins.module_utils.postgres.status import drilled, timers, verified
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.figures import facts, metrics
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.judge import judge
 from ansible_collections.ops.runbook.plugins.module_utils.postgres.status.reading import Reading
@@ -73,10 +73,12 @@ def status(
     """
     started = time.monotonic()
     reading, rows = seen or by_pgbackrest(cluster, limits, verify)
-    found = facts(reading)
-    history, problem = _history(guard, Subject("postgres", cluster.description.place, environment))
+    found, subject = facts(reading), Subject("postgres", cluster.description.place, environment)
+    history, problem = _history(guard, subject)
     if not problem:
         rows += _timer_rows(guard.state_dir, reading, history, limits, periods, keep)
+    if not cluster.description.dumps:
+        rows.append(_last_drill(guard, subject, limits, reading.now))
     rows += operation_rows("postgres", history, problem)
     if metrics_file:
         text = metrics(cluster.description.name, verdict(rows)["level"], found, reading.now)
@@ -126,6 +128,15 @@ def _new_verification(reading: Reading) -> Verification | None:
     if found is None or stanza is None:
         return None
     return Verification(reading.now, found.good, stanza.name, stanza.system, found.lines)
+
+
+def _last_drill(guard: Guard, subject: Subject, limits: Limits, now: float) -> Row:
+    """The row of the last restore drill, whose records lie beside those of the cluster."""
+    try:
+        records = operation_history.of(Guard(f"{guard.state_dir.rstrip('/')}-drill"), subject)["records"]
+    except operation_history.StateUnreadable as error:
+        return Row("last drill", BAD, error.line())
+    return drilled.row(records, limits.drill_days, now)
 
 
 def read(cluster: Cluster, verify: bool) -> Reading:
