@@ -94,6 +94,8 @@ def test_a_rule_is_one_that_awx_takes_and_says_what_its_words_say(one: Due, star
             assert {moment.weekday() for moment in found} <= {0, 1, 2, 3, 4, 5} and gaps == {1, 2}
         case "PostgreSQL backups read through" | "PostgreSQL full backup":
             assert {moment.weekday() for moment in found} == {6} and gaps == {7}
+        case "PostgreSQL restore drill":
+            assert {moment.weekday() for moment in found} == {2} and gaps == {7}
         case "Morning checklist" | "PostgreSQL backups of the morning":
             assert gaps == {1}
         case "Monthly maintenance":

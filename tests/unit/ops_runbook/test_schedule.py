@@ -282,7 +282,7 @@ def test_only_a_text_as_it_was_written_is_our_own(text: str, more: str) -> None:
             ["postgres"],
             [],
             ["postgres_backup"],
-            ["PostgreSQL backups of the morning", "PostgreSQL backups read through"],
+            ["PostgreSQL backups of the morning", "PostgreSQL backups read through", "PostgreSQL restore drill"],
         ),
         ([], ["ssh_key_audit"], [], ["SSH key rotation reminder"]),
         (["dokku"], ["dokku_status"], [], ["Morning checklist"]),
@@ -429,7 +429,7 @@ def test_the_command_writes_files_and_says_what_to_type(asked: Asked, tmp_path: 
 def test_the_command_prints_what_it_would_write(asked: Asked, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     units = cli(asked, "--systemd", "--system", "postgres").stdout
-    assert units.count("[Timer]") == 4 == units.count("OnFailure=notify@%n.service")
+    assert units.count("[Timer]") == 5 == units.count("OnFailure=notify@%n.service")
     lines = cli(asked, "--cron", "--system", "postgres").stdout
     assert "MAILTO=ops@example.com" in lines and "0 6 * * 0 root cd" in lines and "verify=true" in lines
     assert sorted(tmp_path.iterdir()) == before
