@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,9 @@ os.environ.update(
     GIT_CONFIG_GLOBAL=str(Path(__file__).with_name("gitconfig")), GIT_CONFIG_NOSYSTEM="1", LC_ALL="C.UTF-8"
 )
 os.umask(0o022)
+# A job in the background of a shell ignores Ctrl+C, and so does all that it begins.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Python keeps the compiled code of the suite, also where the environment says that it keeps none: compiling is most of
 # what a short process costs.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
