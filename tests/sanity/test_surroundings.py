@@ -1,4 +1,4 @@
-"""A test has nothing of whoever runs it: their name, their settings of git, their language, their umask, their signals."""
+"""A test has nothing of whoever runs it: their name, their settings of git, their language, umask, or signals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import os, signal, subprocess
 import tests.conftest
 name = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True).stdout.strip()
 branch = subprocess.run(["git", "config", "init.defaultBranch"], capture_output=True, text=True).stdout.strip()
-print([name, branch, os.environ.get("GIT_DIR"), os.environ["LC_ALL"], oct(os.umask(0)), signal.getsignal(signal.SIGINT) is signal.SIG_IGN])
+deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+print([name, branch, os.environ.get("GIT_DIR"), os.environ["LC_ALL"], oct(os.umask(0)), deaf])
 """
 
 
