@@ -34,7 +34,7 @@ class Database:
 
 
 def refuse_dumps(dumps: bool) -> Problem | None:
-    """Why there is no drill of this cluster: a dump was read through and counted, and is restored by nobody yet."""
+    """The refusal to drill a cluster that is dumped: no procedure restores a dump yet."""
     if not dumps:
         return None
     way = ("postgres_engine=pgbackrest", "in the inventory, where pgBackRest backs the cluster up")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ansible_collections.ops.runbook.plugins.module_utils.postgres.contract import PostgresPlan
 
 Context = procedure.Context[Cluster]
-#: The steps without which there is no cluster to ask; a failure of one leaves the other rungs unclimbed.
+#: The steps that make the cluster that is asked; a failure of one leaves the other rungs unclimbed.
 _NEEDED = ("restore", "recover", "start")
 _CLIMBED = ("databases", "rows", "heartbeat", "sequences", "amcheck", "integrity", "probe", "checksums")
 _TITLES = {
