@@ -233,7 +233,7 @@ def is_own(content: str) -> bool:
 def write(folder: Path, files: Mapping[str, str]) -> list[Path]:
     """Write the files, all of them or none; the paths. Raises ScheduleError over a file of somebody else."""
     if not folder.is_dir():
-        raise ScheduleError(f"there is no folder {folder}: mkdir -p {shlex.quote(str(folder))}")
+        raise ScheduleError(f"the folder {folder} does not exist: mkdir -p {shlex.quote(str(folder))}")
     paths = {folder / name: marked(text) for name, text in files.items()}
     foreign = [str(path) for path in paths if not _may_write(path)]
     if foreign:

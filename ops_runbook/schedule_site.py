@@ -134,7 +134,7 @@ def _inventories(given: Sequence[str], folder: Path) -> list[str]:
         # As Ansible: a list of hosts has a comma.
         path = Path(one).expanduser().absolute()
         if "," not in one and not path.exists():
-            raise ScheduleError(f"--inventory {one}: there is no such file or folder")
+            raise ScheduleError(f"--inventory {one}: the file or folder does not exist")
         found.append(one if "," in one else str(path))
     return found
 

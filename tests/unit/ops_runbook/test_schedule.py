@@ -339,7 +339,7 @@ def test_an_option_that_is_not_typed_is_found(asked: Asked, tmp_path: Path) -> N
 
 
 BAD: dict[str, tuple[Mapping[str, Any], str]] = {
-    "an inventory that is not there": ({"inventories": ["missing.yml"]}, "--inventory missing.yml: there is no such"),
+    "an inventory that is not there": ({"inventories": ["missing.yml"]}, "--inventory missing.yml: the file or folder"),
     "no inventory": ({"inventories": [], "folder": "/"}, "give -i FILE"),
     "a folder that is not there": ({"folder": "/nowhere"}, "--folder /nowhere is not a folder"),
     "a folder of everybody": ({"folder": "/tmp"}, "may be written by everybody"),

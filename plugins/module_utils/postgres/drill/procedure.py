@@ -169,7 +169,7 @@ class Drill:
     def climbed(self, step: Step) -> object:
         """A rung on the cluster that runs; after a reboot it is started anew."""
         if self._broken():
-            return {"rungs": [ladder.not_climbed(step.id, "there is no restored cluster").document()]}
+            return {"rungs": [ladder.not_climbed(step.id, "the cluster was not restored").document()]}
         climb = self._climbs()[step.id]
 
         def on_running() -> dict[str, Any]:
